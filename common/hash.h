@@ -1,0 +1,18 @@
+/* Content hashes (XXH3, 128 bits): names of prepared data, fingerprints of scripts and
+ * configurations. Not a defence against an adversary. */
+#ifndef NIGHTJAR_COMMON_HASH_H
+#define NIGHTJAR_COMMON_HASH_H
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_TEXT_SIZE 33 /* 32 hex digits and NUL */
+
+uint64_t hash_bytes(const void *data, size_t size); /* 64 bits, seed 0 */
+const char *hash_text(const void *data, size_t size,
+                      char ret_text[HASH_TEXT_SIZE]); /* 128 bits, returned */
+bool hash_file(const char *path, char ret_text[HASH_TEXT_SIZE], struct error *error);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC
+ * 2011): a keyed function of a counter and no state, so that any number can be had again at any
+ * time, in any order, by any process.
+ *
+ * Convention of the whole program: key = seed, counter = (element, step, hash of purpose and name).
+ * The element is the id of a row or the index of a weight, never a position in a batch.
+ */
+#ifndef NIGHTJAR_COMMON_RANDOM_H
+#define NIGHTJAR_COMMON_RANDOM_H
+
+#include <stdint.h>
+
+struct philox_block {
+    uint32_t word[4];
+};
+
+struct philox_block philox(const uint32_t counter[4], const uint32_t key[2]);
+
+/* What a stream of numbers is for: "dropout", "hidden1" -> 32 bits. */
+uint32_t random_purpose(const char *purpose, const char *name);
+
+/* The block at (element: 64 bits, step: low 32 bits, purpose) under `seed`. */
+struct philox_block random_block(uint64_t seed, uint64_t element, uint64_t step, uint32_t purpose);
+double random_uniform(uint64_t seed, uint64_t element, uint64_t step,
+                      uint32_t purpose); /* [0, 1), 53 bits */
+double random_normal(uint64_t seed, uint64_t element, uint64_t step,
+                     uint32_t purpose); /* Box-Muller */
+/* Uniform in [0, n) without bias (rejection); n > 0. */
+uint64_t random_below(uint64_t seed, uint64_t element, uint64_t step, uint32_t purpose, uint64_t n);
+
+/* The `index`-th element of a permutation of 0..n-1 that (seed, step, purpose) names: a keyed
+ * Feistel network with cycle walking, so that a shuffle of any size needs no memory and its cursor
+ * is two numbers. 0 <= index < n. */
+uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n, uint64_t index);
+
+#endif
