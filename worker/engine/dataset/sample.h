@@ -33,6 +33,9 @@ struct sample_set {
     const double
         *target; /* [n_samples][n_targets], in the target's own units; NULL in classification */
     const char *const *target_name;
+    /* [n_targets]: networks train on (target - offset) / scale; what they predict is given back in
+     * the target's units */
+    const double *target_offset, *target_scale;
 };
 
 /* Row lists, ascending, disjoint; owned by whoever made the split. */
