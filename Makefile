@@ -1,0 +1,47 @@
+# A thin front for CMake. Every target installs the Debian packages that it needs and misses.
+
+PREFIX ?= /usr/local
+ONLY ?=
+
+.PHONY: build dev demo test bench install format lint generate clean
+
+build: ## build/release/{nightjard,nightjar-worker,nightjar-engine,nightjar,nj}
+	@.ci/install build
+	@[ -f build/release/build.ninja ] || cmake --preset release -DBUILD_TESTING=OFF > /dev/null
+	@cmake --build --preset release
+
+dev: ## build/dev: ASan, UBSan, warnings are errors
+	@.ci/install build test
+	@[ -f build/dev/build.ninja ] || cmake --preset dev > /dev/null
+	@cmake --build --preset dev
+
+demo: build ## does the speaker split matter? queue, watch, read the answer (under a minute)
+	@examples/demo.sh
+
+test: dev ## all tests, in both builds
+	@cmake --preset release -DBUILD_TESTING=ON > /dev/null && cmake --build --preset release
+	@tests/run.sh
+
+bench: build ## make bench ONLY=train: figures beside their peers; build/bench.jsonl
+	@.ci/install bench
+	@tests/bench/run.sh $(ONLY)
+
+install: build ## PREFIX=/usr/local, DESTDIR=
+	@cmake --install build/release --prefix $(PREFIX)
+
+format: ## clang-format, in place
+	@.ci/install lint
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+lint: dev ## format check and clang-tidy
+	@.ci/install lint
+	@.ci/lint
+
+generate: dev ## refresh what is generated and checked in
+	@tests/generate.sh
+
+clean:
+	@rm -rf build
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
