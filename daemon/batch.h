@@ -1,0 +1,90 @@
+/*
+ * What a submission means: the params of `submit` -> experiments.
+ *
+ * Three forms: `experiments` (a list of deltas over the base), `sweep` (a sampler proposes
+ * parameters), or the base alone. Both lists may also stand inside the base, as they do in a file.
+ * What is stored of an experiment is the base (once a batch), its delta and its parameters;
+ * batch_compose makes the spec in force of them, at submit and at each start alike.
+ *
+ * `{name}` in an element of the command or in any other text of the spec is replaced by the
+ * parameter; "{{" and "}}" stand for braces. An element that is nothing but "{name}" outside a
+ * command takes the value with its type. For pipelines a parameter that is used in no placeholder
+ * names a path of the spec (model[0].units); for commands one that is used nowhere must be the path
+ * of something that the spec has.
+ */
+#ifndef NIGHTJAR_DAEMON_BATCH_H
+#define NIGHTJAR_DAEMON_BATCH_H
+
+#include "common/error.h"
+#include "common/hash.h"
+#include "common/json.h"
+#include "common/spec/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BATCH_EXPERIMENTS_LIMIT 1000000
+
+/* The submission as a whole; everything borrowed from params. */
+struct batch_head {
+    char name[128];
+    const char *question;      /* NULL: none */
+    const char *on_finish;     /* NULL: none */
+    const cJSON *base;         /* without sweep and experiments: batch_head_read strips a copy */
+    cJSON *stripped;           /* owned; what base points at where it had to be copied */
+    const cJSON *experiments;  /* NULL: none */
+    const cJSON *sweep;        /* NULL: none */
+    const cJSON *environment;  /* NULL: none */
+    const cJSON *fingerprints; /* NULL: none */
+    const char *cwd;           /* "/" where not given */
+    const char *token;         /* NULL: none */
+    char metric[128];          /* sweep.goal; "": none */
+    bool minimize;             /* of metric */
+    bool hold;
+    int64_t seed;
+};
+
+struct batch_experiment {
+    int64_t index;           /* from 0 */
+    const char *name;        /* "vowel/3" */
+    int64_t seed;            /* of this one */
+    int64_t replicate;       /* from 0 */
+    const cJSON *delta;      /* borrowed; NULL: none */
+    const cJSON *parameters; /* borrowed; NULL: none. {"model[0].units": 32} or {"rate": {"label":
+                           "slow", "value": 0.1}} */
+    const cJSON *spec;       /* borrowed: in force */
+    const struct common_config *config; /* borrowed: what common read in it */
+    bool pipeline;                      /* no command */
+    char configuration[HASH_TEXT_SIZE]; /* spec_configuration_key */
+};
+
+struct batch_visitor {
+    bool (*visit)(void *context, const struct batch_experiment *experiment, struct error *error);
+    void *context;
+};
+
+void batch_head_release(struct batch_head *head);
+/* Reads and checks what belongs to the batch as a whole. Complaints go to `diagnostics` (false,
+ * error INVALID "N problems" with the first one's path). */
+bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
+                     struct diagnostics *diagnostics, struct error *error);
+/* Visits every experiment in order, one in memory at a time. Every complaint about any of them is
+ * collected (to DIAGNOSTICS_LIMIT); after the first one nothing more is visited. */
+bool batch_expand(const struct batch_head *head, const struct batch_visitor *visitor,
+                  int64_t *ret_count, struct diagnostics *diagnostics, struct error *error);
+
+/* The spec in force. `delta` and `parameters` may be NULL. Caller owns *ret_spec. */
+bool batch_compose(const cJSON *base, const cJSON *delta, const cJSON *parameters, const char *name,
+                   int64_t seed, cJSON **ret_spec, struct error *error);
+/* A parameter's value without its label. */
+const cJSON *batch_parameter_value(const cJSON *parameter);
+/* How a person reads it: its label, else the value: text as it is, the rest as JSON. */
+bool batch_parameter_text(const cJSON *parameter, struct buffer *out, struct error *error);
+
+/* `nightjard expand`: params of submit -> one JSON line an experiment {"name","seed","replicate",
+ * "parameters","spec"}, or one line {"diagnostics":[...]} and an error of kind INVALID. */
+bool batch_expand_lines(const cJSON *params, struct buffer *out, struct error *error);
+/* `nightjard settings`: {"sweep":[settings_describe], "experiments":[...]}. Caller owns. */
+bool batch_settings(cJSON **ret_settings, struct error *error);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * What was learnt: the answers of `report`, `best`, `compare` and `why`, as docs/protocol.md has
+ * them. One file each; all rows come from the store.
+ */
+#ifndef NIGHTJAR_DAEMON_REPORT_REPORT_H
+#define NIGHTJAR_DAEMON_REPORT_REPORT_H
+
+#include "common/error.h"
+#include "common/json.h"
+#include "daemon/scheduler.h"
+#include "daemon/store.h"
+
+/* What the scheduler sees now. */
+struct report_view {
+    struct scheduler_limits limits;
+    const struct scheduler_run *run; /* borrowed */
+    size_t n_runs;
+    struct scheduler_memory memory;
+    int64_t wall_ms, monotonic_ms;
+};
+
+/* Caller owns the replies. */
+bool report_batches(struct store *store, const cJSON *params, const struct report_view *view,
+                    cJSON **ret_reply, struct error *error);
+bool report_best(struct store *store, const cJSON *params, cJSON **ret_reply, struct error *error);
+bool report_compare(struct store *store, const cJSON *params, cJSON **ret_reply,
+                    struct error *error);
+bool report_why(struct store *store, int64_t experiment, const struct report_view *view,
+                cJSON **ret_reply, struct error *error);
+
+#endif
