@@ -1,0 +1,88 @@
+/*
+ * The loops that cost time, chosen at run time for the processor: plain C, AVX2 or AVX-512. The
+ * plain table is the reference beside which the others are tested. In the double build there is
+ * only the plain one.
+ *
+ * Every kernel gives the same bits for the same arguments, whatever lies beside them in memory.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_KERNEL_KERNEL_H
+#define NIGHTJAR_WORKER_ENGINE_KERNEL_KERNEL_H
+
+#include "worker/engine/tensor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum activation {
+    ACTIVATION_LINEAR,
+    ACTIVATION_RELU,
+    ACTIVATION_LEAKY_RELU,
+    ACTIVATION_TANH,
+    ACTIVATION_SIGMOID,
+    ACTIVATION_COUNT
+};
+extern const char *const activation_name[ACTIVATION_COUNT + 1]; /* ended by NULL: choices */
+
+struct adam_step {
+    real rate; /* rate / (1 - beta1^t) */
+    real beta1, beta2;
+    real rest1, rest2; /* 1 - beta, rounded once */
+    real epsilon;
+    real root; /* 1 / sqrt(1 - beta2^t) */
+};
+struct sgd_step {
+    real rate, momentum;
+    bool nesterov;
+};
+
+struct kernel {
+    const char *name; /* "plain" "avx2" "avx512" */
+
+    /* y[rows][width] = f(y + bias); bias NULL: none. alpha: slope of leaky_relu below 0. */
+    void (*bias_activation)(real *y, const real *bias, int64_t rows, int64_t width,
+                            enum activation activation, real alpha);
+    /* dz[n] = dy f'(z), told from y = f(z); dz may be dy. */
+    void (*activation_gradient)(real *dz, const real *dy, const real *y, int64_t n,
+                                enum activation activation, real alpha);
+    /* sum[width] += sums of the columns of x[rows][width] */
+    void (*add_columns)(real *sum, const real *x, int64_t rows, int64_t width);
+    /* For each row: p = softmax(x) and loss = -log p[label]; rows 0 .. rows - 1. x may be p. */
+    void (*softmax_loss)(real *p, const real *x, const int32_t *label, double *loss, int64_t rows,
+                         int64_t width);
+    /* value, moments; gradient is cleared */
+    void (*adam)(real *value, real *gradient, real *first, real *second, int64_t n,
+                 const struct adam_step *step);
+    void (*sgd)(real *value, real *gradient, real *velocity, int64_t n,
+                const struct sgd_step *step); /* velocity NULL: no momentum */
+    void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
+    void (*exp)(real *y, const real *x, int64_t n);
+    void (*tanh)(real *y, const real *x, int64_t n);
+};
+
+extern const struct kernel kernel_plain;
+#ifndef NIGHTJAR_DOUBLE
+extern const struct kernel kernel_avx2, kernel_avx512;
+#endif
+
+/* The tables that this processor runs, best first, plain last; how many is returned. */
+#define KERNEL_COUNT_MAX 3
+int kernel_list(const struct kernel *ret_kernel[KERNEL_COUNT_MAX]);
+/* The best one, or the one that NIGHTJAR_KERNEL names if this processor runs it. */
+const struct kernel *kernel_pick(void);
+
+/* c[m][n] = alpha a b + beta c, row-major; transposed where said: a is [k][m], b is [n][k]. */
+void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, real alpha,
+                    const real *a, const real *b, real beta, real *c);
+
+/* Denormals are taken as zero in this thread until restored: training only. Returns what to
+ * restore.
+ */
+unsigned kernel_flush_denormals(void);
+void kernel_restore_denormals(unsigned saved);
+
+/* What results depend on besides data, settings and seed: "avx512 SkylakeX threads=1". Buffer of at
+ * least 96 bytes, returned. */
+#define KERNEL_IDENTITY_SIZE 96
+const char *kernel_identity(const struct kernel *kernel, char *buffer);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * Layers: what a network is made of. One file a kind, one descriptor a file, listed in registry.c.
+ *
+ * Only build() may fail. It checks shapes, declares parameters and buffers, and may keep numbers in
+ * the layer's own memory (layer_memory). prepare, forward and backward neither allocate nor fail.
+ * Everything that a batch leaves behind belongs to its pass, so that a validation pass may come
+ * between a forward and a backward of training. Parameter gradients accumulate, and the optimizer
+ * clears them; dx is overwritten. Randomness follows the row's id, never its place in a batch.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_LAYER_LAYER_H
+#define NIGHTJAR_WORKER_ENGINE_LAYER_LAYER_H
+
+#include "common/error.h"
+#include "common/spec/setting.h"
+#include "worker/engine/kernel/kernel.h"
+#include "worker/engine/tensor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LAYER_NAME_SIZE 32
+#define LAYER_INPUTS_MAX 8
+#define LAYER_PARAMETERS_MAX 8
+#define LAYER_BUFFERS_MAX 8
+
+struct parameter {
+    char name[64];   /* "dense1.weight" */
+    real *value;     /* [rows][columns], a slice of the network's arena */
+    real *gradient;  /* alike; NULL: frozen. Tied parameters share both pointers */
+    int64_t offset;  /* of the slice in the arena, in elements */
+    int64_t rows;    /* outputs of the layer, as a rule */
+    int64_t columns; /* inputs; 1 for a bias */
+    int64_t fan_in, fan_out;
+    struct kind_choice initializer; /* borrowed; kind NULL: zeros */
+};
+
+enum buffer_life {
+    BUFFER_SAVED,   /* from forward to backward of the same pass */
+    BUFFER_SCRATCH, /* within one call of forward or backward */
+};
+struct layer_buffer {
+    enum buffer_life life;
+    int64_t per_row; /* elements for each row of a batch */
+    int64_t fixed;   /* elements whatever the batch */
+};
+
+struct layer; /* below */
+
+struct pass { /* one trip of a batch through a network; owned by whoever made it */
+    bool training;
+    int64_t rows;           /* of this batch */
+    int64_t capacity;       /* most rows that the buffers hold */
+    uint64_t seed, step;    /* randomness is a function of (seed, step, row id, layer name) */
+    const uint64_t *row_id; /* [rows], borrowed */
+    const struct kernel *kernel;
+    real *const *buffer; /* of the layer at work: [its buffer number] */
+};
+
+struct layer_kind {
+    struct kind kind; /* "type" in a spec */
+    size_t memory;    /* bytes of layer->memory, zeroed before build() */
+    bool (*build)(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,
+                  struct error *error);
+    /* Once per step, before forward: pack weights, draw masks. NULL: nothing. */
+    void (*prepare)(const struct layer *layer, struct pass *pass);
+    void (*forward)(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
+                    struct tensor *y);
+    /* dx[i] NULL: not needed. dy may be used as scratch. */
+    void (*backward)(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
+                     const struct tensor *y, const struct tensor *dy, struct tensor *const dx[]);
+};
+
+extern const struct kind_registry layer_registry;
+
+struct layer {
+    const struct layer_kind *kind;
+    char name[LAYER_NAME_SIZE]; /* "dense2": the kind and its number, from 1 */
+    char path[64];              /* "model[2]" */
+    const void *config;         /* borrowed from the spec */
+    void *memory;               /* owned; kind->memory bytes */
+    struct parameter parameter[LAYER_PARAMETERS_MAX];
+    int n_parameters;
+    struct layer_buffer buffer[LAYER_BUFFERS_MAX];
+    int n_buffers;
+    struct shape out;
+    const struct expression_variable *variable; /* borrowed: classes, features, ... */
+    size_t n_variables;
+};
+
+/* For build(): each returns the number under which forward and backward find it. */
+int layer_add_parameter(struct layer *layer, const char *name, int64_t rows, int64_t columns,
+                        const struct kind_choice *initializer);
+int layer_add_buffer(struct layer *layer, enum buffer_life life, int64_t per_row, int64_t fixed);
+/* A setting that is a formula over classes, features, targets, steps. INVALID at
+ * "model[n].<setting>". */
+bool layer_size(const struct layer *layer, const char *setting, const char *text, int64_t *ret,
+                struct error *error);
+
+#endif

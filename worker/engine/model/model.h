@@ -1,0 +1,86 @@
+/*
+ * Models: what training improves step by step and prediction asks. A network advances by a batch,
+ * trees by a boosting round; the trainer, checkpoints and evaluation see only this.
+ *
+ * A model's predictions are in the task's own terms, row by row and in double: probabilities
+ * [n][n_classes] in classification, values in the targets' own units [n][n_targets] in regression.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_MODEL_MODEL_H
+#define NIGHTJAR_WORKER_ENGINE_MODEL_MODEL_H
+
+#include "common/error.h"
+#include "common/spec/setting.h"
+#include "worker/engine/dataset/sample.h"
+#include "worker/engine/loss/loss.h"
+#include "worker/engine/state.h"
+#include "worker/engine/tensor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct model_plan {                      /* all borrowed, and needed as long as the model lives */
+    const struct kind_choices *layers;   /* the spec's "model": kinds of layer_registry */
+    const struct kind_choice *loss;      /* train.loss: says what outputs mean */
+    const struct kind_choice *optimizer; /* train.optimizer; NULL: the model only predicts */
+    int64_t batch;                       /* most rows of a step; 0: the model only predicts */
+    enum task task;
+    struct shape shape;                         /* of one sample's input */
+    int64_t n_classes, n_targets;               /* the one that the task has; the other is 0 */
+    const double *target_offset, *target_scale; /* [n_targets]; regression */
+    uint64_t seed;                              /* initial weights */
+};
+
+struct model_step { /* which samples, and where randomness stands */
+    const struct sample_set *set;
+    const int64_t *row; /* [n] */
+    int64_t n;
+    uint64_t seed;
+    uint64_t step; /* from 1 */
+};
+
+struct model_array {  /* what a model file stores */
+    const char *name; /* "dense1.weight" */
+    real *value;      /* [rows][columns]; writable: loading a model fills it */
+    int64_t rows, columns;
+};
+
+struct model; /* below */
+
+struct model_kind {
+    const char *name; /* "network" */
+    void (*free)(struct model *model);
+    /* Registers all that survives a step. */
+    bool (*declare)(struct model *model, struct state *state, struct error *error);
+    /* One step; adds the training loss of its samples to *sum. */
+    bool (*advance)(struct model *model, const struct model_step *step, struct loss_sum *sum,
+                    struct error *error);
+    /* ret_prediction (may be NULL) as above; *sum (may be NULL) gets the loss added. Draws nothing
+     * at random. */
+    bool (*predict)(struct model *model, const struct sample_set *set, const int64_t *row,
+                    int64_t n, double *ret_prediction, struct loss_sum *sum, struct error *error);
+    /* save and load: the i-th array; false beyond the last */
+    bool (*array)(struct model *model, int64_t index, struct model_array *ret_array);
+    /* Tells what looks wrong after the step just taken, once: report_warning(). */
+    bool (*inspect)(struct model *model, struct error *error);
+};
+
+struct model {
+    const struct model_kind *kind;
+    int64_t n_parameters;
+    int64_t memory;            /* bytes that it holds: weights, gradients, moments, buffers */
+    int64_t n_outputs_per_row; /* length of one row's prediction: n_classes or n_targets */
+};
+
+/* What is wrong with the model is told with its place: model[2].units. */
+bool model_build(const struct model_plan *plan, struct model **ret_model, struct error *error);
+void model_free(struct model **model);
+/* What model_build would give, without allocating: parameters and bytes. */
+bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
+                   struct error *error);
+
+/* Calls through the kind. */
+bool model_predict(struct model *model, const struct sample_set *set, const int64_t *row, int64_t n,
+                   double *ret_prediction, struct loss_sum *sum, struct error *error);
+bool model_array(struct model *model, int64_t index, struct model_array *ret_array);
+
+#endif
