@@ -13,7 +13,7 @@
 
 /* Gives the pointer away: yields its value and leaves NULL behind. */
 #define take(pointer_address)                                       \
-    ({                                                              \
+    __extension__({                                                 \
         __typeof__(*(pointer_address)) taken_ = *(pointer_address); \
         *(pointer_address) = NULL;                                  \
         taken_;                                                     \
