@@ -1,0 +1,48 @@
+/* What every verb needs: a question to the daemon, JSON out, a message. */
+#include "client/client.h"
+
+#include "common/buffer.h"
+#include "common/owner.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool client_call(struct client *client, const char *method, cJSON **params, cJSON **ret_result,
+                 struct error *error)
+{
+    if (!client->connection && !connection_open(true, &client->connection, NULL, error)) {
+        if (params)
+            json_free(params);
+        return false;
+    }
+    return connection_call(client->connection, method, params, ret_result, error);
+}
+
+bool client_object(cJSON **ret, struct error *error)
+{
+    *ret = cJSON_CreateObject();
+    return *ret || error_set(error, ERROR_NO_MEMORY, "preparing the request");
+}
+
+bool client_print_json(const cJSON *json, struct error *error)
+{
+    scoped(buffer_release) struct buffer buffer = {0};
+
+    if (!json_print(json, &buffer, error))
+        return false;
+    fwrite(buffer.data, 1, buffer.size, stdout);
+    putchar('\n');
+    return true;
+}
+
+void client_message(const char *format, ...)
+{
+    va_list list;
+
+    fflush(stdout);
+    fputs("nj: ", stderr);
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+}

@@ -1,0 +1,71 @@
+/* The verbs, alphabetical. */
+#include "client/client.h"
+
+#include "common/spec/setting.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern const struct command command_daemon;
+extern const struct command command_help;
+
+const struct command *const command_registry[] = {
+    &command_daemon,
+    &command_help,
+    NULL,
+};
+
+static const struct command *find_exact(const char *name)
+{
+    for (size_t i = 0; command_registry[i]; i++) {
+        const struct command *command = command_registry[i];
+
+        if (strcmp(command->name, name) == 0 ||
+            (command->alias && strcmp(command->alias, name) == 0))
+            return command;
+    }
+    return NULL;
+}
+
+static bool unknown(const char *name, struct error *error)
+{
+    const char *names[64];
+    size_t n = 0;
+    const char *nearest;
+
+    for (size_t i = 0; command_registry[i] && n + 2 < 64; i++) {
+        names[n++] = command_registry[i]->name;
+        if (command_registry[i]->alias)
+            names[n++] = command_registry[i]->alias;
+    }
+    nearest = setting_suggest(name, names, n);
+    if (nearest)
+        return error_set(error, ERROR_INVALID, "unknown command '%s'; did you mean '%s'?", name,
+                         nearest);
+    return error_set(error, ERROR_INVALID, "unknown command '%s'; 'nj help' lists them", name);
+}
+
+bool command_find(const char *name, const struct command **ret, struct error *error)
+{
+    const struct command *found = find_exact(name);
+    char candidates[256] = "";
+    size_t used = 0, n = 0;
+
+    if (found) {
+        *ret = found;
+        return true;
+    }
+    for (size_t i = 0; command_registry[i] && *name && used < sizeof(candidates); i++) {
+        if (strncmp(command_registry[i]->name, name, strlen(name)) != 0)
+            continue;
+        found = command_registry[i];
+        used += (size_t)snprintf(candidates + used, sizeof(candidates) - used, "%s%s",
+                                 n++ ? ", " : "", found->name);
+    }
+    if (n == 0)
+        return unknown(name, error);
+    if (n > 1)
+        return error_set(error, ERROR_INVALID, "'%s' could be any of %s", name, candidates);
+    *ret = found;
+    return true;
+}
