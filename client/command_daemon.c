@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct command command_daemon;
-
 static void print_status(const cJSON *status)
 {
     const cJSON *cpus = json_member(status, "cpus");

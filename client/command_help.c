@@ -1,8 +1,6 @@
 /* nj help: what there is, and how it is used. */
 #include "client/client.h"
 
-extern const struct command command_help;
-
 static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
