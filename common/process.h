@@ -1,0 +1,56 @@
+/*
+ * Processes of a run: who they are, and how to signal one without ever hitting a stranger.
+ *
+ * A process id is reused, so a process is a pair (id, start time). Signals go through a pidfd that
+ * was opened first and checked against the start time afterwards.
+ *
+ * Every process of a run carries NIGHTJAR_RUN=<marker> in the environment that it was started with.
+ */
+#ifndef NIGHTJAR_COMMON_PROCESS_H
+#define NIGHTJAR_COMMON_PROCESS_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+    pid_t pid, parent;
+    int64_t start; /* clock ticks since boot: field 22 of /proc/PID/stat */
+    char state;    /* R S D T Z ...; Z: ended, not waited for */
+};
+
+/* False: there is no such process. */
+bool process_look(pid_t pid, struct process *ret_process);
+/* A pidfd of exactly this process (O_CLOEXEC, the caller closes it); -1: it is gone. */
+int process_open(const struct process *process);
+/* `value` travels with the signal (signalfd's ssi_int). False: it is gone, or not ours (errno). */
+bool process_signal(int pidfd, int signal, int value);
+
+/* What `value` says about a SIGTERM to a worker; a plain kill(1) means stopping. */
+enum process_stop { PROCESS_STOP_STOPPING, PROCESS_STOP_CANCELLED };
+
+struct processes {
+    struct process *item; /* owned */
+    size_t n;
+};
+
+void processes_release(struct processes *processes);
+/* Everything that runs now; zombies are left out. */
+bool processes_list(struct processes *ret_processes, struct error *error);
+/* Drops all that do not descend from `ancestor` (which is dropped too). */
+void processes_keep_descendants(struct processes *processes, pid_t ancestor);
+/* Drops all that were not started with NIGHTJAR_RUN=`marker`, and the caller. */
+void processes_keep_marked(struct processes *processes, const char *marker);
+/* Returns how many were there to be signalled. */
+size_t processes_signal(const struct processes *processes, int signal);
+
+#define PROCESS_MARKER_SIZE 160
+/* <hash of home>/<experiment>/<run> from a run folder home/runs/<experiment>/<run>, which must
+ * exist. */
+bool process_marker(const char *run_folder, char ret_marker[PROCESS_MARKER_SIZE],
+                    struct error *error);
+
+#endif
