@@ -1,0 +1,116 @@
+"""The queue: one durable submission beside task-spooler's, and two workers beside one."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+from figure import Figure, alternate
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "release"
+FIGURES = ["submit_durable", "workers_two"]
+
+# A process a submission, in a row, by a shell, for both sides: prints the seconds of each submission.
+LOOP = """
+for ((i = 0; i < $1; i++)); do "${@:2}" > /dev/null; done
+"""
+SUBMISSIONS = 300
+EXPERIMENTS = 32
+
+
+class Laboratory:
+    """A private home and its daemon."""
+
+    def __init__(self, slots):
+        self.home = tempfile.mkdtemp(prefix="nightjar-bench-")
+        self.environment = dict(os.environ, NIGHTJAR_HOME=self.home, XDG_RUNTIME_DIR=self.home)
+        self.daemon = subprocess.Popen([BUILD / "nightjard", "--home", self.home, "--slots", str(slots)],
+                                       env=self.environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while self.nj("daemon", "status", check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the daemon does not answer")
+
+    def nj(self, *arguments, check=True):
+        return subprocess.run([BUILD / "nj", *arguments], env=dict(self.environment, NIGHTJAR_NO_START="1"), check=check,
+                              capture_output=True, text=True)
+
+    def close(self):
+        self.daemon.terminate()
+        self.daemon.wait(10)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def loop(command, environment):
+    start = time.perf_counter()
+    subprocess.run(["bash", "-c", LOOP, "loop", str(SUBMISSIONS), *map(str, command)], env=environment, check=True)
+    return (time.perf_counter() - start) / SUBMISSIONS * 1e3
+
+
+def measure_submit():
+    if not shutil.which("tsp"):
+        print("submit_durable: skipped, task-spooler is missing")
+        return
+    laboratory = Laboratory(1)
+    folder = tempfile.mkdtemp(prefix="tsp-bench-")
+    tsp = dict(os.environ, TS_SOCKET=f"{folder}/socket", TMPDIR=folder, TS_MAXFINISHED="10")
+    try:
+        ours, theirs = alternate(
+            5, lambda: loop([BUILD / "nj", "submit", "--", "/bin/true"], laboratory.environment),
+            lambda: loop(["tsp", "-n", "/bin/true"], tsp))
+        yield Figure("submit_durable", ours, "ms", theirs, theirs / ours, 1.0,
+                     against="tsp -n true (keeps nothing); a process each, both run what is queued")
+    finally:
+        subprocess.run(["tsp", "-K"], env=tsp, check=False)
+        laboratory.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+SPEC = """
+name: equal
+data:
+  source: {source}
+  header: false
+  target: c65
+  split: {{by: fraction, train: 0.8, valid: 0, test: 0.2, seed: 1}}
+prepare: [standard]
+model:
+  - {{type: dense, units: 64, activation: relu}}
+  - {{type: dense, units: 32, activation: relu}}
+  - {{type: dense, units: classes}}
+train: {{loss: cross_entropy, optimizer: adam, batch: 32, epochs: 60}}
+evaluate: {{metrics: [accuracy]}}
+sweep: {{method: grid, parameters: {{train.optimizer.rate: [0.001]}}, replicates: {n}}}
+"""
+
+
+def measure_workers():
+    laboratories = {slots: Laboratory(slots) for slots in (1, 2)}
+    source = ROOT / "examples" / "data" / "sklearn_digits" / "digits.csv.gz"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            spec = pathlib.Path(folder) / "equal.yaml"
+            spec.write_text(SPEC.format(source=source, n=EXPERIMENTS), encoding="utf-8")
+
+            def batch(slots):
+                def run():
+                    started = time.perf_counter()
+                    laboratories[slots].nj("submit", str(spec), "--wait")
+                    return time.perf_counter() - started
+                return run
+
+            one, two = alternate(3, batch(1), batch(2))
+        yield Figure("workers_two", two, "s", one, one / two, 1 / 0.53,
+                     limit_fraction=one / two / 2, against=f"one worker, {EXPERIMENTS} equal experiments")
+    finally:
+        for laboratory in laboratories.values():
+            laboratory.close()
+
+
+def measure(only):
+    if "submit_durable".startswith(only):
+        yield from measure_submit()
+    if "workers_two".startswith(only):
+        yield from measure_workers()
