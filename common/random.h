@@ -31,7 +31,7 @@ uint64_t random_below(uint64_t seed, uint64_t element, uint64_t step, uint32_t p
 
 /* The `index`-th element of a permutation of 0..n-1 that (seed, step, purpose) names: a keyed
  * Feistel network with cycle walking, so that a shuffle of any size needs no memory and its cursor
- * is two numbers. 0 <= index < n. */
+ * is two numbers. 0 <= index < n <= 2^62. */
 uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n, uint64_t index);
 
 #endif

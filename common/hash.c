@@ -1,0 +1,65 @@
+/* Content hashes by XXH3, written as XXH's canonical (big-endian) form in hex. */
+#include "common/hash.h"
+
+#include "common/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define READ_CHUNK (256 * 1024)
+
+static void state_free(XXH3_state_t **state)
+{
+    XXH3_freeState(*state);
+    *state = NULL;
+}
+
+static const char *write_hex(XXH128_hash_t hash, char ret_text[HASH_TEXT_SIZE])
+{
+    XXH128_canonical_t canonical;
+
+    XXH128_canonicalFromHash(&canonical, hash);
+    for (size_t i = 0; i < sizeof(canonical.digest); i++)
+        snprintf(ret_text + 2 * i, 3, "%02x", canonical.digest[i]);
+    return ret_text;
+}
+
+uint64_t hash_bytes(const void *data, size_t size)
+{
+    return XXH3_64bits(data, size);
+}
+
+const char *hash_text(const void *data, size_t size, char ret_text[HASH_TEXT_SIZE])
+{
+    return write_hex(XXH3_128bits(data, size), ret_text);
+}
+
+bool hash_file(const char *path, char ret_text[HASH_TEXT_SIZE], struct error *error)
+{
+    scoped(descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    scoped(state_free) XXH3_state_t *state = NULL;
+    scoped(memory_free) void *chunk = NULL;
+
+    if (fd < 0)
+        return error_set_errno(error, errno, "%s", path);
+    state = XXH3_createState();
+    chunk = malloc(READ_CHUNK);
+    if (!state || !chunk || XXH3_128bits_reset(state) != XXH_OK)
+        return error_set(error, ERROR_NO_MEMORY, "%s: out of memory", path);
+    for (;;) {
+        ssize_t got = read(fd, chunk, READ_CHUNK);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set_errno(error, errno, "%s", path);
+        if (got == 0)
+            break;
+        XXH3_128bits_update(state, chunk, (size_t)got);
+    }
+    write_hex(XXH3_128bits_digest(state), ret_text);
+    return true;
+}
