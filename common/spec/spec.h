@@ -49,6 +49,10 @@ enum spec_owner { SPEC_OWNER_NONE, SPEC_OWNER_COMMON, SPEC_OWNER_DAEMON, SPEC_OW
 enum spec_owner spec_owner_of(const char *top_level_key); /* NONE: unknown key */
 /* "unknown setting; did you mean ..." for every unknown top-level key; false if there was one. */
 bool spec_check_keys(const cJSON *root, struct diagnostics *diagnostics);
+/* One experiment, sweeps and deltas resolved: either a command or a pipeline, and one of them. */
+bool spec_check_experiment(const cJSON *root, struct diagnostics *diagnostics);
+/* A copy of the top-level keys of one owner, to be parsed by its tables. NULL: no memory. */
+cJSON *spec_select(const cJSON *root, enum spec_owner owner);
 
 /* What common owns. Lives in spec/queue.c. */
 struct queue_config {
@@ -78,6 +82,10 @@ struct common_config {
     char *on_finish; /* a shell command, run when the batch has ended */
 };
 extern const struct setting common_settings[];
+/* settings_parse with common_settings for the keys that common owns; others are passed over. To be
+ * released with settings_release(common_settings, config) in any case. */
+bool spec_parse_common(const cJSON *root, struct common_config *config,
+                       struct diagnostics *diagnostics);
 
 /* The same configuration under another seed has the same key: hash of the spec less name, question,
  * tags, seed, queue, resources, on_finish. */

@@ -1,0 +1,102 @@
+/* What every experiment has, command or pipeline alike. */
+#include "common/spec/spec.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY 86400.0
+#define SEED_LIMIT 9007199254740991.0 /* 2^53 - 1 */
+
+static const struct setting queue_settings[] = {
+    SETTING_INTEGER(struct queue_config, priority, 0, -1000, 1000, "",
+                    "What starts first; the higher, the earlier."),
+    SETTING_INTEGER(struct queue_config, retries, 0, 0, 100, "",
+                    "How often a failed experiment is run again."),
+    SETTING_BOOLEAN(struct queue_config, hold, 0, "Wait for `nj release` before it may start."),
+    SETTING_BOOLEAN(struct queue_config, requeue, 1,
+                    "Run it again after its run was lost (a crash or a reboot)."),
+    SETTING_TEXTS(struct queue_config, after, 0, 1000,
+                  "Ids of experiments that must have ended before, however they ended."),
+    SETTING_TEXTS(struct queue_config, after_ok, 0, 1000,
+                  "Ids of experiments that must have succeeded before."),
+    {0},
+};
+
+static const struct setting resources_settings[] = {
+    SETTING_REAL(struct resources_config, cpus, 1, 0.1, 1024, 0, "cpus",
+                 "Processors to set aside; a run may use as many threads, rounded up."),
+    SETTING_SIZE(struct resources_config, memory, 0, 0, 1125899906842624.0,
+                 "Memory to set aside and not to exceed; 0: not said."),
+    SETTING_INTEGER(struct resources_config, gpus, 0, 0, 64, "gpus",
+                    "Graphics processors to set aside."),
+    SETTING_DURATION(struct resources_config, time, 0, 0, 365 * DAY,
+                     "Longest run, time in suspend not counted; 0: no limit."),
+    SETTING_SIZE(struct resources_config, log, 16 * 1024 * 1024, 4096, 1099511627776.0,
+                 "What is kept of a run's output: half from its head, half from its tail."),
+    SETTING_DURATION(struct resources_config, grace, 10, 0, DAY,
+                     "Time between being asked to stop (SIGTERM) and being killed."),
+    {0},
+};
+
+const struct setting common_settings[] = {
+    SETTING_TEXT(struct common_config, name, NULL, 0, "What the batch is called."),
+    SETTING_TEXT(struct common_config, question, NULL, 0,
+                 "What the batch is to answer; kept with the verdict."),
+    SETTING_TEXTS(struct common_config, tags, 0, 100, "Words to find it by."),
+    SETTING_INTEGER(struct common_config, seed, 0, 0, SEED_LIMIT, "",
+                    "Where all randomness comes from; the same seed gives the same result."),
+    SETTING_TEXTS(struct common_config, command, 1, 100000,
+                  "A program and its arguments, in place of data and model."),
+    SETTING_NESTED(struct common_config, queue, struct queue_config, queue_settings,
+                   "When it may start."),
+    SETTING_NESTED(struct common_config, resources, struct resources_config, resources_settings,
+                   "What it may use."),
+    SETTING_TEXT(struct common_config, on_finish, NULL, 0,
+                 "A shell command that runs when the whole batch has ended."),
+    {0},
+};
+
+static bool check_ids(const struct setting_texts *list, const char *path,
+                      struct diagnostics *diagnostics)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const char *text = list->item[i];
+        size_t digits = text ? strspn(text, "0123456789") : 0;
+
+        if (text && digits > 0 && digits < 16 && text[digits] == '\0' && text[0] != '0')
+            continue;
+        if (text)
+            diagnostics_add(diagnostics, path, "'%.40s' is no experiment's id", text);
+        good = false;
+    }
+    return good;
+}
+
+static bool check_command(const struct common_config *config, struct diagnostics *diagnostics)
+{
+    if (config->command.n == 0 || !config->command.item[0] || config->command.item[0][0])
+        return true;
+    diagnostics_add(diagnostics, "command[0]", "the program's name is empty");
+    return false;
+}
+
+bool spec_parse_common(const cJSON *root, struct common_config *config,
+                       struct diagnostics *diagnostics)
+{
+    cJSON *own = spec_select(root, SPEC_OWNER_COMMON);
+    bool good;
+
+    if (!own) {
+        diagnostics->overflow = true;
+        return false;
+    }
+    good = settings_parse(common_settings, own, "", config, diagnostics);
+    good = check_ids(&config->queue.after, "queue.after", diagnostics) && good;
+    good = check_ids(&config->queue.after_ok, "queue.after_ok", diagnostics) && good;
+    good = check_command(config, diagnostics) && good;
+    cJSON_Delete(own);
+    return good;
+}
