@@ -74,6 +74,16 @@ static int open_file(int folder, const char *path, int flags)
     return fd;
 }
 
+bool file_open(int folder, const char *path, int flags, int *ret_fd, struct error *error)
+{
+    int fd = open_file(folder, path, flags);
+
+    if (fd < 0)
+        return error_set_errno(error, errno, "%s", path);
+    *ret_fd = fd;
+    return true;
+}
+
 /* ---- reading ---- */
 
 static bool read_all(int fd, struct buffer *buffer, struct error *error)
@@ -146,6 +156,11 @@ static int truncate_file(int fd, off_t size)
     return result;
 }
 
+bool file_truncate(int fd, int64_t size, struct error *error)
+{
+    return truncate_file(fd, size) == 0 || error_set_errno(error, errno, "truncating");
+}
+
 static void take_back(int fd, off_t start)
 {
     /* a failure here is the caller's to notice: the file is longer than he knows it to be */
@@ -171,6 +186,21 @@ bool file_write_whole(int fd, const void *data, size_t size, struct error *error
         size -= (size_t)written;
     }
     return true;
+}
+
+bool file_write_line(int fd, const char *line, size_t size, struct error *error)
+{
+    ssize_t written;
+
+    do
+        written = file_system->write(fd, line, size);
+    while (written < 0 && errno == EINTR);
+    if (written == (ssize_t)size)
+        return true;
+    int os_errno = written < 0 ? errno : ENOSPC;
+    if (written > 0 && file_system->write(fd, "\n", 1) < 0)
+        os_errno = errno;
+    return error_set_errno(error, os_errno, "writing");
 }
 
 bool file_sync(int fd, struct error *error)

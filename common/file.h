@@ -33,11 +33,17 @@ extern const struct file_system file_system_real;
  */
 const struct file_system *file_system_use(const struct file_system *system);
 
+/* O_CLOEXEC is added. */
+bool file_open(int folder, const char *path, int flags, int *ret_fd, struct error *error);
+bool file_truncate(int fd, int64_t size, struct error *error);
 bool file_read(int folder, const char *path, size_t limit, char **ret_data, size_t *ret_size,
                struct error *error);
 /* Writes all of it at the current place; on a short write or error truncates back to where it
  * began. */
 bool file_write_whole(int fd, const void *data, size_t size, struct error *error);
+/* One write(2), for a file that others append to as well: what a short write left is not taken back
+ * (it may not be the end any more), but gets a newline, so that it harms no line but its own. */
+bool file_write_line(int fd, const char *line, size_t size, struct error *error);
 /* Replaces `path` atomically and durably (aside, fsync, rename, fsync of the folder). */
 bool file_replace(int folder, const char *path, const void *data, size_t size, struct error *error);
 /* The same without any fsync: atomic, not durable. */

@@ -47,7 +47,9 @@ struct journal_reader {
     int fd;               /* owned; -1: not there yet */
     int64_t offset;       /* of the next line */
     int64_t bad_lines;    /* too long, not JSON, not an object: passed over */
-    struct buffer buffer; /* what was read beyond it */
+    int64_t passed;       /* bytes of a line over the limit whose end is not there yet */
+    struct buffer buffer; /* what was read, from `consumed` on not handed out yet */
+    size_t consumed;
 };
 
 /* A missing file is no error: there is nothing to read yet. An offset past the end begins again at
@@ -55,8 +57,9 @@ struct journal_reader {
 bool journal_reader_open(int folder, const char *path, int64_t offset,
                          struct journal_reader *ret_reader, struct error *error);
 void journal_reader_close(struct journal_reader *reader);
-/* The next whole line; *ret_event NULL: none (yet). *ret_offset (may be NULL): where the line
- * begins, which is its unique sequence number in the store. */
+/* The next whole line; *ret_event NULL: none (yet). Blank lines are passed over; what lies beyond
+ * JOURNAL_FILE_LIMIT is not read; a file that has shrunk is read again from 0. *ret_offset (may be
+ * NULL): where the line begins, which is its unique sequence number in the store. */
 bool journal_next(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
                   struct error *error);
 

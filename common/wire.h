@@ -28,7 +28,9 @@
 /* Cuts lines out of a byte stream. All-zero is a valid empty decoder. */
 struct wire_decoder {
     struct buffer buffer;
-    size_t scanned; /* bytes that hold no newline */
+    size_t consumed; /* bytes of lines that were handed out */
+    size_t scanned;  /* bytes after them that hold no newline */
+    bool broken;     /* a line over the limit came: every later call fails */
 };
 
 void wire_decoder_release(struct wire_decoder *decoder);
