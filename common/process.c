@@ -134,7 +134,7 @@ bool processes_list(struct processes *ret_processes, struct error *error)
         struct process process;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-        if (pid <= 0 || !process_look(pid, &process) || process.state == 'Z')
+        if (pid <= 0 || !process_look(pid, &process))
             continue;
         if (!append(&found, &process, &capacity))
             return error_set(error, ERROR_NO_MEMORY, "listing processes");

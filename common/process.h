@@ -19,7 +19,7 @@
 struct process {
     pid_t pid, parent;
     int64_t start; /* clock ticks since boot: field 22 of /proc/PID/stat */
-    char state;    /* R S D T Z ...; Z: ended, not waited for */
+    char state;    /* R S D T Z ...; Z: ended, not waited for (or its other threads run on) */
 };
 
 /* False: there is no such process. */
@@ -38,7 +38,7 @@ struct processes {
 };
 
 void processes_release(struct processes *processes);
-/* Everything that runs now; zombies are left out. */
+/* Everything that there is now, zombies too. */
 bool processes_list(struct processes *ret_processes, struct error *error);
 /* Drops all that do not descend from `ancestor` (which is dropped too). */
 void processes_keep_descendants(struct processes *processes, pid_t ancestor);

@@ -1,0 +1,166 @@
+/*
+ * Looks at lines of a log's last bytes. A Python traceback is
+ *
+ *     Traceback (most recent call last):
+ *       File "train.py", line 3, in <module>       indented lines
+ *         ...
+ *     ValueError: what went wrong                  the first one that is not
+ *
+ * and its exception's first line counts even where the program prints on.
+ */
+#include "worker/message.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#define ESCAPE 0x1b
+
+struct line {
+    const char *text;
+    size_t size;
+};
+
+static const char *const error_words[] = {
+    "error",     "exception",    "fatal",         "fail",      "panic",   "abort",     "cannot",
+    "can't",     "could not",    "unable to",     "not found", "no such", "denied",    "refused",
+    "killed",    "segmentation", "out of memory", "assert",    "invalid", "undefined", "unknown",
+    "terminate", NULL,
+};
+
+/* The next line, without its newline and carriage return; false at the end. */
+static bool next_line(const char **at, const char *end, struct line *ret_line)
+{
+    const char *newline = NULL;
+
+    if (*at >= end)
+        return false;
+    newline = memchr(*at, '\n', (size_t)(end - *at));
+    *ret_line = (struct line){*at, (size_t)((newline ? newline : end) - *at)};
+    *at = newline ? newline + 1 : end;
+    while (ret_line->size > 0 && ret_line->text[ret_line->size - 1] == '\r')
+        ret_line->size--;
+    return true;
+}
+
+static bool is_blank(struct line line)
+{
+    for (size_t i = 0; i < line.size; i++)
+        if (!isspace((unsigned char)line.text[i]))
+            return false;
+    return true;
+}
+
+static bool contains(struct line line, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (size_t i = 0; i + length <= line.size; i++)
+        if ((line.text[i] | 0x20) == (*word | 0x20) && !strncasecmp(line.text + i, word, length))
+            return true;
+    return false;
+}
+
+static bool looks_like_error(struct line line)
+{
+    for (size_t i = 0; error_words[i]; i++)
+        if (contains(line, error_words[i]))
+            return true;
+    return false;
+}
+
+/* Length of the valid UTF-8 character at `text`; 0: none. */
+static size_t character(const unsigned char *text, size_t size)
+{
+    size_t length = text[0] < 0x80                       ? 1
+                    : text[0] >= 0xc2 && text[0] <= 0xdf ? 2
+                    : (text[0] & 0xf0) == 0xe0           ? 3
+                    : text[0] >= 0xf0 && text[0] <= 0xf4 ? 4
+                                                         : 0;
+
+    if (length == 0 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+/* Bytes of a terminal's escape sequence (ESC [ ... letter) at `text`. */
+static size_t escape_length(const unsigned char *text, size_t size)
+{
+    size_t n = 1;
+
+    if (size < 2 || text[1] != '[')
+        return 1;
+    for (n = 2; n < size && (text[n] < 0x40 || text[n] > 0x7e); n++)
+        continue;
+    return n < size ? n + 1 : n;
+}
+
+const char *message_clean(const char *text, size_t size, char ret_message[MESSAGE_SIZE])
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t n = 0;
+
+    while (size > 0) {
+        size_t length = *at == ESCAPE ? 0 : character(at, size);
+        size_t step = *at == ESCAPE ? escape_length(at, size) : length ? length : 1;
+
+        if (n + (length ? length : 1) >= MESSAGE_SIZE)
+            break;
+        if (length == 1 && (*at < 0x20 || *at == 0x7f)) {
+            if (n > 0 && ret_message[n - 1] != ' ')
+                ret_message[n++] = ' ';
+        } else if (length > 0) {
+            memcpy(ret_message + n, at, length);
+            n += length;
+        } else if (*at != ESCAPE) {
+            ret_message[n++] = '?';
+        }
+        at += step;
+        size -= step;
+    }
+    while (n > 0 && ret_message[n - 1] == ' ')
+        n--;
+    ret_message[n] = '\0';
+    return ret_message;
+}
+
+const char *message_find(const char *text, size_t size, char ret_message[MESSAGE_SIZE])
+{
+    const char *end = text + size;
+    const char *at = text;
+    struct line line;
+    struct line last = {"", 0};
+    struct line error_line = {NULL, 0};
+    struct line exception = {NULL, 0};
+    bool in_traceback = false;
+
+    while (next_line(&at, end, &line)) {
+        if (is_blank(line))
+            continue;
+        last = line;
+        if (contains(line, "Traceback (most recent call last)")) {
+            in_traceback = true;
+        } else if (in_traceback && !isspace((unsigned char)line.text[0])) {
+            exception = line;
+            in_traceback = false;
+        } else if (!in_traceback && looks_like_error(line)) {
+            error_line = line;
+        }
+    }
+    if (exception.text)
+        last = exception;
+    else if (error_line.text)
+        last = error_line;
+    while (last.size > 0 && isspace((unsigned char)last.text[0])) {
+        last.text++;
+        last.size--;
+    }
+    return message_clean(last.text, last.size, ret_message);
+}

@@ -1,0 +1,573 @@
+/*
+ * The sequence of a run, and the loop that waits while it executes.
+ *
+ *   RUNNING --SIGTERM, time limit--> STOPPING --second SIGTERM, grace over--> KILLING
+ *      |                                |                                       |
+ *      '---------- the child ended -----+---------------------------------------'
+ *                        |
+ *                    CLEARING    SIGTERM to what it left behind
+ *                        |
+ *                    SWEEPING    SIGKILL, again and again
+ *                        |
+ *                      ENDED     no process of the run is left: drain the log, journal `exit`
+ *
+ * A run without anything left behind goes straight to ENDED. `started` is on disk before the child
+ * runs anything, `exit` before the worker ends. A full disk delays both, and costs the log only.
+ */
+#include "worker/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/journal.h"
+#include "common/log.h"
+#include "common/owner.h"
+#include "common/process.h"
+#include "worker/child.h"
+#include "worker/log_capture.h"
+#include "worker/message.h"
+#include "worker/plan.h"
+#include "worker/reap.h"
+
+#define READ_SIZE (64 * 1024)
+#define DRAIN_LIMIT 256         /* reads; more than a pipe can hold */
+#define JOURNAL_RESERVE 8192    /* bytes of disk that the journal's last lines will need */
+#define START_PATIENCE_MS 60000 /* for room on the disk, before anything ran */
+#define EXIT_PATIENCE_MS 600000 /* and after it */
+#define RETRY_MS 200
+#define KILL_AGAIN_MS 100
+#define STRAGGLER_GRACE_S 5.0 /* or the run's own, if that is shorter */
+#define SWEEP_LIMIT_MS 10000  /* then what cannot be killed is left and reported */
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND 127
+
+enum phase { RUNNING, STOPPING, KILLING, CLEARING, SWEEPING, ENDED };
+
+struct run {
+    struct plan plan;
+    int lock;    /* owned */
+    int signals; /* owned: signalfd */
+    int output;  /* owned: where what the run prints is read; -1: it ended */
+    struct journal_writer journal;
+    cJSON *pending; /* owned: events that the disk had no room for yet */
+    struct log_capture log;
+    struct child child;
+    struct reaper reaper;
+    enum phase phase;
+    const char *reason;  /* borrowed: why it was signalled; NULL: it was not */
+    int64_t started_ms;  /* monotonic */
+    int64_t ended_ms;    /* monotonic: when the child was waited for */
+    int64_t deadline_ms; /* monotonic, of the phase; 0: none */
+    int64_t sweep_end_ms;
+};
+
+static void run_release(struct run *run)
+{
+    child_release(&run->child);
+    reaper_release(&run->reaper);
+    log_capture_release(&run->log);
+    journal_close(&run->journal);
+    json_free(&run->pending);
+    descriptor_close(&run->output);
+    descriptor_close(&run->signals);
+    plan_release(&run->plan);
+    descriptor_close(&run->lock); /* last: whoever gets it finds everything written */
+}
+
+static int64_t now_ms(void)
+{
+    return clock_system.monotonic_ms(clock_system.context);
+}
+
+/* ---- events ---- */
+
+/* Writes what is pending, in order. */
+static bool flush_events(struct run *run, struct error *error)
+{
+    while (cJSON_GetArraySize(run->pending) > 0) {
+        if (!journal_append(&run->journal, run->pending->child, error))
+            return false;
+        cJSON_DeleteItemFromArray(run->pending, 0);
+    }
+    return true;
+}
+
+/* Takes *event in any case. A full disk is no error: the event waits. */
+static bool add_event(struct run *run, cJSON **event, struct error *error)
+{
+    if (!*event || !cJSON_AddItemToArray(run->pending, *event)) {
+        json_free(event);
+        return error_set(error, ERROR_NO_MEMORY, "journalling an event");
+    }
+    *event = NULL;
+    if (!flush_events(run, error))
+        log_warning("events.jsonl: %s", error->message);
+    return true;
+}
+
+/* Waits for room as long as `patience_ms`, then syncs. */
+static bool settle_events(struct run *run, int64_t patience_ms, struct error *error)
+{
+    int64_t end_ms = now_ms() + patience_ms;
+
+    while (!flush_events(run, error)) {
+        if (error->kind == ERROR_NO_MEMORY || now_ms() >= end_ms)
+            return false;
+        (void)poll(NULL, 0, RETRY_MS);
+    }
+    return journal_sync(&run->journal, error);
+}
+
+static cJSON *event_of(const char *name)
+{
+    cJSON *event = cJSON_CreateObject();
+
+    if (event && !json_add_text(event, "event", name))
+        json_free(&event);
+    return event;
+}
+
+static bool journal_started(struct run *run, struct error *error)
+{
+    scoped(json_free) cJSON *event = event_of("started");
+    struct process self = {0};
+    char boot[64];
+
+    (void)process_look(getpid(), &self);
+    if (!json_add_integer(event, "pid", run->child.pid) ||
+        !json_add_integer(event, "start", run->child.start) ||
+        !json_add_integer(event, "worker", getpid()) ||
+        !json_add_integer(event, "worker_start", self.start) ||
+        !json_add_text(event, "boot", clock_boot_id(boot)) ||
+        (run->plan.blas_core[0] && !json_add_text(event, "blas_core", run->plan.blas_core)))
+        return error_set(error, ERROR_NO_MEMORY, "journalling the start");
+    return add_event(run, &event, error) && settle_events(run, START_PATIENCE_MS, error);
+}
+
+static void journal_signalled(struct run *run, int signal, const char *reason)
+{
+    scoped(json_free) cJSON *event = event_of("signalled");
+    struct error error;
+
+    if (json_add_integer(event, "signal", signal) && json_add_text(event, "reason", reason))
+        (void)add_event(run, &event, &error);
+}
+
+/* ---- stopping ---- */
+
+static int64_t in_seconds(double seconds)
+{
+    return now_ms() + (int64_t)(seconds * 1000);
+}
+
+static void kill_all(struct run *run, const char *why)
+{
+    if (run->phase != KILLING)
+        journal_signalled(run, SIGKILL, why);
+    run->phase = KILLING;
+    run->deadline_ms = now_ms() + KILL_AGAIN_MS;
+    reaper_signal_all(&run->reaper, SIGKILL, false);
+}
+
+static void stop(struct run *run, const char *reason)
+{
+    run->reason = reason;
+    run->phase = STOPPING;
+    run->deadline_ms = in_seconds(run->plan.config.resources.grace);
+    journal_signalled(run, SIGTERM, reason);
+    if (run->plan.pipeline)
+        (void)process_signal(run->child.pidfd, SIGTERM, 0);
+    else
+        child_signal_group(&run->child, SIGTERM);
+}
+
+/* The child has ended; what it left behind has not. */
+static void clear(struct run *run)
+{
+    double grace = run->plan.config.resources.grace;
+
+    run->phase = CLEARING;
+    run->deadline_ms = in_seconds(grace < STRAGGLER_GRACE_S ? grace : STRAGGLER_GRACE_S);
+    reaper_signal_all(&run->reaper, SIGTERM, true);
+}
+
+static void sweep(struct run *run)
+{
+    if (run->phase != SWEEPING)
+        run->sweep_end_ms = now_ms() + SWEEP_LIMIT_MS;
+    run->phase = SWEEPING;
+    run->deadline_ms = now_ms() + KILL_AGAIN_MS;
+    reaper_signal_all(&run->reaper, SIGKILL, true);
+    if (now_ms() >= run->sweep_end_ms)
+        run->phase = ENDED;
+}
+
+static void on_deadline(struct run *run)
+{
+    switch (run->phase) {
+    case RUNNING:
+        stop(run, "timeout");
+        break;
+    case STOPPING:
+        kill_all(run, "grace");
+        break;
+    case KILLING:
+        kill_all(run, run->reason);
+        break;
+    case CLEARING:
+    case SWEEPING:
+        sweep(run);
+        break;
+    case ENDED:
+        break;
+    }
+}
+
+static void on_children(struct run *run)
+{
+    bool had_ended = run->reaper.child_ended;
+
+    reaper_collect(&run->reaper);
+    if (run->reaper.child_ended && !had_ended) {
+        run->ended_ms = now_ms();
+        if (!run->reaper.none_left)
+            clear(run);
+    }
+    if (run->reaper.none_left)
+        run->phase = ENDED;
+}
+
+static void on_stop_signal(struct run *run, const struct signalfd_siginfo *info)
+{
+    bool cancelled = info->ssi_code == SI_QUEUE && info->ssi_int == PROCESS_STOP_CANCELLED;
+
+    if (run->phase == RUNNING)
+        stop(run, cancelled ? "cancelled" : "stopping");
+    else if (run->phase == STOPPING && cancelled)
+        kill_all(run, run->reason = "cancelled");
+    else if (run->phase == STOPPING)
+        kill_all(run, run->reason);
+    else if (run->phase == CLEARING)
+        sweep(run);
+}
+
+static void on_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signals, &info, sizeof(info)) == sizeof(info))
+        if (info.ssi_signo != SIGCHLD)
+            on_stop_signal(run, &info);
+    on_children(run);
+}
+
+/* ---- the loop ---- */
+
+/* One read; false: there is nothing more now. */
+static bool read_output(struct run *run)
+{
+    char piece[READ_SIZE];
+    ssize_t n = read(run->output, piece, sizeof(piece));
+
+    if (n > 0)
+        log_capture_add(&run->log, piece, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        descriptor_close(&run->output);
+    return n > 0;
+}
+
+static int wait_ms(const struct run *run)
+{
+    int64_t left = run->deadline_ms ? run->deadline_ms - now_ms() : INT64_MAX;
+
+    if (cJSON_GetArraySize(run->pending) > 0 && left > RETRY_MS)
+        left = RETRY_MS;
+    if (left == INT64_MAX)
+        return -1;
+    if (left < 0)
+        return 0;
+    return left < INT32_MAX ? (int)left : INT32_MAX;
+}
+
+static void wait_for_end(struct run *run)
+{
+    struct error error;
+
+    while (run->phase != ENDED) {
+        struct pollfd watch[2] = {{.fd = run->signals, .events = POLLIN},
+                                  {.fd = run->output, .events = POLLIN}};
+
+        if (poll(watch, 2, wait_ms(run)) < 0 && errno != EINTR)
+            log_warning("poll: %s", strerror(errno)); // NOLINT(concurrency-mt-unsafe): one thread
+        if (watch[1].revents)
+            (void)read_output(run);
+        if (watch[0].revents)
+            on_signals(run);
+        if (run->deadline_ms && now_ms() >= run->deadline_ms)
+            on_deadline(run);
+        (void)flush_events(run, &error);
+    }
+    for (int i = 0; i < DRAIN_LIMIT && run->output >= 0 && read_output(run); i++)
+        continue;
+}
+
+/* ---- the verdict ---- */
+
+struct verdict {
+    int status, signal;
+    char message[MESSAGE_SIZE];
+};
+
+static void explain_no_start(const struct run *run, enum child_stage stage, int os_errno,
+                             struct verdict *verdict)
+{
+    bool in_cwd = stage == CHILD_STAGE_CWD;
+    const char *what = in_cwd ? plan_cwd(&run->plan) : run->plan.argv[0];
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+    const char *why = !in_cwd && os_errno == ENOENT ? "command not found" : strerror(os_errno);
+    char text[MESSAGE_SIZE];
+    int n = snprintf(text, sizeof(text), "%s: %s", what, why);
+
+    verdict->status = !in_cwd && os_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+    if (n >= (int)sizeof(text))
+        n = (int)sizeof(text) - 1;
+    (void)message_clean(text, (size_t)n, verdict->message);
+}
+
+static void explain_failure(const struct run *run, struct verdict *verdict)
+{
+    scoped(memory_free) char *text = NULL;
+    size_t size = 0;
+    struct error error;
+
+    if (log_capture_recent(&run->log, &text, &size, &error))
+        (void)message_find(text, size, verdict->message);
+    if (!verdict->message[0] && verdict->signal)
+        (void)snprintf(verdict->message, MESSAGE_SIZE, "ended by signal %d (%s)", verdict->signal,
+                       strsignal(verdict->signal)); // NOLINT(concurrency-mt-unsafe): one thread
+}
+
+static void judge(const struct run *run, struct verdict *ret_verdict)
+{
+    int status = run->reaper.child_status;
+    int os_errno = 0;
+    enum child_stage stage = child_stage(&run->child, &os_errno);
+    char limit[24];
+
+    *ret_verdict = (struct verdict){.status = -1};
+    if (WIFSIGNALED(status))
+        ret_verdict->signal = WTERMSIG(status);
+    else
+        ret_verdict->status = WEXITSTATUS(status);
+    if (stage != CHILD_STAGE_RAN)
+        explain_no_start(run, stage, os_errno, ret_verdict);
+    else if (run->reason && !strcmp(run->reason, "timeout"))
+        (void)snprintf(
+            ret_verdict->message, MESSAGE_SIZE, "ran longer than resources.time (%s)",
+            clock_format_duration((int64_t)(run->plan.config.resources.time * 1000), limit));
+    else if (ret_verdict->status != 0)
+        explain_failure(run, ret_verdict);
+}
+
+static bool add_verdict(cJSON *event, const struct verdict *verdict)
+{
+    return json_add_integer(event, "status", verdict->status) &&
+           json_add_integer(event, "signal", verdict->signal);
+}
+
+static bool add_figures(cJSON *event, const struct run *run)
+{
+    return json_add_number(event, "wall_s", (double)(run->ended_ms - run->started_ms) / 1e3) &&
+           json_add_number(event, "cpu_s", run->reaper.cpu_s) &&
+           json_add_integer(event, "peak_rss_bytes", run->reaper.peak_rss_bytes) &&
+           (!run->reason || json_add_text(event, "reason", run->reason)) &&
+           json_add_integer(event, "log_bytes", run->log.kept_size) &&
+           json_add_integer(event, "log_dropped_bytes", log_capture_dropped(&run->log)) &&
+           json_add_integer(event, "stragglers", (int64_t)run->reaper.straggler.n);
+}
+
+/* What was reported has to be on disk before an exit event makes somebody rely on it. */
+static void sync_reported(const struct run *run)
+{
+    scoped(descriptor_close) int fd = open(run->plan.events, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    struct error error;
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0 && !file_sync_data(fd, &error))
+        log_warning("reported.jsonl: %s", error.message);
+}
+
+static void report_survivors(const struct run *run)
+{
+    scoped(json_free) cJSON *event = event_of("warning");
+    struct error error;
+
+    if (run->reaper.none_left)
+        return;
+    if (json_add_text(event, "text", "a process of this run could not be ended"))
+        (void)journal_report(run->plan.events, event, &error);
+}
+
+static bool journal_exit(struct run *run, struct error *error)
+{
+    scoped(json_free) cJSON *event = event_of("exit");
+    struct verdict verdict;
+
+    judge(run, &verdict);
+    if (!add_verdict(event, &verdict) || !add_figures(event, run) ||
+        !json_add_text(event, "message", verdict.message))
+        return error_set(error, ERROR_NO_MEMORY, "journalling the end");
+    return add_event(run, &event, error) && settle_events(run, EXIT_PATIENCE_MS, error);
+}
+
+/* A run whose folder is no good still gets an end that says why. */
+static bool journal_refusal(struct run *run, const struct error *cause, struct error *error)
+{
+    scoped(json_free) cJSON *event = event_of("exit");
+    struct verdict verdict = {.status = error_exit_status(cause->kind)};
+    char text[MESSAGE_SIZE * 3];
+
+    (void)error_describe(cause, text, sizeof(text));
+    (void)message_clean(text, strlen(text), verdict.message);
+    if (!add_verdict(event, &verdict) || !json_add_text(event, "message", verdict.message))
+        return error_set(error, ERROR_NO_MEMORY, "journalling the end");
+    return add_event(run, &event, error) && settle_events(run, EXIT_PATIENCE_MS, error);
+}
+
+/* ---- the sequence ---- */
+
+static bool take_lock(struct run *run, int lock_fd, struct error *error)
+{
+    scoped(memory_free) char *path = NULL;
+
+    if (lock_fd >= 0) {
+        if (fcntl(lock_fd, F_SETFD, FD_CLOEXEC) != 0)
+            return error_set_errno(error, errno, "--lock-fd %d", lock_fd);
+        run->lock = lock_fd;
+        return true;
+    }
+    if (asprintf(&path, "%s/lock", run->plan.experiment) < 0) {
+        path = NULL;
+        return error_set(error, ERROR_NO_MEMORY, "locking the experiment");
+    }
+    return file_lock(AT_FDCWD, path, &run->lock, error);
+}
+
+static bool open_journal(struct run *run, struct error *error)
+{
+    scoped(memory_free) char *path = NULL;
+
+    run->pending = cJSON_CreateArray();
+    if (!run->pending || asprintf(&path, "%s/events.jsonl", run->plan.folder) < 0) {
+        path = NULL;
+        return error_set(error, ERROR_NO_MEMORY, "opening the journal");
+    }
+    if (!journal_open(AT_FDCWD, path, &run->journal, error))
+        return false;
+    if (run->journal.size > 0)
+        return error_set_at(error, ERROR_INVALID, run->plan.folder,
+                            "has run already; copy spec.json to a new folder to run it again");
+    /* Room for the last lines even on a disk that the run fills. Where a file system has no such
+     * thing they are tried again until there is room. */
+    (void)fallocate(run->journal.fd, FALLOC_FL_KEEP_SIZE, 0, JOURNAL_RESERVE);
+    return true;
+}
+
+static bool watch_signals(struct run *run, struct error *error)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGCHLD);
+    /* a limit on file sizes is for the run: to the worker it is one more way to be out of space */
+    if (sigaction(SIGXFSZ, &ignore, NULL) != 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return error_set_errno(error, errno, "blocking signals");
+    run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (run->signals < 0)
+        return error_set_errno(error, errno, "watching signals");
+    return true;
+}
+
+/* Forks the child, held back until child_go(). */
+static bool prepare_child(struct run *run, struct error *error)
+{
+    scoped(descriptor_close) int write_end = -1;
+    struct child_plan child = {.argv = run->plan.argv,
+                               .environment = run->plan.environment.item,
+                               .cwd = plan_cwd(&run->plan)};
+    int fd[2];
+
+    if (pipe2(fd, O_CLOEXEC) != 0)
+        return error_set_errno(error, errno, "making a pipe");
+    run->output = fd[0];
+    write_end = fd[1];
+    if (fcntl(run->output, F_SETFL, O_NONBLOCK) != 0)
+        return error_set_errno(error, errno, "making a pipe");
+    child.output = write_end;
+    if (!child_fork(&child, &run->child, error))
+        return false;
+    run->reaper.child = run->child.pid;
+    return true;
+}
+
+static void start_log(struct run *run)
+{
+    scoped(memory_free) char *path = NULL;
+
+    if (asprintf(&path, "%s/log", run->plan.folder) < 0)
+        path = NULL;
+    log_capture_start(&run->log, AT_FDCWD, path ? path : "", run->plan.config.resources.log);
+}
+
+static bool execute(struct run *run, struct error *error)
+{
+    double limit = run->plan.config.resources.time;
+
+    start_log(run);
+    if (!prepare_child(run, error) || !journal_started(run, error))
+        return false;
+    run->started_ms = now_ms();
+    if (limit > 0)
+        run->deadline_ms = in_seconds(limit);
+    child_go(&run->child);
+    wait_for_end(run);
+    log_capture_finish(&run->log);
+    report_survivors(run);
+    sync_reported(run);
+    return journal_exit(run, error);
+}
+
+bool run_execute(const char *folder, int lock_fd, char *const *environment, struct error *error)
+{
+    scoped(run_release) struct run run = {.lock = lock_fd,
+                                          .signals = -1,
+                                          .output = -1,
+                                          .journal = {.fd = -1},
+                                          .log = {.fd = -1},
+                                          .child = {.pidfd = -1, .go = -1, .failure = -1}};
+    struct error cause;
+
+    if (!plan_locate(folder, &run.plan, error) || !take_lock(&run, lock_fd, error) ||
+        !open_journal(&run, error) || !watch_signals(&run, error) || !reaper_start(error))
+        return false;
+    if (!plan_read(&run.plan, environment, &cause))
+        return journal_refusal(&run, &cause, error);
+    plan_report_changes(&run.plan);
+    return execute(&run, error);
+}
