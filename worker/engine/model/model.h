@@ -36,6 +36,7 @@ struct model_step { /* which samples, and where randomness stands */
     int64_t n;
     uint64_t seed;
     uint64_t step; /* from 1 */
+    bool inspect;  /* warn (report.h) of gradients that are zero or not finite */
 };
 
 struct model_array {  /* what a model file stores */
@@ -51,6 +52,10 @@ struct model_kind {
     void (*free)(struct model *model);
     /* Registers all that survives a step. */
     bool (*declare)(struct model *model, struct state *state, struct error *error);
+    /* Registers room for what remember() keeps. */
+    bool (*declare_best)(struct model *model, struct state *state, struct error *error);
+    void (*remember)(struct model *model); /* keeps what it is now as the best so far */
+    void (*recall)(struct model *model);   /* becomes that again */
     /* One step; adds the training loss of its samples to *sum. */
     bool (*advance)(struct model *model, const struct model_step *step, struct loss_sum *sum,
                     struct error *error);
@@ -60,8 +65,6 @@ struct model_kind {
                     int64_t n, double *ret_prediction, struct loss_sum *sum, struct error *error);
     /* save and load: the i-th array; false beyond the last */
     bool (*array)(struct model *model, int64_t index, struct model_array *ret_array);
-    /* Tells what looks wrong after the step just taken, once: report_warning(). */
-    bool (*inspect)(struct model *model, struct error *error);
 };
 
 struct model {

@@ -1,0 +1,104 @@
+/*
+ * Dense: y = f(x W' + b), for every step of a sequence alike.
+ *
+ *   x [steps*rows][in]   W [units][in]   b [units]   y [steps*rows][units]
+ *   dz = dy f'(z)        dW += dz' x     db += column sums of dz     dx = dz W
+ */
+#include "worker/engine/layer/layer.h"
+
+#include <assert.h>
+
+#include "worker/engine/initializer/initializer.h"
+
+struct dense_config {
+    char *units;
+    int activation;
+    bool bias;
+    struct kind_choice initializer;
+};
+
+static const struct setting dense_settings[] = {
+    SETTING_EXPRESSION(struct dense_config, units, NULL, 1, 1 << 20, SETTING_REQUIRED,
+                       "Number of outputs: a number or a formula over classes, targets, features "
+                       "and steps."),
+    SETTING_CHOICE(struct dense_config, activation, ACTIVATION_LINEAR, activation_name,
+                   "What the sums pass through; leaky_relu has slope 0.01 here."),
+    SETTING_BOOLEAN(struct dense_config, bias, true, "Whether a bias is added."),
+    SETTING_KIND(struct dense_config, initializer, &initializer_registry, "glorot_uniform", 0,
+                 "First values of the weights; biases begin at 0."),
+    {0},
+};
+
+#define DENSE_LEAK ((real)0.01)
+enum { WEIGHT, BIAS };
+
+struct dense {
+    int64_t in, units;
+};
+
+static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
+                        struct shape *ret_out, struct error *error)
+{
+    const struct dense_config *config = layer->config;
+    struct dense *dense = layer->memory;
+    int64_t units;
+
+    assert(n_in == 1);
+    if (!layer_size(layer, "units", config->units, &units, error))
+        return false;
+    *dense = (struct dense){.in = in->width, .units = units};
+    layer_add_parameter(layer, "weight", units, in->width, &config->initializer);
+    if (config->bias)
+        layer_add_parameter(layer, "bias", units, 1, NULL);
+    *ret_out = (struct shape){.steps = in->steps, .width = units};
+    return true;
+}
+
+static void dense_forward(const struct layer *layer, struct pass *pass,
+                          const struct tensor *const x[], struct tensor *y)
+{
+    const struct dense_config *config = layer->config;
+    const struct dense *dense = layer->memory;
+    const real *bias = config->bias ? layer->parameter[BIAS].value : NULL;
+    int64_t rows = x[0]->steps * x[0]->rows;
+
+    kernel_product(false, true, rows, dense->units, dense->in, 1, x[0]->data,
+                   layer->parameter[WEIGHT].value, 0, y->data);
+    if (bias || config->activation != ACTIVATION_LINEAR)
+        pass->kernel->bias_activation(y->data, bias, rows, dense->units,
+                                      (enum activation)config->activation, DENSE_LEAK);
+}
+
+static void dense_backward(const struct layer *layer, struct pass *pass,
+                           const struct tensor *const x[], const struct tensor *y,
+                           const struct tensor *dy, struct tensor *const dx[])
+{
+    const struct dense_config *config = layer->config;
+    const struct dense *dense = layer->memory;
+    const struct parameter *weight = &layer->parameter[WEIGHT];
+    int64_t rows = x[0]->steps * x[0]->rows;
+    real *dz = dy->data;
+
+    if (config->activation != ACTIVATION_LINEAR)
+        pass->kernel->activation_gradient(dz, dz, y->data, rows * dense->units,
+                                          (enum activation)config->activation, DENSE_LEAK);
+    if (weight->gradient)
+        kernel_product(true, false, dense->units, dense->in, rows, 1, dz, x[0]->data, 1,
+                       weight->gradient);
+    if (config->bias && layer->parameter[BIAS].gradient)
+        pass->kernel->add_columns(layer->parameter[BIAS].gradient, dz, rows, dense->units);
+    if (dx[0])
+        kernel_product(false, false, rows, dense->in, dense->units, 1, dz, weight->value, 0,
+                       dx[0]->data);
+}
+
+const struct layer_kind layer_dense = {
+    .kind = {.name = "dense",
+             .help = "Weighted sums of all inputs, with a bias and an activation.",
+             .config_size = sizeof(struct dense_config),
+             .settings = dense_settings},
+    .memory = sizeof(struct dense),
+    .build = dense_build,
+    .forward = dense_forward,
+    .backward = dense_backward,
+};

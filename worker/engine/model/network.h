@@ -1,0 +1,64 @@
+/*
+ * A network: layers one after the other, all weights in one arena, and passes that own every
+ * buffer.
+ *
+ * What is here beyond struct model serves tests and tools; the trainer uses model.h alone.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_MODEL_NETWORK_H
+#define NIGHTJAR_WORKER_ENGINE_MODEL_NETWORK_H
+
+#include "common/spec/expression.h"
+#include "worker/engine/kernel/kernel.h"
+#include "worker/engine/layer/layer.h"
+#include "worker/engine/loss/loss.h"
+#include "worker/engine/model/model.h"
+#include "worker/engine/optimizer/optimizer.h"
+
+#define NETWORK_LAYERS_MAX 1024
+#define NETWORK_VARIABLES 4
+
+struct network_pass {
+    struct pass pass;
+    real *block; /* owned: everything of type real */
+    struct tensor input;
+    struct tensor *output;   /* owned, [n_layers] */
+    struct tensor *gradient; /* owned, [n_layers]: of the outputs; they take turns in two buffers */
+    real **buffer;           /* owned, [n_layers][LAYER_BUFFERS_MAX] */
+    uint64_t *row_id;        /* owned, [capacity], as the next three */
+    int32_t *label;
+    real *target; /* [capacity][n_outputs] */
+    double *row_loss;
+};
+
+struct network {
+    struct model model; /* first: a model that is a network */
+    struct model_plan plan;
+    struct layer *layer; /* owned */
+    int n_layers;
+    struct expression_variable variable[NETWORK_VARIABLES];
+    struct loss loss;
+    const struct kernel *kernel;
+    real *value, *gradient; /* owned arenas, [n_elements]; gradient NULL: it only predicts */
+    real *moment[OPTIMIZER_MOMENTS_MAX];
+    real *best; /* owned, NULL until declared */
+    int n_moments;
+    int64_t n_elements; /* of an arena: parameters and what aligns them */
+    struct network_pass training, predicting;
+};
+
+extern const struct model_kind model_network;
+
+void network_free(struct model *model);
+bool network_build(const struct model_plan *plan, struct model **ret_model, struct error *error);
+bool network_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
+                     struct error *error);
+
+/* The parameter of that name ("dense1.weight"); NULL: none. */
+struct parameter *network_parameter(struct network *network, const char *name);
+
+/* A forward trip in training mode and its loss; with `backward` the gradients of the mean loss are
+ * added to the parameters'. The optimizer takes no step. */
+void network_trip(struct network *network, const struct model_step *step, bool backward,
+                  struct loss_sum *sum);
+
+#endif

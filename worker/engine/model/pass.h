@@ -1,0 +1,23 @@
+/* Trips of batches through a network: memory, gathering, forward, loss, backward. */
+#ifndef NIGHTJAR_WORKER_ENGINE_MODEL_PASS_H
+#define NIGHTJAR_WORKER_ENGINE_MODEL_PASS_H
+
+#include "worker/engine/model/network.h"
+
+int64_t pass_align(int64_t n);  /* elements, rounded up to whole cache lines */
+real *pass_allocate(int64_t n); /* zeroed and aligned, for free(); NULL: no memory */
+
+/* Elements that a pass for batches of up to `capacity` rows takes. */
+int64_t pass_elements(const struct network *network, int64_t capacity, bool training);
+bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
+               bool training, struct error *error);
+void pass_release(struct network_pass *pass); /* all-zero is fine */
+
+/* In this order, n <= capacity. `truth`: labels or targets too, which pass_loss needs. */
+void pass_gather(struct network_pass *pass, const struct network *network,
+                 const struct sample_set *set, const int64_t *row, int64_t n, bool truth);
+const struct tensor *pass_forward(struct network_pass *pass, const struct network *network);
+void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum);
+void pass_backward(struct network_pass *pass, const struct network *network);
+
+#endif

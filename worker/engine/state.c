@@ -1,0 +1,17 @@
+#include "worker/engine/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool state_add(struct state *state, const char *name, void *data, size_t size, struct error *error)
+{
+    if (state->n == STATE_PIECES_MAX)
+        return error_set(error, ERROR_INTERNAL, "no room to register %s", name);
+    for (int i = 0; i < state->n; i++)
+        if (strcmp(state->piece[i].name, name) == 0)
+            return error_set(error, ERROR_INTERNAL, "%s is registered twice", name);
+    state->piece[state->n] = (struct state_piece){.data = data, .size = size};
+    (void)snprintf(state->piece[state->n].name, STATE_NAME_SIZE, "%s", name);
+    state->n++;
+    return true;
+}
