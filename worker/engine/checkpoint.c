@@ -1,0 +1,236 @@
+/*
+ * Writing hashes the pieces where they lie and writes them one after the other: no copy is made.
+ * Reading goes over the file twice, so that a damaged one leaves the state as it was.
+ */
+#include "worker/engine/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "common/file.h"
+#include "common/owner.h"
+
+#define MAGIC "NJCKPT\r\n"
+#define CHUNK_SIZE 65536
+
+struct header {
+    char magic[8];
+    uint32_t version;
+    uint32_t n_pieces;
+    uint64_t configuration;
+    char machine[KERNEL_IDENTITY_SIZE];
+    uint64_t size;     /* of the whole file */
+    uint64_t contents; /* XXH3 of all that follows the header */
+    uint64_t own;      /* XXH3 of the header up to here */
+};
+
+struct entry { /* of the piece table */
+    char name[STATE_NAME_SIZE];
+    uint64_t size;
+};
+
+static uint64_t own_hash(const struct header *header)
+{
+    return XXH3_64bits(header, offsetof(struct header, own));
+}
+
+static void hash_free(XXH3_state_t **hash)
+{
+    XXH3_freeState(*hash);
+    *hash = NULL;
+}
+
+static int fill_table(const struct state *state, struct entry table[STATE_PIECES_MAX])
+{
+    memset(table, 0, sizeof(*table) * STATE_PIECES_MAX);
+    for (int i = 0; i < state->n; i++) {
+        memcpy(table[i].name, state->piece[i].name, STATE_NAME_SIZE);
+        table[i].size = state->piece[i].size;
+    }
+    return state->n;
+}
+
+static bool fill_header(const struct state *state, const struct entry *table,
+                        const struct checkpoint_identity *identity, struct header *ret_header,
+                        struct error *error)
+{
+    scoped(hash_free) XXH3_state_t *hash = XXH3_createState();
+    size_t table_size = (size_t)state->n * sizeof(*table);
+    struct header header = {
+        .magic = MAGIC,
+        .version = CHECKPOINT_VERSION,
+        .n_pieces = (uint32_t)state->n,
+        .configuration = identity->configuration,
+        .size = sizeof(header) + table_size,
+    };
+
+    if (!hash)
+        return error_set(error, ERROR_NO_MEMORY, "hashing a checkpoint");
+    XXH3_64bits_reset(hash);
+    XXH3_64bits_update(hash, table, table_size);
+    for (int i = 0; i < state->n; i++) {
+        XXH3_64bits_update(hash, state->piece[i].data, state->piece[i].size);
+        header.size += state->piece[i].size;
+    }
+    (void)snprintf(header.machine, sizeof(header.machine), "%s", identity->machine);
+    header.contents = XXH3_64bits_digest(hash);
+    header.own = own_hash(&header);
+    *ret_header = header;
+    return true;
+}
+
+static bool write_all(const char *path, const struct state *state,
+                      const struct checkpoint_identity *identity, struct error *error)
+{
+    scoped(descriptor_close) int fd = -1;
+    struct entry table[STATE_PIECES_MAX];
+    struct header header;
+    size_t table_size = (size_t)fill_table(state, table) * sizeof(*table);
+
+    if (!fill_header(state, table, identity, &header, error) ||
+        !file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error) ||
+        !file_write_whole(fd, &header, sizeof(header), error) ||
+        !file_write_whole(fd, table, table_size, error))
+        return false;
+    for (int i = 0; i < state->n; i++)
+        if (!file_write_whole(fd, state->piece[i].data, state->piece[i].size, error))
+            return false;
+    return file_sync(fd, error);
+}
+
+bool checkpoint_write(const char *folder, const char *name, const struct state *state,
+                      const struct checkpoint_identity *identity, bool keep_previous,
+                      struct error *error)
+{
+    char path[PATH_MAX], aside[PATH_MAX], previous[PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) + 8 > (int)sizeof(path))
+        return error_set(error, ERROR_INVALID, "the path of %s is too long", name);
+    (void)snprintf(aside, sizeof(aside), "%s.new", path);
+    (void)snprintf(previous, sizeof(previous), "%s.1", path);
+    if (!write_all(aside, state, identity, error))
+        return error_wrap(error, "%s", path);
+    if (keep_previous && file_exists(AT_FDCWD, path) &&
+        !file_rename(AT_FDCWD, path, previous, error))
+        return false;
+    return file_rename(AT_FDCWD, aside, path, error) && file_sync_folder(AT_FDCWD, folder, error);
+}
+
+/* ---- reading ---- */
+
+/* False without an error where the file ends early. */
+static bool read_exactly(int fd, void *data, size_t size)
+{
+    char *at = data;
+
+    while (size > 0) {
+        ssize_t got = read(fd, at, size);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        at += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+static bool check_contents(int fd, const struct header *header, struct error *error)
+{
+    scoped(hash_free) XXH3_state_t *hash = XXH3_createState();
+    uint64_t left = header->size - sizeof(*header);
+    char chunk[CHUNK_SIZE];
+
+    if (!hash)
+        return error_set(error, ERROR_NO_MEMORY, "hashing a checkpoint");
+    XXH3_64bits_reset(hash);
+    while (left > 0) {
+        size_t n = left < sizeof(chunk) ? (size_t)left : sizeof(chunk);
+
+        if (!read_exactly(fd, chunk, n))
+            return error_set(error, ERROR_CORRUPT, "cannot be read to its end");
+        XXH3_64bits_update(hash, chunk, n);
+        left -= n;
+    }
+    if (XXH3_64bits_digest(hash) != header->contents)
+        return error_set(error, ERROR_CORRUPT, "its checksum does not match");
+    return true;
+}
+
+static bool check_header(int fd, struct header *ret_header, struct error *error)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return error_set_errno(error, errno, "reading");
+    if (!read_exactly(fd, ret_header, sizeof(*ret_header)) ||
+        memcmp(ret_header->magic, MAGIC, sizeof(ret_header->magic)) != 0 ||
+        ret_header->own != own_hash(ret_header))
+        return error_set(error, ERROR_CORRUPT, "is not a whole checkpoint");
+    if (ret_header->version != CHECKPOINT_VERSION)
+        return error_set(error, ERROR_INVALID, "is of version %" PRIu32 ", not %d",
+                         ret_header->version, CHECKPOINT_VERSION);
+    if ((uint64_t)status.st_size != ret_header->size || ret_header->size < sizeof(*ret_header))
+        return error_set(error, ERROR_CORRUPT, "has %lld bytes instead of %" PRIu64,
+                         (long long)status.st_size, ret_header->size);
+    return true;
+}
+
+/* The pieces have to be the registered ones, in their order. */
+static bool check_table(int fd, const struct header *header, const struct state *state,
+                        struct error *error)
+{
+    struct entry expected[STATE_PIECES_MAX], table[STATE_PIECES_MAX];
+    size_t size = (size_t)fill_table(state, expected) * sizeof(*expected);
+
+    if (header->n_pieces != (uint32_t)state->n || lseek(fd, sizeof(*header), SEEK_SET) < 0 ||
+        !read_exactly(fd, table, size) || memcmp(table, expected, size) != 0)
+        return error_set(error, ERROR_INVALID, "holds the state of another model");
+    return true;
+}
+
+static bool read_pieces(int fd, struct state *state, struct error *error)
+{
+    for (int i = 0; i < state->n; i++)
+        if (!read_exactly(fd, state->piece[i].data, state->piece[i].size))
+            return error_set(error, ERROR_IO, "changed while it was read");
+    return true;
+}
+
+static bool read_checked(int fd, struct state *state, const struct checkpoint_identity *identity,
+                         bool *ret_same_machine, struct error *error)
+{
+    struct header header;
+
+    if (!check_header(fd, &header, error) || !check_contents(fd, &header, error))
+        return false;
+    if (header.configuration != identity->configuration)
+        return error_set(error, ERROR_INVALID, "is of another configuration");
+    if (!check_table(fd, &header, state, error) || !read_pieces(fd, state, error))
+        return false;
+    *ret_same_machine = strncmp(header.machine, identity->machine, sizeof(header.machine)) == 0;
+    return true;
+}
+
+bool checkpoint_read(const char *folder, const char *name, struct state *state,
+                     const struct checkpoint_identity *identity, bool *ret_same_machine,
+                     struct error *error)
+{
+    scoped(descriptor_close) int fd = -1;
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
+        return error_set(error, ERROR_INVALID, "the path of %s is too long", name);
+    if (!file_open(AT_FDCWD, path, O_RDONLY, &fd, error))
+        return false;
+    return read_checked(fd, state, identity, ret_same_machine, error) ||
+           error_wrap(error, "%s", path);
+}
