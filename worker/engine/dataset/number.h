@@ -1,0 +1,22 @@
+/* Numbers in text, exactly: the double nearest to the decimal digits, integers as themselves. */
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_NUMBER_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum number_kind {
+    NUMBER_NONE,     /* not a number */
+    NUMBER_INTEGER,  /* fits into int64_t, written as one would print it (no "+1", no "007") */
+    NUMBER_REAL,     /* anything else that is finite */
+    NUMBER_OVERFLOW, /* digits of a number beyond the range of double */
+    NUMBER_SPECIAL,  /* inf, infinity, nan in any case */
+};
+
+/* Reads all of `text` (not NUL-terminated). *ret_real is set for INTEGER and REAL, *ret_integer
+ * for INTEGER; other kinds leave both alone. */
+enum number_kind number_parse(const char *text, size_t size, int64_t *ret_integer,
+                              double *ret_real);
+
+#endif
