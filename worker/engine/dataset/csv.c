@@ -6,6 +6,7 @@
 #include "worker/engine/dataset/csv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,0 +1,251 @@
+#include "worker/engine/dataset/data.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const format_names[] = {"csv", NULL};
+static const char *const header_names[] = {"auto", "true", "false", NULL};
+static const char *const task_names[] = {"auto", "classification", "regression", NULL};
+static const char *const transform_names[] = {"none", "standard", NULL};
+static const char *const by_names[] = {"fraction", "group",      "column", "index",
+                                       "kfold",    "group_kfold", NULL};
+
+#define NAMES_MAX 100000
+
+static const struct setting split_settings[] = {
+    SETTING_CHOICE(struct split_config, by, SPLIT_BY_FRACTION, by_names,
+                   "What decides to which part a row belongs."),
+    SETTING_JSON(struct split_config, train, 0,
+                 "The training part: a share of the rows (fraction, group), a list of groups or "
+                 "values (group, column), or a file of row numbers from 0 (index). Left out: what "
+                 "the other parts leave."),
+    SETTING_JSON(struct split_config, valid, 0,
+                 "The validation part, said like train; a share of the other folds' rows for kfold "
+                 "and group_kfold. Left out: none; 0.15 where no part is said."),
+    SETTING_JSON(struct split_config, test, 0,
+                 "The test part, said like train. Left out: none; 0.15 where no part is said."),
+    SETTING_TEXTS(struct split_config, group, 0, 16,
+                  "Columns that name a row's group, for group and group_kfold. Left out: data.group."),
+    SETTING_TEXT(struct split_config, column, NULL, 0,
+                 "The column whose values decide, for column."),
+    SETTING_BOOLEAN(struct split_config, stratified, 0,
+                    "Keep the classes' shares equal in all parts, for fraction and kfold."),
+    SETTING_INTEGER(struct split_config, folds, 5, 2, 100000, "folds",
+                    "Number of folds, for kfold and group_kfold."),
+    SETTING_INTEGER(struct split_config, fold, 0, 0, 99999, "",
+                    "The fold that is the test part, from 0."),
+    SETTING_INTEGER(struct split_config, seed, -1, -1, 9007199254740991.0, "",
+                    "Seed of the split; -1: the experiment's seed."),
+    {0},
+};
+
+const struct setting data_settings[] = {
+    SETTING_TEXT(struct data_config, source, NULL, SETTING_REQUIRED,
+                 "The file that holds the rows; .gz is read as gzip."),
+    SETTING_CHOICE(struct data_config, format, 0, format_names, "The format of the source."),
+    SETTING_CHOICE(struct data_config, header, TABLE_HEADER_AUTO, header_names,
+                   "Whether the first record names the columns; auto: where none of its fields is "
+                   "a number or missing. Without names columns are called c1, c2, ..."),
+    SETTING_TEXT(struct data_config, delimiter, NULL, 0,
+                 "The character between fields. Left out: a comma, or a tab for .tsv."),
+    SETTING_INTEGER(struct data_config, skip, 0, 0, 1000000, "lines",
+                    "Lines to pass over before the first record."),
+    SETTING_TEXTS(struct data_config, missing, 0, 100,
+                  "Texts that stand for a missing value. Left out: empty, NA, N/A, NaN, nan, null, "
+                  "NULL, None, ?."),
+    SETTING_TEXTS(struct data_config, names, 0, NAMES_MAX,
+                  "Names of all columns, instead of the header's."),
+    SETTING_TEXTS(struct data_config, id, 0, 16,
+                  "Columns that name a row; together they are unique, and predictions carry them."),
+    SETTING_TEXTS(struct data_config, group, 0, 16,
+                  "Columns whose rows belong together (a person, a recording): a split that cuts "
+                  "through a group leaks."),
+    SETTING_TEXT(struct data_config, time, NULL, 0,
+                 "The column that holds the time; it is no feature."),
+    SETTING_TEXTS(struct data_config, target, 0, NAMES_MAX,
+                  "The column to predict; several for regression."),
+    SETTING_TEXTS(struct data_config, features, 0, NAMES_MAX,
+                  "Columns to predict from. Left out: all that have no other role."),
+    SETTING_TEXTS(struct data_config, ignore, 0, NAMES_MAX, "Columns to leave out."),
+    SETTING_TEXTS(struct data_config, categorical, 0, NAMES_MAX,
+                  "Features whose numbers are names of categories; texts always are."),
+    SETTING_INTEGER(struct data_config, max_categories, 1000, 2, 1000000, "categories",
+                    "Most categories of one feature."),
+    SETTING_CHOICE(struct data_config, task, DATA_TASK_AUTO, task_names,
+                   "What is predicted; auto: classes where the target holds texts or at most 20 "
+                   "different integers, else values."),
+    SETTING_CHOICE(struct data_config, target_transform, TARGET_TRANSFORM_NONE, transform_names,
+                   "Scaling of a regression's targets while training; predictions and metrics are "
+                   "in the targets' own units."),
+    SETTING_NESTED(struct data_config, split, struct split_config, split_settings,
+                   "Which rows are for training, validation and test."),
+    SETTING_TEXT(struct data_config, allow_leak, NULL, 0,
+                 "The reason for which rows of one group may lie in several parts; every number of "
+                 "the experiment is then marked LEAK."),
+    {0},
+};
+
+/* ---- checks -----------------------------------------------------------------------------------*/
+
+static bool is_share(const cJSON *part)
+{
+    return cJSON_IsNumber(part) && part->valuedouble >= 0 && part->valuedouble <= 1;
+}
+
+/* A list of texts, numbers or booleans, or one of them. */
+static bool is_values(const cJSON *part)
+{
+    const cJSON *item;
+
+    if (cJSON_IsString(part))
+        return true;
+    if (!cJSON_IsArray(part) || cJSON_GetArraySize(part) == 0)
+        return false;
+    cJSON_ArrayForEach(item, part)
+    {
+        if (!cJSON_IsString(item) && !cJSON_IsNumber(item) && !cJSON_IsBool(item))
+            return false;
+    }
+    return true;
+}
+
+static void check_part(const struct split_config *split, const cJSON *part, enum split_part which,
+                       struct diagnostics *diagnostics)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "data.split.%s", split_part_name[which]);
+    if (!part)
+        return;
+    switch ((enum split_by)split->by) {
+    case SPLIT_BY_KFOLD:
+    case SPLIT_BY_GROUP_KFOLD:
+        if (which != SPLIT_VALID)
+            diagnostics_add(diagnostics, path, "'%s' takes its %s rows from the folds",
+                            by_names[split->by], split_part_name[which]);
+        else if (!is_share(part) || part->valuedouble == 1)
+            diagnostics_add(diagnostics, path, "expected a share from 0 to below 1");
+        return;
+    case SPLIT_BY_FRACTION:
+        if (!is_share(part))
+            diagnostics_add(diagnostics, path, "expected a share of the rows from 0 to 1");
+        return;
+    case SPLIT_BY_GROUP:
+        if (!is_share(part) && !is_values(part))
+            diagnostics_add(diagnostics, path,
+                            "expected a share of the rows from 0 to 1, or a list of groups");
+        return;
+    case SPLIT_BY_COLUMN:
+        if (!is_values(part))
+            diagnostics_add(diagnostics, path, "expected a list of values of the column");
+        return;
+    case SPLIT_BY_INDEX:
+        if (!cJSON_IsString(part))
+            diagnostics_add(diagnostics, path, "expected the name of a file of row numbers");
+        return;
+    }
+}
+
+static void check_shares(const struct split_config *split, struct diagnostics *diagnostics)
+{
+    const cJSON *const part[] = {split->train, split->valid, split->test};
+    double sum = 0;
+    int shares = 0, lists = 0;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        shares += part[i] && cJSON_IsNumber(part[i]);
+        lists += part[i] && !cJSON_IsNumber(part[i]);
+        sum += part[i] && cJSON_IsNumber(part[i]) ? part[i]->valuedouble : 0;
+    }
+    if (shares > 0 && lists > 0)
+        diagnostics_add(diagnostics, "data.split",
+                        "shares and lists of groups cannot be mixed");
+    else if (sum > 1 + 1e-9)
+        diagnostics_add(diagnostics, "data.split", "the shares add up to %g, more than 1", sum);
+}
+
+/* A setting that this kind of split does not read would be ignored silently. */
+static void check_unread(const struct split_config *split, const cJSON *object,
+                         struct diagnostics *diagnostics)
+{
+    static const struct {
+        const char *name;
+        unsigned readers; /* bits of enum split_by */
+    } rule[] = {
+        {"group", 1U << SPLIT_BY_GROUP | 1U << SPLIT_BY_GROUP_KFOLD},
+        {"column", 1U << SPLIT_BY_COLUMN},
+        {"stratified", 1U << SPLIT_BY_FRACTION | 1U << SPLIT_BY_KFOLD},
+        {"folds", 1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD},
+        {"fold", 1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD},
+    };
+
+    for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
+        char path[64];
+
+        if (!json_member(object, rule[i].name) || rule[i].readers & 1U << split->by)
+            continue;
+        (void)snprintf(path, sizeof(path), "data.split.%s", rule[i].name);
+        diagnostics_add(diagnostics, path, "is not read by a split by %s", by_names[split->by]);
+    }
+}
+
+static void check_split(const struct data_config *config, const cJSON *object,
+                        struct diagnostics *diagnostics)
+{
+    const struct split_config *split = &config->split;
+    const cJSON *const part[] = {split->train, split->valid, split->test};
+    bool grouped = split->by == SPLIT_BY_GROUP || split->by == SPLIT_BY_GROUP_KFOLD;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        check_part(split, part[i], (enum split_part)i, diagnostics);
+    if (split->by == SPLIT_BY_FRACTION || split->by == SPLIT_BY_GROUP)
+        check_shares(split, diagnostics);
+    check_unread(split, object, diagnostics);
+    if (grouped && split->group.n == 0 && config->group.n == 0)
+        diagnostics_add(diagnostics, "data.split.group", "is needed for a split by %s",
+                        by_names[split->by]);
+    if (split->by == SPLIT_BY_COLUMN && !split->column)
+        diagnostics_add(diagnostics, "data.split.column", "is needed for a split by column");
+    if (split->by == SPLIT_BY_INDEX && !split->valid && !split->test && !split->train)
+        diagnostics_add(diagnostics, "data.split", "a split by index needs a file for some part");
+    if (split->fold >= split->folds)
+        diagnostics_add(diagnostics, "data.split.fold", "%lld is outside [0, %lld]",
+                        (long long)split->fold, (long long)split->folds - 1);
+}
+
+void data_check(const struct data_config *config, const cJSON *object,
+                struct diagnostics *diagnostics)
+{
+    if (config->target.n == 0)
+        diagnostics_add(diagnostics, "data.target", "is required: the column to predict");
+    if (config->target.n > 1 && config->task == DATA_TASK_CLASSIFICATION)
+        diagnostics_add(diagnostics, "data.target", "classification has one target, not %zu",
+                        config->target.n);
+    if (config->target_transform != TARGET_TRANSFORM_NONE &&
+        config->task == DATA_TASK_CLASSIFICATION)
+        diagnostics_add(diagnostics, "data.target_transform", "is for regression");
+    if (config->delimiter && (strlen(config->delimiter) != 1 || strchr("\"\r\n", *config->delimiter)))
+        diagnostics_add(diagnostics, "data.delimiter", "expected one character");
+    if (config->allow_leak && !config->allow_leak[strspn(config->allow_leak, " \t\n")])
+        diagnostics_add(diagnostics, "data.allow_leak", "expected a reason in words");
+    check_split(config, json_member(object, "split"), diagnostics);
+}
+
+struct table_format data_format(const struct data_config *config)
+{
+    return (struct table_format){
+        .delimiter = (char)(config->delimiter ? config->delimiter[0] : '\0'),
+        .header = (enum table_header)config->header,
+        .skip = config->skip,
+        .missing = config->missing,
+        .names = config->names,
+    };
+}
+
+bool data_path(const char *cwd, const char *path, struct buffer *ret_path, struct error *error)
+{
+    buffer_clear(ret_path);
+    if (path[0] == '/' || !cwd || !*cwd)
+        return buffer_append_text(ret_path, path, error);
+    return buffer_append_format(ret_path, error, "%s/%s", cwd, path);
+}

@@ -1,0 +1,322 @@
+#include "worker/engine/dataset/roles.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/owner.h"
+
+enum role {
+    ROLE_ID = 1,
+    ROLE_GROUP = 2,
+    ROLE_TIME = 4,
+    ROLE_TARGET = 8,
+    ROLE_FEATURE = 16,
+    ROLE_IGNORE = 32,
+    ROLE_SPLIT = 64,
+};
+
+struct resolving {
+    const struct data_config *config;
+    const struct table_profile *profile;
+    const char *path; /* of the file */
+    unsigned *role;   /* [n_columns] */
+    struct roles *roles;
+    struct error *error;
+};
+
+void roles_release(struct roles *roles)
+{
+    free(roles->form);
+    free(roles->categorical);
+    free(roles->feature);
+    free(roles->target);
+    free(roles->id);
+    free(roles->group);
+    free(roles->split_group);
+    *roles = (struct roles){0};
+}
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "resolving columns");
+}
+
+static bool no_column(const struct resolving *at, const char *setting, const char *name)
+{
+    int64_t n = at->profile->n_columns;
+    scoped(memory_free) const char **names = calloc((size_t)n, sizeof(*names));
+    const char *near;
+
+    if (!names)
+        return no_memory(at->error);
+    for (int64_t i = 0; i < n; i++)
+        names[i] = at->profile->column[i].name;
+    near = setting_suggest(name, names, (size_t)n);
+    return error_set_at(at->error, ERROR_INVALID, setting, "%s has no column '%s'%s%s%s", at->path,
+                        name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+/* Gives a role to the columns named. *ret_list (may be NULL): their numbers, owned. */
+static bool assign(const struct resolving *at, const struct setting_texts *names,
+                   const char *setting, enum role role, int64_t **ret_list, int64_t *ret_n)
+{
+    scoped(memory_free) int64_t *list = calloc(names->n + 1, sizeof(*list));
+
+    if (!list)
+        return no_memory(at->error);
+    for (size_t i = 0; i < names->n; i++) {
+        list[i] = table_profile_find(at->profile, names->item[i]);
+        if (list[i] < 0)
+            return no_column(at, setting, names->item[i]);
+        for (size_t j = 0; j < i; j++)
+            if (list[j] == list[i])
+                return error_set_at(at->error, ERROR_INVALID, setting, "'%s' is named twice",
+                                    names->item[i]);
+        at->role[list[i]] |= role;
+    }
+    if (ret_list) {
+        *ret_list = take(&list);
+        *ret_n = (int64_t)names->n;
+    }
+    return true;
+}
+
+static bool assign_one(const struct resolving *at, char *name, const char *setting, enum role role,
+                       int64_t *ret)
+{
+    struct setting_texts names = {.item = &name, .n = 1};
+    scoped(memory_free) int64_t *list = NULL;
+    int64_t n;
+
+    *ret = -1;
+    if (!name)
+        return true;
+    if (!assign(at, &names, setting, role, &list, &n))
+        return false;
+    *ret = list[0];
+    return true;
+}
+
+/* Pairs of roles that one column cannot have. */
+static bool check_conflicts(const struct resolving *at)
+{
+    static const struct {
+        unsigned role;
+        const char *setting, *other;
+        unsigned others;
+    } rule[] = {
+        {ROLE_IGNORE, "data.ignore", "another role", ~(unsigned)ROLE_IGNORE},
+        {ROLE_TARGET, "data.target", "a feature", ROLE_FEATURE},
+        {ROLE_TARGET, "data.target", "an id, group or time", ROLE_ID | ROLE_GROUP | ROLE_TIME},
+        {ROLE_ID, "data.id", "a feature", ROLE_FEATURE},
+    };
+
+    for (int64_t i = 0; i < at->profile->n_columns; i++)
+        for (size_t j = 0; j < sizeof(rule) / sizeof(rule[0]); j++)
+            if (at->role[i] & rule[j].role && at->role[i] & rule[j].others)
+                return error_set_at(at->error, ERROR_INVALID, rule[j].setting,
+                                    "'%s' cannot have %s too", at->profile->column[i].name,
+                                    rule[j].other);
+    return true;
+}
+
+static bool take_the_rest(const struct resolving *at)
+{
+    int64_t n = at->profile->n_columns;
+
+    at->roles->feature = calloc((size_t)n + 1, sizeof(*at->roles->feature));
+    if (!at->roles->feature)
+        return no_memory(at->error);
+    for (int64_t i = 0; i < n; i++)
+        if (at->role[i] == 0) {
+            at->role[i] = ROLE_FEATURE;
+            at->roles->feature[at->roles->n_features++] = i;
+        }
+    if (at->roles->n_features == 0)
+        return error_set_at(at->error, ERROR_INVALID, "data.features",
+                            "%s has no column left for a feature", at->path);
+    return true;
+}
+
+static void decide_task(struct roles *roles, const struct data_config *config)
+{
+    const struct column_profile *target =
+        roles->n_targets == 1 ? &roles->profile->column[roles->target[0]] : NULL;
+    bool classes = target && (target->type == COLUMN_TEXT ||
+                              (target->type == COLUMN_INTEGER &&
+                               target->n_distinct <= COLUMN_DISTINCT_MAX));
+
+    if (config->task == DATA_TASK_CLASSIFICATION)
+        classes = true;
+    if (config->task == DATA_TASK_REGRESSION)
+        classes = false;
+    roles->task = classes ? TASK_CLASSIFICATION : TASK_REGRESSION;
+}
+
+static bool choose_categorical(const struct resolving *at)
+{
+    const struct setting_texts *named = &at->config->categorical;
+
+    for (int64_t i = 0; i < at->roles->n_features; i++) {
+        int64_t column = at->roles->feature[i];
+
+        at->roles->categorical[column] = at->profile->column[column].type == COLUMN_TEXT;
+    }
+    for (size_t i = 0; i < named->n; i++) {
+        int64_t column = table_profile_find(at->profile, named->item[i]);
+
+        if (column < 0)
+            return no_column(at, "data.categorical", named->item[i]);
+        if (!(at->role[column] & ROLE_FEATURE))
+            return error_set_at(at->error, ERROR_INVALID, "data.categorical",
+                                "'%s' is not a feature", named->item[i]);
+        at->roles->categorical[column] = true;
+    }
+    return true;
+}
+
+/* The form in which each column is loaded; texts serve several roles at once. */
+static void choose_forms(const struct resolving *at)
+{
+    const struct roles *roles = at->roles;
+
+    for (int64_t i = 0; i < at->profile->n_columns; i++) {
+        const struct column_profile *column = &at->profile->column[i];
+        unsigned role = at->role[i];
+        enum column_form form = FORM_SKIP;
+
+        if (role & (ROLE_GROUP | ROLE_SPLIT) || (role & ROLE_FEATURE && roles->categorical[i]))
+            form = FORM_TEXT;
+        else if (role & ROLE_FEATURE)
+            form = FORM_REAL;
+        else if (role & ROLE_TARGET)
+            form = roles->task == TASK_CLASSIFICATION ? FORM_TEXT : FORM_REAL;
+        else if (role & ROLE_ID)
+            form = column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER
+                                                                            : FORM_TEXT;
+        roles->form[i] = form;
+    }
+}
+
+/* Texts among numbers are told by their line: a typing error must not make a column categorical
+ * unnoticed where numbers are the rule. */
+static bool check_mixed(const struct resolving *at)
+{
+    for (int64_t i = 0; i < at->roles->n_features; i++) {
+        const struct column_profile *column = &at->profile->column[at->roles->feature[i]];
+        bool named = false;
+
+        for (size_t j = 0; j < at->config->categorical.n; j++)
+            named = named || strcmp(at->config->categorical.item[j], column->name) == 0;
+        if (!named && column->n_text > 0 && column->n_plain > 9 * column->n_text)
+            return error_set_at(at->error, ERROR_INVALID, "data.features",
+                                "'%s' holds %lld numbers and %lld texts, the first in line %lld of "
+                                "%s; name it in data.categorical or the text in data.missing",
+                                column->name, (long long)column->n_plain,
+                                (long long)column->n_text, (long long)column->text_line, at->path);
+    }
+    return true;
+}
+
+static bool start(struct resolving *at, unsigned **ret_role)
+{
+    size_t n = (size_t)at->profile->n_columns;
+
+    *ret_role = calloc(n, sizeof(**ret_role));
+    at->role = *ret_role;
+    at->roles->profile = at->profile;
+    at->roles->split_column = -1;
+    at->roles->form = calloc(n, sizeof(*at->roles->form));
+    at->roles->categorical = calloc(n, sizeof(*at->roles->categorical));
+    return (at->role && at->roles->form && at->roles->categorical) || no_memory(at->error);
+}
+
+static bool resolve(struct resolving *at)
+{
+    const struct data_config *config = at->config;
+    struct roles *roles = at->roles;
+    int64_t time;
+    bool by_group =
+        config->split.by == SPLIT_BY_GROUP || config->split.by == SPLIT_BY_GROUP_KFOLD;
+
+    if (!assign(at, &config->target, "data.target", ROLE_TARGET, &roles->target,
+                &roles->n_targets) ||
+        !assign(at, &config->id, "data.id", ROLE_ID, &roles->id, &roles->n_ids) ||
+        !assign(at, &config->group, "data.group", ROLE_GROUP, &roles->group, &roles->n_groups) ||
+        !assign_one(at, config->time, "data.time", ROLE_TIME, &time) ||
+        !assign(at, &config->ignore, "data.ignore", ROLE_IGNORE, NULL, NULL) ||
+        !assign_one(at, config->split.by == SPLIT_BY_COLUMN ? config->split.column : NULL,
+                    "data.split.column", ROLE_SPLIT, &roles->split_column) ||
+        (by_group && !assign(at, &config->split.group, "data.split.group", ROLE_GROUP,
+                             &roles->split_group, &roles->n_split_groups)))
+        return false;
+    if (config->features.n > 0 ? !assign(at, &config->features, "data.features", ROLE_FEATURE,
+                                         &roles->feature, &roles->n_features)
+                               : !take_the_rest(at))
+        return false;
+    if (!check_conflicts(at) || !choose_categorical(at) || !check_mixed(at))
+        return false;
+    decide_task(roles, config);
+    choose_forms(at);
+    return true;
+}
+
+bool roles_resolve(const struct data_config *config, const struct table_profile *profile,
+                   const char *path, struct roles *ret_roles, struct error *error)
+{
+    scoped(memory_free) unsigned *role = NULL;
+    struct roles roles = {0};
+    struct resolving at = {
+        .config = config, .profile = profile, .path = path, .roles = &roles, .error = error};
+
+    if (!start(&at, &role) || !resolve(&at)) {
+        roles_release(&roles);
+        return false;
+    }
+    *ret_roles = roles;
+    return true;
+}
+
+static bool resolve_new(struct resolving *at, const struct feature_wish *wish, int64_t n_wishes)
+{
+    struct roles *roles = at->roles;
+    bool has_ids = at->config->id.n > 0;
+
+    roles->feature = calloc((size_t)n_wishes + 1, sizeof(*roles->feature));
+    if (!roles->feature)
+        return no_memory(at->error);
+    for (; roles->n_features < n_wishes; roles->n_features++) {
+        const struct feature_wish *wanted = &wish[roles->n_features];
+        int64_t column = table_profile_find(at->profile, wanted->name);
+
+        if (column < 0)
+            return no_column(at, "data", wanted->name);
+        at->role[column] |= ROLE_FEATURE;
+        roles->categorical[column] = wanted->categorical;
+        roles->feature[roles->n_features] = column;
+    }
+    for (size_t i = 0; i < at->config->id.n; i++)
+        has_ids = has_ids && table_profile_find(at->profile, at->config->id.item[i]) >= 0;
+    if (has_ids &&
+        !assign(at, &at->config->id, "data.id", ROLE_ID, &roles->id, &roles->n_ids))
+        return false;
+    choose_forms(at);
+    return true;
+}
+
+bool roles_resolve_new(const struct data_config *config, const struct table_profile *profile,
+                       const char *path, const struct feature_wish *wish, int64_t n_wishes,
+                       struct roles *ret_roles, struct error *error)
+{
+    scoped(memory_free) unsigned *role = NULL;
+    struct roles roles = {0};
+    struct resolving at = {
+        .config = config, .profile = profile, .path = path, .roles = &roles, .error = error};
+
+    if (!start(&at, &role) || !resolve_new(&at, wish, n_wishes)) {
+        roles_release(&roles);
+        return false;
+    }
+    *ret_roles = roles;
+    return true;
+}

@@ -1,0 +1,87 @@
+/*
+ * A table in memory, read from a CSV file in two passes: the first looks at every value and finds
+ * the columns' types, the second keeps the columns that are wanted, as they are wanted.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_TABLE_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_TABLE_H
+
+#include "common/error.h"
+#include "common/spec/setting.h"
+#include "worker/engine/dataset/dictionary.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum table_header { TABLE_HEADER_AUTO, TABLE_HEADER_YES, TABLE_HEADER_NO };
+
+struct table_format {
+    char delimiter;           /* 0: tab where the name ends in .tsv or .tsv.gz, else a comma */
+    enum table_header header; /* auto: there is one where no field of the first record is a number
+                                 or empty and all are different */
+    int64_t skip;             /* lines before the first record */
+    struct setting_texts missing; /* borrowed: texts that stand for a missing value; n == 0: "" NA
+                                     N/A NaN nan null NULL None ? */
+    struct setting_texts names; /* borrowed: of the columns, instead of the header's; n == 0: none */
+};
+
+enum column_type {
+    COLUMN_INTEGER, /* all values fit into int64_t and print as they were written */
+    COLUMN_REAL,
+    COLUMN_TEXT,
+};
+
+#define COLUMN_DISTINCT_MAX 20
+
+struct column_profile {
+    char *name; /* owned */
+    enum column_type type;
+    int64_t n_missing, missing_line;                  /* how many; where the first one stands */
+    int64_t n_special, special_line;                  /* inf and nan in a column of numbers */
+    int64_t n_overflow, overflow_line;                /* digits beyond the range of double */
+    int64_t n_plain;                                  /* values that are numbers */
+    int64_t n_text, text_line;                        /* values that are none */
+    int64_t distinct[COLUMN_DISTINCT_MAX], n_distinct; /* of integers; more than the maximum: many */
+    bool fraction; /* some number is no integer, or is not written as one (007, +1, 1.0) */
+};
+
+struct table_profile { /* all-zero is a valid empty one */
+    struct column_profile *column; /* owned */
+    int64_t n_columns, n_rows;
+    bool header; /* the first record is one */
+};
+void table_profile_release(struct table_profile *profile);
+/* NULL-safe look-up; -1: no such column. */
+int64_t table_profile_find(const struct table_profile *profile, const char *name);
+
+bool table_profile_read(const char *path, const struct table_format *format,
+                        struct table_profile *ret_profile, struct error *error);
+
+enum column_form {
+    FORM_SKIP,
+    FORM_REAL,    /* double; missing: NAN. INVALID where a value is no finite number */
+    FORM_INTEGER, /* int64_t; none may be missing */
+    FORM_TEXT,    /* code of a dictionary; missing: -1 */
+};
+
+struct column {
+    char *name; /* owned */
+    enum column_form form;
+    double *real;     /* owned, [n_rows], as are the next two: the one of the form */
+    int64_t *integer;
+    int32_t *code;
+    struct dictionary dictionary;
+};
+
+struct table { /* all-zero is a valid empty one */
+    struct column *column; /* owned; columns as in the file */
+    int64_t n_columns, n_rows;
+};
+void table_release(struct table *table);
+void column_release(struct column *column);
+
+/* `form`: one for each column of the profile. */
+bool table_load(const char *path, const struct table_format *format,
+                const struct table_profile *profile, const enum column_form *form,
+                struct table *ret_table, struct error *error);
+
+#endif
