@@ -1,0 +1,691 @@
+/*
+ * Every way of splitting gives each row a part first; lists, counts and the search for leaks are
+ * made from that, so that parts are disjoint by construction.
+ */
+#include "worker/engine/dataset/split.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/owner.h"
+#include "common/random.h"
+
+#define NO_PART ((int8_t)-1)
+#define INDEX_FILE_LIMIT ((size_t)1024 * 1024 * 1024)
+
+const char *const split_part_name[SPLIT_PART_COUNT] = {"train", "valid", "test"};
+
+struct splitting {
+    const struct data_config *config;
+    const char *cwd;
+    const struct dataset *dataset;
+    uint64_t seed;
+    int8_t *part; /* [n_rows]: of enum split_part, or NO_PART */
+    const cJSON *said[SPLIT_PART_COUNT]; /* borrowed from the config; NULL: left out */
+    struct error *error;
+};
+
+void split_plan_release(struct split_plan *plan)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        free(plan->split.part[i].row);
+    *plan = (struct split_plan){0};
+}
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "splitting the rows");
+}
+
+/* ---- shares of rows ---------------------------------------------------------------------------*/
+
+/* Shares of the parts; what is left out of a split with shares goes to training. */
+static void read_shares(const struct splitting *at, double share[SPLIT_PART_COUNT])
+{
+    bool none = !at->said[0] && !at->said[1] && !at->said[2];
+    double others = 0;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        share[i] = at->said[i] ? at->said[i]->valuedouble : none && i != SPLIT_TRAIN ? 0.15 : 0;
+        others += i == SPLIT_TRAIN ? 0 : share[i];
+    }
+    if (!at->said[SPLIT_TRAIN])
+        share[SPLIT_TRAIN] = 1 - others;
+}
+
+/* Puts list[0..n) into the order that the seed gives. */
+static bool shuffle(const struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
+                    int64_t **ret, struct error *error)
+{
+    int64_t *order = malloc((size_t)(n + 1) * sizeof(*order));
+
+    if (!order)
+        return no_memory(error);
+    for (int64_t i = 0; i < n; i++)
+        order[i] = list[random_permute(at->seed, 0, random_purpose("split", purpose), (uint64_t)n,
+                                       (uint64_t)i)];
+    *ret = order;
+    return true;
+}
+
+/* Cuts list[0..n) by shares. `carry` keeps what rounding left, so that strata add up. */
+static void cut(struct splitting *at, const int64_t *list, int64_t n,
+                const double share[SPLIT_PART_COUNT], double carry[SPLIT_PART_COUNT])
+{
+    bool whole = share[SPLIT_TRAIN] + share[SPLIT_VALID] + share[SPLIT_TEST] > 1 - 1e-9;
+    int64_t from = 0;
+
+    for (int i = SPLIT_PART_COUNT - 1; i >= 0; i--) {
+        double wanted = share[i] * (double)n + carry[i];
+        int64_t count = (int64_t)floor(wanted + 0.5);
+
+        count = count < 0 ? 0 : count;
+        if (count > n - from || (whole && i == SPLIT_TRAIN))
+            count = n - from;
+        carry[i] = wanted - (double)count;
+        for (int64_t j = from; j < from + count; j++)
+            at->part[list[j]] = (int8_t)i;
+        from += count;
+    }
+}
+
+/* Gives the rows of list[0..n) to parts; in each class alike where stratified. */
+static bool divide_rows(struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
+                        const double share[SPLIT_PART_COUNT])
+{
+    const struct dataset *dataset = at->dataset;
+    scoped(memory_free) int64_t *order = NULL, *stratum = NULL;
+    double carry[SPLIT_PART_COUNT] = {0};
+
+    if (!shuffle(at, purpose, list, n, &order, at->error))
+        return false;
+    if (!at->config->split.stratified) {
+        cut(at, order, n, share, carry);
+        return true;
+    }
+    stratum = malloc((size_t)(n + 1) * sizeof(*stratum));
+    if (!stratum)
+        return no_memory(at->error);
+    for (int32_t k = 0; k < dataset->classes.n; k++) {
+        int64_t size = 0;
+
+        for (int64_t i = 0; i < n; i++)
+            if (dataset->label[order[i]] == k)
+                stratum[size++] = order[i];
+        cut(at, stratum, size, share, carry);
+    }
+    return true;
+}
+
+static bool all_rows(const struct splitting *at, int8_t of_part, int64_t **ret, int64_t *ret_n)
+{
+    int64_t *list = malloc((size_t)(at->dataset->n_rows + 1) * sizeof(*list));
+
+    if (!list)
+        return no_memory(at->error);
+    *ret_n = 0;
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] == of_part)
+            list[(*ret_n)++] = row;
+    *ret = list;
+    return true;
+}
+
+static bool check_stratified(const struct splitting *at)
+{
+    if (at->config->split.stratified && at->dataset->task != TASK_CLASSIFICATION)
+        return error_set_at(at->error, ERROR_INVALID, "data.split.stratified",
+                            "is for classification");
+    return true;
+}
+
+static bool by_fraction(struct splitting *at)
+{
+    scoped(memory_free) int64_t *list = NULL;
+    double share[SPLIT_PART_COUNT];
+    int64_t n;
+
+    read_shares(at, share);
+    return check_stratified(at) && all_rows(at, NO_PART, &list, &n) &&
+           divide_rows(at, "rows", list, n, share);
+}
+
+/* ---- shares of rows, group by group -----------------------------------------------------------*/
+
+struct group_sizes {
+    const int32_t *of_row;
+    const struct dictionary *names;
+    int64_t *size;  /* owned: rows of each group */
+    int64_t *order; /* owned: the groups as the seed shuffles them */
+};
+
+static void group_sizes_release(struct group_sizes *groups)
+{
+    free(groups->size);
+    free(groups->order);
+    *groups = (struct group_sizes){0};
+}
+
+static bool group_sizes_of(const struct splitting *at, struct group_sizes *ret)
+{
+    scoped(memory_free) int64_t *list = NULL;
+
+    ret->of_row = dataset_split_group(at->dataset, &ret->names);
+    ret->size = calloc((size_t)ret->names->n + 1, sizeof(*ret->size));
+    list = calloc((size_t)ret->names->n + 1, sizeof(*list));
+    if (!ret->size || !list)
+        return no_memory(at->error);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        ret->size[ret->of_row[row]]++;
+    for (int32_t i = 0; i < ret->names->n; i++)
+        list[i] = i;
+    return shuffle(at, "groups", list, ret->names->n, &ret->order, at->error);
+}
+
+/* The part that lacks most of its rows; an empty one first where the groups get scarce. */
+static int neediest(const double wanted[SPLIT_PART_COUNT], const int64_t given[SPLIT_PART_COUNT],
+                    int64_t groups_left)
+{
+    int best = NO_PART, n_empty = 0;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        n_empty += wanted[i] > 0 && given[i] == 0;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        if (wanted[i] <= 0 || (groups_left <= n_empty && given[i] > 0))
+            continue;
+        if (best < 0 || wanted[i] - (double)given[i] > wanted[best] - (double)given[best])
+            best = i;
+    }
+    return best;
+}
+
+/* Gives whole groups to parts; of_group[i] other than NO_PART: group i is not to be divided. */
+static bool divide_groups(struct splitting *at, const struct group_sizes *groups, int8_t *of_group,
+                          const double share[SPLIT_PART_COUNT])
+{
+    double wanted[SPLIT_PART_COUNT], left_out = 1;
+    int64_t given[SPLIT_PART_COUNT] = {0}, unused = 0, n_rows = 0, n_groups = 0;
+
+    for (int32_t i = 0; i < groups->names->n; i++)
+        if (of_group[i] == NO_PART) {
+            n_rows += groups->size[i];
+            n_groups++;
+        }
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        wanted[i] = share[i] * (double)n_rows;
+        left_out -= share[i];
+    }
+    for (int32_t i = 0; i < groups->names->n; i++) {
+        int64_t group = groups->order[i];
+        int part;
+
+        if (of_group[group] != NO_PART)
+            continue;
+        part = neediest(wanted, given, n_groups--);
+        if (part >= 0 && left_out > 1e-9 && given[part] > 0 &&
+            left_out * (double)n_rows - (double)unused > wanted[part] - (double)given[part]) {
+            unused += groups->size[group];
+            continue;
+        }
+        of_group[group] = (int8_t)part;
+        if (part >= 0)
+            given[part] += groups->size[group];
+    }
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] == NO_PART)
+            at->part[row] = of_group[groups->of_row[row]];
+    return true;
+}
+
+static bool by_group_shares(struct splitting *at)
+{
+    scoped(group_sizes_release) struct group_sizes groups = {0};
+    scoped(memory_free) int8_t *of_group = NULL;
+    double share[SPLIT_PART_COUNT];
+
+    if (!group_sizes_of(at, &groups))
+        return false;
+    of_group = malloc((size_t)groups.names->n + 1);
+    if (!of_group)
+        return no_memory(at->error);
+    memset(of_group, NO_PART, (size_t)groups.names->n + 1);
+    read_shares(at, share);
+    return divide_groups(at, &groups, of_group, share);
+}
+
+/* ---- lists of groups or values ----------------------------------------------------------------*/
+
+/* A value of the spec as it would stand in the data. */
+static const char *value_text(const cJSON *value, char buffer[32])
+{
+    if (cJSON_IsString(value))
+        return value->valuestring;
+    if (cJSON_IsBool(value))
+        return cJSON_IsTrue(value) ? "true" : "false";
+    (void)snprintf(buffer, 32, "%.15g", value->valuedouble);
+    return buffer;
+}
+
+static bool give_value(struct splitting *at, const struct dictionary *names, int8_t *of_value,
+                       const char *text, int part, const char *what)
+{
+    int32_t code = dictionary_find(names, text, strlen(text));
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "data.split.%s", split_part_name[part]);
+    if (code < 0)
+        return error_set_at(at->error, ERROR_INVALID, path, "there is no %s '%s'", what, text);
+    if (of_value[code] != NO_PART && of_value[code] != part)
+        return error_set_at(at->error, ERROR_INVALID, path, "%s '%s' is in %s too", what, text,
+                            split_part_name[of_value[code]]);
+    of_value[code] = (int8_t)part;
+    return true;
+}
+
+static bool give_list(struct splitting *at, const struct dictionary *names, int8_t *of_value,
+                      int part, const char *what)
+{
+    const cJSON *said = at->said[part];
+    const cJSON *item;
+    char buffer[32];
+
+    if (!cJSON_IsArray(said))
+        return give_value(at, names, of_value, value_text(said, buffer), part, what);
+    cJSON_ArrayForEach(item, said)
+    {
+        if (!give_value(at, names, of_value, value_text(item, buffer), part, what))
+            return false;
+    }
+    return true;
+}
+
+/* Where no part is said the values themselves are called so. */
+static void give_by_name(const struct dictionary *names, int8_t *of_value)
+{
+    static const struct {
+        const char *name;
+        int8_t part;
+    } known[] = {{"train", SPLIT_TRAIN},
+                 {"valid", SPLIT_VALID},
+                 {"validation", SPLIT_VALID},
+                 {"val", SPLIT_VALID},
+                 {"test", SPLIT_TEST}};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        int32_t code = dictionary_find(names, known[i].name, strlen(known[i].name));
+
+        if (code >= 0)
+            of_value[code] = known[i].part;
+    }
+}
+
+static bool by_values(struct splitting *at, const int32_t *of_row, const struct dictionary *names,
+                      const char *what)
+{
+    scoped(memory_free) int8_t *of_value = malloc((size_t)names->n + 1);
+    bool said_any = at->said[0] || at->said[1] || at->said[2];
+
+    if (!of_value)
+        return no_memory(at->error);
+    memset(of_value, NO_PART, (size_t)names->n + 1);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (at->said[i] && !give_list(at, names, of_value, i, what))
+            return false;
+    if (!said_any)
+        give_by_name(names, of_value);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++) {
+        at->part[row] = of_value[of_row[row]];
+        if (at->part[row] == NO_PART && said_any && !at->said[SPLIT_TRAIN])
+            at->part[row] = SPLIT_TRAIN;
+    }
+    return true;
+}
+
+static bool by_group(struct splitting *at)
+{
+    const struct dictionary *names;
+    const int32_t *of_row = dataset_split_group(at->dataset, &names);
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (at->said[i] && !cJSON_IsNumber(at->said[i]))
+            return by_values(at, of_row, names, "group");
+    return by_group_shares(at);
+}
+
+/* ---- files of row numbers ---------------------------------------------------------------------*/
+
+static bool take_row(struct splitting *at, const char *file, const char *token, int line, int part)
+{
+    char *end;
+    double number = strtod(token, &end);
+
+    if (*end || number != floor(number) || number < 0 || number >= (double)at->dataset->n_rows)
+        return error_set(at->error, ERROR_INVALID,
+                         "%s: line %d: '%.40s' is no row number from 0 to %lld", file, line, token,
+                         (long long)at->dataset->n_rows - 1);
+    if (at->part[(int64_t)number] != NO_PART)
+        return error_set(at->error, ERROR_INVALID, "%s: line %d: row %lld is in %s already", file,
+                         line, (long long)number, split_part_name[at->part[(int64_t)number]]);
+    at->part[(int64_t)number] = (int8_t)part;
+    return true;
+}
+
+static bool read_index(struct splitting *at, int part)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    scoped(memory_free) char *text = NULL;
+    char *rest, *row, *state = NULL;
+    size_t size;
+    int line = 0;
+
+    if (!data_path(at->cwd, at->said[part]->valuestring, &path, at->error) ||
+        !file_read(AT_FDCWD, path.data, INDEX_FILE_LIMIT, &text, &size, at->error))
+        return false;
+    for (rest = text; (row = strsep(&rest, "\n"));) {
+        line++;
+        for (char *token = strtok_r(row, " \t\r,", &state); token;
+             token = strtok_r(NULL, " \t\r,", &state))
+            if (!take_row(at, path.data, token, line, part))
+                return false;
+    }
+    return true;
+}
+
+static bool by_index(struct splitting *at)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (at->said[i] && !read_index(at, i)) {
+            if (!at->error->path[0])
+                (void)snprintf(at->error->path, sizeof(at->error->path), "data.split.%s",
+                               split_part_name[i]);
+            return false;
+        }
+    for (int64_t row = 0; row < at->dataset->n_rows && !at->said[SPLIT_TRAIN]; row++)
+        if (at->part[row] == NO_PART)
+            at->part[row] = SPLIT_TRAIN;
+    return true;
+}
+
+/* ---- folds ------------------------------------------------------------------------------------*/
+
+static void rest_shares(const struct splitting *at, double share[SPLIT_PART_COUNT])
+{
+    share[SPLIT_VALID] = at->said[SPLIT_VALID] ? at->said[SPLIT_VALID]->valuedouble : 0;
+    share[SPLIT_TRAIN] = 1 - share[SPLIT_VALID];
+    share[SPLIT_TEST] = 0;
+}
+
+/* Rows are dealt to the folds like cards, class by class where stratified. */
+static bool deal_rows(struct splitting *at, const int64_t *list, int64_t n)
+{
+    const struct split_config *split = &at->config->split;
+    int32_t n_passes = split->stratified ? at->dataset->classes.n : 1;
+    scoped(memory_free) int64_t *order = NULL;
+    int64_t dealt = 0;
+
+    if (!shuffle(at, "rows", list, n, &order, at->error))
+        return false;
+    for (int32_t pass = 0; pass < n_passes; pass++)
+        for (int64_t i = 0; i < n; i++)
+            if ((!split->stratified || at->dataset->label[order[i]] == pass) &&
+                dealt++ % split->folds == split->fold)
+                at->part[order[i]] = SPLIT_TEST;
+    return true;
+}
+
+static bool by_kfold(struct splitting *at)
+{
+    scoped(memory_free) int64_t *list = NULL, *rest = NULL;
+    double share[SPLIT_PART_COUNT];
+    int64_t n;
+
+    if (!check_stratified(at) || !all_rows(at, NO_PART, &list, &n))
+        return false;
+    if (n < at->config->split.folds)
+        return error_set_at(at->error, ERROR_INVALID, "data.split.folds",
+                            "%lld folds of %lld rows", (long long)at->config->split.folds,
+                            (long long)n);
+    rest_shares(at, share);
+    return deal_rows(at, list, n) && all_rows(at, NO_PART, &rest, &n) &&
+           divide_rows(at, "valid", rest, n, share);
+}
+
+struct sized_group {
+    int64_t group, size, place;
+};
+
+static int larger_first(const void *left, const void *right)
+{
+    const struct sized_group *a = left, *b = right;
+
+    if (a->size != b->size)
+        return a->size > b->size ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
+}
+
+/* The largest group first, each to the fold with the fewest rows. */
+static bool deal_groups(struct splitting *at, const struct group_sizes *groups, int8_t *of_group)
+{
+    const struct split_config *split = &at->config->split;
+    size_t n = (size_t)groups->names->n;
+    scoped(memory_free) struct sized_group *sized = calloc(n, sizeof(*sized));
+    scoped(memory_free) int64_t *rows = calloc((size_t)split->folds, sizeof(*rows));
+
+    if (!sized || !rows)
+        return no_memory(at->error);
+    for (size_t i = 0; i < n; i++)
+        sized[i] = (struct sized_group){groups->order[i], groups->size[groups->order[i]],
+                                        (int64_t)i};
+    qsort(sized, n, sizeof(*sized), larger_first);
+    for (size_t i = 0; i < n; i++) {
+        int64_t lightest = 0;
+
+        for (int64_t fold = 1; fold < split->folds; fold++)
+            if (rows[fold] < rows[lightest])
+                lightest = fold;
+        rows[lightest] += sized[i].size;
+        of_group[sized[i].group] = lightest == split->fold ? (int8_t)SPLIT_TEST : NO_PART;
+    }
+    return true;
+}
+
+static bool by_group_kfold(struct splitting *at)
+{
+    scoped(group_sizes_release) struct group_sizes groups = {0};
+    scoped(memory_free) int8_t *of_group = NULL;
+    double share[SPLIT_PART_COUNT];
+
+    if (!group_sizes_of(at, &groups))
+        return false;
+    if (groups.names->n < at->config->split.folds)
+        return error_set_at(at->error, ERROR_INVALID, "data.split.folds", "%lld folds of %d groups",
+                            (long long)at->config->split.folds, groups.names->n);
+    of_group = calloc((size_t)groups.names->n + 1, 1);
+    if (!of_group)
+        return no_memory(at->error);
+    rest_shares(at, share);
+    return deal_groups(at, &groups, of_group) && divide_groups(at, &groups, of_group, share);
+}
+
+/* ---- from parts to a plan ---------------------------------------------------------------------*/
+
+static bool make_lists(const struct splitting *at, struct split_plan *plan)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        struct row_list *list = &plan->split.part[i];
+        bool wanted = i == SPLIT_TRAIN || (at->said[i] && !(cJSON_IsNumber(at->said[i]) &&
+                                                           at->said[i]->valuedouble == 0));
+
+        if (!all_rows(at, (int8_t)i, &list->row, &list->n))
+            return false;
+        if (list->n == 0 && wanted)
+            return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part is empty",
+                                split_part_name[i]);
+        plan->n_unused -= list->n;
+    }
+    plan->n_unused += at->dataset->n_rows;
+    return true;
+}
+
+static bool count_groups(const struct splitting *at, struct split_plan *plan)
+{
+    const struct dictionary *names = &at->dataset->groups;
+    const int32_t *of_row = at->dataset->group;
+    scoped(memory_free) uint8_t *parts = NULL;
+
+    if (!of_row)
+        of_row = dataset_split_group(at->dataset, &names);
+    if (!of_row)
+        return true;
+    parts = calloc((size_t)names->n + 1, 1);
+    if (!parts)
+        return no_memory(at->error);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] != NO_PART)
+            parts[of_row[row]] |= (uint8_t)(1U << at->part[row]);
+    for (int32_t i = 0; i < names->n; i++) {
+        for (int part = 0; part < SPLIT_PART_COUNT; part++)
+            plan->n_groups[part] += parts[i] >> part & 1;
+        plan->n_shared_groups += (parts[i] & (parts[i] - 1)) != 0;
+    }
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        plan->n_shared_rows += at->part[row] != NO_PART &&
+                               (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
+    return true;
+}
+
+static bool check_leak(const struct splitting *at, const struct split_plan *plan)
+{
+    if (plan->n_shared_groups == 0 || at->config->allow_leak)
+        return true;
+    return error_set_at(at->error, ERROR_INVALID, "data.split",
+                        "leaks: %lld of the %d groups of '%s' (%lld rows) lie in several parts; "
+                        "split by group, or say why in data.allow_leak",
+                        (long long)plan->n_shared_groups, at->dataset->groups.n,
+                        at->config->group.n ? at->config->group.item[0] : "",
+                        (long long)plan->n_shared_rows);
+}
+
+static bool give_parts(struct splitting *at)
+{
+    const struct dataset *dataset = at->dataset;
+
+    switch ((enum split_by)at->config->split.by) {
+    case SPLIT_BY_FRACTION:
+        return by_fraction(at);
+    case SPLIT_BY_GROUP:
+        return by_group(at);
+    case SPLIT_BY_COLUMN:
+        return by_values(at, dataset->split_value, &dataset->split_values, "value");
+    case SPLIT_BY_INDEX:
+        return by_index(at);
+    case SPLIT_BY_KFOLD:
+        return by_kfold(at);
+    case SPLIT_BY_GROUP_KFOLD:
+        return by_group_kfold(at);
+    }
+    return error_set(at->error, ERROR_INTERNAL, "split by %d", at->config->split.by);
+}
+
+bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
+                uint64_t seed, struct split_plan *ret_plan, struct error *error)
+{
+    static const char *const by_name[] = {"fraction", "group", "column",
+                                          "index",    "kfold", "group_kfold"};
+    const struct split_config *split = &config->split;
+    scoped(split_plan_release) struct split_plan plan = {0};
+    scoped(memory_free) int8_t *part = malloc((size_t)dataset->n_rows + 1);
+    struct splitting at = {.config = config,
+                           .cwd = cwd,
+                           .dataset = dataset,
+                           .seed = split->seed >= 0 ? (uint64_t)split->seed : seed,
+                           .part = part,
+                           .said = {split->train, split->valid, split->test},
+                           .error = error};
+
+    if (!part)
+        return no_memory(error);
+    memset(part, NO_PART, (size_t)dataset->n_rows + 1);
+    plan.by = by_name[split->by];
+    plan.seed = at.seed;
+    if (!give_parts(&at) || !make_lists(&at, &plan) || !count_groups(&at, &plan) ||
+        !check_leak(&at, &plan))
+        return false;
+    *ret_plan = plan;
+    plan = (struct split_plan){0};
+    return true;
+}
+
+/* ---- as JSON ----------------------------------------------------------------------------------*/
+
+static bool add_rows(cJSON *object, const char *name, const struct row_list *list)
+{
+    cJSON *rows = json_add_array(object, name);
+
+    for (int64_t i = 0; rows && i < list->n; i++) {
+        cJSON *row = cJSON_CreateNumber((double)list->row[i]);
+
+        if (!row || !cJSON_AddItemToArray(rows, row))
+            return false;
+    }
+    return rows != NULL;
+}
+
+cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset)
+{
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+
+    if (!json_add_text(object, "by", plan->by) ||
+        !json_add_integer(object, "seed", (int64_t)plan->seed) ||
+        !json_add_integer(object, "rows", dataset->n_rows) ||
+        !json_add_integer(object, "shared_groups", plan->n_shared_groups))
+        return NULL;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!add_rows(object, split_part_name[i], &plan->split.part[i]))
+            return NULL;
+    return take(&object);
+}
+
+cJSON *split_event(const struct split_plan *plan)
+{
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+    cJSON *groups;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!json_add_integer(object, split_part_name[i], plan->split.part[i].n))
+            return NULL;
+    if (!json_add_text(object, "by", plan->by) ||
+        !json_add_integer(object, "unused", plan->n_unused))
+        return NULL;
+    if (plan->n_groups[SPLIT_TRAIN] == 0)
+        return take(&object);
+    groups = json_add_object(object, "groups");
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!json_add_integer(groups, split_part_name[i], plan->n_groups[i]))
+            return NULL;
+    return take(&object);
+}
+
+bool split_sources(const struct data_config *config, const char *cwd, cJSON *list,
+                   struct error *error)
+{
+    const cJSON *const said[] = {config->split.train, config->split.valid, config->split.test};
+    scoped(buffer_release) struct buffer path = {0};
+
+    for (int i = 0; config->split.by == SPLIT_BY_INDEX && i < SPLIT_PART_COUNT; i++) {
+        cJSON *item;
+
+        if (!cJSON_IsString(said[i]))
+            continue;
+        if (!data_path(cwd, said[i]->valuestring, &path, error))
+            return false;
+        item = cJSON_CreateString(path.data);
+        if (!item || !cJSON_AddItemToArray(list, item))
+            return no_memory(error);
+    }
+    return true;
+}

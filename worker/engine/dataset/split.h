@@ -1,0 +1,40 @@
+/*
+ * Which rows are for training, validation and test: decided before anything is shuffled or fitted,
+ * a function of the settings, the rows and the seed. Parts are disjoint; where data.group is named
+ * no group lies in two parts, unless allow_leak says why.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_H
+
+#include "common/error.h"
+#include "common/json.h"
+#include "worker/engine/dataset/data.h"
+#include "worker/engine/dataset/dataset.h"
+#include "worker/engine/dataset/sample.h"
+
+#include <stdint.h>
+
+struct split_plan { /* all-zero is a valid empty one */
+    struct split split;                    /* owned */
+    const char *by;                        /* static */
+    uint64_t seed;                         /* that decided */
+    int64_t n_unused;                      /* rows of no part */
+    int64_t n_groups[SPLIT_PART_COUNT];    /* of data.group (else data.split.group); 0: none named */
+    int64_t n_shared_groups, n_shared_rows; /* of data.group, in several parts: the leak */
+};
+void split_plan_release(struct split_plan *plan);
+
+/* Errors are at data.split...: a part that is empty, a value or row that is not there, a leak. */
+bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
+                uint64_t seed, struct split_plan *ret_plan, struct error *error);
+
+/* {by, seed, rows, train:[row...], valid:[...], test:[...]}; NULL: no memory. */
+cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset);
+/* The fields of the event "split". */
+cJSON *split_event(const struct split_plan *plan);
+
+/* Files that the split reads: appends their paths. */
+bool split_sources(const struct data_config *config, const char *cwd, cJSON *list,
+                   struct error *error);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * What was fitted on the training rows, and all that a model needs to read new rows as it read
+ * those: features in order, their maps and categories, classes, targets. It travels with the model
+ * as JSON.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_TRANSFORM_PREPARATION_H
+#define NIGHTJAR_WORKER_ENGINE_TRANSFORM_PREPARATION_H
+
+#include "common/error.h"
+#include "common/json.h"
+#include "common/spec/setting.h"
+#include "worker/engine/dataset/data.h"
+#include "worker/engine/dataset/dataset.h"
+#include "worker/engine/dataset/sample.h"
+#include "worker/engine/dataset/warning.h"
+
+#include <stdint.h>
+
+struct prepared_feature {
+    char *name; /* owned */
+    bool categorical;
+    double scale, offset; /* numeric: y = scale * x + offset */
+    double fill;          /* numeric: y where x is missing; NAN: refused */
+    char **category;      /* owned: one input each, 1 where the row has it */
+    int32_t n_categories;
+    int64_t first; /* its first input */
+};
+
+struct preparation {
+    struct prepared_feature *feature; /* owned, [n_features] */
+    int64_t n_features;
+    int64_t width; /* inputs of a row */
+    enum task task;
+    char **class_name; /* owned, [n_classes] */
+    int64_t n_classes;
+    char **target_name; /* owned, [n_target_names]: the target's column even for classes */
+    int64_t n_target_names;
+    int64_t n_targets;                    /* regression; 0 for classes */
+    double *target_offset, *target_scale; /* owned, [n_targets] */
+};
+void preparation_free(struct preparation **preparation);
+
+/* INVALID where a feature has missing values and nothing imputes them, or too many categories. */
+bool preparation_fit(const struct dataset *dataset, const struct split *split,
+                     const struct data_config *config, const struct kind_choices *prepare,
+                     struct preparation **ret_preparation, struct warning_list *warnings,
+                     struct error *error);
+
+cJSON *preparation_json(const struct preparation *preparation); /* NULL: no memory */
+/* CORRUPT where it is not what preparation_json() makes. */
+bool preparation_parse(const cJSON *json, struct preparation **ret_preparation,
+                       struct error *error);
+
+#endif
