@@ -221,8 +221,13 @@ static bool fail_choice(const struct setting *setting, const cJSON *value, const
 static bool parse_choice(const struct setting *setting, const cJSON *value, const char *path,
                          int *field, struct diagnostics *diagnostics)
 {
-    for (int i = 0; cJSON_IsString(value) && setting->choices[i]; i++) {
-        if (strcmp(setting->choices[i], value->valuestring) == 0) {
+    /* choices such as auto, true, false: YAML hands the last two over as booleans */
+    const char *text = cJSON_IsBool(value)     ? (cJSON_IsTrue(value) ? "true" : "false")
+                       : cJSON_IsString(value) ? value->valuestring
+                                               : NULL;
+
+    for (int i = 0; text && setting->choices[i]; i++) {
+        if (strcmp(setting->choices[i], text) == 0) {
             *field = i;
             return true;
         }

@@ -129,9 +129,9 @@ bool report_metric(const char *name, double value, int64_t step, double naive, s
 bool report_progress(double done, double total, const char *unit, struct error *error)
 {
     cJSON *event = cJSON_CreateObject();
-    bool complete =
-        json_add_text(event, "event", "progress") && json_add_number(event, "done", done) &&
-        json_add_number(event, "total", total) && json_add_text(event, "unit", unit);
+    bool complete = json_add_text(event, "event", "progress") &&
+                    json_add_number(event, "done", done) &&
+                    json_add_number(event, "total", total) && json_add_text(event, "unit", unit);
 
     return send_event(&event, complete, error);
 }
@@ -170,10 +170,10 @@ bool report_artifact(const char *name, const char *path, struct error *error)
     struct stat status;
     bool complete;
 
-    complete = json_add_text(event, "event", "artifact") && json_add_text(event, "name", name) &&
-               json_add_text(event, "path", path) &&
-               buffer_append_format(&full, error, "%s%s%s", folder ? folder : "", folder ? "/" : "",
-                                    path);
+    complete =
+        json_add_text(event, "event", "artifact") && json_add_text(event, "name", name) &&
+        json_add_text(event, "path", path) &&
+        buffer_append_format(&full, error, "%s%s%s", folder ? folder : "", folder ? "/" : "", path);
     if (complete && stat(full.data, &status) == 0)
         complete = json_add_integer(event, "bytes", status.st_size);
     return send_event(&event, complete, error);

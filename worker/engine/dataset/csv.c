@@ -249,8 +249,8 @@ bool csv_open_memory(const void *data, size_t size, const char *name, char delim
 
 /* ---- one record -------------------------------------------------------------------------------*/
 
-__attribute__((format(printf, 2, 3))) static enum scan_result
-scan_failed(const struct scan *scan, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static enum scan_result scan_failed(const struct scan *scan,
+                                                                          const char *format, ...)
 {
     char text[256];
     va_list arguments;
@@ -471,11 +471,10 @@ static bool check_fields(struct scan *scan)
         if (field->size > CSV_FIELD_LIMIT)
             return scan_failed(scan, "a field of over %d KiB", CSV_FIELD_LIMIT >> 10), false;
         if (at < field->size)
-            return field->text[at]
-                       ? (scan_failed(scan, "invalid UTF-8 (byte 0x%02x)",
-                                      (unsigned)(unsigned char)field->text[at]),
-                          false)
-                       : (scan_failed(scan, "a NUL byte"), false);
+            return field->text[at] ? (scan_failed(scan, "invalid UTF-8 (byte 0x%02x)",
+                                                  (unsigned)(unsigned char)field->text[at]),
+                                      false)
+                                   : (scan_failed(scan, "a NUL byte"), false);
     }
     scan->n_fields = n_fields;
     return true;

@@ -7,7 +7,7 @@ static const char *const format_names[] = {"csv", NULL};
 static const char *const header_names[] = {"auto", "true", "false", NULL};
 static const char *const task_names[] = {"auto", "classification", "regression", NULL};
 static const char *const transform_names[] = {"none", "standard", NULL};
-static const char *const by_names[] = {"fraction", "group",      "column", "index",
+static const char *const by_names[] = {"fraction", "group",       "column", "index",
                                        "kfold",    "group_kfold", NULL};
 
 #define NAMES_MAX 100000
@@ -24,8 +24,9 @@ static const struct setting split_settings[] = {
                  "and group_kfold. Left out: none; 0.15 where no part is said."),
     SETTING_JSON(struct split_config, test, 0,
                  "The test part, said like train. Left out: none; 0.15 where no part is said."),
-    SETTING_TEXTS(struct split_config, group, 0, 16,
-                  "Columns that name a row's group, for group and group_kfold. Left out: data.group."),
+    SETTING_TEXTS(
+        struct split_config, group, 0, 16,
+        "Columns that name a row's group, for group and group_kfold. Left out: data.group."),
     SETTING_TEXT(struct split_config, column, NULL, 0,
                  "The column whose values decide, for column."),
     SETTING_BOOLEAN(struct split_config, stratified, 0,
@@ -158,8 +159,7 @@ static void check_shares(const struct split_config *split, struct diagnostics *d
         sum += part[i] && cJSON_IsNumber(part[i]) ? part[i]->valuedouble : 0;
     }
     if (shares > 0 && lists > 0)
-        diagnostics_add(diagnostics, "data.split",
-                        "shares and lists of groups cannot be mixed");
+        diagnostics_add(diagnostics, "data.split", "shares and lists of groups cannot be mixed");
     else if (sum > 1 + 1e-9)
         diagnostics_add(diagnostics, "data.split", "the shares add up to %g, more than 1", sum);
 }
@@ -224,7 +224,8 @@ void data_check(const struct data_config *config, const cJSON *object,
     if (config->target_transform != TARGET_TRANSFORM_NONE &&
         config->task == DATA_TASK_CLASSIFICATION)
         diagnostics_add(diagnostics, "data.target_transform", "is for regression");
-    if (config->delimiter && (strlen(config->delimiter) != 1 || strchr("\"\r\n", *config->delimiter)))
+    if (config->delimiter &&
+        (strlen(config->delimiter) != 1 || strchr("\"\r\n", *config->delimiter)))
         diagnostics_add(diagnostics, "data.delimiter", "expected one character");
     if (config->allow_leak && !config->allow_leak[strspn(config->allow_leak, " \t\n")])
         diagnostics_add(diagnostics, "data.allow_leak", "expected a reason in words");

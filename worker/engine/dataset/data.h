@@ -22,9 +22,9 @@ enum split_by {
 };
 
 struct split_config {
-    int by;                    /* enum split_by */
-    cJSON *train;              /* what belongs to a part: a share, a list of values, a file of row
-                                  numbers */
+    int by;       /* enum split_by */
+    cJSON *train; /* what belongs to a part: a share, a list of values, a file of row
+                     numbers */
     cJSON *valid;
     cJSON *test;
     struct setting_texts group; /* columns; n == 0: data.group */

@@ -97,9 +97,9 @@ static bool pack_numbers(struct dataset *dataset, int64_t at, const struct colum
     if (column->form == FORM_TEXT && !real_of_codes(column, dataset->path, &of_code, error))
         return false;
     for (int64_t row = 0; row < dataset->n_rows; row++) {
-        double value = column->form == FORM_REAL  ? column->real[row]
-                       : column->code[row] >= 0 ? of_code[column->code[row]]
-                                                  : NAN;
+        double value = column->form == FORM_REAL ? column->real[row]
+                       : column->code[row] >= 0  ? of_code[column->code[row]]
+                                                 : NAN;
 
         if (fabs(value) > FLT_MAX)
             return error_set(error, ERROR_INVALID,
@@ -228,9 +228,8 @@ static bool append_key(const struct column *column, int64_t row, bool first, str
         return false;
     if (column->form == FORM_INTEGER)
         return buffer_append_format(out, error, "%lld", (long long)column->integer[row]);
-    return buffer_append_text(out, column->code[row] < 0 ? ""
-                                                         : column->dictionary.text[column->code[row]],
-                              error);
+    return buffer_append_text(
+        out, column->code[row] < 0 ? "" : column->dictionary.text[column->code[row]], error);
 }
 
 /* One code a row for the columns together. */
@@ -258,16 +257,15 @@ static bool take_group(struct dataset *dataset, const struct table *table,
                        const struct roles *roles, struct error *error)
 {
     for (int64_t i = 0; i < roles->n_groups + roles->n_split_groups; i++) {
-        int64_t from = i < roles->n_groups ? roles->group[i]
-                                           : roles->split_group[i - roles->n_groups];
+        int64_t from =
+            i < roles->n_groups ? roles->group[i] : roles->split_group[i - roles->n_groups];
         const struct column_profile *column = &roles->profile->column[from];
 
         if (column->n_missing > 0)
-            return error_set_at(error, ERROR_INVALID,
-                                i < roles->n_groups ? "data.group" : "data.split.group",
-                                "'%s' is missing in %lld rows of %s, first in line %lld",
-                                column->name, (long long)column->n_missing, dataset->path,
-                                (long long)column->missing_line);
+            return error_set_at(
+                error, ERROR_INVALID, i < roles->n_groups ? "data.group" : "data.split.group",
+                "'%s' is missing in %lld rows of %s, first in line %lld", column->name,
+                (long long)column->n_missing, dataset->path, (long long)column->missing_line);
     }
     if (roles->n_groups > 0 && !join_columns(table, roles->group, roles->n_groups, &dataset->groups,
                                              &dataset->group, error))
@@ -407,10 +405,9 @@ bool dataset_write_id(const struct dataset *dataset, int64_t row, struct buffer 
             if (!buffer_append_format(out, error, "%s%lld", i ? "," : "",
                                       (long long)column->integer[row]))
                 return false;
-        } else if (!csv_write_field(out, column->code[row] < 0
-                                             ? ""
-                                             : column->dictionary.text[column->code[row]],
-                                    i == 0, error)) {
+        } else if (!csv_write_field(
+                       out, column->code[row] < 0 ? "" : column->dictionary.text[column->code[row]],
+                       i == 0, error)) {
             return false;
         }
     }

@@ -32,19 +32,19 @@ struct dataset {
     float *value; /* owned, [n_rows][n_features]; missing: NAN; categorical: the code */
 
     enum task task;
-    int32_t *label;           /* owned, [n_rows]; NULL in regression */
+    int32_t *label;            /* owned, [n_rows]; NULL in regression */
     struct dictionary classes; /* in order: by value where all are numbers, else by bytes */
-    double *target;           /* owned, [n_rows][n_targets]; NULL in classification */
-    char **target_name;       /* owned, [n_targets], or one in classification */
+    double *target;            /* owned, [n_rows][n_targets]; NULL in classification */
+    char **target_name;        /* owned, [n_targets], or one in classification */
     int64_t n_targets;
 
     struct column *id; /* owned, [n_ids] */
     int64_t n_ids;
     uint64_t *row_id; /* owned, [n_rows]: the row's number, which is its identity for randomness */
 
-    int32_t *group;            /* owned, [n_rows]; NULL: no group is named */
-    struct dictionary groups;  /* names; several columns joined by '/' */
-    int32_t *split_group;      /* owned, [n_rows]; NULL: the same as group */
+    int32_t *group;           /* owned, [n_rows]; NULL: no group is named */
+    struct dictionary groups; /* names; several columns joined by '/' */
+    int32_t *split_group;     /* owned, [n_rows]; NULL: the same as group */
     struct dictionary split_groups;
     int32_t *split_value; /* owned, [n_rows]: of data.split.column, -1: missing; NULL: none */
     struct dictionary split_values;

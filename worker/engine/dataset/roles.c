@@ -142,9 +142,9 @@ static void decide_task(struct roles *roles, const struct data_config *config)
 {
     const struct column_profile *target =
         roles->n_targets == 1 ? &roles->profile->column[roles->target[0]] : NULL;
-    bool classes = target && (target->type == COLUMN_TEXT ||
-                              (target->type == COLUMN_INTEGER &&
-                               target->n_distinct <= COLUMN_DISTINCT_MAX));
+    bool classes =
+        target && (target->type == COLUMN_TEXT ||
+                   (target->type == COLUMN_INTEGER && target->n_distinct <= COLUMN_DISTINCT_MAX));
 
     if (config->task == DATA_TASK_CLASSIFICATION)
         classes = true;
@@ -192,8 +192,8 @@ static void choose_forms(const struct resolving *at)
         else if (role & ROLE_TARGET)
             form = roles->task == TASK_CLASSIFICATION ? FORM_TEXT : FORM_REAL;
         else if (role & ROLE_ID)
-            form = column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER
-                                                                            : FORM_TEXT;
+            form =
+                column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER : FORM_TEXT;
         roles->form[i] = form;
     }
 }
@@ -212,8 +212,8 @@ static bool check_mixed(const struct resolving *at)
             return error_set_at(at->error, ERROR_INVALID, "data.features",
                                 "'%s' holds %lld numbers and %lld texts, the first in line %lld of "
                                 "%s; name it in data.categorical or the text in data.missing",
-                                column->name, (long long)column->n_plain,
-                                (long long)column->n_text, (long long)column->text_line, at->path);
+                                column->name, (long long)column->n_plain, (long long)column->n_text,
+                                (long long)column->text_line, at->path);
     }
     return true;
 }
@@ -236,8 +236,7 @@ static bool resolve(struct resolving *at)
     const struct data_config *config = at->config;
     struct roles *roles = at->roles;
     int64_t time;
-    bool by_group =
-        config->split.by == SPLIT_BY_GROUP || config->split.by == SPLIT_BY_GROUP_KFOLD;
+    bool by_group = config->split.by == SPLIT_BY_GROUP || config->split.by == SPLIT_BY_GROUP_KFOLD;
 
     if (!assign(at, &config->target, "data.target", ROLE_TARGET, &roles->target,
                 &roles->n_targets) ||
@@ -297,8 +296,7 @@ static bool resolve_new(struct resolving *at, const struct feature_wish *wish, i
     }
     for (size_t i = 0; i < at->config->id.n; i++)
         has_ids = has_ids && table_profile_find(at->profile, at->config->id.item[i]) >= 0;
-    if (has_ids &&
-        !assign(at, &at->config->id, "data.id", ROLE_ID, &roles->id, &roles->n_ids))
+    if (has_ids && !assign(at, &at->config->id, "data.id", ROLE_ID, &roles->id, &roles->n_ids))
         return false;
     choose_forms(at);
     return true;

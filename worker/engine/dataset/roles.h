@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 struct roles { /* all-zero is a valid empty one; numbers are those of the file's columns */
-    const struct table_profile *profile; /* borrowed */
-    enum column_form *form;              /* owned, [profile->n_columns] */
-    bool *categorical;                   /* owned, [profile->n_columns] */
+    const struct table_profile *profile;                  /* borrowed */
+    enum column_form *form;                               /* owned, [profile->n_columns] */
+    bool *categorical;                                    /* owned, [profile->n_columns] */
     int64_t *feature, *target, *id, *group, *split_group; /* owned */
     int64_t n_features, n_targets, n_ids, n_groups, n_split_groups;
     int64_t split_column; /* -1: none */

@@ -24,7 +24,7 @@ struct splitting {
     const char *cwd;
     const struct dataset *dataset;
     uint64_t seed;
-    int8_t *part; /* [n_rows]: of enum split_part, or NO_PART */
+    int8_t *part;                        /* [n_rows]: of enum split_part, or NO_PART */
     const cJSON *said[SPLIT_PART_COUNT]; /* borrowed from the config; NULL: left out */
     struct error *error;
 };
@@ -446,9 +446,8 @@ static bool by_kfold(struct splitting *at)
     if (!check_stratified(at) || !all_rows(at, NO_PART, &list, &n))
         return false;
     if (n < at->config->split.folds)
-        return error_set_at(at->error, ERROR_INVALID, "data.split.folds",
-                            "%lld folds of %lld rows", (long long)at->config->split.folds,
-                            (long long)n);
+        return error_set_at(at->error, ERROR_INVALID, "data.split.folds", "%lld folds of %lld rows",
+                            (long long)at->config->split.folds, (long long)n);
     rest_shares(at, share);
     return deal_rows(at, list, n) && all_rows(at, NO_PART, &rest, &n) &&
            divide_rows(at, "valid", rest, n, share);
@@ -478,8 +477,8 @@ static bool deal_groups(struct splitting *at, const struct group_sizes *groups, 
     if (!sized || !rows)
         return no_memory(at->error);
     for (size_t i = 0; i < n; i++)
-        sized[i] = (struct sized_group){groups->order[i], groups->size[groups->order[i]],
-                                        (int64_t)i};
+        sized[i] =
+            (struct sized_group){groups->order[i], groups->size[groups->order[i]], (int64_t)i};
     qsort(sized, n, sizeof(*sized), larger_first);
     for (size_t i = 0; i < n; i++) {
         int64_t lightest = 0;
@@ -517,8 +516,9 @@ static bool make_lists(const struct splitting *at, struct split_plan *plan)
 {
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
         struct row_list *list = &plan->split.part[i];
-        bool wanted = i == SPLIT_TRAIN || (at->said[i] && !(cJSON_IsNumber(at->said[i]) &&
-                                                           at->said[i]->valuedouble == 0));
+        bool wanted =
+            i == SPLIT_TRAIN ||
+            (at->said[i] && !(cJSON_IsNumber(at->said[i]) && at->said[i]->valuedouble == 0));
 
         if (!all_rows(at, (int8_t)i, &list->row, &list->n))
             return false;
@@ -553,8 +553,8 @@ static bool count_groups(const struct splitting *at, struct split_plan *plan)
         plan->n_shared_groups += (parts[i] & (parts[i] - 1)) != 0;
     }
     for (int64_t row = 0; row < at->dataset->n_rows; row++)
-        plan->n_shared_rows += at->part[row] != NO_PART &&
-                               (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
+        plan->n_shared_rows +=
+            at->part[row] != NO_PART && (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
     return true;
 }
 

@@ -14,12 +14,12 @@
 
 #include <stdint.h>
 
-struct split_plan { /* all-zero is a valid empty one */
-    struct split split;                    /* owned */
-    const char *by;                        /* static */
-    uint64_t seed;                         /* that decided */
-    int64_t n_unused;                      /* rows of no part */
-    int64_t n_groups[SPLIT_PART_COUNT];    /* of data.group (else data.split.group); 0: none named */
+struct split_plan {                     /* all-zero is a valid empty one */
+    struct split split;                 /* owned */
+    const char *by;                     /* static */
+    uint64_t seed;                      /* that decided */
+    int64_t n_unused;                   /* rows of no part */
+    int64_t n_groups[SPLIT_PART_COUNT]; /* of data.group (else data.split.group); 0: none named */
     int64_t n_shared_groups, n_shared_rows; /* of data.group, in several parts: the leak */
 };
 void split_plan_release(struct split_plan *plan);

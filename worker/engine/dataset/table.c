@@ -120,9 +120,8 @@ static bool check_names(const struct table_profile *profile, const char *path, s
         if (!dictionary_add(&seen, name, strlen(name), &code, error))
             return false;
         if (code != i)
-            return error_set(error, ERROR_INVALID,
-                             "%s: columns %d and %lld are both called '%s'", path, code + 1,
-                             (long long)i + 1, name);
+            return error_set(error, ERROR_INVALID, "%s: columns %d and %lld are both called '%s'",
+                             path, code + 1, (long long)i + 1, name);
     }
     return true;
 }
@@ -234,9 +233,8 @@ static bool profile_records(struct csv_reader *reader, const char *path,
         return false;
     if (!record)
         return error_set(error, ERROR_INVALID, "%s: has no records", path);
-    profile->header =
-        format->header == TABLE_HEADER_YES ||
-        (format->header == TABLE_HEADER_AUTO && looks_like_header(record, &missing));
+    profile->header = format->header == TABLE_HEADER_YES ||
+                      (format->header == TABLE_HEADER_AUTO && looks_like_header(record, &missing));
     if (!name_columns(path, format, record, profile, error))
         return false;
     if (profile->header && !csv_next(reader, &record, error))
@@ -291,8 +289,7 @@ static bool allocate_column(struct column *column, enum column_form form, const 
         column->integer = malloc(n * sizeof(*column->integer));
     else if (form == FORM_TEXT)
         column->code = malloc(n * sizeof(*column->code));
-    return column->name &&
-           (form == FORM_SKIP || column->real || column->integer || column->code);
+    return column->name && (form == FORM_SKIP || column->real || column->integer || column->code);
 }
 
 static bool not_a_number(const struct column *column, const struct csv_field *field,

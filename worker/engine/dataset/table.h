@@ -21,7 +21,8 @@ struct table_format {
     int64_t skip;             /* lines before the first record */
     struct setting_texts missing; /* borrowed: texts that stand for a missing value; n == 0: "" NA
                                      N/A NaN nan null NULL None ? */
-    struct setting_texts names; /* borrowed: of the columns, instead of the header's; n == 0: none */
+    struct setting_texts
+        names; /* borrowed: of the columns, instead of the header's; n == 0: none */
 };
 
 enum column_type {
@@ -35,16 +36,17 @@ enum column_type {
 struct column_profile {
     char *name; /* owned */
     enum column_type type;
-    int64_t n_missing, missing_line;                  /* how many; where the first one stands */
-    int64_t n_special, special_line;                  /* inf and nan in a column of numbers */
-    int64_t n_overflow, overflow_line;                /* digits beyond the range of double */
-    int64_t n_plain;                                  /* values that are numbers */
-    int64_t n_text, text_line;                        /* values that are none */
-    int64_t distinct[COLUMN_DISTINCT_MAX], n_distinct; /* of integers; more than the maximum: many */
-    bool fraction; /* some number is no integer, or is not written as one (007, +1, 1.0) */
+    int64_t n_missing, missing_line;   /* how many; where the first one stands */
+    int64_t n_special, special_line;   /* inf and nan in a column of numbers */
+    int64_t n_overflow, overflow_line; /* digits beyond the range of double */
+    int64_t n_plain;                   /* values that are numbers */
+    int64_t n_text, text_line;         /* values that are none */
+    int64_t distinct[COLUMN_DISTINCT_MAX],
+        n_distinct; /* of integers; more than the maximum: many */
+    bool fraction;  /* some number is no integer, or is not written as one (007, +1, 1.0) */
 };
 
-struct table_profile { /* all-zero is a valid empty one */
+struct table_profile {             /* all-zero is a valid empty one */
     struct column_profile *column; /* owned */
     int64_t n_columns, n_rows;
     bool header; /* the first record is one */
@@ -66,13 +68,13 @@ enum column_form {
 struct column {
     char *name; /* owned */
     enum column_form form;
-    double *real;     /* owned, [n_rows], as are the next two: the one of the form */
+    double *real; /* owned, [n_rows], as are the next two: the one of the form */
     int64_t *integer;
     int32_t *code;
     struct dictionary dictionary;
 };
 
-struct table { /* all-zero is a valid empty one */
+struct table {             /* all-zero is a valid empty one */
     struct column *column; /* owned; columns as in the file */
     int64_t n_columns, n_rows;
 };

@@ -14,7 +14,7 @@ struct warning_list { /* all-zero is a valid empty one; what is beyond the limit
     int n;
 };
 
-__attribute__((format(printf, 4, 5))) void
-warning_add(struct warning_list *list, const char *where, double figure, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void warning_add(struct warning_list *list, const char *where,
+                                                       double figure, const char *format, ...);
 
 #endif

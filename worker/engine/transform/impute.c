@@ -23,13 +23,14 @@ static void fit(const void *config, const struct column_figures *figures,
 {
     const struct impute_config *impute = config;
 
-    *ret_map = (struct column_map){
-        .scale = 1, .fill = impute->by == BY_MEAN ? figures->mean : impute->value};
+    *ret_map = (struct column_map){.scale = 1,
+                                   .fill = impute->by == BY_MEAN ? figures->mean : impute->value};
 }
 
 const struct transform_kind transform_impute = {
     .kind = {.name = "impute",
-             .help = "Fills in missing values; without it a feature with missing values is refused.",
+             .help =
+                 "Fills in missing values; without it a feature with missing values is refused.",
              .config_size = sizeof(struct impute_config),
              .settings = impute_settings},
     .fit = fit,

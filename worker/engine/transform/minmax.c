@@ -33,9 +33,8 @@ static void fit(const void *config, const struct column_figures *figures,
     double range = figures->maximum - figures->minimum;
     double scale = (minmax->high - minmax->low) / (range > 0 ? range : 1);
 
-    *ret_map = (struct column_map){.scale = scale,
-                                   .offset = minmax->low - figures->minimum * scale,
-                                   .fill = (double)NAN};
+    *ret_map = (struct column_map){
+        .scale = scale, .offset = minmax->low - figures->minimum * scale, .fill = (double)NAN};
 }
 
 const struct transform_kind transform_minmax = {

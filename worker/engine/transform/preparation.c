@@ -185,8 +185,7 @@ static void warn_unknown(const struct dataset *dataset, const struct split *spli
 
     for (int part = SPLIT_VALID; part < SPLIT_PART_COUNT; part++)
         for (int64_t i = 0; i < split->part[part].n; i++) {
-            float code =
-                dataset->value[split->part[part].row[i] * dataset->n_features + column];
+            float code = dataset->value[split->part[part].row[i] * dataset->n_features + column];
             bool known = isnan(code);
 
             for (int32_t j = 0; !known && j < fitted->n_categories; j++)

@@ -2,7 +2,6 @@
 
 #include <stddef.h>
 
-
 static const struct kind *const kinds[] = {
     &transform_impute.kind,
     &transform_minmax.kind,

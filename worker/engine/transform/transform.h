@@ -19,12 +19,11 @@
 struct transform_config {
     struct setting_texts columns; /* n == 0: all numeric features */
 };
-#define TRANSFORM_SETTINGS(config)                                                       \
-    {                                                                                    \
-        .name = "columns", .type = SETTING_TYPE_TEXTS,                                   \
-        .offset = SETTING_OFFSET(config, base.columns, struct setting_texts),            \
-        .max_items = 100000, .unit = "",                                                 \
-        .help = "Features to transform. Left out: all numeric ones."                     \
+#define TRANSFORM_SETTINGS(config)                                                                 \
+    {                                                                                              \
+        .name = "columns", .type = SETTING_TYPE_TEXTS,                                             \
+        .offset = SETTING_OFFSET(config, base.columns, struct setting_texts), .max_items = 100000, \
+        .unit = "", .help = "Features to transform. Left out: all numeric ones."                   \
     }
 
 struct column_figures {

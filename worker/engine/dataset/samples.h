@@ -1,0 +1,26 @@
+/* A table of rows as a sample set: raw values in memory, transforms applied when a batch is
+ * gathered. */
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLES_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLES_H
+
+#include "common/error.h"
+#include "worker/engine/dataset/dataset.h"
+#include "worker/engine/dataset/sample.h"
+#include "worker/engine/transform/preparation.h"
+
+struct samples {
+    struct sample_set set;                 /* its context is this struct */
+    const struct dataset *dataset;         /* borrowed */
+    const struct preparation *preparation; /* borrowed */
+    int32_t **slot;    /* owned, [n_features]: of a category's code, -1: unknown; NULL: numeric */
+    bool plain;        /* all features are numeric and no value is missing */
+    int64_t n_unknown; /* rows with a category that the model does not know */
+};
+void samples_free(struct samples **samples);
+
+/* INVALID where a value is missing that nothing imputes. Without labels or targets (new rows) the
+ * set only serves prediction. */
+bool samples_make(const struct dataset *dataset, const struct preparation *preparation,
+                  struct samples **ret_samples, struct error *error);
+
+#endif

@@ -1,0 +1,223 @@
+#include "worker/engine/hdf5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/owner.h"
+
+#ifdef NIGHTJAR_DOUBLE
+#define NATIVE_REAL H5T_NATIVE_DOUBLE
+#else
+#define NATIVE_REAL H5T_NATIVE_FLOAT
+#endif
+
+struct hdf5_file {
+    hid_t id;    /* -1: closed */
+    char *path;  /* owned */
+    char *aside; /* owned; NULL: open for reading */
+};
+
+struct message { /* collects the innermost complaint of the library's stack */
+    char text[512];
+};
+
+static herr_t take_message(unsigned depth, const H5E_error2_t *entry, void *context)
+{
+    struct message *message = context;
+
+    if (depth == 0)
+        (void)snprintf(message->text, sizeof(message->text), "%s", entry->desc);
+    return 0;
+}
+
+static bool failed(const struct hdf5_file *file, const char *what, struct error *error)
+{
+    struct message message = {.text = "unknown error"};
+
+    (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_message, &message);
+    return error_set(error, file->aside ? ERROR_IO : ERROR_CORRUPT, "%s: %s: %s", file->path, what,
+                     message.text);
+}
+
+void hdf5_close(struct hdf5_file **file)
+{
+    struct hdf5_file *gone = *file;
+
+    if (!gone)
+        return;
+    if (gone->id >= 0)
+        (void)H5Fclose(gone->id);
+    if (gone->aside)
+        (void)unlink(gone->aside);
+    free(gone->aside);
+    free(gone->path);
+    free(gone);
+    *file = NULL;
+}
+
+static struct hdf5_file *file_new(const char *path, bool create)
+{
+    struct hdf5_file *file = calloc(1, sizeof(*file));
+
+    (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* errors are ours to tell */
+    if (!file)
+        return NULL;
+    file->id = -1;
+    file->path = strdup(path);
+    if (create && asprintf(&file->aside, "%s.new", path) < 0)
+        file->aside = NULL;
+    if (!file->path || (create && !file->aside))
+        hdf5_close(&file);
+    return file;
+}
+
+bool hdf5_create(const char *path, struct hdf5_file **ret_file, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = file_new(path, true);
+
+    if (!file)
+        return error_set(error, ERROR_NO_MEMORY, "creating %s", path);
+    file->id = H5Fcreate(file->aside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (file->id < 0)
+        return failed(file, "cannot be created", error);
+    *ret_file = take(&file);
+    return true;
+}
+
+static bool sync_and_rename(const struct hdf5_file *file, struct error *error)
+{
+    scoped(descriptor_close) int fd = open(file->aside, O_RDONLY | O_CLOEXEC);
+    scoped(memory_free) char *copy = strdup(file->path);
+
+    if (!copy)
+        return error_set(error, ERROR_NO_MEMORY, "writing %s", file->path);
+    if (fd < 0)
+        return error_set_errno(error, errno, "%s", file->aside);
+    return file_sync(fd, error) && file_rename(AT_FDCWD, file->aside, file->path, error) &&
+           file_sync_folder(AT_FDCWD, dirname(copy), error);
+}
+
+bool hdf5_commit(struct hdf5_file **file, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *whole = take(file);
+
+    if (H5Fclose(whole->id) < 0)
+        return failed(whole, "cannot be written", error);
+    whole->id = -1;
+    if (!sync_and_rename(whole, error))
+        return false;
+    free(take(&whole->aside));
+    return true;
+}
+
+bool hdf5_open(const char *path, struct hdf5_file **ret_file, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = file_new(path, false);
+
+    if (!file)
+        return error_set(error, ERROR_NO_MEMORY, "opening %s", path);
+    if (access(path, R_OK) != 0)
+        return error_set_errno(error, errno, "%s", path);
+    file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file->id < 0)
+        return error_set(error, ERROR_CORRUPT, "%s: is not an HDF5 file", path);
+    *ret_file = take(&file);
+    return true;
+}
+
+static bool write_dataset(struct hdf5_file *file, const char *path, hid_t stored, hid_t native,
+                          hid_t space, const void *data, struct error *error)
+{
+    hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    hid_t set = -1;
+    bool written;
+
+    (void)H5Pset_create_intermediate_group(links, 1);
+    set = H5Dcreate2(file->id, path, stored, space, links, H5P_DEFAULT, H5P_DEFAULT);
+    written = set >= 0 && H5Dwrite(set, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+    if (!written)
+        (void)failed(file, path, error);
+    if (set >= 0)
+        (void)H5Dclose(set);
+    (void)H5Pclose(links);
+    return written;
+}
+
+bool hdf5_write_reals(struct hdf5_file *file, const char *path, const real *value, int64_t rows,
+                      int64_t columns, struct error *error)
+{
+    const hsize_t shape[] = {(hsize_t)rows, (hsize_t)columns};
+    hid_t space = H5Screate_simple(2, shape, NULL);
+    bool written = write_dataset(file, path, H5T_IEEE_F32LE, NATIVE_REAL, space, value, error);
+
+    (void)H5Sclose(space);
+    return written;
+}
+
+bool hdf5_write_text(struct hdf5_file *file, const char *path, const char *text,
+                     struct error *error)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t type = H5Tcopy(H5T_C_S1);
+    bool written;
+
+    (void)H5Tset_size(type, strlen(text) + 1);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    written = write_dataset(file, path, type, type, space, text, error);
+    (void)H5Tclose(type);
+    (void)H5Sclose(space);
+    return written;
+}
+
+bool hdf5_read_reals(struct hdf5_file *file, const char *path, real *value, int64_t rows,
+                     int64_t columns, struct error *error)
+{
+    hid_t set = H5Dopen2(file->id, path, H5P_DEFAULT);
+    hid_t space = set < 0 ? -1 : H5Dget_space(set);
+    hsize_t shape[2] = {0};
+    bool read = space >= 0 && H5Sget_simple_extent_ndims(space) == 2 &&
+                H5Sget_simple_extent_dims(space, shape, NULL) == 2 && shape[0] == (hsize_t)rows &&
+                shape[1] == (hsize_t)columns &&
+                H5Dread(set, NATIVE_REAL, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0;
+
+    if (!read)
+        (void)error_set(error, ERROR_CORRUPT, "%s: %s is not %lld x %lld numbers", file->path, path,
+                        (long long)rows, (long long)columns);
+    if (space >= 0)
+        (void)H5Sclose(space);
+    if (set >= 0)
+        (void)H5Dclose(set);
+    return read;
+}
+
+bool hdf5_read_text(struct hdf5_file *file, const char *path, size_t limit, char **ret_text,
+                    struct error *error)
+{
+    scoped(memory_free) char *text = NULL;
+    hid_t set = H5Dopen2(file->id, path, H5P_DEFAULT);
+    hid_t type = set < 0 ? -1 : H5Dget_type(set);
+    size_t size = type >= 0 && H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0
+                      ? H5Tget_size(type)
+                      : 0;
+    bool read = false;
+
+    if (size > 0 && size <= limit && H5Dget_storage_size(set) == size &&
+        (text = calloc(size + 1, 1)))
+        read = H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
+    if (!read)
+        (void)error_set(error, ERROR_CORRUPT, "%s: %s is no text of ours", file->path, path);
+    if (type >= 0)
+        (void)H5Tclose(type);
+    if (set >= 0)
+        (void)H5Dclose(set);
+    if (read)
+        *ret_text = take(&text);
+    return read;
+}
