@@ -22,7 +22,7 @@
 #define STAT_FIELD_STATE 3
 #define STAT_FIELD_PARENT 4
 #define STAT_FIELD_START 22
-#define ENVIRON_LIMIT (4 * 1024 * 1024)
+#define ENVIRON_LIMIT 4194304
 
 static int open_of(pid_t pid, const char *name)
 {
@@ -73,14 +73,11 @@ bool process_look(pid_t pid, struct process *ret_process)
 int process_open(const struct process *process)
 {
     struct process now;
-    scoped(descriptor_close) int fd = pidfd_open(process->pid, 0);
-    int found = -1;
+    int fd = pidfd_open(process->pid, 0);
 
-    if (fd < 0 || !process_look(process->pid, &now) || now.start != process->start)
-        return -1;
-    found = fd;
-    fd = -1;
-    return found;
+    if (fd >= 0 && (!process_look(process->pid, &now) || now.start != process->start))
+        descriptor_close(&fd);
+    return fd;
 }
 
 bool process_signal(int pidfd, int signal, int value)
@@ -130,7 +127,7 @@ bool processes_list(struct processes *ret_processes, struct error *error)
 
     if (!folder)
         return error_set_errno(error, errno, "/proc");
-    while ((entry = readdir(folder))) { // NOLINT(concurrency-mt-unsafe): a stream of our own
+    while ((entry = readdir(folder))) {
         struct process process;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 

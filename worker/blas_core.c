@@ -103,13 +103,13 @@ static bool append_identity(struct buffer *key, const char *path, struct error *
 static bool make_key(const struct blas_core_question *question, const struct processor *processor,
                      char ret_key[HASH_TEXT_SIZE])
 {
-    struct environment environment = {.item = (char **)(uintptr_t)question->environment};
+    scoped(environment_release) struct environment environment = {0};
     scoped(buffer_release) struct buffer key = {0};
     const char *path = NULL;
     struct error error;
 
-    while (environment.item[environment.n])
-        environment.n++;
+    if (!environment_copy(question->environment, &environment, &error))
+        return false;
     path = environment_get(&environment, "LD_LIBRARY_PATH");
     if (!buffer_append_format(&key, &error, "%s\n%s\n%s\n", processor->model, processor->flags,
                               path ? path : "") ||

@@ -24,7 +24,7 @@
 
 #include "common/owner.h"
 
-#define COPY_SIZE (64 * 1024)
+#define COPY_SIZE 65536
 
 static int64_t smaller(int64_t a, int64_t b)
 {

@@ -14,7 +14,7 @@
 
 #define LOG_CAPTURE_MARKER_SIZE 64
 #define LOG_CAPTURE_LIMIT_LOW 4096 /* a smaller limit is taken as this */
-#define LOG_CAPTURE_RECENT (64 * 1024)
+#define LOG_CAPTURE_RECENT 65536
 
 struct log_capture {
     int fd;            /* owned; -1: everything is dropped */

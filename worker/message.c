@@ -131,36 +131,45 @@ const char *message_clean(const char *text, size_t size, char ret_message[MESSAG
     return ret_message;
 }
 
+enum rank { RANK_ANY, RANK_ERROR, RANK_EXCEPTION };
+
+/* What the line is worth as a message; *in_traceback goes from line to line. */
+static enum rank rank_of(struct line line, bool *in_traceback)
+{
+    if (contains(line, "Traceback (most recent call last)")) {
+        *in_traceback = true;
+        return RANK_ANY;
+    }
+    if (!*in_traceback)
+        return looks_like_error(line) ? RANK_ERROR : RANK_ANY;
+    if (isspace((unsigned char)line.text[0]))
+        return RANK_ANY;
+    *in_traceback = false;
+    return RANK_EXCEPTION;
+}
+
 const char *message_find(const char *text, size_t size, char ret_message[MESSAGE_SIZE])
 {
-    const char *end = text + size;
     const char *at = text;
-    struct line line;
-    struct line last = {"", 0};
-    struct line error_line = {NULL, 0};
-    struct line exception = {NULL, 0};
+    struct line line = {"", 0};
+    struct line best = {"", 0};
+    enum rank best_rank = RANK_ANY;
     bool in_traceback = false;
 
-    while (next_line(&at, end, &line)) {
+    while (next_line(&at, text + size, &line)) {
+        enum rank rank = RANK_ANY;
+
         if (is_blank(line))
             continue;
-        last = line;
-        if (contains(line, "Traceback (most recent call last)")) {
-            in_traceback = true;
-        } else if (in_traceback && !isspace((unsigned char)line.text[0])) {
-            exception = line;
-            in_traceback = false;
-        } else if (!in_traceback && looks_like_error(line)) {
-            error_line = line;
-        }
+        rank = rank_of(line, &in_traceback);
+        if (rank < best_rank)
+            continue;
+        best = line;
+        best_rank = rank;
     }
-    if (exception.text)
-        last = exception;
-    else if (error_line.text)
-        last = error_line;
-    while (last.size > 0 && isspace((unsigned char)last.text[0])) {
-        last.text++;
-        last.size--;
+    while (best.size > 0 && isspace((unsigned char)best.text[0])) {
+        best.text++;
+        best.size--;
     }
-    return message_clean(last.text, last.size, ret_message);
+    return message_clean(best.text, best.size, ret_message);
 }

@@ -17,7 +17,7 @@
 #include "common/owner.h"
 #include "common/wire.h"
 
-#define FROZEN_LIMIT (16 * 1024 * 1024)
+#define FROZEN_LIMIT 16777216
 #define ENGINE_NAME "nightjar-engine"
 
 void plan_release(struct plan *plan)

@@ -41,7 +41,7 @@
 #include "worker/plan.h"
 #include "worker/reap.h"
 
-#define READ_SIZE (64 * 1024)
+#define READ_SIZE 65536
 #define DRAIN_LIMIT 256         /* reads; more than a pipe can hold */
 #define JOURNAL_RESERVE 8192    /* bytes of disk that the journal's last lines will need */
 #define START_PATIENCE_MS 60000 /* for room on the disk, before anything ran */
@@ -310,7 +310,7 @@ static void wait_for_end(struct run *run)
                                   {.fd = run->output, .events = POLLIN}};
 
         if (poll(watch, 2, wait_ms(run)) < 0 && errno != EINTR)
-            log_warning("poll: %s", strerror(errno)); // NOLINT(concurrency-mt-unsafe): one thread
+            log_warning("poll: %s", strerror(errno));
         if (watch[1].revents)
             (void)read_output(run);
         if (watch[0].revents)
@@ -335,7 +335,6 @@ static void explain_no_start(const struct run *run, enum child_stage stage, int 
 {
     bool in_cwd = stage == CHILD_STAGE_CWD;
     const char *what = in_cwd ? plan_cwd(&run->plan) : run->plan.argv[0];
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     const char *why = !in_cwd && os_errno == ENOENT ? "command not found" : strerror(os_errno);
     char text[MESSAGE_SIZE];
     int n = snprintf(text, sizeof(text), "%s: %s", what, why);
@@ -356,7 +355,7 @@ static void explain_failure(const struct run *run, struct verdict *verdict)
         (void)message_find(text, size, verdict->message);
     if (!verdict->message[0] && verdict->signal)
         (void)snprintf(verdict->message, MESSAGE_SIZE, "ended by signal %d (%s)", verdict->signal,
-                       strsignal(verdict->signal)); // NOLINT(concurrency-mt-unsafe): one thread
+                       strsignal(verdict->signal));
 }
 
 static void judge(const struct run *run, struct verdict *ret_verdict)
