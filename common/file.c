@@ -277,8 +277,11 @@ static bool open_aside(int folder, const char *path, char *ret_aside, size_t siz
         if (fd < 0)
             return error_set_errno(error, errno, "%s", path);
     }
-    if (truncate_file(fd, 0) < 0)
-        return error_set_errno(error, errno, "%s", path);
+    if (truncate_file(fd, 0) < 0) {
+        int os_errno = errno;
+        file_system->unlink(folder, ret_aside, 0);
+        return error_set_errno(error, os_errno, "%s", path);
+    }
     *ret_fd = fd;
     fd = -1;
     return true;
@@ -308,7 +311,7 @@ static bool replace(int folder, const char *path, const void *data, size_t size,
         file_system->unlink(folder, aside, 0);
         return error_wrap(error, "%s", path);
     }
-    return !durable || sync_parent(folder, path, error);
+    return !durable || sync_parent(folder, path, error) || error_wrap(error, "%s", path);
 }
 
 bool file_replace(int folder, const char *path, const void *data, size_t size, struct error *error)
