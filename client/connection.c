@@ -84,9 +84,9 @@ static bool start_and_connect(int fd, const char *home, const char *socket_path,
 
 static bool may_start(bool start)
 {
-    const char *text = getenv("NIGHTJAR_AUTOSTART");
+    const char *text = getenv("NIGHTJAR_NO_START");
 
-    return start && !(text && strcmp(text, "0") == 0);
+    return start && !(text && *text && strcmp(text, "0") != 0);
 }
 
 bool connection_open(bool start, struct connection **ret, bool *ret_started, struct error *error)

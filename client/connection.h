@@ -13,7 +13,7 @@
 struct connection;
 
 /* Connects to the daemon of this home. Where none listens it starts one and waits for it, unless
- * `start` is false or NIGHTJAR_AUTOSTART=0; then UNREACHABLE. *ret_started (may be NULL): whether
+ * `start` is false or NIGHTJAR_NO_START=1; then UNREACHABLE. *ret_started (may be NULL): whether
  * one was started. */
 bool connection_open(bool start, struct connection **ret, bool *ret_started, struct error *error);
 void connection_free(struct connection **connection);

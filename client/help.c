@@ -140,7 +140,7 @@ void help_print_overview(void)
            "Experiments are named by ids: 12, 3-9, last, all, batch:4.\n"
            "NIGHTJAR_HOME       where the queue and the runs live (default "
            "~/.local/share/nightjar)\n"
-           "NIGHTJAR_AUTOSTART  0: never start a daemon\n"
+           "NIGHTJAR_NO_START   1: never start a daemon\n"
            "NO_COLOR            no colours, even on a terminal\n");
 }
 
@@ -222,7 +222,7 @@ void help_print_man(const struct command *command)
     }
     printf(".SH ENVIRONMENT\n"
            ".TP\n.B NIGHTJAR_HOME\nWhere the queue and the runs live; ~/.local/share/nightjar.\n"
-           ".TP\n.B NIGHTJAR_AUTOSTART\n0: never start a daemon.\n"
+           ".TP\n.B NIGHTJAR_NO_START\n1: never start a daemon.\n"
            ".TP\n.B NO_COLOR\nNo colours, even on a terminal.\n"
            ".SH EXIT STATUS\n"
            "0; for wait the verdict of what was waited for; else what went wrong:\n");
