@@ -24,6 +24,20 @@ bool client_object(cJSON **ret, struct error *error)
     return *ret || error_set(error, ERROR_NO_MEMORY, "preparing the request");
 }
 
+bool client_select(cJSON **select, cJSON **ret_params, struct error *error)
+{
+    scoped(json_free) cJSON *params = cJSON_CreateObject();
+
+    if (!params) {
+        json_free(select);
+        return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+    }
+    if (!json_add_item(params, "select", select))
+        return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+    *ret_params = take(&params);
+    return true;
+}
+
 bool client_print_json(const cJSON *json, struct error *error)
 {
     scoped(buffer_release) struct buffer buffer = {0};

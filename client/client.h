@@ -114,6 +114,8 @@ bool client_call(struct client *client, const char *method, cJSON **params, cJSO
                  struct error *error);
 /* An empty object; NO_MEMORY. */
 bool client_object(cJSON **ret, struct error *error);
+/* {"select": ...}; *select is taken in any case. */
+bool client_select(cJSON **select, cJSON **ret_params, struct error *error);
 /* One line of JSON to standard output. */
 bool client_print_json(const cJSON *json, struct error *error);
 /* A line to standard error: "nj: ...". */

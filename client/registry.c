@@ -6,12 +6,40 @@
 #include <stdio.h>
 #include <string.h>
 
+extern const struct command command_best;
+extern const struct command command_cancel;
+extern const struct command command_clean;
+extern const struct command command_compare;
 extern const struct command command_daemon;
+extern const struct command command_event;
 extern const struct command command_help;
+extern const struct command command_hold;
+extern const struct command command_log;
+extern const struct command command_note;
+extern const struct command command_release;
+extern const struct command command_restart;
+extern const struct command command_show;
+extern const struct command command_status;
+extern const struct command command_wait;
+extern const struct command command_why;
 
 const struct command *const command_registry[] = {
+    &command_best,
+    &command_cancel,
+    &command_clean,
+    &command_compare,
     &command_daemon,
+    &command_event,
     &command_help,
+    &command_hold,
+    &command_log,
+    &command_note,
+    &command_release,
+    &command_restart,
+    &command_show,
+    &command_status,
+    &command_wait,
+    &command_why,
     NULL,
 };
 

@@ -238,16 +238,18 @@ const char *render_time(double seconds, double now, char buffer[RENDER_NUMBER_SI
 {
     time_t when = (time_t)seconds, today = (time_t)now;
     struct tm local, reference;
-    const char *format = "%Y-%m-%d %H:%M";
+    size_t size;
 
     if (!isfinite(seconds) || seconds <= 0 || !localtime_r(&when, &local) ||
         !localtime_r(&today, &reference))
         return strcpy(buffer, "-");
-    if (local.tm_year == reference.tm_year)
-        format = local.tm_yday == reference.tm_yday ? "%H:%M" : "%b %e %H:%M";
-    if (strftime(buffer, RENDER_NUMBER_SIZE, format, &local) == 0)
-        return strcpy(buffer, "-");
-    return buffer;
+    if (local.tm_year != reference.tm_year)
+        size = strftime(buffer, RENDER_NUMBER_SIZE, "%Y-%m-%d %H:%M", &local);
+    else if (local.tm_yday != reference.tm_yday)
+        size = strftime(buffer, RENDER_NUMBER_SIZE, "%b %e %H:%M", &local);
+    else
+        size = strftime(buffer, RENDER_NUMBER_SIZE, "%H:%M", &local);
+    return size ? buffer : strcpy(buffer, "-");
 }
 
 const char *render_bar(const struct render *render, double fraction, int cells, char *buffer,

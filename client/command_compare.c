@@ -1,0 +1,139 @@
+/* nj compare: experiments side by side: the parameters that differ, and their metrics. */
+#include "client/row.h"
+#include "client/select.h"
+
+#include "common/owner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool ask(struct client *client, cJSON **ret_result, struct error *error)
+{
+    const struct arguments *arguments = &client->arguments;
+    scoped(json_free) cJSON *select = NULL, *params = NULL;
+    cJSON *metrics = NULL;
+
+    if (!select_of_arguments(client, "last", &select, error) ||
+        !client_select(&select, &params, error))
+        return false;
+    for (size_t i = 0; i < arguments->n_values; i++) {
+        if (strcmp(arguments->value[i].option->name, "metric") != 0)
+            continue;
+        if (!metrics)
+            metrics = json_add_array(params, "metrics");
+        if (!metrics ||
+            !cJSON_AddItemToArray(metrics, cJSON_CreateString(arguments->value[i].text)))
+            return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+    }
+    return client_call(client, "compare", &params, ret_result, error);
+}
+
+static void add_values(struct table *table, const cJSON *names, const cJSON *values, bool raw)
+{
+    const cJSON *name;
+
+    cJSON_ArrayForEach(name, names)
+    {
+        const cJSON *value = json_member(values, cJSON_IsString(name) ? name->valuestring : "");
+        char text[ROW_TEXT_SIZE];
+
+        if (raw && cJSON_IsNumber(value))
+            table_cell(table, STYLE_PLAIN, "%.17g", value->valuedouble);
+        else
+            table_cell(table, STYLE_PLAIN, "%s", row_value(value, text));
+    }
+}
+
+static void add_row(struct table *table, const cJSON *result, const cJSON *row, bool raw)
+{
+    char state[ROW_TEXT_SIZE], marks[ROW_TEXT_SIZE];
+
+    row_state(row, state);
+    table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(row, "id", 0));
+    table_cell(table, STYLE_PLAIN, "%s", json_text(row, "name", ""));
+    table_cell(table, render_state_style(state), "%s", state);
+    table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(row, "seed", 0));
+    table_cell(table, STYLE_RED, "%s", row_marks(json_member(row, "marks"), marks));
+    add_values(table, json_member(result, "parameters"), json_member(row, "parameters"), raw);
+    add_values(table, json_member(result, "metrics"), json_member(row, "metrics"), raw);
+}
+
+/* id name state seed marks, the parameters, the metrics. Caller frees; NULL: no memory. */
+static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
+{
+    static const struct table_column fixed[] = {
+        {.title = "id", .right = true},
+        {.title = "name", .shrinks = true},
+        {.title = "state"},
+        {.title = "seed", .right = true},
+        {.title = "marks"},
+    };
+    const cJSON *parameters = json_member(result, "parameters"), *name;
+    const cJSON *metrics = json_member(result, "metrics");
+    size_t n = sizeof(fixed) / sizeof(*fixed);
+    struct table_column *columns =
+        calloc(n + (size_t)cJSON_GetArraySize(parameters) + (size_t)cJSON_GetArraySize(metrics),
+               sizeof(*columns));
+
+    if (!columns)
+        return NULL;
+    memcpy(columns, fixed, sizeof(fixed));
+    cJSON_ArrayForEach(name, parameters) columns[n++] = (struct table_column){
+        .title = cJSON_IsString(name) ? name->valuestring : "?", .shrinks = true};
+    cJSON_ArrayForEach(name, metrics) columns[n++] = (struct table_column){
+        .title = cJSON_IsString(name) ? name->valuestring : "?", .right = true};
+    *ret_n = n;
+    return columns;
+}
+
+static bool print(const cJSON *result, bool tabs, struct error *error)
+{
+    size_t n;
+    scoped(memory_free) struct table_column *columns = make_columns(result, &n);
+    scoped(table_free) struct table *table = columns ? table_new(columns, n) : NULL;
+    const cJSON *row;
+    struct render render;
+
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    cJSON_ArrayForEach(row, json_member(result, "rows")) add_row(table, result, row, tabs);
+    render_open(&render, stdout);
+    return tabs ? table_print_tabs(table, &render, error) : table_print(table, &render, error);
+}
+
+static bool run(struct client *client, struct error *error)
+{
+    scoped(json_free) cJSON *result = NULL;
+
+    if (!ask(client, &result, error))
+        return false;
+    if (arguments_flag(&client->arguments, "json"))
+        return client_print_json(result, error);
+    return print(result, arguments_flag(&client->arguments, "parsable"), error);
+}
+
+static const struct command_option options[] = {
+    {.name = "metric",
+     .letter = 'm',
+     .type = OPTION_TEXT,
+     .repeats = true,
+     .value = "NAME",
+     .help = "Only this metric; may be given several times."},
+    COMMAND_OPTION_STATE,
+    COMMAND_OPTION_JSON,
+    {.name = "parsable", .help = "Print full numbers apart by tabs, without titles."},
+    {0},
+};
+
+const struct command command_compare = {
+    .name = "compare",
+    .synopsis = "[ID]... [--metric NAME]... [--state STATES] [--json|--parsable]",
+    .help = "Show experiments side by side: the parameters that differ, and their metrics.",
+    .description = SELECT_HELP " Without any: the last submission.\n\n"
+                               "    nj compare 3-9 --metric test.accuracy --metric test.log_loss",
+    .options = options,
+    .takes = ARGUMENT_IDS,
+    .max_arguments = -1,
+    .run = run,
+};

@@ -1,0 +1,66 @@
+/* nj note: a remark, kept with an experiment or a batch and shown in the report. */
+#include "client/select.h"
+
+#include "common/buffer.h"
+#include "common/owner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool join_text(const struct arguments *arguments, struct buffer *text, struct error *error)
+{
+    for (size_t i = 1; i < arguments->n_arguments; i++)
+        if (!buffer_append_format(text, error, "%s%s", i > 1 ? " " : "", arguments->argument[i]))
+            return false;
+    if (text->size == 0)
+        return error_set(error, ERROR_INVALID, "note: the text is empty");
+    return true;
+}
+
+static bool add_target(struct client *client, cJSON *params, struct error *error)
+{
+    const char *target = client->arguments.argument[0];
+    bool added;
+    int64_t id;
+
+    if (strncmp(target, "batch:", 6) == 0) {
+        scoped(json_free) cJSON *select = NULL;
+
+        client->arguments.n_arguments = 1; /* the rest is the text */
+        if (!select_of_arguments(client, NULL, &select, error))
+            return false;
+        added = json_add_number(
+            params, "batch",
+            cJSON_GetNumberValue(cJSON_GetArrayItem(json_member(select, "batch"), 0)));
+    } else {
+        if (!select_single(client, &id, error))
+            return false;
+        added = json_add_integer(params, "id", id);
+    }
+    return added || error_set(error, ERROR_NO_MEMORY, "preparing the request");
+}
+
+static bool run(struct client *client, struct error *error)
+{
+    scoped(json_free) cJSON *params = NULL, *result = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+
+    if (!join_text(&client->arguments, &text, error) || !client_object(&params, error) ||
+        !add_target(client, params, error))
+        return false;
+    if (!json_add_text(params, "text", text.data))
+        return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+    return client_call(client, "note", &params, &result, error);
+}
+
+const struct command command_note = {
+    .name = "note",
+    .synopsis = "ID|batch:N TEXT...",
+    .help = "Keep a remark with an experiment or a batch.",
+    .description = "Shown by nj show and nj report.\n\n"
+                   "    nj note batch:4 \"dropout calms it; try 0.4 next\"",
+    .takes = ARGUMENT_IDS,
+    .min_arguments = 2,
+    .max_arguments = -1,
+    .run = run,
+};

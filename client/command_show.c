@@ -1,0 +1,61 @@
+/* nj show: everything about an experiment. */
+#include "client/select.h"
+#include "client/show.h"
+
+#include "common/owner.h"
+
+static bool show_one(struct client *client, int64_t id, const struct render *render, bool first,
+                     struct error *error)
+{
+    scoped(json_free) cJSON *experiment = NULL;
+
+    if (!show_ask(client, id, &experiment, error))
+        return false;
+    if (arguments_flag(&client->arguments, "json"))
+        return client_print_json(experiment, error);
+    if (!first)
+        putchar('\n');
+    return show_print(render, experiment, error);
+}
+
+static bool run(struct client *client, struct error *error)
+{
+    scoped(id_list_release) struct id_list ids = {0};
+    struct error single;
+    struct render render;
+    int64_t id;
+
+    render_open(&render, stdout);
+    if (client->arguments.n_arguments <= 1 && !arguments_flag(&client->arguments, "state")) {
+        if (select_single(client, &id, &single))
+            return show_one(client, id, &render, true, error);
+        if (single.kind != ERROR_INVALID) {
+            *error = single;
+            return false;
+        }
+    }
+    if (!select_ids(client, "last", &ids, error))
+        return false;
+    for (size_t i = 0; i < ids.n; i++)
+        if (!show_one(client, ids.item[i], &render, i == 0, error))
+            return false;
+    return true;
+}
+
+static const struct command_option options[] = {
+    COMMAND_OPTION_STATE,
+    COMMAND_OPTION_JSON,
+    {0},
+};
+
+const struct command command_show = {
+    .name = "show",
+    .alias = "info",
+    .synopsis = "[ID]... [--json]",
+    .help = "Show everything about an experiment: result, runs, files, warnings, spec.",
+    .description = "Without an ID the last experiment. --json prints one line an experiment.",
+    .options = options,
+    .takes = ARGUMENT_IDS,
+    .max_arguments = -1,
+    .run = run,
+};

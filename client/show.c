@@ -1,0 +1,306 @@
+#include "client/show.h"
+
+#include "client/row.h"
+#include "common/clock.h"
+#include "common/owner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_COLUMNS_SHOWN 16
+
+bool show_ask(struct client *client, int64_t id, cJSON **ret_experiment, struct error *error)
+{
+    scoped(json_free) cJSON *params = NULL;
+
+    if (!client_object(&params, error))
+        return false;
+    if (!json_add_integer(params, "id", id))
+        return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+    return client_call(client, "show", &params, ret_experiment, error);
+}
+
+/* "label       text"; nothing where the text is empty. */
+static bool print_field(const struct render *render, const char *label, const char *text,
+                        struct error *error)
+{
+    scoped(buffer_release) struct buffer clean = {0};
+
+    if (!text || !*text)
+        return true;
+    if (!render_clean(render, text, 0, &clean, error))
+        return false;
+    fprintf(render->out, "%s%-12s%s %s\n", render_style(render, STYLE_DIM), label,
+            render_reset(render, STYLE_DIM), clean.data);
+    return true;
+}
+
+static bool print_command(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    scoped(buffer_release) struct buffer line = {0};
+    const cJSON *word;
+
+    cJSON_ArrayForEach(word, json_at(experiment, "spec.command"))
+    {
+        const char *text = cJSON_IsString(word) ? word->valuestring : "";
+        bool quoted = !*text || strpbrk(text, " \t\n\"'\\$;&|<>()*?");
+
+        if (!buffer_append_format(&line, error, "%s%s%s%s", line.size ? " " : "", quoted ? "'" : "",
+                                  text, quoted ? "'" : ""))
+            return false;
+    }
+    return print_field(render, "command", line.data, error);
+}
+
+static bool print_times(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    double now = (double)clock_system.wall_ms(clock_system.context) / 1000;
+    double submitted = json_number(experiment, "submitted", NAN);
+    double started = json_number(experiment, "started", NAN);
+    double ended = json_number(experiment, "ended", NAN);
+    char text[4 * RENDER_NUMBER_SIZE], a[RENDER_NUMBER_SIZE];
+    size_t used;
+
+    used = (size_t)snprintf(text, sizeof(text), "submitted %s", render_time(submitted, now, a));
+    if (isfinite(started))
+        used += (size_t)snprintf(text + used, sizeof(text) - used, ", started %s",
+                                 render_time(started, now, a));
+    if (isfinite(ended))
+        used += (size_t)snprintf(text + used, sizeof(text) - used, ", ended %s",
+                                 render_time(ended, now, a));
+    if (isfinite(started))
+        snprintf(text + used, sizeof(text) - used, ", took %s",
+                 render_duration(json_number(experiment, "elapsed_s", NAN), a));
+    return print_field(render, "time", text, error);
+}
+
+static bool print_head(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    char text[ROW_TEXT_SIZE], eta[ROW_TEXT_SIZE];
+    scoped(buffer_release) struct buffer name = {0};
+    const char *state;
+
+    if (!render_clean(render, json_text(experiment, "name", ""), 0, &name, error))
+        return false;
+    state = row_state(experiment, text);
+    fprintf(render->out, "%s%lld %s%s  %s%s%s", render_style(render, STYLE_BOLD),
+            (long long)json_integer(experiment, "id", 0), name.data ? name.data : "",
+            render_reset(render, STYLE_BOLD), render_style(render, render_state_style(state)),
+            state, render_reset(render, render_state_style(state)));
+    row_progress(render, experiment, text);
+    row_eta(experiment, eta);
+    fprintf(render->out, "%s%s%s%s\n", *text ? "  " : "", text, *eta ? "  left " : "", eta);
+
+    snprintf(text, sizeof(text), "%lld, seed %lld, replicate %lld, priority %lld",
+             (long long)json_integer(experiment, "batch", 0),
+             (long long)json_integer(experiment, "seed", 0),
+             (long long)json_integer(experiment, "replicate", 0),
+             (long long)json_integer(experiment, "priority", 0));
+    return print_field(render, "batch", text, error) &&
+           print_field(render, "parameters",
+                       row_parameters(json_member(experiment, "parameters"), text), error) &&
+           print_times(render, experiment, error) && print_command(render, experiment, error) &&
+           print_field(render, "in", json_text(experiment, "cwd", ""), error) &&
+           print_field(render, "files", json_text(experiment, "directory", ""), error) &&
+           print_field(render, "message", json_text(experiment, "message", ""), error);
+}
+
+static bool print_marks(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    char text[ROW_TEXT_SIZE];
+
+    row_marks(json_member(experiment, "marks"), text);
+    if (!*text)
+        return true;
+    fputs(render_style(render, STYLE_RED), render->out);
+    if (!print_field(render, "marks", text, error))
+        return false;
+    fputs(render_reset(render, STYLE_RED), render->out);
+    return true;
+}
+
+static void print_title(const struct render *render, const char *title)
+{
+    fprintf(render->out, "\n%s%s%s\n", render_style(render, STYLE_BOLD), title,
+            render_reset(render, STYLE_BOLD));
+}
+
+static bool print_metrics(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    static const struct table_column columns[] = {
+        {.title = "metric", .shrinks = true},
+        {.title = "value", .right = true},
+        {.title = "naive", .right = true},
+    };
+    const cJSON *metrics = json_at(experiment, "result.metrics"), *metric;
+    const cJSON *naive = json_at(experiment, "result.naive");
+    scoped(table_free) struct table *table = table_new(columns, 3);
+
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    cJSON_ArrayForEach(metric, metrics)
+    {
+        char value[ROW_TEXT_SIZE], without[ROW_TEXT_SIZE] = "";
+
+        if (json_member(naive, metric->string))
+            row_value(json_member(naive, metric->string), without);
+        table_cell(table, STYLE_PLAIN, "%s", metric->string);
+        table_cell(table, STYLE_PLAIN, "%s", row_value(metric, value));
+        table_cell(table, STYLE_DIM, "%s", without);
+    }
+    if (table_rows(table) == 0)
+        return true;
+    print_title(render, "result");
+    return table_print(table, render, error);
+}
+
+/* {columns:[...], rows:[[...]]}; row labels are the columns' names where the table is square. */
+static bool print_result_table(const struct render *render, const cJSON *content,
+                               struct error *error)
+{
+    const cJSON *names = json_member(content, "columns"), *rows = json_member(content, "rows");
+    size_t n = (size_t)cJSON_GetArraySize(names), labels;
+    struct table_column columns[TABLE_COLUMNS_SHOWN + 1] = {{.title = ""}};
+    scoped(table_free) struct table *table = NULL;
+    const cJSON *row, *cell;
+    int i = 0;
+
+    if (n == 0 || n > TABLE_COLUMNS_SHOWN) {
+        fprintf(render->out, "%zu columns: see --json\n", n);
+        return true;
+    }
+    labels = (size_t)cJSON_GetArraySize(rows) == n ? 1 : 0;
+    for (size_t c = 0; c < n; c++) {
+        const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(names, (int)c));
+
+        columns[labels + c] = (struct table_column){.title = name ? name : "", .right = true};
+    }
+    table = table_new(columns, n + labels);
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    cJSON_ArrayForEach(row, rows)
+    {
+        char value[ROW_TEXT_SIZE];
+
+        if (labels)
+            table_cell(table, STYLE_DIM, "%s", columns[1 + i++].title);
+        if ((size_t)cJSON_GetArraySize(row) != n)
+            return error_set(error, ERROR_CORRUPT, "a table whose rows differ in length");
+        cJSON_ArrayForEach(cell, row) table_cell(table, STYLE_PLAIN, "%s", row_value(cell, value));
+    }
+    return table_print(table, render, error);
+}
+
+static bool print_tables(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    const cJSON *table;
+
+    cJSON_ArrayForEach(table, json_at(experiment, "result.tables"))
+    {
+        print_title(render, table->string ? table->string : json_text(table, "name", "table"));
+        if (!print_result_table(render, table, error))
+            return false;
+    }
+    return true;
+}
+
+static bool print_artifacts(const struct render *render, const cJSON *experiment,
+                            struct error *error)
+{
+    static const struct table_column columns[] = {
+        {.title = "artifact"}, {.title = "size", .right = true}, {.title = "path"}};
+    scoped(table_free) struct table *table = table_new(columns, 3);
+    const cJSON *artifact;
+
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    cJSON_ArrayForEach(artifact, json_at(experiment, "result.artifacts"))
+    {
+        char bytes[RENDER_NUMBER_SIZE];
+
+        table_cell(table, STYLE_PLAIN, "%s", json_text(artifact, "name", ""));
+        table_cell(table, STYLE_PLAIN, "%s",
+                   render_bytes(json_number(artifact, "bytes", NAN), bytes));
+        table_cell(table, STYLE_PLAIN, "%s", json_text(artifact, "path", ""));
+    }
+    if (table_rows(table) == 0)
+        return true;
+    fputc('\n', render->out);
+    return table_print(table, render, error);
+}
+
+static void add_run(struct table *table, const cJSON *run, double now)
+{
+    char text[RENDER_NUMBER_SIZE];
+    const char *verdict = json_text(run, "verdict", "");
+
+    table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(run, "run", 0));
+    table_cell(table, STYLE_PLAIN, "%s", render_time(json_number(run, "started", NAN), now, text));
+    table_cell(table, *verdict ? render_state_style(verdict) : STYLE_PLAIN, "%s",
+               *verdict ? verdict : "-");
+    if (json_integer(run, "signal", 0) > 0)
+        table_cell(table, STYLE_PLAIN, "signal %lld", (long long)json_integer(run, "signal", 0));
+    else if (cJSON_IsNumber(json_member(run, "exit")))
+        table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(run, "exit", 0));
+    else
+        table_cell(table, STYLE_PLAIN, "-");
+    table_cell(table, STYLE_PLAIN, "%s", render_duration(json_number(run, "wall_s", NAN), text));
+    table_cell(table, STYLE_PLAIN, "%s", render_duration(json_number(run, "cpu_s", NAN), text));
+    table_cell(table, STYLE_PLAIN, "%s",
+               render_bytes(json_number(run, "peak_rss_bytes", NAN), text));
+    table_cell(table, STYLE_PLAIN, "%s", json_text(run, "message", ""));
+}
+
+static bool print_runs(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    static const struct table_column columns[] = {
+        {.title = "run", .right = true},
+        {.title = "started"},
+        {.title = "verdict"},
+        {.title = "exit", .right = true},
+        {.title = "wall", .right = true},
+        {.title = "cpu", .right = true},
+        {.title = "memory", .right = true},
+        {.title = "message", .shrinks = true},
+    };
+    double now = (double)clock_system.wall_ms(clock_system.context) / 1000;
+    scoped(table_free) struct table *table = table_new(columns, 8);
+    const cJSON *run;
+
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    cJSON_ArrayForEach(run, json_member(experiment, "runs")) add_run(table, run, now);
+    if (table_rows(table) == 0)
+        return true;
+    print_title(render, "runs");
+    return table_print(table, render, error);
+}
+
+static bool print_texts(const struct render *render, const char *title, const cJSON *list,
+                        struct error *error)
+{
+    const cJSON *item;
+
+    if (cJSON_GetArraySize(list) > 0)
+        print_title(render, title);
+    cJSON_ArrayForEach(item, list)
+    {
+        scoped(buffer_release) struct buffer clean = {0};
+        const char *text = cJSON_IsString(item) ? item->valuestring : json_text(item, "text", "");
+
+        if (!render_clean(render, text, 0, &clean, error))
+            return false;
+        fprintf(render->out, "  %s\n", clean.data ? clean.data : "");
+    }
+    return true;
+}
+
+bool show_print(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    return print_head(render, experiment, error) && print_marks(render, experiment, error) &&
+           print_metrics(render, experiment, error) && print_tables(render, experiment, error) &&
+           print_artifacts(render, experiment, error) && print_runs(render, experiment, error) &&
+           print_texts(render, "warnings", json_member(experiment, "warnings"), error) &&
+           print_texts(render, "notes", json_member(experiment, "notes"), error);
+}

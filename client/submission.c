@@ -1,0 +1,374 @@
+#include "client/submission.h"
+
+#include "common/hash.h"
+#include "common/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FINGERPRINTS_LIMIT 64
+#define HASHED_LIMIT (64 * 1024 * 1024) /* bytes; larger files are known by size and time */
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "preparing the submission");
+}
+
+/* ---- where paths begin ------------------------------------------------------------------------
+ */
+
+static bool working_directory(char *path, struct error *error)
+{
+    return getcwd(path, PATH_MAX) || error_set_errno(error, errno, "finding the working directory");
+}
+
+static bool folder_of(const char *file, char *path, struct error *error)
+{
+    char *slash;
+
+    if (strcmp(file, "-") == 0)
+        return working_directory(path, error);
+    if (!realpath(file, path))
+        return error_set_errno(error, errno, "%s", file);
+    slash = strrchr(path, '/');
+    slash[slash == path ? 1 : 0] = '\0';
+    return true;
+}
+
+/* ---- fingerprints -----------------------------------------------------------------------------
+ */
+
+static bool describe_file(const char *path, const struct stat *status, cJSON **ret,
+                          struct error *error)
+{
+    scoped(json_free) cJSON *print = cJSON_CreateObject();
+    char hash[HASH_TEXT_SIZE];
+    /* beyond 2^53 a number loses its last digits: the worker compares what it sees as a double too
+     */
+    int64_t mtime_ns = (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+
+    if (!print || !json_add_text(print, "path", path) ||
+        !json_add_integer(print, "size", status->st_size) ||
+        !json_add_number(print, "mtime_ns", (double)mtime_ns))
+        return no_memory(error);
+    if (status->st_size <= HASHED_LIMIT) {
+        if (!hash_file(path, hash, error))
+            return false;
+        if (!json_add_text(print, "hash", hash))
+            return no_memory(error);
+    }
+    *ret = take(&print);
+    return true;
+}
+
+bool submission_fingerprint(cJSON *params, const char *path, struct error *error)
+{
+    cJSON *prints = cJSON_GetObjectItemCaseSensitive(params, "fingerprints");
+    scoped(json_free) cJSON *print = NULL;
+    struct stat status;
+
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
+        cJSON_GetArraySize(prints) >= FINGERPRINTS_LIMIT)
+        return true;
+    if (access(path, R_OK) != 0)
+        return true;
+    if (!prints)
+        prints = json_add_array(params, "fingerprints");
+    if (!prints)
+        return no_memory(error);
+    if (!describe_file(path, &status, &print, error))
+        return false;
+    return cJSON_AddItemToArray(prints, take(&print)) || no_memory(error);
+}
+
+/* The files that a command line names: a program with a slash in it, and whatever argument is a
+ * file. */
+static bool fingerprint_command(cJSON *params, const cJSON *command, const char *cwd,
+                                struct error *error)
+{
+    const cJSON *word;
+    int i = 0;
+
+    cJSON_ArrayForEach(word, command)
+    {
+        char path[2 * PATH_MAX];
+        const char *text = cJSON_GetStringValue(word);
+
+        if (!text || !*text || (i++ == 0 && !strchr(text, '/')) || *text == '-' ||
+            strlen(text) >= PATH_MAX)
+            continue;
+        if (*text == '/')
+            snprintf(path, sizeof(path), "%s", text);
+        else
+            snprintf(path, sizeof(path), "%s/%s", cwd, text);
+        if (!submission_fingerprint(params, path, error))
+            return false;
+    }
+    return true;
+}
+
+/* ---- a program --------------------------------------------------------------------------------
+ */
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* python3 train.py --rate 0.1 is "train.py": the script where there is one, else the program. */
+static const char *name_of_command(const cJSON *params, char **program)
+{
+    const cJSON *print = json_member(params, "fingerprints");
+
+    if (print && print->child)
+        return last_part(json_text(print->child, "path", program[0]));
+    return last_part(program[0]);
+}
+
+bool submission_of_program(const struct arguments *arguments, cJSON **ret_params,
+                           struct error *error)
+{
+    scoped(json_free) cJSON *params = cJSON_CreateObject();
+    char cwd[PATH_MAX];
+    cJSON *base, *command;
+
+    if (!params || !(base = json_add_object(params, "base")) ||
+        !(command = json_add_array(base, "command")))
+        return no_memory(error);
+    for (char **word = arguments->program; *word; word++)
+        if (!cJSON_AddItemToArray(command, cJSON_CreateString(*word)))
+            return no_memory(error);
+    if (!working_directory(cwd, error))
+        return false;
+    if (!json_add_text(params, "cwd", cwd))
+        return no_memory(error);
+    if (!fingerprint_command(params, command, cwd, error))
+        return false;
+    if (!json_add_text(base, "name", name_of_command(params, arguments->program)))
+        return no_memory(error);
+    *ret_params = take(&params);
+    return true;
+}
+
+/* ---- a file -----------------------------------------------------------------------------------
+ */
+
+bool submission_of_file(const struct arguments *arguments, struct spec_file *file,
+                        cJSON **ret_params, struct error *error)
+{
+    scoped(json_free) cJSON *params = cJSON_CreateObject();
+    scoped(json_free) cJSON *root = NULL, *base = NULL;
+    char cwd[PATH_MAX];
+
+    for (size_t i = 0; cJSON_IsObject(file->root) && i < arguments->n_values; i++)
+        if (strcmp(arguments->value[i].option->name, "set") == 0 &&
+            !spec_file_set(file, arguments->value[i].text, error))
+            return false;
+    if (!folder_of(file->name[0] == '<' ? "-" : file->name, cwd, error))
+        return false;
+    root = cJSON_Duplicate(file->root, true);
+    if (!params || !root)
+        return no_memory(error);
+    if (cJSON_IsArray(root)) {
+        base = cJSON_CreateObject();
+        if (!base || !json_add_item(params, "base", &base) ||
+            !json_add_item(params, "experiments", &root))
+            return no_memory(error);
+    } else if (!json_add_item(params, "base", &root)) {
+        return no_memory(error);
+    }
+    if (!json_add_text(params, "cwd", cwd))
+        return no_memory(error);
+    if (!fingerprint_command(params, json_at(params, "base.command"), cwd, error))
+        return false;
+    *ret_params = take(&params);
+    return true;
+}
+
+bool submission_is_command(const cJSON *params)
+{
+    const cJSON *delta, *deltas = json_member(params, "experiments");
+
+    if (json_at(params, "base.command"))
+        return true;
+    if (!deltas)
+        deltas = json_at(params, "base.experiments");
+    if (!deltas || !deltas->child)
+        return false;
+    cJSON_ArrayForEach(delta, deltas) if (!json_member(delta, "command")) return false;
+    return true;
+}
+
+/* ---- options ----------------------------------------------------------------------------------
+ */
+
+static const struct place {
+    const char *option, *path;
+} places[] = {
+    {"name", "name"},           {"question", "question"},       {"seed", "seed"},
+    {"on-finish", "on_finish"}, {"priority", "queue.priority"}, {"retries", "queue.retries"},
+    {"hold", "queue.hold"},     {"cpus", "resources.cpus"},     {"memory", "resources.memory"},
+    {"time", "resources.time"}, {"gpus", "resources.gpus"},
+};
+
+static cJSON *value_of(const struct option_value *value)
+{
+    switch (value->option->type) {
+    case OPTION_FLAG:
+        return cJSON_CreateTrue();
+    case OPTION_INTEGER:
+    case OPTION_REAL:
+        return cJSON_CreateNumber(value->number);
+    case OPTION_TEXT:
+    case OPTION_DURATION:
+    case OPTION_SIZE:
+        break;
+    }
+    return cJSON_CreateString(value->text);
+}
+
+static bool set_in(cJSON *spec, const char *path, const cJSON *value, struct error *error)
+{
+    cJSON *copy = cJSON_Duplicate(value, true);
+
+    if (!copy)
+        return no_memory(error);
+    return json_set_at(spec, path, &copy, error);
+}
+
+/* In the base, and in every delta that says something else. */
+static bool set_everywhere(cJSON *params, const char *path, const cJSON *value, struct error *error)
+{
+    cJSON *base = cJSON_GetObjectItemCaseSensitive(params, "base");
+    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(params, "experiments");
+    cJSON *delta;
+
+    if (!cJSON_IsObject(base))
+        return error_set(error, ERROR_INVALID, "a spec is a mapping or a list of mappings");
+    if (!deltas)
+        deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
+    cJSON_ArrayForEach(delta, deltas)
+    {
+        if (json_at(delta, path) && !set_in(delta, path, value, error))
+            return false;
+    }
+    return set_in(base, path, value, error);
+}
+
+/* path=value, the value read as YAML by spec_file_set in an empty spec. */
+static bool set_assignment(cJSON *params, const char *assignment, struct error *error)
+{
+    struct spec_file scratch = {.root = cJSON_GetObjectItemCaseSensitive(params, "base")};
+    const char *equals = strchr(assignment, '=');
+    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(params, "experiments");
+    cJSON *delta;
+    char path[256];
+
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof(path))
+        return error_set(error, ERROR_INVALID, "--set: expected path=value, not '%s'", assignment);
+    snprintf(path, sizeof(path), "%.*s", (int)(equals - assignment), assignment);
+    if (!deltas)
+        deltas = cJSON_GetObjectItemCaseSensitive(scratch.root, "experiments");
+    if (!spec_file_set(&scratch, assignment, error))
+        return error_wrap(error, "--set");
+    cJSON_ArrayForEach(delta, deltas)
+    {
+        struct spec_file part = {.root = delta};
+
+        if (json_at(delta, path) && !spec_file_set(&part, assignment, error))
+            return error_wrap(error, "--set");
+    }
+    return true;
+}
+
+bool submission_set_options(const struct arguments *arguments, cJSON *params, struct error *error)
+{
+    for (size_t i = 0; i < arguments->n_values; i++)
+        if (strcmp(arguments->value[i].option->name, "set") == 0 &&
+            !set_assignment(params, arguments->value[i].text, error))
+            return false;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        const struct option_value *given = arguments_option(arguments, places[i].option);
+        scoped(json_free) cJSON *value = NULL;
+
+        if (!given)
+            continue;
+        value = value_of(given);
+        if (!value)
+            return no_memory(error);
+        if (!set_everywhere(params, places[i].path, value, error))
+            return error_wrap(error, "--%s", places[i].option);
+    }
+    return true;
+}
+
+bool submission_set_ids(cJSON *params, const char *path, const int64_t *ids, size_t n,
+                        struct error *error)
+{
+    scoped(json_free) cJSON *list = cJSON_CreateArray();
+
+    if (!list)
+        return no_memory(error);
+    for (size_t i = 0; i < n; i++) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "%lld", (long long)ids[i]);
+        if (!cJSON_AddItemToArray(list, cJSON_CreateString(text)))
+            return no_memory(error);
+    }
+    return set_everywhere(params, path, list, error);
+}
+
+/* ---- environment and token --------------------------------------------------------------------
+ */
+
+/* What a run was given is not handed on to what it submits. */
+static bool belongs_to_run(const char *variable)
+{
+    static const char *const names[] = {
+        "NIGHTJAR_RUN=",       "NIGHTJAR_EXPERIMENT=", "NIGHTJAR_RUN_DIR=", "NIGHTJAR_EVENTS=",
+        "NIGHTJAR_ARTIFACTS=", "NIGHTJAR_CHECKPOINT=", "NIGHTJAR_SEED="};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool add_token(cJSON *params, struct error *error)
+{
+    unsigned char random[16];
+    char token[2 * sizeof(random) + 1];
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return error_set_errno(error, errno, "making a token");
+    for (size_t i = 0; i < sizeof(random); i++)
+        snprintf(token + 2 * i, 3, "%02x", random[i]);
+    return json_add_text(params, "token", token) || no_memory(error);
+}
+
+bool submission_add_context(cJSON *params, struct error *error)
+{
+    cJSON *environment = json_add_array(params, "environment");
+    cJSON *last = NULL;
+
+    if (!environment)
+        return no_memory(error);
+    for (char **variable = environ; *variable; variable++) {
+        if (belongs_to_run(*variable))
+            continue;
+        last = cJSON_CreateString(*variable);
+        if (!last || !cJSON_AddItemToArray(environment, last))
+            return no_memory(error);
+    }
+    return add_token(params, error);
+}

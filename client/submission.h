@@ -1,0 +1,34 @@
+/*
+ * The params of `submit`: from a spec file or a command line, and the options.
+ */
+#ifndef NIGHTJAR_CLIENT_SUBMISSION_H
+#define NIGHTJAR_CLIENT_SUBMISSION_H
+
+#include "client/client.h"
+#include "common/spec/spec.h"
+
+/* What follows "--", to be run here. */
+bool submission_of_program(const struct arguments *arguments, cJSON **ret_params,
+                           struct error *error);
+/* The file's content; a list is the `experiments` of an empty base. Paths in it are relative to its
+ * folder (standard input: to the working directory). */
+bool submission_of_file(const struct arguments *arguments, struct spec_file *file,
+                        cJSON **ret_params, struct error *error);
+
+/* Options that stand for a place in the spec (--priority: queue.priority) and --set. They win over
+ * what the file says, in the base and in every delta. */
+bool submission_set_options(const struct arguments *arguments, cJSON *params, struct error *error);
+/* --after and --after-ok: `ids` become queue.after or queue.after_ok. */
+bool submission_set_ids(cJSON *params, const char *path, const int64_t *ids, size_t n,
+                        struct error *error);
+/* Environment and token. */
+bool submission_add_context(cJSON *params, struct error *error);
+
+/* {path, size, mtime_ns, hash} of a file; the hash only where it is not too large to be read at
+ * once. What is no regular file adds nothing. */
+bool submission_fingerprint(cJSON *params, const char *path, struct error *error);
+
+/* Whether base and deltas are commands: then nothing has to be checked by the engine. */
+bool submission_is_command(const cJSON *params);
+
+#endif
