@@ -12,6 +12,7 @@ extern const struct command command_clean;
 extern const struct command command_compare;
 extern const struct command command_daemon;
 extern const struct command command_event;
+extern const struct command command_explain;
 extern const struct command command_help;
 extern const struct command command_hold;
 extern const struct command command_log;
@@ -30,6 +31,7 @@ const struct command *const command_registry[] = {
     &command_compare,
     &command_daemon,
     &command_event,
+    &command_explain,
     &command_help,
     &command_hold,
     &command_log,

@@ -4,6 +4,7 @@
 #include "common/owner.h"
 #include "common/spec/setting_parse.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,11 @@ static bool add_default(cJSON *object, const struct setting *setting)
     }
 }
 
+static bool is_unbounded(double limit)
+{
+    return isinf(limit) || fabs(limit) == DBL_MAX;
+}
+
 static bool add_range(cJSON *object, const struct setting *setting)
 {
     switch (setting->type) {
@@ -217,8 +223,8 @@ static bool add_range(cJSON *object, const struct setting *setting)
     default:
         return true;
     }
-    return (isinf(setting->low) || json_add_number(object, "low", setting->low)) &&
-           (isinf(setting->high) || json_add_number(object, "high", setting->high)) &&
+    return (is_unbounded(setting->low) || json_add_number(object, "low", setting->low)) &&
+           (is_unbounded(setting->high) || json_add_number(object, "high", setting->high)) &&
            (!(setting->flags & SETTING_OPEN_LOW) || json_add_boolean(object, "open_low", true)) &&
            (!(setting->flags & SETTING_OPEN_HIGH) || json_add_boolean(object, "open_high", true));
 }

@@ -5,7 +5,8 @@
  *     common   name question tags seed command queue resources on_finish
  *     daemon   sweep experiments
  *     engine   data prepare model train evaluate
- * An experiment is either a command or a pipeline (data, model and what goes with them).
+ * An experiment is either a command or a pipeline (data, model and what goes with them). A file
+ * that is a list of specs means {experiments: [...]}.
  */
 #ifndef NIGHTJAR_COMMON_SPEC_SPEC_H
 #define NIGHTJAR_COMMON_SPEC_SPEC_H

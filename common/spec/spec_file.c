@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ static bool looks_like_json(const char *text, size_t size)
 
     while (i < size && strchr(" \t\r\n", text[i]) && text[i])
         i++;
-    return i < size && text[i] == '{';
+    return i < size && (text[i] == '{' || text[i] == '[');
 }
 
 static bool check_root(const struct spec_file *file, struct error *error)
@@ -41,11 +42,33 @@ static bool check_root(const struct spec_file *file, struct error *error)
 
     if (cJSON_IsNull(file->root))
         problem = "the spec is empty";
-    else if (cJSON_IsArray(file->root))
-        problem = "a spec is a mapping of settings; a list of specs stands under 'experiments:'";
     else if (!cJSON_IsObject(file->root))
         problem = "a spec is a mapping of settings, such as 'command: [python3, train.py]'";
     return !problem || error_set_at(error, ERROR_INVALID, file->name, "%s", problem);
+}
+
+/* A list of specs is the list `experiments` of a spec that says nothing else. */
+static bool wrap_list(struct spec_file *file, struct error *error)
+{
+    cJSON *root;
+
+    if (!cJSON_IsArray(file->root))
+        return true;
+    root = cJSON_CreateObject();
+    if (!root || !json_add_item(root, "experiments", &file->root)) {
+        cJSON_Delete(root);
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", file->name);
+    }
+    file->root = root;
+    for (size_t i = 0; i < file->n_lines; i++) { /* a common prefix keeps the order */
+        char *path = NULL;
+
+        if (asprintf(&path, "experiments%s", file->line[i].path) < 0)
+            return error_set(error, ERROR_NO_MEMORY, "reading %s", file->name);
+        free(file->line[i].path);
+        file->line[i].path = path;
+    }
+    return true;
 }
 
 bool spec_file_parse(const char *text, size_t size, const char *name, struct spec_file **ret_file,
@@ -63,7 +86,7 @@ bool spec_file_parse(const char *text, size_t size, const char *name, struct spe
         !(error->kind == ERROR_INVALID && looks_like_json(text, size) &&
           json_parse(text, size, &file->root, &ignored)))
         return false;
-    if (!check_root(file, error))
+    if (!wrap_list(file, error) || !check_root(file, error))
         return false;
     *ret_file = take(&file);
     return true;

@@ -95,8 +95,19 @@ static void a_root_that_is_no_mapping_is_refused(void **state)
     (void)state;
     assert_refused("", 0, "the spec is empty");
     assert_refused("# nothing\n", 0, "the spec is empty");
-    assert_refused("- a\n- b\n", 0, "experiments:");
     assert_refused("hello\n", 0, "a spec is a mapping of settings");
+}
+
+static void a_list_of_specs_is_a_batch(void **state)
+{
+    scoped(spec_file_free) struct spec_file *file =
+        parse("- command: [a]\n- command: [b]\n  seed: 3\n");
+
+    (void)state;
+    assert_int_equal(json_integer(json_at(file->root, "experiments[1]"), "seed", 0), 3);
+    assert_int_equal(spec_file_line(file, "experiments[1].seed"), 3);
+    assert_int_equal(spec_file_line(file, "experiments[1]"), 2);
+    assert_int_equal(spec_file_line(file, "experiments"), 0);
 }
 
 static void a_text_larger_than_the_limit_is_refused(void **state)
@@ -312,6 +323,7 @@ int main(void)
         cmocka_unit_test(json_is_read_too_with_lines),
         cmocka_unit_test(json_that_yaml_does_not_take_is_read),
         cmocka_unit_test(a_root_that_is_no_mapping_is_refused),
+        cmocka_unit_test(a_list_of_specs_is_a_batch),
         cmocka_unit_test(a_text_larger_than_the_limit_is_refused),
         cmocka_unit_test(a_file_that_is_not_there_is_bad_input),
         cmocka_unit_test(a_file_is_read_whole),
