@@ -17,6 +17,12 @@ int kernel_list(const struct kernel *ret_kernel[KERNEL_COUNT_MAX])
 {
     int n = 0;
 
+#if defined(__x86_64__) && !defined(NIGHTJAR_DOUBLE)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+        ret_kernel[n++] = &kernel_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        ret_kernel[n++] = &kernel_avx2;
+#endif
     ret_kernel[n++] = &kernel_plain;
     return n;
 }

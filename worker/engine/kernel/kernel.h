@@ -60,6 +60,9 @@ struct kernel {
 };
 
 extern const struct kernel kernel_plain;
+#ifndef NIGHTJAR_DOUBLE
+extern const struct kernel kernel_avx2, kernel_avx512;
+#endif
 
 /* The tables that this processor runs, best first, plain last; how many is returned. */
 #define KERNEL_COUNT_MAX 3

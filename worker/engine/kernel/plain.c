@@ -11,7 +11,7 @@ static real activate(real z, enum activation activation, real alpha)
 {
     switch (activation) {
     case ACTIVATION_RELU:
-        return z > 0 ? z : 0;
+        return z < 0 ? 0 : z; /* NaN stays NaN */
     case ACTIVATION_LEAKY_RELU:
         return z > 0 ? z : alpha * z;
     case ACTIVATION_TANH:

@@ -1,0 +1,429 @@
+/* Every vector kernel against its plain twin, over sizes 1..67, and again for the same bits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "common/random.h"
+#include "worker/engine/kernel/kernel.h"
+
+#define SIZE_MAX_TESTED 67
+#define ROWS 5
+#define ROOM (SIZE_MAX_TESTED * ROWS + 16)
+#define SENTINEL 12345.0f
+
+/* Values of both signs; the first ones are the awkward ones. */
+static void fill(float *x, int64_t n, uint32_t purpose, double scale)
+{
+    static const float special[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-40f, 0.6f, -0.6f, 20.0f};
+
+    for (int64_t i = 0; i < ROOM; i++)
+        x[i] = SENTINEL;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = i < 8 && purpose % 2 == 0
+                   ? special[i]
+                   : (float)(scale * random_normal(3, (uint64_t)i, (uint64_t)n, purpose));
+}
+
+static void assert_near(const float *a, const float *b, int64_t n, double tolerance)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double room = tolerance * (fabs((double)b[i]) + 1e-30);
+
+        if (!(fabs((double)a[i] - (double)b[i]) <= room))
+            fail_msg("element %ld of %ld: %.9g is not %.9g", (long)i, (long)n, (double)a[i],
+                     (double)b[i]);
+    }
+    for (int64_t i = n; i < ROOM; i++)
+        assert_true(a[i] == SENTINEL);
+}
+
+static void assert_same_bits(const float *a, const float *b)
+{
+    assert_memory_equal(a, b, ROOM * sizeof(*a));
+}
+
+static void each_kernel(void (*check)(const struct kernel *kernel, int64_t n))
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+
+    assert_string_equal(kernel[count - 1]->name, "plain");
+    for (int k = 0; k < count; k++)
+        for (int64_t n = 1; n <= SIZE_MAX_TESTED; n++)
+            check(kernel[k], n);
+}
+
+/* ---- activations ---- */
+
+static void check_bias_activation(const struct kernel *kernel, int64_t width)
+{
+    float y[ROOM], twin[ROOM], again[ROOM], bias[ROOM];
+
+    fill(bias, width, 2, 1);
+    for (int activation = 0; activation < ACTIVATION_COUNT; activation++)
+        for (int with_bias = 0; with_bias < 2; with_bias++) {
+            fill(y, ROWS * width, 4, 3);
+            memcpy(twin, y, sizeof(y));
+            memcpy(again, y, sizeof(y));
+            kernel->bias_activation(y, with_bias ? bias : NULL, ROWS, width,
+                                    (enum activation)activation, 0.1f);
+            kernel->bias_activation(again, with_bias ? bias : NULL, ROWS, width,
+                                    (enum activation)activation, 0.1f);
+            kernel_plain.bias_activation(twin, with_bias ? bias : NULL, ROWS, width,
+                                         (enum activation)activation, 0.1f);
+            assert_near(y, twin, ROWS * width, 5e-7);
+            assert_same_bits(y, again);
+        }
+}
+
+static void bias_and_activation_match_their_plain_twin(void **state)
+{
+    (void)state;
+    each_kernel(check_bias_activation);
+}
+
+static void check_activation_gradient(const struct kernel *kernel, int64_t n)
+{
+    float y[ROOM], dy[ROOM], dz[ROOM], twin[ROOM];
+
+    fill(dy, n, 5, 1);
+    for (int activation = 0; activation < ACTIVATION_COUNT; activation++) {
+        fill(y, n, 6, 0.3);
+        fill(dz, 0, 1, 1);
+        fill(twin, 0, 1, 1);
+        kernel->activation_gradient(dz, dy, y, n, (enum activation)activation, 0.1f);
+        kernel_plain.activation_gradient(twin, dy, y, n, (enum activation)activation, 0.1f);
+        for (int64_t i = 0; i < n; i++)
+            assert_true(fabsf(dz[i] - twin[i]) <= 3e-7f * (fabsf(dy[i]) + fabsf(twin[i])));
+        assert_true(dz[n] == SENTINEL);
+    }
+}
+
+static void activation_gradients_match_their_plain_twin(void **state)
+{
+    (void)state;
+    each_kernel(check_activation_gradient);
+}
+
+static void not_a_number_passes_every_activation(void **state)
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+
+    (void)state;
+    for (int k = 0; k < count; k++)
+        for (int activation = 0; activation < ACTIVATION_COUNT; activation++) {
+            float y[3] = {1.0f, NAN, -1.0f};
+
+            kernel[k]->bias_activation(y, NULL, 1, 3, (enum activation)activation, 0.1f);
+            assert_true(isnan(y[1]));
+            assert_false(isnan(y[0]) || isnan(y[2]));
+        }
+}
+
+/* ---- sums, softmax, products of elements ---- */
+
+static void check_add_columns(const struct kernel *kernel, int64_t width)
+{
+    float x[ROOM], sum[ROOM], twin[ROOM];
+
+    fill(x, ROWS * width, 7, 1);
+    fill(sum, width, 9, 1);
+    memcpy(twin, sum, sizeof(sum));
+    kernel->add_columns(sum, x, ROWS, width);
+    kernel_plain.add_columns(twin, x, ROWS, width);
+    assert_same_bits(sum, twin);
+}
+
+static void column_sums_have_the_plain_twins_bits(void **state)
+{
+    (void)state;
+    each_kernel(check_add_columns);
+}
+
+static void check_softmax(const struct kernel *kernel, int64_t width)
+{
+    float x[ROOM], p[ROOM], twin[ROOM], again[ROOM];
+    double loss[ROWS], twin_loss[ROWS];
+    int32_t label[ROWS];
+
+    fill(x, ROWS * width, 11, 4);
+    for (int i = 0; i < ROWS; i++)
+        label[i] = (int32_t)((7 * i + 3) % width);
+    fill(p, 0, 1, 1);
+    fill(twin, 0, 1, 1);
+    memcpy(again, x, sizeof(x));
+    kernel_plain.softmax_loss(twin, x, label, twin_loss, ROWS, width);
+    kernel->softmax_loss(p, x, label, loss, ROWS, width);
+    assert_near(p, twin, ROWS * width, 4e-6);
+    for (int i = 0; i < ROWS; i++)
+        assert_true(fabs(loss[i] - twin_loss[i]) <= 1e-6 * (1 + twin_loss[i]));
+    kernel->softmax_loss(again, again, label, loss, ROWS, width); /* in place */
+    assert_same_bits(p, again);
+}
+
+static void softmax_and_its_loss_match_their_plain_twin(void **state)
+{
+    (void)state;
+    each_kernel(check_softmax);
+}
+
+static void softmax_survives_large_outputs(void **state)
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+    const float x[3] = {1000.0f, 0.0f, -1000.0f};
+    const int32_t label = 2;
+
+    (void)state;
+    for (int k = 0; k < count; k++) {
+        float p[3];
+        double loss;
+
+        kernel[k]->softmax_loss(p, x, &label, &loss, 1, 3);
+        assert_true(p[0] == 1.0f && p[1] == 0.0f && p[2] == 0.0f);
+        assert_true(loss == 2000.0);
+    }
+}
+
+static void check_multiply(const struct kernel *kernel, int64_t n)
+{
+    float x[ROOM], factor[ROOM], y[ROOM], twin[ROOM];
+
+    fill(x, n, 12, 1);
+    fill(factor, n, 13, 1);
+    fill(y, 0, 1, 1);
+    fill(twin, 0, 1, 1);
+    kernel->multiply(y, x, factor, n);
+    kernel_plain.multiply(twin, x, factor, n);
+    assert_same_bits(y, twin);
+}
+
+static void products_of_elements_have_the_plain_twins_bits(void **state)
+{
+    (void)state;
+    each_kernel(check_multiply);
+}
+
+/* ---- exp and tanh ---- */
+
+static void check_functions(const struct kernel *kernel, int64_t n)
+{
+    float x[ROOM], y[ROOM], twin[ROOM];
+
+    fill(x, n, 14, 8);
+    fill(y, 0, 1, 1);
+    fill(twin, 0, 1, 1);
+    kernel->exp(y, x, n);
+    kernel_plain.exp(twin, x, n);
+    assert_near(y, twin, n, 2.5e-7);
+    kernel->tanh(y, x, n);
+    kernel_plain.tanh(twin, x, n);
+    assert_near(y, twin, n, 4e-7);
+}
+
+static void exp_and_tanh_match_their_plain_twins(void **state)
+{
+    (void)state;
+    each_kernel(check_functions);
+}
+
+/* The largest errors over a fine grid, against double. */
+static void exp_and_tanh_are_good_to_two_units_in_the_last_place(void **state)
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+
+    (void)state;
+    for (int k = 0; k < count; k++)
+        for (int64_t i = -400000; i <= 400000; i++) {
+            float x = (float)i * 2e-4f, power, tangent;
+            double expected = exp((double)x), squashed = tanh((double)x);
+
+            kernel[k]->exp(&power, &x, 1);
+            kernel[k]->tanh(&tangent, &x, 1);
+            if (fabs((double)power - expected) > 2.4e-7 * expected + 1.5e-45)
+                fail_msg("%s: exp(%.9g) is %.9g", kernel[k]->name, (double)x, (double)power);
+            if (fabs((double)tangent - squashed) > 2.4e-7 * fabs(squashed))
+                fail_msg("%s: tanh(%.9g) is %.9g", kernel[k]->name, (double)x, (double)tangent);
+        }
+}
+
+static void exp_reaches_zero_and_infinity(void **state)
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+    const float x[4] = {-200.0f, 200.0f, -INFINITY, INFINITY};
+
+    (void)state;
+    for (int k = 0; k < count; k++) {
+        float y[4];
+
+        kernel[k]->exp(y, x, 4);
+        assert_true(y[0] == 0 && isinf(y[1]) && y[2] == 0 && isinf(y[3]));
+        kernel[k]->tanh(y, x, 4);
+        assert_true(y[0] == -1 && y[1] == 1 && y[2] == -1 && y[3] == 1);
+    }
+}
+
+/* ---- optimizers ---- */
+
+static void check_adam(const struct kernel *kernel, int64_t n)
+{
+    const struct adam_step step = {.rate = 0.01f,
+                                   .beta1 = 0.9f,
+                                   .beta2 = 0.999f,
+                                   .rest1 = 0.1f,
+                                   .rest2 = 0.001f,
+                                   .epsilon = 1e-8f,
+                                   .root = 2.0f};
+    float value[2][ROOM], gradient[2][ROOM], first[2][ROOM], second[2][ROOM];
+
+    for (int k = 0; k < 2; k++) {
+        fill(value[k], n, 15, 1);
+        fill(gradient[k], n, 17, 1);
+        fill(first[k], n, 19, 1);
+        fill(second[k], n, 21, 1);
+        for (int64_t i = 0; i < n; i++)
+            second[k][i] = fabsf(second[k][i]);
+    }
+    kernel->adam(value[0], gradient[0], first[0], second[0], n, &step);
+    kernel_plain.adam(value[1], gradient[1], first[1], second[1], n, &step);
+    for (int64_t i = 0; i < n; i++) {
+        assert_true(gradient[0][i] == 0 && gradient[1][i] == 0);
+        assert_true(fabsf(first[0][i] - first[1][i]) <= 3e-7f);
+        assert_true(fabsf(second[0][i] - second[1][i]) <= 3e-7f * second[1][i]);
+        assert_true(fabsf(value[0][i] - value[1][i]) <= 3e-7f * (1 + fabsf(value[1][i])));
+    }
+    assert_true(value[0][n] == SENTINEL && gradient[0][n] == SENTINEL);
+    assert_true(first[0][n] == SENTINEL && second[0][n] == SENTINEL);
+}
+
+static void adam_matches_its_plain_twin(void **state)
+{
+    (void)state;
+    each_kernel(check_adam);
+}
+
+static void check_sgd(const struct kernel *kernel, int64_t n)
+{
+    for (int mode = 0; mode < 3; mode++) {
+        const struct sgd_step step = {.rate = 0.1f, .momentum = 0.9f, .nesterov = mode == 2};
+        float value[2][ROOM], gradient[2][ROOM], velocity[2][ROOM];
+
+        for (int k = 0; k < 2; k++) {
+            fill(value[k], n, 15, 1);
+            fill(gradient[k], n, 17, 1);
+            fill(velocity[k], n, 19, 1);
+        }
+        kernel->sgd(value[0], gradient[0], mode > 0 ? velocity[0] : NULL, n, &step);
+        kernel_plain.sgd(value[1], gradient[1], mode > 0 ? velocity[1] : NULL, n, &step);
+        for (int64_t i = 0; i < n; i++) {
+            assert_true(gradient[0][i] == 0 && gradient[1][i] == 0);
+            assert_true(fabsf(velocity[0][i] - velocity[1][i]) <= 5e-7f);
+            assert_true(fabsf(value[0][i] - value[1][i]) <= 5e-7f);
+        }
+        assert_true(value[0][n] == SENTINEL && velocity[0][n] == SENTINEL);
+    }
+}
+
+static void sgd_matches_its_plain_twin(void **state)
+{
+    (void)state;
+    each_kernel(check_sgd);
+}
+
+/* ---- choice, products, denormals ---- */
+
+static void kernel_can_be_chosen_by_name(void **state)
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+
+    (void)state;
+    for (int k = 0; k < count; k++) {
+        setenv("NIGHTJAR_KERNEL", kernel[k]->name, 1);
+        assert_ptr_equal(kernel_pick(), kernel[k]);
+    }
+    setenv("NIGHTJAR_KERNEL", "abacus", 1);
+    assert_ptr_equal(kernel_pick(), kernel[0]);
+    unsetenv("NIGHTJAR_KERNEL");
+    assert_ptr_equal(kernel_pick(), kernel[0]);
+}
+
+static double product_at(const float *a, const float *b, bool ta, bool tb, int64_t m, int64_t n,
+                         int64_t k, int64_t row, int64_t column)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < k; i++)
+        sum += (double)(ta ? a[i * m + row] : a[row * k + i]) *
+               (double)(tb ? b[column * k + i] : b[i * n + column]);
+    return sum;
+}
+
+static void products_are_those_of_the_schoolbook(void **state)
+{
+    const int64_t m = 5, n = 7, k = 3;
+    float a[ROOM], b[ROOM], c[ROOM], before[ROOM];
+
+    (void)state;
+    fill(a, m * k, 31, 1);
+    fill(b, n * k, 33, 1);
+    for (int way = 0; way < 4; way++) {
+        bool ta = way & 1, tb = way & 2;
+
+        fill(c, m * n, 35, 1);
+        memcpy(before, c, sizeof(c));
+        kernel_product(ta, tb, m, n, k, 2, a, b, 1, c);
+        for (int64_t i = 0; i < m * n; i++) {
+            double expected =
+                (double)before[i] + 2 * product_at(a, b, ta, tb, m, n, k, i / n, i % n);
+
+            assert_true(fabs((double)c[i] - expected) < 1e-5);
+        }
+    }
+}
+
+static void denormals_are_zero_only_while_flushed(void **state)
+{
+    volatile float tiny = 1e-38f, half = 0.5f, tenth = 0.01f;
+    unsigned saved;
+
+    (void)state;
+    assert_true(tiny * tenth * half > 0);
+    saved = kernel_flush_denormals();
+    assert_true(tiny * tenth * half == 0);
+    kernel_restore_denormals(saved);
+    assert_true(tiny * tenth * half > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bias_and_activation_match_their_plain_twin),
+        cmocka_unit_test(activation_gradients_match_their_plain_twin),
+        cmocka_unit_test(not_a_number_passes_every_activation),
+        cmocka_unit_test(column_sums_have_the_plain_twins_bits),
+        cmocka_unit_test(softmax_and_its_loss_match_their_plain_twin),
+        cmocka_unit_test(softmax_survives_large_outputs),
+        cmocka_unit_test(products_of_elements_have_the_plain_twins_bits),
+        cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
+        cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
+        cmocka_unit_test(exp_reaches_zero_and_infinity),
+        cmocka_unit_test(adam_matches_its_plain_twin),
+        cmocka_unit_test(sgd_matches_its_plain_twin),
+        cmocka_unit_test(kernel_can_be_chosen_by_name),
+        cmocka_unit_test(products_are_those_of_the_schoolbook),
+        cmocka_unit_test(denormals_are_zero_only_while_flushed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

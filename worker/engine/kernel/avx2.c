@@ -1,0 +1,76 @@
+/* Eight floats at a time; what lies beyond the end is masked out. */
+#include "worker/engine/kernel/kernel.h"
+
+#if defined(__x86_64__) && !defined(NIGHTJAR_DOUBLE)
+
+#include <immintrin.h>
+
+#define VECTOR_ISA __attribute__((target("avx2,fma")))
+#define VECTOR __m256
+#define MASK __m256i
+#define LANES 8
+#define KERNEL_TABLE kernel_avx2
+#define KERNEL_NAME "avx2"
+
+VECTOR_ISA static inline __m256i lane_mask(int count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* x 2^n in two factors, since 2^n alone may not be a float; n is whole and within [-151, 129]. */
+VECTOR_ISA static inline __m256 power_of_two(__m256 x, __m256 n)
+{
+    __m256i whole = _mm256_cvtps_epi32(n);
+    __m256i half = _mm256_srai_epi32(whole, 1);
+    __m256i rest = _mm256_sub_epi32(whole, half);
+    __m256i bias = _mm256_set1_epi32(127);
+
+    x = _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23)));
+    return _mm256_mul_ps(x,
+                         _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23)));
+}
+
+VECTOR_ISA static inline float sum_of(__m256 a)
+{
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+VECTOR_ISA static inline float most_of(__m256 a)
+{
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+#define v_set(x) _mm256_set1_ps(x)
+#define v_add(a, b) _mm256_add_ps(a, b)
+#define v_sub(a, b) _mm256_sub_ps(a, b)
+#define v_mul(a, b) _mm256_mul_ps(a, b)
+#define v_div(a, b) _mm256_div_ps(a, b)
+#define v_sqrt(a) _mm256_sqrt_ps(a)
+#define v_max(a, b) _mm256_max_ps(a, b)
+#define v_min(a, b) _mm256_min_ps(a, b)
+#define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define v_fnma(a, b, c) _mm256_fnmadd_ps(a, b, c)
+#define v_round(a) _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define v_blend(mask, a, b) _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask))
+#define v_positive(z, a, b) \
+    _mm256_blendv_ps(b, a, _mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_GT_OQ))
+#define v_absolute(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
+#define v_copy_sign(size, sign) _mm256_or_ps(size, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)))
+#define v_power(x, n) power_of_two(x, n)
+#define v_mask(count) lane_mask((int)(count))
+#define v_load(from) _mm256_loadu_ps(from)
+#define v_store(to, x) _mm256_storeu_ps(to, x)
+#define v_load_part(from, mask) _mm256_maskload_ps(from, mask)
+#define v_store_part(to, x, mask) _mm256_maskstore_ps(to, mask, x)
+#define v_sum(a) sum_of(a)
+#define v_most(a) most_of(a)
+
+#include "worker/engine/kernel/vector_kernels.h"
+
+#endif

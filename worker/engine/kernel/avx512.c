@@ -1,0 +1,42 @@
+/* Sixteen floats at a time; what lies beyond the end is masked out. */
+#include "worker/engine/kernel/kernel.h"
+
+#if defined(__x86_64__) && !defined(NIGHTJAR_DOUBLE)
+
+#include <immintrin.h>
+
+#define VECTOR_ISA __attribute__((target("avx512f,avx512dq")))
+#define VECTOR __m512
+#define MASK __mmask16
+#define LANES 16
+#define KERNEL_TABLE kernel_avx512
+#define KERNEL_NAME "avx512"
+
+#define v_set(x) _mm512_set1_ps(x)
+#define v_add(a, b) _mm512_add_ps(a, b)
+#define v_sub(a, b) _mm512_sub_ps(a, b)
+#define v_mul(a, b) _mm512_mul_ps(a, b)
+#define v_div(a, b) _mm512_div_ps(a, b)
+#define v_sqrt(a) _mm512_sqrt_ps(a)
+#define v_max(a, b) _mm512_max_ps(a, b)
+#define v_min(a, b) _mm512_min_ps(a, b)
+#define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define v_fnma(a, b, c) _mm512_fnmadd_ps(a, b, c)
+#define v_round(a) _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define v_blend(mask, a, b) _mm512_mask_blend_ps(mask, b, a)
+#define v_positive(z, a, b) \
+    _mm512_mask_blend_ps(_mm512_cmp_ps_mask(z, _mm512_setzero_ps(), _CMP_GT_OQ), b, a)
+#define v_absolute(a) _mm512_abs_ps(a)
+#define v_copy_sign(size, sign) _mm512_or_ps(size, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)))
+#define v_power(x, n) _mm512_scalef_ps(x, n)
+#define v_mask(count) ((__mmask16)((1u << (count)) - 1u))
+#define v_load(from) _mm512_loadu_ps(from)
+#define v_store(to, x) _mm512_storeu_ps(to, x)
+#define v_load_part(from, mask) _mm512_maskz_loadu_ps(mask, from)
+#define v_store_part(to, x, mask) _mm512_mask_storeu_ps(to, mask, x)
+#define v_sum(a) _mm512_reduce_add_ps(a)
+#define v_most(a) _mm512_reduce_max_ps(a)
+
+#include "worker/engine/kernel/vector_kernels.h"
+
+#endif
