@@ -125,9 +125,7 @@ const char *error_describe(const struct error *error, char *buffer, unsigned lon
 
     if (size == 0)
         return buffer;
-    if (error->path[0] && error->line > 0)
-        written = snprintf(buffer, size, "%s:%d: %s", error->path, error->line, error->message);
-    else if (error->path[0])
+    if (error->path[0])
         written = snprintf(buffer, size, "%s: %s", error->path, error->message);
     else
         written = snprintf(buffer, size, "%s", error->message);

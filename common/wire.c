@@ -100,12 +100,12 @@ bool wire_decoder_next(struct wire_decoder *decoder, cJSON **ret_message, struct
     if (decoder->broken)
         return overlong(decoder, error);
     do {
-        if (decoder->buffer.size == decoder->consumed)
-            break;
-        if (!next_line(decoder, &line, &size, error))
+        line = NULL;
+        if (decoder->buffer.size > decoder->consumed && !next_line(decoder, &line, &size, error))
             return false;
     } while (line && is_blank(line, size));
-    if (!line || decoder->buffer.size == 0) {
+    if (!line) {
+        forget_consumed(decoder);
         *ret_message = NULL;
         return true;
     }

@@ -171,7 +171,7 @@ static bool kind_name_of(const struct setting *setting, const cJSON *value, cons
         return *ret_name || fail_kind(setting->kinds, NULL, place, diagnostics);
     }
     if (!cJSON_IsString(type)) {
-        diagnostics_add(diagnostics, place, "expected the name of a %s%s, not %s",
+        diagnostics_add(diagnostics, place, "expected the name of the %s%s, not %s",
                         setting->kinds->what, cJSON_IsObject(value) ? "" : " or a mapping",
                         setting_format_value(type, buffer));
         return false;
