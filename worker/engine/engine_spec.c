@@ -1,0 +1,69 @@
+#include "worker/engine/engine_spec.h"
+
+#include <string.h>
+
+#include "common/owner.h"
+#include "common/spec/spec.h"
+#include "worker/engine/layer/layer.h"
+#include "worker/engine/metric/metric.h"
+#include "worker/engine/transform/transform.h"
+
+#define LIST_MAX 1000
+
+static const struct setting evaluate_settings[] = {
+    SETTING_KINDS(struct evaluate_config, metrics, &metric_registry, 0, LIST_MAX, SETTING_SCALAR_OK,
+                  "What is measured on every part. Left out: accuracy, balanced_accuracy, "
+                  "confusion and log_loss for classes; mae, r2 and rmse for values."),
+    SETTING_BOOLEAN(struct evaluate_config, predictions, true,
+                    "Write predictions.csv for the test part (without one for the validation "
+                    "part)."),
+    {0},
+};
+
+const struct setting engine_settings[] = {
+    SETTING_NESTED(struct engine_spec, data, struct data_config, data_settings,
+                   "Where the rows come from, what their columns mean, how they are split."),
+    SETTING_KINDS(struct engine_spec, prepare, &transform_registry, 0, LIST_MAX, SETTING_SCALAR_OK,
+                  "Transforms of the features, in order, fitted on the training rows only."),
+    SETTING_KINDS(struct engine_spec, model, &layer_registry, 1, LIST_MAX, SETTING_REQUIRED,
+                  "The network's layers, from the first to the last."),
+    SETTING_NESTED(struct engine_spec, train, struct train_config, train_settings,
+                   "How the model is trained."),
+    SETTING_NESTED(struct engine_spec, evaluate, struct evaluate_config, evaluate_settings,
+                   "What is measured and written at the end."),
+    {0},
+};
+
+void engine_spec_release(struct engine_spec *spec)
+{
+    settings_release(engine_settings, spec);
+}
+
+/* A view of the engine's keys: members are borrowed. */
+static cJSON *engine_part(const cJSON *root)
+{
+    scoped(json_free) cJSON *part = cJSON_CreateObject();
+    cJSON *member;
+
+    cJSON_ArrayForEach(member, root)
+    {
+        if (spec_owner_of(member->string) == SPEC_OWNER_ENGINE &&
+            !(part && cJSON_AddItemReferenceToObject(part, member->string, member)))
+            return NULL;
+    }
+    return take(&part);
+}
+
+bool engine_spec_parse(const cJSON *root, struct engine_spec *spec, struct diagnostics *diagnostics)
+{
+    scoped(json_free) cJSON *part = engine_part(root);
+
+    if (!part) {
+        diagnostics_add(diagnostics, "", "out of memory");
+        return false;
+    }
+    if (!settings_parse(engine_settings, part, "", spec, diagnostics))
+        return false;
+    data_check(&spec->data, json_member(part, "data"), diagnostics);
+    return diagnostics->n == 0;
+}

@@ -1,0 +1,33 @@
+/* What the engine reads of a spec: data, prepare, model, train, evaluate. */
+#ifndef NIGHTJAR_WORKER_ENGINE_ENGINE_SPEC_H
+#define NIGHTJAR_WORKER_ENGINE_ENGINE_SPEC_H
+
+#include "common/error.h"
+#include "common/json.h"
+#include "common/spec/setting.h"
+#include "worker/engine/dataset/data.h"
+#include "worker/engine/train.h"
+
+#include <stdbool.h>
+
+struct evaluate_config {
+    struct kind_choices metrics; /* n == 0: the task's defaults */
+    bool predictions;
+};
+
+struct engine_spec { /* all-zero is a valid empty one */
+    struct data_config data;
+    struct kind_choices prepare; /* of transform_registry */
+    struct kind_choices model;   /* of layer_registry */
+    struct train_config train;
+    struct evaluate_config evaluate;
+};
+extern const struct setting engine_settings[];
+
+void engine_spec_release(struct engine_spec *spec);
+/* Reads the engine's keys of a whole spec; others are left to their owners. All complaints go to
+ * `diagnostics`; false if there was one. *spec is to be released in any case. */
+bool engine_spec_parse(const cJSON *root, struct engine_spec *spec,
+                       struct diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * nightjar-engine: the pipeline of one experiment.
+ *
+ *   run DIR                                goes through the run whose spec.json lies in DIR
+ *   check                                  answers lines of specs with what is wrong with them
+ *   settings                               describes every setting of data ... evaluate
+ *   predict RUN --data FILE [-o FILE] [--batch N]   a stored model on new rows
+ *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/owner.h"
+#include "worker/engine/blas_check.h"
+#include "worker/engine/engine_spec.h"
+#include "worker/engine/pipeline.h"
+
+#define USAGE 2
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_to_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static int fail(const struct error *error)
+{
+    char text[sizeof(error->message) + sizeof(error->path) + 4];
+
+    (void)fprintf(stderr, "error: %s\n", error_describe(error, text, sizeof(text)));
+    return error_exit_status(error->kind);
+}
+
+static int usage(const char *text)
+{
+    (void)fprintf(stderr, "usage: nightjar-engine %s\n", text);
+    return USAGE;
+}
+
+static int verb_run(int n, char **argument)
+{
+    struct sigaction action = {.sa_handler = ask_to_stop};
+    struct error error = {0};
+    bool stopped = false;
+
+    if (n != 2)
+        return usage("run DIR");
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    if (!pipeline_run(argument[1], &stop_asked, &stopped, &error))
+        return fail(&error);
+    return stopped ? PIPELINE_STOPPED : 0;
+}
+
+static int verb_check(int n, char **argument)
+{
+    struct error error = {0};
+    bool good = false;
+
+    (void)argument;
+    if (n != 1)
+        return usage("check < lines of {\"spec\":{...},\"cwd\":\"...\"}");
+    if (!pipeline_check(stdin, stdout, &good, &error))
+        return fail(&error);
+    return good ? 0 : error_exit_status(ERROR_INVALID);
+}
+
+static int verb_settings(int n, char **argument)
+{
+    scoped(json_free) cJSON *tables = NULL;
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+    scoped(buffer_release) struct buffer text = {0};
+    struct error error = {0};
+
+    (void)argument;
+    if (n != 1)
+        return usage("settings");
+    tables = settings_describe(engine_settings);
+    while (tables && tables->child) {
+        cJSON *table = cJSON_DetachItemViaPointer(tables, tables->child);
+        const char *name = json_text(table, "name", "");
+        char copy[64];
+
+        (void)snprintf(copy, sizeof(copy), "%s", name);
+        if (!json_add_item(object, copy, &table))
+            break;
+    }
+    if (!tables || tables->child || !json_print(object, &text, &error)) {
+        (void)error_set(&error, ERROR_NO_MEMORY, "describing settings");
+        return fail(&error);
+    }
+    return puts(text.data) < 0;
+}
+
+static int verb_predict(int n, char **argument)
+{
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {0}};
+    static const char help[] = "predict RUN --data FILE [-o FILE] [--batch ROWS]";
+    struct predict_request request = {.output = "-"};
+    struct error error = {0};
+    char *end = NULL;
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(n, argument, "d:o:b:", options, NULL)) != -1) {
+        if (option == 'd')
+            request.data = optarg;
+        else if (option == 'o')
+            request.output = optarg;
+        else if (option == 'b')
+            request.batch = strtol(optarg, &end, 10);
+        if (option == '?' || (option == 'b' && (*end || request.batch < 1)))
+            return usage(help);
+    }
+    if (optind != n - 1 || !request.data)
+        return usage(help);
+    request.model = argument[optind];
+    return pipeline_predict(&request, &error) ? 0 : fail(&error);
+}
+
+static int verb_blas_check(int n, char **argument)
+{
+    (void)argument;
+    return n == 1 ? blas_check() : usage("blas-check");
+}
+
+int main(int n, char **argument)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int n, char **argument);
+    } verb[] = {
+        {"blas-check", verb_blas_check}, {"check", verb_check},
+        {"predict", verb_predict},       {"run", verb_run},
+        {"settings", verb_settings},
+    };
+
+    for (size_t i = 0; n > 1 && i < sizeof(verb) / sizeof(verb[0]); i++)
+        if (strcmp(argument[1], verb[i].name) == 0)
+            return verb[i].run(n - 1, argument + 1);
+    if (n == 2 && strcmp(argument[1], "--version") == 0)
+        return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
+    return usage("run|check|settings|predict|blas-check ...");
+}

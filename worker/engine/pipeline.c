@@ -1,0 +1,161 @@
+#include "worker/engine/pipeline.h"
+
+#include <stdlib.h>
+
+#include "common/owner.h"
+#include "worker/engine/dataset/csv.h"
+
+#define PREDICT_BATCH 1024
+
+void prepared_rows_release(struct prepared_rows *rows)
+{
+    samples_free(&rows->samples);
+    preparation_free(&rows->preparation);
+    split_plan_release(&rows->split);
+}
+
+bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
+                        const struct dataset *dataset, uint64_t seed,
+                        struct prepared_rows *ret_rows, struct warning_list *warnings,
+                        struct error *error)
+{
+    scoped(prepared_rows_release) struct prepared_rows rows = {0};
+
+    if (!split_make(&spec->data, cwd, dataset, seed, &rows.split, error) ||
+        !preparation_fit(dataset, &rows.split.split, &spec->data, &spec->prepare, &rows.preparation,
+                         warnings, error) ||
+        !samples_make(dataset, rows.preparation, &rows.samples, error))
+        return false;
+    *ret_rows = rows;
+    rows = (struct prepared_rows){0};
+    return true;
+}
+
+struct model_plan pipeline_plan(const struct engine_spec *spec,
+                                const struct preparation *preparation, uint64_t seed,
+                                bool for_training)
+{
+    return (struct model_plan){
+        .layers = &spec->model,
+        .loss = &spec->train.loss,
+        .optimizer = for_training ? &spec->train.optimizer : NULL,
+        .batch = for_training ? spec->train.batch : 0,
+        .task = preparation->task,
+        .shape = {.steps = 1, .width = preparation->width},
+        .n_classes = preparation->n_classes,
+        .n_targets = preparation->n_targets,
+        .target_offset = preparation->target_offset,
+        .target_scale = preparation->target_scale,
+        .seed = seed,
+    };
+}
+
+/* ---- predictions ------------------------------------------------------------------------------*/
+
+bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,
+                           int64_t n, int64_t batch, double **ret_prediction, struct error *error)
+{
+    int64_t width = model->n_outputs_per_row;
+    scoped(memory_free) double *prediction = malloc((size_t)(n * width + 1) * sizeof(*prediction));
+
+    if (!prediction)
+        return error_set(error, ERROR_NO_MEMORY, "predicting %lld rows", (long long)n);
+    batch = batch > 0 ? batch : PREDICT_BATCH;
+    for (int64_t from = 0; from < n; from += batch) {
+        int64_t size = n - from < batch ? n - from : batch;
+
+        if (!model_predict(model, &samples->set, row + from, size, prediction + from * width, NULL,
+                           error))
+            return false;
+    }
+    *ret_prediction = take(&prediction);
+    return true;
+}
+
+static bool write_named(struct buffer *out, const char *what, const char *name, struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+
+    return buffer_append_format(&text, error, "%s[%s]", what, name) &&
+           csv_write_field(out, text.data, false, error);
+}
+
+static bool write_header(const struct samples *samples, bool actual, struct buffer *out,
+                         struct error *error)
+{
+    const struct preparation *preparation = samples->preparation;
+
+    if (!dataset_write_id_header(samples->dataset, out, error))
+        return false;
+    if (preparation->task == TASK_CLASSIFICATION) {
+        if ((actual && !buffer_append_text(out, ",actual", error)) ||
+            !buffer_append_text(out, ",predicted", error))
+            return false;
+        for (int64_t i = 0; i < preparation->n_classes; i++)
+            if (!write_named(out, "p", preparation->class_name[i], error))
+                return false;
+        return buffer_append_text(out, "\n", error);
+    }
+    for (int64_t i = 0; i < preparation->n_targets; i++) {
+        const char *name = preparation->target_name[i];
+
+        if ((actual && !write_named(out, "actual", name, error)) ||
+            !write_named(out, "predicted", name, error))
+            return false;
+    }
+    return buffer_append_text(out, "\n", error);
+}
+
+static int64_t largest(const double *value, int64_t n)
+{
+    int64_t best = 0;
+
+    for (int64_t i = 1; i < n; i++)
+        if (value[i] > value[best])
+            best = i;
+    return best;
+}
+
+static bool write_row(const struct samples *samples, int64_t row, const double *prediction,
+                      bool actual, struct buffer *out, struct error *error)
+{
+    const struct preparation *preparation = samples->preparation;
+    const struct dataset *dataset = samples->dataset;
+    int64_t n_targets = preparation->n_targets, n_classes = preparation->n_classes;
+
+    if (!dataset_write_id(dataset, row, out, error))
+        return false;
+    if (preparation->task == TASK_REGRESSION) {
+        for (int64_t i = 0; i < n_targets; i++)
+            if ((actual && !buffer_append_format(out, error, ",%.17g",
+                                                 dataset->target[row * n_targets + i])) ||
+                !buffer_append_format(out, error, ",%.9g", prediction[i]))
+                return false;
+        return buffer_append_text(out, "\n", error);
+    }
+    if ((actual &&
+         !csv_write_field(out, preparation->class_name[dataset->label[row]], false, error)) ||
+        !csv_write_field(out, preparation->class_name[largest(prediction, n_classes)], false,
+                         error))
+        return false;
+    for (int64_t i = 0; i < n_classes; i++)
+        if (!buffer_append_format(out, error, ",%.9g", prediction[i]))
+            return false;
+    return buffer_append_text(out, "\n", error);
+}
+
+bool pipeline_write_predictions(struct model *model, const struct samples *samples,
+                                const int64_t *row, int64_t n, int64_t batch, bool actual,
+                                struct buffer *out, struct error *error)
+{
+    scoped(memory_free) double *prediction = NULL;
+
+    if (!pipeline_predict_rows(model, samples, row, n, batch, &prediction, error) ||
+        !write_header(samples, actual, out, error))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        if (!write_row(samples, row[i], prediction + i * model->n_outputs_per_row, actual, out,
+                       error))
+            return false;
+    return true;
+}

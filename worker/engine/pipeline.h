@@ -1,0 +1,91 @@
+/*
+ * The pipeline: import, prepare, train, evaluate, predict.
+ *
+ * pipeline_run.c goes through all of it, pipeline_check.c as far as it goes without training,
+ * pipeline_predict.c takes up a stored model.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_PIPELINE_H
+#define NIGHTJAR_WORKER_ENGINE_PIPELINE_H
+
+#include "common/error.h"
+#include "common/json.h"
+#include "worker/engine/dataset/dataset.h"
+#include "worker/engine/dataset/samples.h"
+#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/warning.h"
+#include "worker/engine/engine_spec.h"
+#include "worker/engine/model/model.h"
+#include "worker/engine/transform/preparation.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define PIPELINE_STOPPED 75 /* exit status: a checkpoint is written, go on later */
+
+/* Rows that are ready to train on. All-zero is a valid empty one; owns what it points to. */
+struct prepared_rows {
+    struct split_plan split;
+    struct preparation *preparation;
+    struct samples *samples; /* borrow the data set */
+};
+void prepared_rows_release(struct prepared_rows *rows);
+bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
+                        const struct dataset *dataset, uint64_t seed,
+                        struct prepared_rows *ret_rows, struct warning_list *warnings,
+                        struct error *error);
+
+/* What a model is built from; borrows all of it. `for_training`: with an optimizer and its batch.
+ */
+struct model_plan pipeline_plan(const struct engine_spec *spec,
+                                const struct preparation *preparation, uint64_t seed,
+                                bool for_training);
+
+/* Runs the experiment whose spec.json lies in `folder`. *ret_stopped: it was asked to stop and can
+ * go on later. Results go to reported.jsonl and artifacts/. */
+bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *ret_stopped,
+                  struct error *error);
+
+/* Answers each line {"spec":{...}, "cwd":"...", "seed":1} of `in` with a line of `out`:
+ * {"diagnostics":[{path,message}], "warnings":["..."], "sources":["..."], "summary":{...}}.
+ * *ret_good: no line had a diagnostic. */
+bool pipeline_check(FILE *in, FILE *out, bool *ret_good, struct error *error);
+
+struct predict_request {
+    const char *model;  /* a run's folder, or a model file */
+    const char *data;   /* a file with the model's features */
+    const char *output; /* "-": standard output */
+    int64_t batch;      /* rows at a time; 0: 1024 */
+};
+bool pipeline_predict(const struct predict_request *request, struct error *error);
+
+/* A table of predictions: a header, then each row once. `actual`: with what is true beside. */
+bool pipeline_write_predictions(struct model *model, const struct samples *samples,
+                                const int64_t *row, int64_t n, int64_t batch, bool actual,
+                                struct buffer *out, struct error *error);
+
+/* Predictions of the rows, [n][outputs], owned by the caller. */
+bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,
+                           int64_t n, int64_t batch, double **ret_prediction, struct error *error);
+
+/* ---- the model file: model.h5 -----------------------------------------------------------------
+ *   /format        "nightjar-model 1"
+ *   /spec          JSON: what the engine reads of the spec
+ *   /preparation   JSON: features, transforms, classes, targets as fitted
+ *   /provenance    JSON: experiment, run, seed, source, version, machine
+ *   /weights/<layer>/<parameter>   float32 [rows][columns]
+ */
+bool model_file_write(const char *path, struct model *model, const cJSON *spec,
+                      const struct preparation *preparation, const cJSON *provenance,
+                      struct error *error);
+
+struct stored_model { /* all-zero is a valid empty one */
+    struct engine_spec spec;
+    struct preparation *preparation;
+    struct model *model; /* borrows from the other two */
+};
+void stored_model_release(struct stored_model *stored);
+bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error);
+
+#endif

@@ -1,0 +1,132 @@
+/* The model file: what a model needs to predict on another day, in another place. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/owner.h"
+#include "worker/engine/hdf5.h"
+#include "worker/engine/pipeline.h"
+
+#define MODEL_FORMAT "nightjar-model 1"
+#define TEXT_LIMIT ((size_t)256 * 1024 * 1024)
+
+/* "dense1.weight" lies at /weights/dense1/weight. */
+static void array_path(const struct model_array *array, char *path, size_t size)
+{
+    (void)snprintf(path, size, "/weights/%s", array->name);
+    for (char *at = path; (at = strchr(at, '.'));)
+        *at = '/';
+}
+
+static bool write_json(struct hdf5_file *file, const char *path, const cJSON *json,
+                       struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+
+    return json_print(json, &text, error) && hdf5_write_text(file, path, text.data, error);
+}
+
+static bool write_arrays(struct hdf5_file *file, struct model *model, struct error *error)
+{
+    struct model_array array;
+    char path[160];
+
+    for (int64_t i = 0; model_array(model, i, &array); i++) {
+        array_path(&array, path, sizeof(path));
+        if (!hdf5_write_reals(file, path, array.value, array.rows, array.columns, error))
+            return false;
+    }
+    return true;
+}
+
+bool model_file_write(const char *path, struct model *model, const cJSON *spec,
+                      const struct preparation *preparation, const cJSON *provenance,
+                      struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    scoped(json_free) cJSON *fitted = preparation_json(preparation);
+
+    if (!fitted)
+        return error_set(error, ERROR_NO_MEMORY, "writing %s", path);
+    return hdf5_create(path, &file, error) &&
+           hdf5_write_text(file, "/format", MODEL_FORMAT, error) &&
+           write_json(file, "/spec", spec, error) &&
+           write_json(file, "/preparation", fitted, error) &&
+           write_json(file, "/provenance", provenance, error) && write_arrays(file, model, error) &&
+           hdf5_commit(&file, error);
+}
+
+void stored_model_release(struct stored_model *stored)
+{
+    model_free(&stored->model);
+    preparation_free(&stored->preparation);
+    engine_spec_release(&stored->spec);
+}
+
+static bool read_json(struct hdf5_file *file, const char *path, cJSON **ret, struct error *error)
+{
+    scoped(memory_free) char *text = NULL;
+
+    return hdf5_read_text(file, path, TEXT_LIMIT, &text, error) &&
+           json_parse(text, strlen(text), ret, error);
+}
+
+static bool read_spec(struct hdf5_file *file, struct engine_spec *spec, struct error *error)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *json = NULL;
+
+    if (!read_json(file, "/spec", &json, error))
+        return false;
+    if (engine_spec_parse(json, spec, &diagnostics))
+        return true;
+    return error_set_at(error, ERROR_CORRUPT, diagnostics.n ? diagnostics.item[0].path : "",
+                        "the model's spec: %s",
+                        diagnostics.n ? diagnostics.item[0].message : "out of memory");
+}
+
+static bool read_arrays(struct hdf5_file *file, struct model *model, struct error *error)
+{
+    struct model_array array;
+    char path[160];
+
+    for (int64_t i = 0; model_array(model, i, &array); i++) {
+        array_path(&array, path, sizeof(path));
+        if (!hdf5_read_reals(file, path, array.value, array.rows, array.columns, error))
+            return false;
+    }
+    return true;
+}
+
+static bool read_parts(struct hdf5_file *file, struct stored_model *stored, struct error *error)
+{
+    scoped(memory_free) char *format = NULL;
+    scoped(json_free) cJSON *fitted = NULL;
+    struct model_plan plan;
+
+    if (!hdf5_read_text(file, "/format", 64, &format, error))
+        return false;
+    if (strcmp(format, MODEL_FORMAT) != 0)
+        return error_set(error, ERROR_CORRUPT, "a model of the format '%s' is not known", format);
+    if (!read_spec(file, &stored->spec, error) ||
+        !read_json(file, "/preparation", &fitted, error) ||
+        !preparation_parse(fitted, &stored->preparation, error) ||
+        !train_complete(&stored->spec.train, stored->preparation->task, error))
+        return false;
+    plan = pipeline_plan(&stored->spec, stored->preparation, 0, false);
+    return model_build(&plan, &stored->model, error) && read_arrays(file, stored->model, error);
+}
+
+bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+
+    if (!hdf5_open(path, &file, error))
+        return false;
+    /* filled in place: the model borrows from its neighbours */
+    *ret_stored = (struct stored_model){0};
+    if (read_parts(file, ret_stored, error))
+        return true;
+    stored_model_release(ret_stored);
+    *ret_stored = (struct stored_model){0};
+    return error_wrap(error, "%s", path);
+}

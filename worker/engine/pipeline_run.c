@@ -1,0 +1,337 @@
+/*
+ * One run: spec.json in, reported.jsonl and artifacts out.
+ *
+ * Artifacts are on disk before the final metrics are told, and those are synced before the run
+ * ends, so that a result that was taken in has its files.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/file.h"
+#include "common/hash.h"
+#include "common/owner.h"
+#include "worker/engine/kernel/kernel.h"
+#include "worker/engine/metric/metric.h"
+#include "worker/engine/pipeline.h"
+#include "worker/engine/report.h"
+
+#define SPEC_FILE_LIMIT ((size_t)64 * 1024 * 1024)
+
+struct run {
+    const char *folder; /* borrowed */
+    const volatile sig_atomic_t *stop;
+    cJSON *file; /* owned: spec.json */
+    const cJSON *root;
+    const char *cwd;
+    uint64_t seed;
+    char *artifacts, *checkpoint; /* owned */
+    struct engine_spec spec;
+    struct dataset *dataset;
+    struct prepared_rows rows;
+    struct model *model;
+};
+
+static void run_release(struct run *run)
+{
+    model_free(&run->model);
+    prepared_rows_release(&run->rows);
+    dataset_free(&run->dataset);
+    engine_spec_release(&run->spec);
+    free(run->artifacts);
+    free(run->checkpoint);
+    json_free(&run->file);
+}
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "running the pipeline");
+}
+
+/* ---- what is to be done -----------------------------------------------------------------------*/
+
+static bool choose_folder(const char *variable, const char *folder, const char *name, char **ret,
+                          struct error *error)
+{
+    const char *given = getenv(variable);
+
+    if ((given && *given ? asprintf(ret, "%s", given) : asprintf(ret, "%s/%s", folder, name)) < 0) {
+        *ret = NULL;
+        return no_memory(error);
+    }
+    return file_make_folders(*ret, error);
+}
+
+static bool tell_diagnostics(const struct diagnostics *diagnostics, struct error *error)
+{
+    const struct diagnostic *first = diagnostics->n ? &diagnostics->item[0] : NULL;
+
+    if (!first)
+        return no_memory(error);
+    for (size_t i = 1; i < diagnostics->n; i++)
+        (void)fprintf(stderr, "%s: %s\n", diagnostics->item[i].path, diagnostics->item[i].message);
+    return error_set_at(error, ERROR_INVALID, first->path, "%s", first->message);
+}
+
+static bool read_spec(struct run *run, struct error *error)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(buffer_release) struct buffer path = {0};
+    scoped(memory_free) char *text = NULL;
+    size_t size;
+
+    if (!buffer_append_format(&path, error, "%s/spec.json", run->folder) ||
+        !file_read(AT_FDCWD, path.data, SPEC_FILE_LIMIT, &text, &size, error))
+        return false;
+    if (!json_parse(text, size, &run->file, error))
+        return error_wrap(error, "%s", path.data);
+    run->root = json_member(run->file, "spec");
+    if (json_integer(run->file, "v", 0) != 1 || !cJSON_IsObject(run->root))
+        return error_set(error, ERROR_INVALID, "%s: is no spec of version 1", path.data);
+    run->cwd = json_text(run->file, "cwd", NULL);
+    run->seed = (uint64_t)json_integer(run->file, "seed", json_integer(run->root, "seed", 0));
+    if (!engine_spec_parse(run->root, &run->spec, &diagnostics))
+        return tell_diagnostics(&diagnostics, error);
+    return choose_folder("NIGHTJAR_ARTIFACTS", run->folder, "artifacts", &run->artifacts, error) &&
+           choose_folder("NIGHTJAR_CHECKPOINT", run->folder, "../checkpoint", &run->checkpoint,
+                         error);
+}
+
+/* ---- artifacts --------------------------------------------------------------------------------*/
+
+static bool artifact_path(const struct run *run, const char *name, struct buffer *ret,
+                          struct error *error)
+{
+    return buffer_append_format(ret, error, "%s/%s", run->artifacts, name);
+}
+
+static bool report_file(const char *name, const char *file, struct error *error)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "artifacts/%s", file);
+    return report_artifact(name, path, error);
+}
+
+static bool write_split(const struct run *run, struct error *error)
+{
+    scoped(json_free) cJSON *json = split_json(&run->rows.split, run->dataset);
+    scoped(buffer_release) struct buffer path = {0}, text = {0};
+
+    if (!json)
+        return no_memory(error);
+    return artifact_path(run, "split.json", &path, error) && json_print(json, &text, error) &&
+           file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
+           report_file("split", "split.json", error);
+}
+
+static cJSON *provenance(const struct run *run)
+{
+    scoped(json_free) cJSON *json = cJSON_CreateObject();
+    char identity[KERNEL_IDENTITY_SIZE];
+
+    if (!json_add_text(json, "version", NIGHTJAR_VERSION) ||
+        !json_add_integer(json, "experiment", json_integer(run->file, "id", 0)) ||
+        !json_add_integer(json, "run", json_integer(run->file, "run", 0)) ||
+        !json_add_text(json, "name", json_text(run->file, "name", NULL)) ||
+        !json_add_integer(json, "seed", (int64_t)run->seed) ||
+        !json_add_text(json, "source", run->dataset->path) ||
+        !json_add_integer(json, "rows", run->dataset->n_rows) ||
+        !json_add_integer(json, "train_rows", run->rows.split.split.part[SPLIT_TRAIN].n) ||
+        !json_add_text(json, "machine", kernel_identity(kernel_pick(), identity)) ||
+        !json_add_integer(json, "created", (int64_t)time(NULL)))
+        return NULL;
+    return take(&json);
+}
+
+static bool write_model(const struct run *run, struct error *error)
+{
+    scoped(json_free) cJSON *spec = settings_json(engine_settings, &run->spec);
+    scoped(json_free) cJSON *origin = provenance(run);
+    scoped(buffer_release) struct buffer path = {0};
+
+    if (!spec || !origin)
+        return no_memory(error);
+    return artifact_path(run, "model.h5", &path, error) &&
+           model_file_write(path.data, run->model, spec, run->rows.preparation, origin, error) &&
+           report_file("model", "model.h5", error);
+}
+
+static bool write_predictions(const struct run *run, struct error *error)
+{
+    const struct split *split = &run->rows.split.split;
+    const struct row_list *part =
+        split->part[SPLIT_TEST].n > 0 ? &split->part[SPLIT_TEST] : &split->part[SPLIT_VALID];
+    scoped(buffer_release) struct buffer path = {0}, text = {0};
+
+    if (!run->spec.evaluate.predictions || part->n == 0)
+        return true;
+    return pipeline_write_predictions(run->model, run->rows.samples, part->row, part->n, 0, true,
+                                      &text, error) &&
+           artifact_path(run, "predictions.csv", &path, error) &&
+           file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
+           report_file("predictions", "predictions.csv", error);
+}
+
+/* ---- stages -----------------------------------------------------------------------------------*/
+
+static bool tell_warnings(const struct warning_list *warnings, struct error *error)
+{
+    for (int i = 0; i < warnings->n; i++) {
+        const struct warning *warning = &warnings->item[i];
+
+        if (!report_warning(warning->where[0] ? warning->where : NULL, warning->figure, error, "%s",
+                            warning->text))
+            return false;
+    }
+    return true;
+}
+
+static bool tell_split(const struct run *run, struct error *error)
+{
+    const struct split_plan *split = &run->rows.split;
+    cJSON *fields = split_event(split);
+
+    if (!fields)
+        return no_memory(error);
+    if (!report_event("split", &fields, error))
+        return false;
+    return split->n_shared_groups == 0 ||
+           report_mark("LEAK", run->spec.data.allow_leak, split->n_shared_rows, error);
+}
+
+static bool import_and_prepare(struct run *run, struct error *error)
+{
+    scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
+
+    if (!warnings)
+        return no_memory(error);
+    return dataset_import(&run->spec.data, run->cwd, &run->dataset, warnings, error) &&
+           prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
+                              error) &&
+           tell_warnings(warnings, error) && tell_split(run, error) && write_split(run, error);
+}
+
+/* Settings and data that decide the weights; how long to train and when to save do not. */
+static bool hash_configuration(const struct run *run, uint64_t *ret, struct error *error)
+{
+    scoped(json_free) cJSON *json = settings_json(engine_settings, &run->spec);
+    scoped(buffer_release) struct buffer text = {0};
+    const struct dataset *dataset = run->dataset;
+    size_t n = (size_t)dataset->n_rows;
+    cJSON *train = json ? cJSON_GetObjectItemCaseSensitive(json, "train") : NULL;
+
+    if (!train)
+        return no_memory(error);
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "epochs");
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "checkpoint");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "evaluate");
+    cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "data"),
+                                            "source");
+    if (!json_print(json, &text, error) ||
+        !buffer_append_format(
+            &text, error, " %016llx %016llx %016llx", (unsigned long long)run->seed,
+            (unsigned long long)hash_bytes(dataset->value,
+                                           n * (size_t)dataset->n_features * sizeof(float)),
+            (unsigned long long)(dataset->label
+                                     ? hash_bytes(dataset->label, n * sizeof(int32_t))
+                                     : hash_bytes(dataset->target, n * (size_t)dataset->n_targets *
+                                                                       sizeof(double)))))
+        return false;
+    *ret = hash_bytes(text.data, text.size);
+    return true;
+}
+
+static bool train(struct run *run, struct train_result *ret_result, struct error *error)
+{
+    struct model_plan plan;
+    struct train_context context = {.seed = run->seed,
+                                    .checkpoint_folder = run->checkpoint,
+                                    .metrics = &run->spec.evaluate.metrics,
+                                    .stop = run->stop};
+
+    if (!metric_check(&run->spec.evaluate.metrics, run->dataset->task, "evaluate.metrics", error) ||
+        !train_complete(&run->spec.train, run->dataset->task, error) ||
+        !hash_configuration(run, &context.configuration, error))
+        return false;
+    plan = pipeline_plan(&run->spec, run->rows.preparation, run->seed, true);
+    return model_build(&plan, &run->model, error) &&
+           train_model(run->model, &run->rows.samples->set, &run->rows.split.split,
+                       &run->spec.train, &context, ret_result, error);
+}
+
+static bool evaluate_part(const struct run *run, enum split_part which, const double *naive,
+                          struct error *error)
+{
+    const struct row_list *part = &run->rows.split.split.part[which];
+    const struct sample_set *set = &run->rows.samples->set;
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(memory_free) double *prediction = NULL;
+
+    if (part->n == 0)
+        return true;
+    return pipeline_predict_rows(run->model, run->rows.samples, part->row, part->n, 0, &prediction,
+                                 error) &&
+           metric_evaluate(&run->spec.evaluate.metrics, set, part->row, part->n, prediction, naive,
+                           &evaluation, error) &&
+           metric_report(&evaluation, split_part_name[which], error);
+}
+
+static bool evaluate(const struct run *run, struct error *error)
+{
+    scoped(memory_free) double *naive =
+        calloc((size_t)run->model->n_outputs_per_row + 1, sizeof(*naive));
+
+    if (!naive)
+        return no_memory(error);
+    metric_naive_row(&run->rows.samples->set, &run->rows.split.split.part[SPLIT_TRAIN], naive);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!evaluate_part(run, (enum split_part)i, naive, error))
+            return false;
+    return true;
+}
+
+static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
+{
+    struct train_result result = {0};
+
+    if (!read_spec(run, error) || !import_and_prepare(run, error) || !train(run, &result, error))
+        return false;
+    *ret_stopped = result.stopped;
+    if (result.stopped)
+        return report_sync(error);
+    return write_model(run, error) && write_predictions(run, error) && evaluate(run, error) &&
+           report_sync(error);
+}
+
+/* Why it gave up, for whoever reads the journal; the first error is the one that counts. */
+static void report_failure(const struct error *failure)
+{
+    cJSON *fields = cJSON_CreateObject();
+    struct error ignored;
+
+    if (json_add_text(fields, "kind", error_kind_name(failure->kind)) &&
+        json_add_text(fields, "path", failure->path[0] ? failure->path : NULL) &&
+        json_add_text(fields, "text", failure->message))
+        (void)report_event("error", &fields, &ignored);
+    json_free(&fields);
+    (void)report_sync(&ignored);
+}
+
+bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *ret_stopped,
+                  struct error *error)
+{
+    scoped(run_release) struct run run = {.folder = folder, .stop = stop};
+    bool done;
+
+    if (!report_start(error))
+        return false;
+    done = go_through(&run, ret_stopped, error);
+    if (!done)
+        report_failure(error);
+    report_stop();
+    return done;
+}
