@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -99,6 +100,8 @@ static bool sync_and_rename(const struct hdf5_file *file, struct error *error)
     if (!copy)
         return error_set(error, ERROR_NO_MEMORY, "writing %s", file->path);
     if (fd < 0)
+        return error_set_errno(error, errno, "%s", file->aside);
+    if (fchmod(fd, 0600) != 0)
         return error_set_errno(error, errno, "%s", file->aside);
     return file_sync(fd, error) && file_rename(AT_FDCWD, file->aside, file->path, error) &&
            file_sync_folder(AT_FDCWD, dirname(copy), error);

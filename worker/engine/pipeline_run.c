@@ -327,7 +327,8 @@ bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *r
     scoped(run_release) struct run run = {.folder = folder, .stop = stop};
     bool done;
 
-    if (!report_start(error))
+    /* by hand there is no worker that says where artifacts lie */
+    if (setenv("NIGHTJAR_RUN_DIR", folder, 0) != 0 || !report_start(error))
         return false;
     done = go_through(&run, ret_stopped, error);
     if (!done)
