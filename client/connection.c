@@ -21,7 +21,8 @@ struct connection {
     int fd;
     int64_t last_id;
     struct wire_decoder decoder;
-    cJSON *kept; /* a list of notifications that came while a reply was awaited */
+    cJSON *refusal; /* owned: `data` of the last refusal; NULL: none */
+    cJSON *kept;    /* owned: a list of notifications that came while a reply was awaited */
 };
 
 void connection_free(struct connection **connection)
@@ -31,6 +32,7 @@ void connection_free(struct connection **connection)
     descriptor_close(&(*connection)->fd);
     wire_decoder_release(&(*connection)->decoder);
     json_free(&(*connection)->kept);
+    json_free(&(*connection)->refusal);
     memory_free(connection);
 }
 
@@ -196,6 +198,20 @@ static bool keep(struct connection *connection, cJSON *message, struct error *er
     return error_set(error, ERROR_NO_MEMORY, "listening to the daemon");
 }
 
+const cJSON *connection_refusal(const struct connection *connection)
+{
+    return connection ? connection->refusal : NULL;
+}
+
+static bool refused(struct connection *connection, cJSON *message, struct error *error)
+{
+    wire_error_of(message, error);
+    json_free(&connection->refusal);
+    connection->refusal = cJSON_DetachItemFromObjectCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(message, "error"), "data");
+    return false;
+}
+
 static bool receive_reply(struct connection *connection, int64_t id, cJSON **ret_result,
                           struct error *error)
 {
@@ -214,10 +230,8 @@ static bool receive_reply(struct connection *connection, int64_t id, cJSON **ret
                 return false;
             continue;
         }
-        if (json_member(message, "error")) {
-            wire_error_of(message, error);
-            return false;
-        }
+        if (json_member(message, "error"))
+            return refused(connection, message, error);
         if (json_integer(message, "id", -1) != id)
             continue;
         *ret_result = cJSON_DetachItemFromObjectCaseSensitive(message, "result");

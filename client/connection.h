@@ -22,6 +22,9 @@ void connection_free(struct connection **connection);
  * Notifications that arrive meanwhile are kept for connection_next(). */
 bool connection_call(struct connection *connection, const char *method, cJSON **params,
                      cJSON **ret_result, struct error *error);
+/* What came with the last refusal ("data" of the error object: diagnostics); NULL: nothing.
+ * Borrowed until the next call. */
+const cJSON *connection_refusal(const struct connection *connection);
 /* The next notification; *ret_message NULL: none within timeout_ms (-1: wait for ever).
  * UNREACHABLE: the daemon has ended. CANCELLED: a signal came. */
 bool connection_next(struct connection *connection, int64_t timeout_ms, cJSON **ret_message,

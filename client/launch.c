@@ -67,6 +67,17 @@ static bool unit_is_enabled(void)
     return unit_wanted_in(folder) || unit_wanted_in("/etc");
 }
 
+bool launch_ends_with_session(void)
+{
+    const char *user = getenv("USER");
+    char path[512];
+
+    if (!user || !*user || strchr(user, '/') || !unit_is_enabled())
+        return false;
+    snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s", user);
+    return access(path, F_OK) != 0;
+}
+
 static bool start_unit(void)
 {
     pid_t child = fork();

@@ -21,4 +21,7 @@ bool launch_daemon(const char *home, pid_t *ret_child, struct error *error);
  * 0: wait for that one) may; one that failed is an error with the last line of its log. */
 bool launch_check(pid_t *child, const char *home, struct error *error);
 
+/* Whether systemd ends the daemon of this home when the user logs out (no linger). */
+bool launch_ends_with_session(void);
+
 #endif

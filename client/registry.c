@@ -13,14 +13,17 @@ extern const struct command command_compare;
 extern const struct command command_daemon;
 extern const struct command command_event;
 extern const struct command command_explain;
+extern const struct command command_follow;
 extern const struct command command_help;
 extern const struct command command_hold;
 extern const struct command command_log;
 extern const struct command command_note;
 extern const struct command command_release;
+extern const struct command command_report;
 extern const struct command command_restart;
 extern const struct command command_show;
 extern const struct command command_status;
+extern const struct command command_submit;
 extern const struct command command_wait;
 extern const struct command command_why;
 
@@ -32,14 +35,17 @@ const struct command *const command_registry[] = {
     &command_daemon,
     &command_event,
     &command_explain,
+    &command_follow,
     &command_help,
     &command_hold,
     &command_log,
     &command_note,
     &command_release,
+    &command_report,
     &command_restart,
     &command_show,
     &command_status,
+    &command_submit,
     &command_wait,
     &command_why,
     NULL,

@@ -217,23 +217,28 @@ static bool last_row(struct client *client, cJSON **ret_list, const cJSON **ret_
     return true;
 }
 
+/* Asks the daemon which batch the last one is, where that matters. */
+static bool resolve(struct client *client, struct selection *selection, cJSON **ret_select,
+                    struct error *error)
+{
+    scoped(json_free) cJSON *list = NULL;
+    const cJSON *row;
+
+    if (selection->last && (!last_row(client, &list, &row, error) ||
+                            !add_batch(selection->select, json_integer(row, "batch", 0), error)))
+        return false;
+    *ret_select = take(&selection->select);
+    return true;
+}
+
 bool select_of_arguments(struct client *client, const char *fallback, cJSON **ret_select,
                          struct error *error)
 {
     scoped(selection_release) struct selection selection = {0};
-    scoped(json_free) cJSON *list = NULL;
-    const cJSON *row;
 
-    if (!selection_parse(client->arguments.argument, client->arguments.n_arguments, fallback,
-                         arguments_text(&client->arguments, "state", NULL), &selection, error))
-        return false;
-    if (selection.last) {
-        if (!last_row(client, &list, &row, error) ||
-            !add_batch(selection.select, json_integer(row, "batch", 0), error))
-            return false;
-    }
-    *ret_select = take(&selection.select);
-    return true;
+    return selection_parse(client->arguments.argument, client->arguments.n_arguments, fallback,
+                           arguments_text(&client->arguments, "state", NULL), &selection, error) &&
+           resolve(client, &selection, ret_select, error);
 }
 
 bool select_rows(struct client *client, const cJSON *select, int64_t limit, cJSON **ret_list,
@@ -279,15 +284,14 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bool select_ids(struct client *client, const char *fallback, struct id_list *ret,
-                struct error *error)
+static bool ids_of(struct client *client, const cJSON *select, struct id_list *ret,
+                   struct error *error)
 {
-    scoped(json_free) cJSON *select = NULL, *list = NULL;
+    scoped(json_free) cJSON *list = NULL;
     const cJSON *rows, *row;
     struct id_list ids = {0};
 
-    if (!select_of_arguments(client, fallback, &select, error) ||
-        !select_rows(client, select, 0, &list, error))
+    if (!select_rows(client, select, 0, &list, error))
         return false;
     rows = json_member(list, "experiments");
     if (cJSON_GetArraySize(rows) == 0)
@@ -299,6 +303,24 @@ bool select_ids(struct client *client, const char *fallback, struct id_list *ret
     qsort(ids.item, ids.n, sizeof(*ids.item), compare_ids);
     *ret = ids;
     return true;
+}
+
+bool select_ids(struct client *client, const char *fallback, struct id_list *ret,
+                struct error *error)
+{
+    scoped(json_free) cJSON *select = NULL;
+
+    return select_of_arguments(client, fallback, &select, error) &&
+           ids_of(client, select, ret, error);
+}
+
+bool select_text(struct client *client, const char *text, struct id_list *ret, struct error *error)
+{
+    scoped(selection_release) struct selection selection = {0};
+    scoped(json_free) cJSON *select = NULL;
+
+    return selection_parse(&text, 1, NULL, NULL, &selection, error) &&
+           resolve(client, &selection, &select, error) && ids_of(client, select, ret, error);
 }
 
 bool select_single(struct client *client, int64_t *ret_id, struct error *error)

@@ -20,19 +20,39 @@ void watch_release(struct watch *watch)
     *watch = (struct watch){0};
 }
 
+/* The place of `id`, or of the one after which it would stand plus one. */
+static size_t place_of(const struct watch *watch, int64_t id)
+{
+    size_t low = 0, high = watch->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (watch->item[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_watched(const struct watch *watch, int64_t id, size_t *ret_place)
+{
+    *ret_place = place_of(watch, id);
+    return *ret_place < watch->n && watch->item[*ret_place].id == id;
+}
+
 /* Keeps a row; *row is taken in any case. */
 static bool put(struct watch *watch, cJSON **row, const cJSON **ret, struct error *error)
 {
     int64_t id = json_integer(*row, "id", 0);
-    size_t at = watch->n;
     struct watched *item;
+    size_t at;
 
-    while (at > 0 && watch->item[at - 1].id > id)
-        at--;
-    if (at > 0 && watch->item[at - 1].id == id) {
-        json_free(&watch->item[at - 1].row);
-        watch->item[at - 1].row = take(row);
-        *ret = watch->item[at - 1].row;
+    if (is_watched(watch, id, &at)) {
+        json_free(&watch->item[at].row);
+        watch->item[at].row = take(row);
+        *ret = watch->item[at].row;
         return true;
     }
     item = realloc(watch->item, (watch->n + 1) * sizeof(*item));
@@ -111,8 +131,9 @@ static bool pause_ms(int64_t time_ms, struct error *error)
 static bool next_connected(struct watch *watch, int64_t timeout_ms, const cJSON **ret_row,
                            struct error *error)
 {
-    scoped(json_free) cJSON *message = NULL;
-    cJSON *params, *row;
+    scoped(json_free) cJSON *message = NULL, *row = NULL;
+    cJSON *params;
+    size_t place;
 
     *ret_row = NULL;
     if (!connection_next(watch->client->connection, timeout_ms, &message, error))
@@ -123,7 +144,10 @@ static bool next_connected(struct watch *watch, int64_t timeout_ms, const cJSON 
     row = cJSON_DetachItemFromObjectCaseSensitive(params, "row");
     if (!row)
         row = cJSON_DetachItemFromObjectCaseSensitive(message, "params");
-    return !row || put(watch, &row, ret_row, error);
+    /* what was submitted later was not meant */
+    if (!row || !is_watched(watch, json_integer(row, "id", 0), &place))
+        return true;
+    return put(watch, &row, ret_row, error);
 }
 
 bool watch_next(struct watch *watch, int64_t timeout_ms, const cJSON **ret_row, struct error *error)

@@ -1,0 +1,220 @@
+/* nj submit: queues an experiment, a batch or a command. */
+#include "client/launch.h"
+#include "client/select.h"
+#include "client/submission.h"
+#include "client/wait.h"
+
+#include "common/owner.h"
+#include "common/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --after 3-9,last: the ids that are meant go into queue.after. */
+static bool set_dependencies(struct client *client, cJSON *params, const char *option,
+                             const char *path, struct error *error)
+{
+    const char *text = arguments_text(&client->arguments, option, NULL);
+    scoped(id_list_release) struct id_list ids = {0};
+
+    if (!text)
+        return true;
+    if (!select_text(client, text, &ids, error))
+        return error_wrap(error, "--%s", option);
+    return submission_set_ids(params, path, ids.item, ids.n, error);
+}
+
+/* *ret_file: NULL for a command line. */
+static bool prepare(struct client *client, struct spec_file **ret_file, cJSON **ret_params,
+                    struct error *error)
+{
+    const struct arguments *arguments = &client->arguments;
+    scoped(spec_file_free) struct spec_file *file = NULL;
+    scoped(json_free) cJSON *params = NULL;
+
+    if (arguments->program && arguments->n_arguments)
+        return error_set(error, ERROR_INVALID, "submit takes a file or a command, not both");
+    if (arguments->program) {
+        if (!submission_of_program(arguments, &params, error))
+            return false;
+    } else {
+        if (!spec_file_read(arguments->argument[0], &file, error)) {
+            if (error->kind == ERROR_NOT_FOUND)
+                return error_set(error, ERROR_INVALID,
+                                 "%s: no such file (a command goes after --: nj submit -- %s ...)",
+                                 arguments->argument[0], arguments->argument[0]);
+            return false;
+        }
+        if (!submission_of_file(arguments, file, &params, error))
+            return false;
+    }
+    if (!submission_set_options(arguments, params, error) ||
+        !set_dependencies(client, params, "after", "queue.after", error) ||
+        !set_dependencies(client, params, "after-ok", "queue.after_ok", error))
+        return false;
+    *ret_file = take(&file);
+    *ret_params = take(&params);
+    return true;
+}
+
+/* The token makes it safe to ask again where the daemon ended before it answered. */
+static bool send_twice(struct client *client, cJSON **params, cJSON **ret_reply,
+                       struct error *error)
+{
+    scoped(json_free) cJSON *again = cJSON_Duplicate(*params, true);
+
+    if (!again) {
+        json_free(params);
+        return error_set(error, ERROR_NO_MEMORY, "preparing the submission");
+    }
+    if (client_call(client, "submit", params, ret_reply, error))
+        return true;
+    if (error->kind != ERROR_UNREACHABLE || !client->connection)
+        return false;
+    connection_free(&client->connection);
+    return client_call(client, "submit", &again, ret_reply, error);
+}
+
+static bool select_batch(const cJSON *reply, cJSON **ret_select, struct error *error)
+{
+    scoped(json_free) cJSON *select = cJSON_CreateObject();
+    cJSON *batches = select ? json_add_array(select, "batch") : NULL;
+
+    if (!batches ||
+        !cJSON_AddItemToArray(batches, cJSON_CreateNumber(json_number(reply, "batch", 0))))
+        return error_set(error, ERROR_NO_MEMORY, "waiting");
+    *ret_select = take(&select);
+    return true;
+}
+
+static bool print_reply(const struct arguments *arguments, const cJSON *reply, struct error *error)
+{
+    long long first = (long long)json_integer(reply, "first", 0);
+    long long last = (long long)json_integer(reply, "last", 0);
+
+    if (arguments_flag(arguments, "json"))
+        return client_print_json(reply, error);
+    if (arguments_flag(arguments, "parsable")) {
+        for (long long id = first; id <= last; id++)
+            printf("%lld\n", id);
+        return true;
+    }
+    if (first == last)
+        printf("submitted %lld\n", first);
+    else
+        printf("submitted %lld-%lld: %lld experiments, batch %lld\n", first, last,
+               (long long)json_integer(reply, "count", 0),
+               (long long)json_integer(reply, "batch", 0));
+    return true;
+}
+
+static bool run(struct client *client, struct error *error)
+{
+    const struct arguments *arguments = &client->arguments;
+    scoped(spec_file_free) struct spec_file *file = NULL;
+    scoped(json_free) cJSON *params = NULL, *reply = NULL;
+    cJSON *select = NULL;
+
+    if (!prepare(client, &file, &params, error) || !submission_add_context(params, error) ||
+        !send_twice(client, &params, &reply, error) || !print_reply(arguments, reply, error))
+        return false;
+    if (launch_ends_with_session())
+        client_message("the daemon ends when you log out; 'loginctl enable-linger' keeps it");
+    if (!arguments_flag(arguments, "wait"))
+        return true;
+    fflush(stdout);
+    return select_batch(reply, &select, error) && wait_run(client, &select, -1, error);
+}
+
+static const struct command_option options[] = {
+    {.name = "set",
+     .type = OPTION_TEXT,
+     .repeats = true,
+     .value = "PATH=VALUE",
+     .help = "Change the spec: train.epochs=20, model[0].units=64; the value is read as YAML."},
+    {.name = "name", .type = OPTION_TEXT, .value = "NAME", .help = "What it is called."},
+    {.name = "question",
+     .type = OPTION_TEXT,
+     .value = "TEXT",
+     .help = "What the batch is to answer; shown in the report."},
+    {.name = "priority",
+     .letter = 'p',
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = -1000000,
+     .high = 1000000,
+     .help = "Higher starts first; 0 where not said."},
+    {.name = "hold", .help = "Keep it from starting until nj release."},
+    {.name = "after",
+     .type = OPTION_TEXT,
+     .value = "IDS",
+     .help = "Start when these have ended, however they end."},
+    {.name = "after-ok",
+     .type = OPTION_TEXT,
+     .value = "IDS",
+     .help = "Start when these are done; skipped where one of them fails."},
+    {.name = "cpus",
+     .letter = 'c',
+     .type = OPTION_REAL,
+     .value = "N",
+     .low = 0.1,
+     .high = 1024,
+     .help = "Processors it may use."},
+    {.name = "memory", .type = OPTION_SIZE, .value = "SIZE", .help = "Memory it needs: 4G."},
+    {.name = "time",
+     .letter = 't',
+     .type = OPTION_DURATION,
+     .value = "TIME",
+     .help = "The longest it may run: 3h."},
+    {.name = "gpus",
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = 0,
+     .high = 64,
+     .help = "Graphics processors it needs."},
+    {.name = "retries",
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = 0,
+     .high = 1000,
+     .help = "How often it is run again after a failure."},
+    {.name = "seed",
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = 0,
+     .high = 9007199254740991.0,
+     .help = "Of all randomness."},
+    {.name = "on-finish",
+     .type = OPTION_TEXT,
+     .value = "COMMAND",
+     .help = "A shell command to run when the batch has ended."},
+    {.name = "wait", .letter = 'w', .help = "Wait until it has ended; exit with its verdict."},
+    {.name = "quiet", .letter = 'q', .help = "With --wait: draw no progress."},
+    COMMAND_OPTION_JSON,
+    {.name = "parsable", .help = "Print the ids, one a line, and nothing else."},
+    {0},
+};
+
+const struct command command_submit = {
+    .name = "submit",
+    .alias = "add",
+    .synopsis = "FILE.yaml [options]\n[options] -- COMMAND...",
+    .help = "Queue an experiment, a batch, a sweep or a command.",
+    .description =
+        "FILE holds one experiment, a list of them, or one with sweep: or experiments: in YAML or "
+        "JSON; - is standard input. Relative paths in it begin at its folder, and its experiments "
+        "run there. A pipeline is checked first, as by nj check. What the options say wins over "
+        "the file.\n\n"
+        "A command runs in the working directory, with this environment; the files on its command "
+        "line are remembered, and a change before it starts becomes a warning.\n\n"
+        "Once the ids are printed the submission is on disk.\n\n"
+        "    nj submit examples/digits.yaml --set train.epochs=20 --wait\n"
+        "    nj submit --cpus 2 --time 3h -- python3 train.py --rate 0.1\n"
+        "    nj submit --after-ok last -- ./evaluate.sh",
+    .options = options,
+    .takes = ARGUMENT_FILE,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes_program = true,
+    .run = run,
+};

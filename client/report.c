@@ -1,0 +1,277 @@
+#include "client/report.h"
+
+#include "client/row.h"
+#include "common/clock.h"
+#include "common/owner.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CONFIGURATIONS_SHOWN 20
+#define TEXTS_SHOWN 10
+
+static double wall_now(void)
+{
+    return (double)clock_system.wall_ms(clock_system.context) / 1000;
+}
+
+static bool print_clean(const struct render *render, const char *text, struct error *error)
+{
+    scoped(buffer_release) struct buffer clean = {0};
+
+    if (!render_clean(render, text, 0, &clean, error))
+        return false;
+    fputs(clean.data ? clean.data : "", render->out);
+    return true;
+}
+
+static void print_label(const struct render *render, const char *label)
+{
+    fprintf(render->out, "  %s%-10s%s ", render_style(render, STYLE_DIM), label,
+            render_reset(render, STYLE_DIM));
+}
+
+static bool print_head(const struct render *render, const cJSON *batch, struct error *error)
+{
+    const char *question = json_text(batch, "question", "");
+
+    fprintf(render->out, "%sbatch %lld  ", render_style(render, STYLE_BOLD),
+            (long long)json_integer(batch, "id", 0));
+    if (!print_clean(render, json_text(batch, "name", ""), error))
+        return false;
+    fprintf(render->out, "%s\n", render_reset(render, STYLE_BOLD));
+    if (!*question)
+        return true;
+    print_label(render, "question");
+    if (!print_clean(render, question, error))
+        return false;
+    fputc('\n', render->out);
+    return true;
+}
+
+static void print_counts(const struct render *render, const cJSON *batch)
+{
+    static const char *const order[] = {"done",     "failed",   "cancelled", "running",
+                                        "starting", "stopping", "queued",    "held"};
+    char time[RENDER_NUMBER_SIZE], cpu[RENDER_NUMBER_SIZE], wasted[RENDER_NUMBER_SIZE];
+    const cJSON *counts = json_member(batch, "counts");
+    bool first = true;
+
+    print_label(render, "outcome");
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        long long n = (long long)json_integer(counts, order[i], 0);
+        enum render_style style = render_state_style(order[i]);
+
+        if (n == 0)
+            continue;
+        fprintf(render->out, "%s%s%lld %s%s", first ? "" : ", ", render_style(render, style), n,
+                order[i], render_reset(render, style));
+        first = false;
+    }
+    fputc('\n', render->out);
+    print_label(render, "time");
+    fprintf(render->out, "%s of the clock, %s of processors",
+            render_duration(json_number(batch, "wall_s", NAN), time),
+            render_duration(json_number(batch, "cpu_s", NAN), cpu));
+    if (json_number(batch, "wasted_s", 0) > 0)
+        fprintf(render->out, ", %s spent on what failed or was stopped",
+                render_duration(json_number(batch, "wasted_s", 0), wasted));
+    fputc('\n', render->out);
+}
+
+static bool print_text_count(const struct render *render, const char *text, long long n,
+                             const cJSON *experiments, struct error *error)
+{
+    const cJSON *id;
+    int shown = 0;
+
+    fprintf(render->out, n > 1 ? "    %lldx " : "    ", n);
+    if (!print_clean(render, text, error))
+        return false;
+    cJSON_ArrayForEach(id, experiments)
+    {
+        if (shown == 5)
+            break;
+        fprintf(render->out, shown++ ? ", %lld" : "  (%lld", (long long)id->valuedouble);
+    }
+    fputs(shown == 0                                ? "\n"
+          : cJSON_GetArraySize(experiments) > shown ? ", ...)\n"
+                                                    : ")\n",
+          render->out);
+    return true;
+}
+
+/* [{text or message, count, experiments}] or plain texts. */
+static bool print_list(const struct render *render, const char *title, enum render_style style,
+                       const cJSON *list, struct error *error)
+{
+    const cJSON *item;
+    int shown = 0;
+
+    if (cJSON_GetArraySize(list) == 0)
+        return true;
+    fprintf(render->out, "  %s%s%s\n", render_style(render, style), title,
+            render_reset(render, style));
+    cJSON_ArrayForEach(item, list)
+    {
+        const cJSON *experiments = json_member(item, "experiments");
+        const char *text = json_text(item, "message", json_text(item, "text", ""));
+
+        if (shown++ == TEXTS_SHOWN) {
+            fprintf(render->out, "    ... and %d more\n", cJSON_GetArraySize(list) - TEXTS_SHOWN);
+            break;
+        }
+        if (!print_text_count(
+                render, cJSON_IsString(item) ? item->valuestring : text,
+                (long long)json_integer(item, "count", cJSON_GetArraySize(experiments)),
+                experiments, error))
+            return false;
+    }
+    return true;
+}
+
+/* What the parameters are called: the daemon's label, else all of them, else the defaults. */
+static const char *label_of(const cJSON *configuration, char buffer[ROW_TEXT_SIZE])
+{
+    const char *label = json_text(configuration, "label", "");
+
+    if (*label)
+        snprintf(buffer, ROW_TEXT_SIZE, "%s", label);
+    else
+        row_parameters(json_member(configuration, "parameters"), buffer);
+    if (!*buffer)
+        snprintf(buffer, ROW_TEXT_SIZE, "(as submitted)");
+    return buffer;
+}
+
+static void add_configuration(struct table *table, const struct render *render,
+                              const cJSON *configuration)
+{
+    char text[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
+    long long n = (long long)json_integer(configuration, "n", 0);
+    const cJSON *best = json_member(configuration, "best");
+    bool marked = cJSON_GetArraySize(json_member(configuration, "marks")) > 0;
+    enum render_style style = marked ? STYLE_RED : STYLE_PLAIN;
+    double naive = json_number(configuration, "naive", NAN);
+
+    table_cell(table, STYLE_PLAIN, "%s", label_of(configuration, text));
+    table_cell(table, STYLE_PLAIN, "%lld", n);
+    table_cell(table, style, "%s",
+               n == 0 ? "-"
+                      : render_mean(render, json_number(configuration, "mean", NAN),
+                                    n > 1 ? json_number(configuration, "sd", NAN) : NAN, number));
+    table_cell(table, STYLE_DIM, "%s", isfinite(naive) ? render_number(naive, number) : "");
+    if (json_member(best, "id"))
+        table_cell(table, STYLE_PLAIN, "%s (%lld)",
+                   render_number(json_number(best, "value", NAN), number),
+                   (long long)json_integer(best, "id", 0));
+    else
+        table_cell(table, STYLE_PLAIN, "%s", "");
+    table_cell(table, STYLE_RED, "%s", row_marks(json_member(configuration, "marks"), text));
+}
+
+static bool print_configurations(const struct render *render, const cJSON *batch,
+                                 struct error *error)
+{
+    const cJSON *configurations = json_member(batch, "configurations"), *configuration;
+    const char *metric = json_text(batch, "metric", "");
+    const struct table_column columns[] = {
+        {.title = "  configuration", .shrinks = true},
+        {.title = "n", .right = true},
+        {.title = *metric ? metric : "metric", .right = true},
+        {.title = "naive", .right = true},
+        {.title = "best", .right = true},
+        {.title = "marks"},
+    };
+    scoped(table_free) struct table *table = table_new(columns, 6);
+    size_t rows = 0;
+
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    if (!*metric || cJSON_GetArraySize(configurations) == 0)
+        return true;
+    cJSON_ArrayForEach(configuration, configurations)
+    {
+        if (rows++ < CONFIGURATIONS_SHOWN)
+            add_configuration(table, render, configuration);
+    }
+    fputc('\n', render->out);
+    if (!table_print(table, render, error))
+        return false;
+    if (rows > CONFIGURATIONS_SHOWN)
+        fprintf(render->out, "  ... and %zu more: nj compare batch:%lld\n",
+                rows - CONFIGURATIONS_SHOWN, (long long)json_integer(batch, "id", 0));
+    fputc('\n', render->out);
+    return true;
+}
+
+static bool print_best(const struct render *render, const cJSON *batch, struct error *error)
+{
+    const cJSON *best = json_member(batch, "best");
+    char text[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
+    double naive = json_number(best, "naive", NAN);
+
+    if (!json_member(best, "id"))
+        return true;
+    print_label(render, "best");
+    fprintf(render->out, "%s%s %s%s", render_style(render, STYLE_BOLD),
+            json_text(batch, "metric", ""), render_number(json_number(best, "value", NAN), number),
+            render_reset(render, STYLE_BOLD));
+    if (isfinite(naive))
+        fprintf(render->out, " (naive %s)", render_number(naive, number));
+    fprintf(render->out, ", experiment %lld  ", (long long)json_integer(best, "id", 0));
+    if (!print_clean(render, row_parameters(json_member(best, "parameters"), text), error))
+        return false;
+    fputc('\n', render->out);
+    return true;
+}
+
+static bool print_waiting(const struct render *render, const cJSON *batch, struct error *error)
+{
+    const cJSON *waiting = json_member(batch, "waiting");
+    long long n = (long long)json_integer(waiting, "count", 0);
+    double eta = json_number(waiting, "eta", NAN);
+    const char *reason = json_text(waiting, "reason", "");
+    char text[RENDER_NUMBER_SIZE];
+
+    if (n == 0)
+        return true;
+    print_label(render, "waiting");
+    fprintf(render->out, "%lld%s", n, *reason ? ": " : "");
+    if (!print_clean(render, reason, error))
+        return false;
+    if (isfinite(eta))
+        fprintf(render->out, "; finished about %s", render_time(eta, wall_now(), text));
+    fputc('\n', render->out);
+    return true;
+}
+
+static bool print_batch(const struct render *render, const cJSON *batch, struct error *error)
+{
+    if (!print_head(render, batch, error))
+        return false;
+    print_counts(render, batch);
+    return print_configurations(render, batch, error) && print_best(render, batch, error) &&
+           print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
+           print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
+           print_list(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&
+           print_waiting(render, batch, error);
+}
+
+bool report_print(const struct render *render, const cJSON *report, struct error *error)
+{
+    const cJSON *batch;
+    bool first = true;
+
+    cJSON_ArrayForEach(batch, json_member(report, "batches"))
+    {
+        if (!first)
+            fputc('\n', render->out);
+        first = false;
+        if (!print_batch(render, batch, error))
+            return false;
+    }
+    if (first)
+        fputs("nothing ran in that time\n", render->out);
+    return true;
+}
