@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define READ_CHUNK (64 * 1024)
+#define SEQ_LIMIT ((int64_t)1 << 52) /* a larger one is nothing that a writer of ours wrote */
 
 /* ---- writing ---- */
 
@@ -38,7 +39,9 @@ static bool find_end(int folder, const char *path, struct journal_writer *writer
             return false;
         if (!event)
             break;
-        writer->seq = json_integer(event, "seq", writer->seq);
+        int64_t seq = json_integer(event, "seq", 0);
+        if (seq > writer->seq && seq < SEQ_LIMIT)
+            writer->seq = seq;
     }
     writer->size = reader.offset;
     return true;
