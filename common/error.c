@@ -53,7 +53,7 @@ __attribute__((format(printf, 4, 0))) static void fill(struct error *error, enum
     *error = filled;
 }
 
-bool error_set(struct error *error, enum error_kind kind, const char *format, ...)
+bool(error_set)(struct error *error, enum error_kind kind, const char *format, ...)
 {
     va_list arguments;
 
@@ -63,8 +63,8 @@ bool error_set(struct error *error, enum error_kind kind, const char *format, ..
     return false;
 }
 
-bool error_set_at(struct error *error, enum error_kind kind, const char *path, const char *format,
-                  ...)
+bool(error_set_at)(struct error *error, enum error_kind kind, const char *path, const char *format,
+                   ...)
 {
     va_list arguments;
 
@@ -89,7 +89,7 @@ static enum error_kind kind_of_errno(int os_errno)
     }
 }
 
-bool error_set_errno(struct error *error, int os_errno, const char *format, ...)
+bool(error_set_errno)(struct error *error, int os_errno, const char *format, ...)
 {
     va_list arguments;
     char context[sizeof(error->message)];
@@ -105,7 +105,7 @@ bool error_set_errno(struct error *error, int os_errno, const char *format, ...)
     return false;
 }
 
-bool error_wrap(struct error *error, const char *format, ...)
+bool(error_wrap)(struct error *error, const char *format, ...)
 {
     va_list arguments;
     char context[sizeof(error->message)];
