@@ -7,6 +7,7 @@
  * journal entry (8: somebody else is at it).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,17 @@ static bool parse_descriptor(const char *text, int *ret_fd)
     return true;
 }
 
+/* Descriptors that are opened later must not become somebody's standard output. */
+static bool have_standard_streams(void)
+{
+    int fd = -1;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
 static int run(const char *folder, int lock_fd)
 {
     struct error error;
@@ -58,6 +70,8 @@ int main(int argc, char **argv)
 {
     int lock_fd = -1;
 
+    if (!have_standard_streams())
+        return error_exit_status(ERROR_IO);
     log_start("nightjar-worker");
     if (argc == 2 && !strcmp(argv[1], "--version"))
         return printf("nightjar-worker %s\n", NIGHTJAR_VERSION) < 0;

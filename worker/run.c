@@ -37,6 +37,7 @@
 #include "common/process.h"
 #include "worker/child.h"
 #include "worker/log_capture.h"
+#include "worker/memory.h"
 #include "worker/message.h"
 #include "worker/plan.h"
 #include "worker/reap.h"
@@ -66,11 +67,12 @@ struct run {
     struct child child;
     struct reaper reaper;
     enum phase phase;
-    const char *reason;  /* borrowed: why it was signalled; NULL: it was not */
+    const char *reason;  /* borrowed: why it ended, where that was not its own doing */
     int64_t started_ms;  /* monotonic */
     int64_t ended_ms;    /* monotonic: when the child was waited for */
     int64_t deadline_ms; /* monotonic, of the phase; 0: none */
     int64_t sweep_end_ms;
+    int64_t memory_kills; /* of the machine, before the start */
 };
 
 static void run_release(struct run *run)
@@ -191,6 +193,7 @@ static void stop(struct run *run, const char *reason)
         (void)process_signal(run->child.pidfd, SIGTERM, 0);
     else
         child_signal_group(&run->child, SIGTERM);
+    child_signal_group(&run->child, SIGCONT); /* what somebody has stopped could not answer */
 }
 
 /* The child has ended; what it left behind has not. */
@@ -201,6 +204,7 @@ static void clear(struct run *run)
     run->phase = CLEARING;
     run->deadline_ms = in_seconds(grace < STRAGGLER_GRACE_S ? grace : STRAGGLER_GRACE_S);
     reaper_signal_all(&run->reaper, SIGTERM, true);
+    reaper_signal_all(&run->reaper, SIGCONT, false);
 }
 
 static void sweep(struct run *run)
@@ -330,6 +334,14 @@ struct verdict {
     char message[MESSAGE_SIZE];
 };
 
+/* Killed, not by us, while the kernel was short of memory; a shell passes that on as 128 + 9. */
+static bool ran_out_of_memory(const struct run *run, const struct verdict *verdict)
+{
+    bool killed = verdict->signal == SIGKILL || verdict->status == 128 + SIGKILL;
+
+    return killed && !run->reason && run->memory_kills >= 0 && memory_kills() > run->memory_kills;
+}
+
 static void explain_no_start(const struct run *run, enum child_stage stage, int os_errno,
                              struct verdict *verdict)
 {
@@ -358,7 +370,7 @@ static void explain_failure(const struct run *run, struct verdict *verdict)
                        strsignal(verdict->signal));
 }
 
-static void judge(const struct run *run, struct verdict *ret_verdict)
+static void judge(struct run *run, struct verdict *ret_verdict)
 {
     int status = run->reaper.child_status;
     int os_errno = 0;
@@ -376,8 +388,13 @@ static void judge(const struct run *run, struct verdict *ret_verdict)
         (void)snprintf(
             ret_verdict->message, MESSAGE_SIZE, "ran longer than resources.time (%s)",
             clock_format_duration((int64_t)(run->plan.config.resources.time * 1000), limit));
-    else if (ret_verdict->status != 0)
+    else if (ran_out_of_memory(run, ret_verdict)) {
+        run->reason = "out_of_memory";
+        (void)snprintf(ret_verdict->message, MESSAGE_SIZE,
+                       "ended by the kernel: the machine or its memory limit had no memory left");
+    } else if (ret_verdict->status != 0) {
         explain_failure(run, ret_verdict);
+    }
 }
 
 static bool add_verdict(cJSON *event, const struct verdict *verdict)
@@ -431,13 +448,18 @@ static bool journal_exit(struct run *run, struct error *error)
     return add_event(run, &event, error) && settle_events(run, EXIT_PATIENCE_MS, error);
 }
 
-/* A run whose folder is no good still gets an end that says why. */
+/* A run whose folder is no good still gets an end that says why. Where room or memory was short it
+ * gets none: then it has not started, and may start another time. */
 static bool journal_refusal(struct run *run, const struct error *cause, struct error *error)
 {
     scoped(json_free) cJSON *event = event_of("exit");
     struct verdict verdict = {.status = error_exit_status(cause->kind)};
     char text[MESSAGE_SIZE * 3];
 
+    if (cause->kind == ERROR_NO_SPACE || cause->kind == ERROR_NO_MEMORY) {
+        *error = *cause;
+        return false;
+    }
     (void)error_describe(cause, text, sizeof(text));
     (void)message_clean(text, strlen(text), verdict.message);
     if (!add_verdict(event, &verdict) || !json_add_text(event, "message", verdict.message))
@@ -542,6 +564,7 @@ static bool execute(struct run *run, struct error *error)
     if (!prepare_child(run, error) || !journal_started(run, error))
         return false;
     run->started_ms = now_ms();
+    run->memory_kills = memory_kills();
     if (limit > 0)
         run->deadline_ms = in_seconds(limit);
     child_go(&run->child);

@@ -30,13 +30,18 @@ def wait_until(check, what, deadline_s=DEADLINE_S):
         time.sleep(0.005)
 
 
-def is_alive(pid):
-    """Zombies, which nobody here can wait for, count as gone."""
+def state_of(pid):
+    """R, S, D, T, Z; empty where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return file.read().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return ""
+
+
+def is_alive(pid):
+    """Zombies, which nobody here can wait for, count as gone."""
+    return state_of(pid) not in ("", "Z")
 
 
 def is_sanitized():
@@ -272,6 +277,11 @@ class Surroundings(WorkerCase):
                              {"libc", "libm", "libcjson", "libxxhash"})
         self.assertIn("libcjson", libraries)
 
+    def test_worker_without_standard_streams_still_runs_a_command(self):
+        folder = self.make_run(["sh", "-c", "echo out; readlink /proc/self/fd/0"])
+        self.finish(folder, preexec_fn=lambda: os.closerange(0, 2))
+        self.assertEqual(self.log(folder), b"out\n/dev/null\n")
+
     def test_bad_command_lines_are_refused(self):
         for arguments in ([], ["walk"], ["run"], ["run", "/tmp", "--lock-fd"],
                           ["run", "/tmp", "--lock-fd", "x"], ["run", "/tmp", "--lock-fd", "2"],
@@ -393,6 +403,17 @@ class Stopping(WorkerCase):
         self.assertGreaterEqual(events[2]["t"] - events[1]["t"], 0.29)
         self.assertEqual(events[-1]["status"], -1)
 
+    def test_stopped_program_is_woken_to_answer_sigterm(self):
+        folder = self.make_run(["sh", "-c", "trap 'exit 7' TERM; echo on; kill -STOP $$; "
+                                            "while :; do sleep 0.01; done"], {"grace": 600})
+        worker = self.start(folder)
+        self.wait_for_log(folder, b"on")
+        pid = self.started_pid(folder)
+        wait_until(lambda: state_of(pid) == "T", "the program to stop")
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=DEADLINE_S)
+        self.assertEqual(self.events(folder)[-1]["status"], 7)
+
     def test_second_sigterm_kills_at_once(self):
         folder = self.make_run(["sh", "-c", "trap '' TERM; echo on; sleep 600"], {"grace": 600})
         worker = self.start(folder)
@@ -426,6 +447,40 @@ class Stopping(WorkerCase):
         worker.communicate(timeout=DEADLINE_S)
         wait_until(lambda: not is_alive(pid), "the end of the child")
         self.assertEqual([event["event"] for event in self.events(folder)], ["started"])
+
+
+class Memory(WorkerCase):
+    LIMIT = str(64 << 20)
+
+    def make_cgroup(self):
+        """A memory cgroup, version 1 or 2, that takes LIMIT."""
+        for parent, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                              ("/sys/fs/cgroup", "memory.max")):
+            group = os.path.join(parent, f"nightjar-test-{os.getpid()}")
+            try:
+                os.mkdir(group)
+                self.addCleanup(os.rmdir, group)
+                with open(os.path.join(group, limit), "w") as file:
+                    file.write(self.LIMIT)
+                return group
+            except OSError:
+                continue
+        self.skipTest("making a memory cgroup is not permitted")
+
+    def test_command_that_the_kernel_killed_for_memory_is_told_so(self):
+        group = self.make_cgroup()
+        script = "import os; open(os.environ['GROUP'] + '/cgroup.procs', 'w').write('0'); " \
+                 "x = b'x' * (256 << 20)"
+        folder = self.make_run([sys.executable, "-c", script])
+        end = self.finish(folder, env=dict(os.environ, GROUP=group))
+        self.assertEqual((end["status"], end["signal"]), (-1, signal.SIGKILL))
+        self.assertEqual(end["reason"], "out_of_memory")
+        self.assertIn("memory", end["message"])
+
+    def test_command_that_killed_itself_is_not_said_to_have_run_out_of_memory(self):
+        _, end = self.execute(["sh", "-c", "kill -9 $$"])
+        self.assertEqual(end["signal"], signal.SIGKILL)
+        self.assertNotIn("reason", end)
 
 
 class Stragglers(WorkerCase):
@@ -535,6 +590,21 @@ class FullDisk(WorkerCase):
                          len("cat: write error: No space left on device\n"))
         self.assertGreater(end["log_dropped_bytes"], 1000000)
         self.assertEqual([event["event"] for event in self.events(folder)], ["started", "exit"])
+
+    def test_run_without_room_for_its_folders_has_not_started(self):
+        folder = self.make_run(["true"], home=self.disk)
+        for name in ("events.jsonl", "../lock"):
+            open(os.path.join(folder, name), "w").close()
+        inodes = os.path.join(self.disk, "many")
+        os.mkdir(inodes)
+        subprocess.run(["mount", "-o", "remount,nr_inodes=20", self.disk], check=True)
+        with self.assertRaises(OSError):
+            for i in range(30):
+                open(os.path.join(inodes, str(i)), "w").close()
+        worker = self.start(folder)
+        _, complaint = worker.communicate(timeout=DEADLINE_S)
+        self.assertEqual(worker.returncode, 7, complaint)
+        self.assertEqual(self.events(folder), [])
 
     def test_start_waits_for_room(self):
         folder = self.make_run(["echo", "hello"], home=self.disk)
