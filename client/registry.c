@@ -8,6 +8,7 @@
 
 extern const struct command command_best;
 extern const struct command command_cancel;
+extern const struct command command_check;
 extern const struct command command_clean;
 extern const struct command command_compare;
 extern const struct command command_daemon;
@@ -30,6 +31,7 @@ extern const struct command command_why;
 const struct command *const command_registry[] = {
     &command_best,
     &command_cancel,
+    &command_check,
     &command_clean,
     &command_compare,
     &command_daemon,

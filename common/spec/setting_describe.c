@@ -4,7 +4,6 @@
 #include "common/owner.h"
 #include "common/spec/setting_parse.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +205,7 @@ static bool add_default(cJSON *object, const struct setting *setting)
 
 static bool is_unbounded(double limit)
 {
-    return isinf(limit) || fabs(limit) == DBL_MAX;
+    return fabs(limit) >= 1e300;
 }
 
 static bool add_range(cJSON *object, const struct setting *setting)
