@@ -394,12 +394,12 @@ static int compare_keys(const void *a, const void *b)
 /* Ends an object: sorts its keys where they were too many to compare one by one. */
 static bool forget_keys(struct parser *parser, size_t first)
 {
-    struct key *keys = parser->keys + first;
     size_t n_keys = parser->n_keys - first;
 
     parser->n_keys = first;
     if (n_keys <= FEW_KEYS)
         return true;
+    struct key *keys = parser->keys + first;
     qsort(keys, n_keys, sizeof(*keys), compare_keys);
     for (size_t i = 1; i < n_keys; i++)
         if (strcmp(keys[i - 1].name, keys[i].name) == 0)
