@@ -468,3 +468,22 @@ bool train_model(struct model *model, const struct sample_set *set, const struct
     kernel_restore_denormals(saved);
     return done;
 }
+
+bool train_recall_best(struct model *model, const struct train_context *context, int64_t *ret_epoch,
+                       struct error *error)
+{
+    struct checkpoint_identity identity = {.configuration = context->configuration};
+    struct progress at = {0};
+    struct state state = {0};
+    bool same_machine;
+
+    (void)kernel_identity(kernel_pick(), identity.machine);
+    if (!state_add(&state, "progress", &at, sizeof(at), error) ||
+        !model->kind->declare_best(model, &state, error) ||
+        !checkpoint_read(context->checkpoint_folder, BEST_CHECKPOINT, &state, &identity,
+                         &same_machine, error))
+        return false;
+    model->kind->recall(model);
+    *ret_epoch = at.best_epoch;
+    return true;
+}

@@ -73,4 +73,9 @@ bool train_model(struct model *model, const struct sample_set *set, const struct
                  const struct train_config *config, const struct train_context *context,
                  struct train_result *ret_result, struct error *error);
 
+/* Gives a model (built with an optimizer) the best weights that a training, perhaps still running
+ * or interrupted, has put into its checkpoint folder. NOT_FOUND: none yet. */
+bool train_recall_best(struct model *model, const struct train_context *context, int64_t *ret_epoch,
+                       struct error *error);
+
 #endif

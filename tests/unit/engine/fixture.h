@@ -1,0 +1,206 @@
+/*
+ * A small data set made of Philox numbers, a split, and a model from a spec's text: what the tests
+ * of the learning engine train on.
+ */
+#ifndef NIGHTJAR_TESTS_UNIT_ENGINE_FIXTURE_H
+#define NIGHTJAR_TESTS_UNIT_ENGINE_FIXTURE_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/json.h"
+#include "common/owner.h"
+#include "common/random.h"
+#include "worker/engine/layer/layer.h"
+#include "worker/engine/metric/metric.h"
+#include "worker/engine/model/model.h"
+#include "worker/engine/train.h"
+
+#define FIXTURE_CLASSES_MAX 16
+
+struct fixture_spec { /* the parts of a spec that the learning engine reads */
+    struct kind_choices model;
+    struct train_config train;
+    struct kind_choices metrics;
+};
+static const struct setting fixture_settings[] = {
+    SETTING_KINDS(struct fixture_spec, model, &layer_registry, 0, 100, 0, "Layers."),
+    SETTING_NESTED(struct fixture_spec, train, struct train_config, train_settings, "Training."),
+    SETTING_KINDS(struct fixture_spec, metrics, &metric_registry, 0, 100, 0, "Metrics."),
+    {0},
+};
+
+struct fixture {
+    struct fixture_spec spec;
+    struct sample_set set;
+    struct split split;
+    double *x; /* [n][width] */
+    uint64_t *row_id;
+    int32_t *label;
+    double *target, *offset, *scale;
+    int64_t *row; /* 0 .. n - 1, of which the split's parts are slices */
+    char name[FIXTURE_CLASSES_MAX][8];
+    const char *class_name[FIXTURE_CLASSES_MAX];
+    int64_t gathers; /* how often gather was called */
+    void (*on_gather)(struct fixture *fixture);
+};
+
+static inline void fixture_gather(const struct sample_set *set, const int64_t *row, int64_t n,
+                                  struct tensor *x)
+{
+    struct fixture *fixture = set->context;
+    int64_t width = set->shape.width;
+
+    fixture->gathers++;
+    if (fixture->on_gather)
+        fixture->on_gather(fixture);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < width; k++)
+            x->data[i * width + k] = (real)fixture->x[row[i] * width + k];
+}
+
+/* Classes are clouds round centres; targets are sums of the features, far from 0. */
+static inline void fixture_fill(struct fixture *fixture)
+{
+    struct sample_set *set = &fixture->set;
+    int64_t width = set->shape.width;
+
+    for (int64_t i = 0; i < set->n_samples; i++) {
+        int64_t class = (int64_t)random_below(5, (uint64_t)i, 0, 77, (uint64_t)set->n_classes);
+
+        fixture->row[i] = i;
+        fixture->row_id[i] = (uint64_t)(1000 + 7 * i);
+        fixture->label[i] = (int32_t) class;
+        for (int64_t k = 0; k < width; k++)
+            fixture->x[i * width + k] = random_normal(1, (uint64_t)(i * width + k), 0, 1) +
+                                        random_normal(2, (uint64_t)(class * width + k), 0, 2);
+        for (int64_t t = 0; t < set->n_targets; t++) {
+            double sum = 0;
+
+            for (int64_t k = 0; k < width; k++)
+                sum += fixture->x[i * width + k] * (double)(k + t + 1);
+            fixture->target[i * set->n_targets + t] = 500 + 3 * sum;
+        }
+    }
+}
+
+static inline void fixture_set_up(struct fixture *fixture, enum task task, int64_t n, int64_t width,
+                                  int64_t outputs)
+{
+    bool classes = task == TASK_CLASSIFICATION;
+
+    *fixture = (struct fixture){
+        .x = calloc((size_t)(n * width), sizeof(double)),
+        .row_id = calloc((size_t)n, sizeof(uint64_t)),
+        .label = calloc((size_t)n, sizeof(int32_t)),
+        .target = calloc((size_t)(n * outputs), sizeof(double)),
+        .offset = calloc((size_t)outputs, sizeof(double)),
+        .scale = calloc((size_t)outputs, sizeof(double)),
+        .row = calloc((size_t)n, sizeof(int64_t)),
+    };
+    assert_true(fixture->x && fixture->row_id && fixture->label && fixture->target);
+    assert_true(fixture->offset && fixture->scale && fixture->row);
+    for (int64_t i = 0; i < outputs; i++) {
+        (void)snprintf(fixture->name[i], sizeof(fixture->name[i]), "c%d", (int)i);
+        fixture->class_name[i] = fixture->name[i];
+        fixture->offset[i] = 500;
+        fixture->scale[i] = 10;
+    }
+    fixture->set = (struct sample_set){
+        .context = fixture,
+        .gather = fixture_gather,
+        .task = task,
+        .shape = {.steps = 1, .width = width},
+        .n_samples = n,
+        .row_id = fixture->row_id,
+        .n_classes = outputs,
+        .n_targets = outputs,
+        .label = fixture->label,
+        .target = fixture->target,
+        .class_name = fixture->class_name,
+        .target_name = fixture->class_name,
+        .target_offset = fixture->offset,
+        .target_scale = fixture->scale,
+    };
+    fixture_fill(fixture);
+    if (classes) {
+        fixture->set.n_targets = 0;
+        fixture->set.target = NULL;
+    } else {
+        fixture->set.n_classes = 0;
+        fixture->set.label = NULL;
+    }
+    fixture->split.part[SPLIT_TRAIN] = (struct row_list){.row = fixture->row, .n = n * 3 / 4};
+    fixture->split.part[SPLIT_VALID] =
+        (struct row_list){.row = fixture->row + n * 3 / 4, .n = n - n * 3 / 4};
+}
+
+/* Single quotes stand for double ones. What is wrong with the spec fails the test. */
+static inline void fixture_parse(struct fixture *fixture, const char *spec)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *json = NULL;
+    scoped(memory_free) char *text = strdup(spec);
+    struct error error;
+
+    assert_non_null(text);
+    for (char *at = text; *at; at++)
+        if (*at == '\'')
+            *at = '"';
+    if (!json_parse(text, strlen(text), &json, &error))
+        fail_msg("%s", error.message);
+    settings_release(fixture_settings, &fixture->spec);
+    if (!settings_parse(fixture_settings, json, "", &fixture->spec, &diagnostics))
+        fail_msg("%s: %s", diagnostics.item[0].path, diagnostics.item[0].message);
+    assert_true(train_complete(&fixture->spec.train, fixture->set.task, &error));
+}
+
+static inline struct model_plan fixture_plan(const struct fixture *fixture)
+{
+    return (struct model_plan){
+        .layers = &fixture->spec.model,
+        .loss = &fixture->spec.train.loss,
+        .optimizer = &fixture->spec.train.optimizer,
+        .batch = fixture->spec.train.batch,
+        .task = fixture->set.task,
+        .shape = fixture->set.shape,
+        .n_classes = fixture->set.n_classes,
+        .n_targets = fixture->set.n_targets,
+        .target_offset = fixture->offset,
+        .target_scale = fixture->scale,
+        .seed = 11,
+    };
+}
+
+static inline struct model *fixture_build(const struct fixture *fixture)
+{
+    const struct model_plan plan = fixture_plan(fixture);
+    struct model *model = NULL;
+    struct error error;
+
+    if (!model_build(&plan, &model, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return model;
+}
+
+static inline void fixture_tear_down(struct fixture *fixture)
+{
+    settings_release(fixture_settings, &fixture->spec);
+    free(fixture->x);
+    free(fixture->row_id);
+    free(fixture->label);
+    free(fixture->target);
+    free(fixture->offset);
+    free(fixture->scale);
+    free(fixture->row);
+}
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * Every gradient against finite differences, over the registries of layers and losses: a new layer
+ * or loss is tested as soon as it is listed. Double precision; |numeric - analytic| <= 1e-7 max|g|
+ * + 1e-10, central differences of h = 1e-5.
+ */
+#include "tests/unit/engine/fixture.h"
+
+#include "worker/engine/model/network.h"
+
+#define BATCH 6
+#define STEP 1e-5
+
+struct check {
+    struct fixture fixture;
+    struct model *model;
+    struct model_step step;
+};
+
+static void set_up(struct check *check, enum task task, const char *spec)
+{
+    fixture_set_up(&check->fixture, task, BATCH, 4, 3);
+    fixture_parse(&check->fixture, spec);
+    check->model = fixture_build(&check->fixture);
+    check->step = (struct model_step){
+        .set = &check->fixture.set, .row = check->fixture.row, .n = BATCH, .seed = 3, .step = 9};
+}
+
+static void tear_down(struct check *check)
+{
+    model_free(&check->model);
+    fixture_tear_down(&check->fixture);
+}
+
+static double mean_loss(struct check *check)
+{
+    struct loss_sum sum = {0};
+
+    network_trip((struct network *)check->model, &check->step, false, &sum);
+    return sum.loss / sum.weight;
+}
+
+static double numeric(struct check *check, real *value)
+{
+    real here = *value;
+    double above, below;
+
+    *value = here + STEP;
+    above = mean_loss(check);
+    *value = here - STEP;
+    below = mean_loss(check);
+    *value = here;
+    return (above - below) / (2 * STEP);
+}
+
+static void check_gradients(struct check *check, const char *spec)
+{
+    struct network *network = (struct network *)check->model;
+    struct loss_sum sum = {0};
+    double most = 0;
+
+    /* biases off 0, so that no sum stands at a kink */
+    for (int64_t i = 0; i < network->n_elements; i++)
+        network->value[i] += 0.05 * random_normal(8, (uint64_t)i, 0, 1);
+    network_trip(network, &check->step, true, &sum);
+    for (int64_t i = 0; i < network->n_elements; i++)
+        most = fmax(most, fabs(network->gradient[i]));
+    assert_true(most > 1e-4);
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            struct parameter *parameter = &network->layer[i].parameter[k];
+
+            for (int64_t e = 0; e < parameter->rows * parameter->columns; e++) {
+                double expected = numeric(check, &parameter->value[e]);
+                double off = fabs(expected - parameter->gradient[e]);
+
+                if (!(off <= 1e-7 * most + 1e-10))
+                    fail_msg("%s: %s[%d]: %.12g, but %.12g by differences", spec, parameter->name,
+                             (int)e, parameter->gradient[e], expected);
+            }
+        }
+}
+
+static void check_spec(enum task task, const char *layer, const char *loss)
+{
+    struct check check;
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': 'dense', 'units': 5, 'activation': 'tanh'}, %s,"
+                   " {'type': 'dense', 'units': 3}], 'train': {'batch': %d, 'loss': %s}}",
+                   layer, BATCH, loss);
+    set_up(&check, task, spec);
+    check_gradients(&check, spec);
+    tear_down(&check);
+}
+
+/* ---- over the registries ---- */
+
+/* What a layer needs besides its type. */
+static const char *needs(const char *kind)
+{
+    return strcmp(kind, "dense") == 0 ? ", 'units': 7" : "";
+}
+
+static const char *const losses[][2] = {
+    {"'cross_entropy'", "'mse'"},
+    {"{'type': 'cross_entropy', 'class_weights': [0.5, 2, 0.7]}", "'mse'"},
+};
+
+static void every_layer_has_the_gradients_of_its_values(void **state)
+{
+    char layer[128];
+
+    (void)state;
+    for (size_t i = 0; layer_registry.kind[i]; i++)
+        for (size_t k = 0; k < sizeof(losses) / sizeof(losses[0]); k++) {
+            const char *name = layer_registry.kind[i]->name;
+
+            (void)snprintf(layer, sizeof(layer), "{'type': '%s'%s}", name, needs(name));
+            check_spec(TASK_CLASSIFICATION, layer, losses[k][0]);
+            check_spec(TASK_REGRESSION, layer, losses[k][1]);
+        }
+}
+
+static void every_activation_of_dense_has_its_gradients(void **state)
+{
+    char layer[128];
+
+    (void)state;
+    for (int i = 0; i < ACTIVATION_COUNT; i++)
+        for (int bias = 0; bias < 2; bias++) {
+            (void)snprintf(layer, sizeof(layer),
+                           "{'type': 'dense', 'units': 6, 'activation': '%s', 'bias': %s}",
+                           activation_name[i], bias ? "true" : "false");
+            check_spec(TASK_CLASSIFICATION, layer, "'cross_entropy'");
+        }
+}
+
+static void every_loss_is_checked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; loss_registry.kind[i]; i++) {
+        const struct loss_kind *kind = (const struct loss_kind *)loss_registry.kind[i];
+        char loss[64];
+
+        (void)snprintf(loss, sizeof(loss), "'%s'", kind->kind.name);
+        assert_true(kind->classification || kind->regression);
+        if (kind->classification)
+            check_spec(TASK_CLASSIFICATION, "{'type': 'sigmoid'}", loss);
+        if (kind->regression)
+            check_spec(TASK_REGRESSION, "{'type': 'sigmoid'}", loss);
+    }
+}
+
+static void gradients_accumulate_until_the_optimizer_clears_them(void **state)
+{
+    struct check check;
+    struct network *network;
+    struct loss_sum sum = {0};
+    double once;
+
+    (void)state;
+    set_up(&check, TASK_CLASSIFICATION,
+           "{'model': [{'type': 'dense', 'units': 3}], 'train': {'batch': 6}}");
+    network = (struct network *)check.model;
+    network_trip(network, &check.step, true, &sum);
+    once = network->gradient[0];
+    network_trip(network, &check.step, true, &sum);
+    assert_true(once != 0);
+    assert_true(fabs(network->gradient[0] - 2 * once) < 1e-15);
+    tear_down(&check);
+}
+
+static void dropout_follows_the_row_not_its_place(void **state)
+{
+    struct check check;
+    struct network *network;
+    struct loss_sum sum = {0};
+    int64_t swapped[BATCH];
+    real mask[BATCH][16];
+    int64_t dropped = 0;
+
+    (void)state;
+    set_up(&check, TASK_CLASSIFICATION,
+           "{'model': [{'type': 'dense', 'units': 16}, {'type': 'dropout', 'rate': 0.25},"
+           " {'type': 'dense', 'units': 3}], 'train': {'batch': 6}}");
+    network = (struct network *)check.model;
+    network_trip(network, &check.step, false, &sum);
+    memcpy(mask, network->training.buffer[1 * LAYER_BUFFERS_MAX], sizeof(mask));
+    for (int i = 0; i < BATCH; i++)
+        swapped[i] = check.fixture.row[BATCH - 1 - i];
+    check.step.row = swapped;
+    network_trip(network, &check.step, false, &sum);
+    for (int i = 0; i < BATCH; i++)
+        assert_memory_equal(network->training.buffer[1 * LAYER_BUFFERS_MAX] + i * 16,
+                            mask[BATCH - 1 - i], sizeof(mask[0]));
+    for (int i = 0; i < BATCH * 16; i++)
+        dropped += mask[i / 16][i % 16] == 0;
+    assert_in_range(dropped, 12, 36); /* 24 of 96 expected */
+    check.step.step++;
+    network_trip(network, &check.step, false, &sum);
+    assert_memory_not_equal(network->training.buffer[1 * LAYER_BUFFERS_MAX], mask[BATCH - 1],
+                            sizeof(mask[0]));
+    tear_down(&check);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_layer_has_the_gradients_of_its_values),
+        cmocka_unit_test(every_activation_of_dense_has_its_gradients),
+        cmocka_unit_test(every_loss_is_checked),
+        cmocka_unit_test(gradients_accumulate_until_the_optimizer_clears_them),
+        cmocka_unit_test(dropout_follows_the_row_not_its_place),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
