@@ -35,7 +35,7 @@ static bool ask_batches(struct client *client, const char *fallback, cJSON **ret
     const cJSON *rows;
 
     if (!select_of_arguments(client, fallback, &select, error) ||
-        !select_rows(client, select, 0, &list, error) || !client_object(&params, error))
+        !select_rows(client, select, &list, error) || !client_object(&params, error))
         return false;
     rows = json_member(list, "experiments");
     if (cJSON_GetArraySize(rows) == 0)

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENDED_SHOWN 15 /* of those that ended, unless --all or a selection says otherwise */
+#define WAITING_SHOWN 20
+#define ENDED_SHOWN 15
+#define RUNNING_SHOWN 500
 
 /* Running before waiting before ended; then the newest. */
 static int rank(const cJSON *row)
@@ -54,47 +56,126 @@ static void print_counts(const struct render *render, const cJSON *counts)
           render->out);
 }
 
-static bool print_rows(struct client *client, const cJSON *list, bool shorten, struct error *error)
+static bool print_rows(const struct render *render, const cJSON *rows, bool tabs,
+                       struct error *error)
 {
-    const cJSON *rows = json_member(list, "experiments"), *row;
-    size_t n = 0, active = 0, shown;
     scoped(memory_free) const cJSON **order =
         calloc((size_t)cJSON_GetArraySize(rows) + 1, sizeof(*order));
-    struct render render;
+    const cJSON *row;
+    size_t n = 0;
 
     if (!order)
         return error_set(error, ERROR_NO_MEMORY, "printing the status");
     cJSON_ArrayForEach(row, rows) order[n++] = row;
     qsort(order, n, sizeof(*order), compare);
-    render_open(&render, stdout);
-    if (arguments_flag(&client->arguments, "parsable"))
-        return row_print_tabs(&render, order, n, error);
-    while (active < n && rank(order[active]) < 5)
-        active++;
-    shown = shorten && n - active > ENDED_SHOWN ? active + ENDED_SHOWN : n;
-    print_counts(&render, json_member(list, "counts"));
-    if (shown && !row_print_table(&render, order, shown, error))
+    if (tabs)
+        return row_print_tabs(render, order, n, error);
+    return n == 0 || row_print_table(render, order, n, error);
+}
+
+/* One of the parts that the short status has; *left counts what it does not show. */
+static bool add_part(struct client *client, const cJSON *select, const char *states, int64_t shown,
+                     bool newest, cJSON **whole, int64_t *ret_left, struct error *error)
+{
+    scoped(json_free) cJSON *part = NULL;
+    cJSON *rows, *row;
+
+    if (!select_page(client, select, states, newest ? -shown : 0, shown, &part, error))
         return false;
-    if (shown < n)
-        fprintf(render.out, "%s... and %zu that ended earlier: nj status --all%s\n",
-                render_style(&render, STYLE_DIM), n - shown, render_reset(&render, STYLE_DIM));
+    rows = cJSON_GetObjectItemCaseSensitive(part, "experiments");
+    *ret_left = json_integer(part, "total", 0) - cJSON_GetArraySize(rows);
+    if (!*whole) {
+        *whole = take(&part);
+        return true;
+    }
+    while ((row = cJSON_DetachItemFromArray(rows, 0)))
+        cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(*whole, "experiments"), row);
     return true;
+}
+
+static void tell_left(const struct render *render, int64_t n, const char *what, const char *how)
+{
+    if (n > 0)
+        fprintf(render->out, "%s... and %lld more that %s: nj status %s%s\n",
+                render_style(render, STYLE_DIM), (long long)n, what, how,
+                render_reset(render, STYLE_DIM));
+}
+
+/* What runs, what starts next, what ended last: the same few lines whatever the queue holds. */
+static bool print_short(struct client *client, const struct render *render, const cJSON *select,
+                        struct error *error)
+{
+    scoped(json_free) cJSON *list = NULL;
+    int64_t running, waiting, ended;
+
+    if (!add_part(client, select, "running,starting,stopping", RUNNING_SHOWN, false, &list,
+                  &running, error) ||
+        !add_part(client, select, "queued,held", WAITING_SHOWN, false, &list, &waiting, error) ||
+        !add_part(client, select, "ended", ENDED_SHOWN, true, &list, &ended, error))
+        return false;
+    print_counts(render, json_member(list, "counts"));
+    if (!print_rows(render, json_member(list, "experiments"), false, error))
+        return false;
+    tell_left(render, running, "run", "--state running");
+    tell_left(render, waiting, "wait", "--state queued,held");
+    tell_left(render, ended, "ended earlier", "--all");
+    return true;
+}
+
+/* The counts of what is listed, not of the whole queue. */
+static bool count_states(const cJSON *rows, cJSON **ret_counts, struct error *error)
+{
+    scoped(json_free) cJSON *counts = cJSON_CreateObject();
+    const cJSON *row;
+
+    cJSON_ArrayForEach(row, rows)
+    {
+        const char *state = json_text(row, "state", "?");
+        cJSON *n = cJSON_GetObjectItemCaseSensitive(counts, state);
+
+        if (n)
+            cJSON_SetNumberValue(n, n->valuedouble + 1);
+        else if (!counts || !json_add_integer(counts, state, 1))
+            return error_set(error, ERROR_NO_MEMORY, "printing the status");
+    }
+    *ret_counts = take(&counts);
+    return true;
+}
+
+static bool print_long(const struct render *render, const cJSON *list, struct error *error)
+{
+    const cJSON *rows = json_member(list, "experiments");
+    scoped(json_free) cJSON *counts = NULL;
+
+    if (cJSON_GetArraySize(rows) == 0)
+        return error_set(error, ERROR_NOT_FOUND, "no such experiment");
+    if (!count_states(rows, &counts, error))
+        return false;
+    print_counts(render, counts);
+    return print_rows(render, rows, false, error);
 }
 
 static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
     scoped(json_free) cJSON *select = NULL, *list = NULL;
+    bool json = arguments_flag(arguments, "json"), tabs = arguments_flag(arguments, "parsable");
     bool everything = arguments_flag(arguments, "all") || arguments->n_arguments > 0 ||
-                      arguments_flag(arguments, "state") || arguments_flag(arguments, "json") ||
-                      arguments_flag(arguments, "parsable");
+                      arguments_flag(arguments, "state") || json || tabs;
+    struct render render;
 
-    if (!select_of_arguments(client, "all", &select, error) ||
-        !select_rows(client, select, 0, &list, error))
+    render_open(&render, stdout);
+    if (!select_of_arguments(client, "all", &select, error))
         return false;
-    if (arguments_flag(arguments, "json"))
+    if (!everything)
+        return print_short(client, &render, select, error);
+    if (!select_rows(client, select, &list, error))
+        return false;
+    if (json)
         return client_print_json(list, error);
-    return print_rows(client, list, !everything, error);
+    if (tabs)
+        return print_rows(&render, json_member(list, "experiments"), true, error);
+    return print_long(&render, list, error);
 }
 
 static const struct command_option options[] = {

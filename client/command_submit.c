@@ -1,6 +1,7 @@
 /* nj submit: queues an experiment, a batch or a command. */
 #include "client/launch.h"
 #include "client/select.h"
+#include "client/spec_check.h"
 #include "client/submission.h"
 #include "client/wait.h"
 
@@ -9,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --after 3-9,last: the ids that are meant go into queue.after. */
 static bool set_dependencies(struct client *client, cJSON *params, const char *option,
@@ -24,6 +26,23 @@ static bool set_dependencies(struct client *client, cJSON *params, const char *o
     return submission_set_ids(params, path, ids.item, ids.n, error);
 }
 
+static bool from_file(struct client *client, struct spec_file **ret_file, cJSON **ret_params,
+                      struct error *error)
+{
+    const char *path = client->arguments.argument[0];
+    scoped(spec_file_free) struct spec_file *file = NULL;
+
+    if (strcmp(path, "-") != 0 && access(path, F_OK) != 0)
+        return error_set(error, ERROR_INVALID,
+                         "%s: no such file; a command goes after --: nj submit -- %s ...", path,
+                         path);
+    if (!spec_file_read(path, &file, error) ||
+        !submission_of_file(&client->arguments, file, ret_params, error))
+        return false;
+    *ret_file = take(&file);
+    return true;
+}
+
 /* *ret_file: NULL for a command line. */
 static bool prepare(struct client *client, struct spec_file **ret_file, cJSON **ret_params,
                     struct error *error)
@@ -34,20 +53,9 @@ static bool prepare(struct client *client, struct spec_file **ret_file, cJSON **
 
     if (arguments->program && arguments->n_arguments)
         return error_set(error, ERROR_INVALID, "submit takes a file or a command, not both");
-    if (arguments->program) {
-        if (!submission_of_program(arguments, &params, error))
-            return false;
-    } else {
-        if (!spec_file_read(arguments->argument[0], &file, error)) {
-            if (error->kind == ERROR_NOT_FOUND)
-                return error_set(error, ERROR_INVALID,
-                                 "%s: no such file (a command goes after --: nj submit -- %s ...)",
-                                 arguments->argument[0], arguments->argument[0]);
-            return false;
-        }
-        if (!submission_of_file(arguments, file, &params, error))
-            return false;
-    }
+    if (arguments->program ? !submission_of_program(arguments, &params, error)
+                           : !from_file(client, &file, &params, error))
+        return false;
     if (!submission_set_options(arguments, params, error) ||
         !set_dependencies(client, params, "after", "queue.after", error) ||
         !set_dependencies(client, params, "after-ok", "queue.after_ok", error))
@@ -55,6 +63,46 @@ static bool prepare(struct client *client, struct spec_file **ret_file, cJSON **
     *ret_file = take(&file);
     *ret_params = take(&params);
     return true;
+}
+
+/* Everything that is wrong is told before anything is sent; what the engine read is remembered as
+ * it is now. */
+static bool check(cJSON *params, const struct spec_file *file, bool *ret_good, struct error *error)
+{
+    scoped(spec_check_release) struct spec_check check = {0};
+    const cJSON *source;
+
+    if (!spec_check(params, file, &check, error))
+        return false;
+    spec_check_print_problems(&check, stderr);
+    spec_check_print_warnings(&check, stderr);
+    *ret_good = check.n_problems == 0;
+    cJSON_ArrayForEach(source, check.sources)
+    {
+        if (cJSON_IsString(source) && !submission_fingerprint(params, source->valuestring, error))
+            return false;
+    }
+    return true;
+}
+
+/* What the daemon found wrong, with the file's lines where there is one. */
+static bool tell_refusal(struct client *client, const struct spec_file *file)
+{
+    const cJSON *problems = json_member(connection_refusal(client->connection), "diagnostics");
+    const cJSON *problem;
+
+    cJSON_ArrayForEach(problem, problems)
+    {
+        const char *path = json_text(problem, "path", "");
+        int line = file ? spec_file_line(file, path) : 0;
+        char where[32] = "";
+
+        if (line > 0)
+            snprintf(where, sizeof(where), "%d:", line);
+        client_message("%s%s%s%s%s%s%s", file ? file->name : "", file ? ":" : "", where,
+                       file ? " " : "", path, *path ? ": " : "", json_text(problem, "message", ""));
+    }
+    return cJSON_GetArraySize(problems) > 0;
 }
 
 /* The token makes it safe to ask again where the daemon ended before it answered. */
@@ -114,9 +162,21 @@ static bool run(struct client *client, struct error *error)
     scoped(spec_file_free) struct spec_file *file = NULL;
     scoped(json_free) cJSON *params = NULL, *reply = NULL;
     cJSON *select = NULL;
+    bool good = true;
 
-    if (!prepare(client, &file, &params, error) || !submission_add_context(params, error) ||
-        !send_twice(client, &params, &reply, error) || !print_reply(arguments, reply, error))
+    if (!prepare(client, &file, &params, error) || (file && !check(params, file, &good, error)))
+        return false;
+    if (!good) {
+        client->exit_status = error_exit_status(ERROR_INVALID);
+        return true;
+    }
+    if (!submission_add_context(params, error))
+        return false;
+    if (!send_twice(client, &params, &reply, error)) {
+        client->exit_status = error_exit_status(error->kind);
+        return tell_refusal(client, file);
+    }
+    if (!print_reply(arguments, reply, error))
         return false;
     if (launch_ends_with_session())
         client_message("the daemon ends when you log out; 'loginctl enable-linger' keeps it");

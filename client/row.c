@@ -43,7 +43,7 @@ const char *row_progress(const struct render *render, const cJSON *row, char buf
     char bar[64], of[RENDER_NUMBER_SIZE], all[RENDER_NUMBER_SIZE];
 
     buffer[0] = '\0';
-    if (row_has_ended(row) || !progress)
+    if (row_has_ended(row) || !cJSON_IsObject(progress))
         return buffer;
     if (total <= 0)
         snprintf(buffer, ROW_TEXT_SIZE, "%s %s", render_number(done, of),

@@ -186,16 +186,24 @@ bool selection_parse(const char *const *text, size_t n, const char *fallback, co
     return true;
 }
 
-static bool list_page(struct client *client, const cJSON *select, int64_t limit, int64_t offset,
-                      cJSON **ret, struct error *error)
+bool select_page(struct client *client, const cJSON *select, const char *states, int64_t offset,
+                 int64_t limit, cJSON **ret_list, struct error *error)
 {
-    scoped(json_free) cJSON *params = cJSON_CreateObject();
-    scoped(json_free) cJSON *copy = cJSON_Duplicate(select, true);
+    scoped(selection_release) struct selection copy = {.select = cJSON_Duplicate(select, true)};
+    scoped(json_free) cJSON *params = NULL;
 
-    if (!params || !copy || !json_add_item(params, "select", &copy) ||
-        !json_add_integer(params, "limit", limit) || !json_add_integer(params, "offset", offset))
+    if (!copy.select)
         return no_memory(error);
-    return client_call(client, "list", &params, ret, error);
+    if (states) {
+        cJSON_DeleteItemFromObjectCaseSensitive(copy.select, "state");
+        if (!each_word(states, &copy, parse_state, error))
+            return false;
+    }
+    if (!client_select(&copy.select, &params, error))
+        return false;
+    if (!json_add_integer(params, "limit", limit) || !json_add_integer(params, "offset", offset))
+        return no_memory(error);
+    return client_call(client, "list", &params, ret_list, error);
 }
 
 /* The row of the experiment that was submitted last; NOT_FOUND where there never was one. */
@@ -207,7 +215,7 @@ static bool last_row(struct client *client, cJSON **ret_list, const cJSON **ret_
 
     if (!select || !json_add_boolean(select, "last", true))
         return no_memory(error);
-    if (!list_page(client, select, 1, 0, ret_list, error))
+    if (!select_page(client, select, NULL, 0, 1, ret_list, error))
         return false;
     row = json_member(*ret_list, "experiments");
     row = row ? row->child : NULL;
@@ -241,37 +249,26 @@ bool select_of_arguments(struct client *client, const char *fallback, cJSON **re
            resolve(client, &selection, ret_select, error);
 }
 
-bool select_rows(struct client *client, const cJSON *select, int64_t limit, cJSON **ret_list,
-                 struct error *error)
+bool select_rows(struct client *client, const cJSON *select, cJSON **ret_list, struct error *error)
 {
     scoped(json_free) cJSON *whole = NULL;
-    cJSON *rows = NULL;
-    int64_t n = 0;
+    cJSON *rows, *more, *row;
+    int n = 0;
 
-    for (;;) {
-        scoped(json_free) cJSON *page = NULL;
-        int64_t wanted = limit && limit - n < PAGE ? limit - n : PAGE;
-        cJSON *more, *row;
+    if (!select_page(client, select, NULL, 0, PAGE, &whole, error))
+        return false;
+    rows = cJSON_GetObjectItemCaseSensitive(whole, "experiments");
+    if (!cJSON_IsArray(rows))
+        return error_set(error, ERROR_CORRUPT, "the daemon's list has no experiments");
+    for (int page = n = cJSON_GetArraySize(rows); page == PAGE; n += page) {
+        scoped(json_free) cJSON *next = NULL;
 
-        if (!list_page(client, select, wanted, n, &page, error))
+        if (!select_page(client, select, NULL, n, PAGE, &next, error))
             return false;
-        more = cJSON_GetObjectItemCaseSensitive(page, "experiments");
-        if (!cJSON_IsArray(more))
-            return error_set(error, ERROR_CORRUPT, "the daemon's list has no experiments");
-        if (!whole) {
-            n = cJSON_GetArraySize(more);
-            rows = more;
-            whole = take(&page);
-            wanted = n < wanted ? -1 : wanted;
-        } else {
-            int64_t before = n;
-
-            while ((row = cJSON_DetachItemFromArray(more, 0)) && cJSON_AddItemToArray(rows, row))
-                n++;
-            wanted = n - before < wanted ? -1 : wanted;
-        }
-        if (wanted < 0 || (limit && n >= limit) || n >= json_integer(whole, "total", 0))
-            break;
+        more = cJSON_GetObjectItemCaseSensitive(next, "experiments");
+        page = cJSON_GetArraySize(more);
+        while ((row = cJSON_DetachItemFromArray(more, 0)))
+            cJSON_AddItemToArray(rows, row);
     }
     *ret_list = take(&whole);
     return true;
@@ -291,7 +288,7 @@ static bool ids_of(struct client *client, const cJSON *select, struct id_list *r
     const cJSON *rows, *row;
     struct id_list ids = {0};
 
-    if (!select_rows(client, select, 0, &list, error))
+    if (!select_rows(client, select, &list, error))
         return false;
     rows = json_member(list, "experiments");
     if (cJSON_GetArraySize(rows) == 0)

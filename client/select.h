@@ -22,10 +22,12 @@ bool selection_parse(const char *const *text, size_t n, const char *fallback, co
 /* The client's arguments as a `select`; asks the daemon which batch the last one is. */
 bool select_of_arguments(struct client *client, const char *fallback, cJSON **ret_select,
                          struct error *error);
-/* All rows selected, newest first, at most `limit` (0: all); one reply of `list` with every page's
- * experiments in it. */
-bool select_rows(struct client *client, const cJSON *select, int64_t limit, cJSON **ret_list,
-                 struct error *error);
+/* One reply of `list`: at most `limit` rows from `offset` on, ascending ids; a negative offset
+ * counts from the end. Only those in `states` (separated by commas; NULL: as `select` has it). */
+bool select_page(struct client *client, const cJSON *select, const char *states, int64_t offset,
+                 int64_t limit, cJSON **ret_list, struct error *error);
+/* All rows selected: one reply of `list` with every page's experiments in it. */
+bool select_rows(struct client *client, const cJSON *select, cJSON **ret_list, struct error *error);
 /* The ids that the arguments mean, ascending; NOT_FOUND where there are none. */
 struct id_list {
     int64_t *item; /* owned */
