@@ -443,11 +443,11 @@ static void bad_lines_are_counted_and_passed_over(void **state)
 /* {"event":"long","x":"..."} of `size` bytes with its newline. */
 static void append_line_of(size_t size)
 {
-    scoped(memory_free) char *line = malloc(size);
+    scoped(memory_free) char *line = malloc(size + 1);
 
-    memset(line, 'x', size);
-    memcpy(line, "{\"event\":\"long\",\"x\":\"", 21);
-    memcpy(line + size - 3, "\"}\n", 3);
+    assert_non_null(line);
+    assert_int_equal(
+        snprintf(line, size + 1, "{\"event\":\"long\",\"x\":\"%*s\"}\n", (int)size - 24, ""), size);
     append_bytes(line, size);
 }
 

@@ -100,9 +100,9 @@ static char *line_of(size_t size)
 {
     char *line = malloc(size + 1);
 
-    memset(line, 'x', size);
-    memcpy(line, "{\"n\":7,\"x\":\"", 12);
-    memcpy(line + size - 3, "\"}\n", 4);
+    assert_non_null(line);
+    assert_int_equal(snprintf(line, size + 1, "{\"n\":7,\"x\":\"%*s\"}\n", (int)size - 15, ""),
+                     size);
     return line;
 }
 
