@@ -1,0 +1,95 @@
+/*
+ * The daemon: one libuv loop, one thread.
+ *
+ * A turn is what happens between two waits: requests are handled as they are read, then the turn
+ * ends in this order: journals of runs are taken in, verdicts decided, what fits is picked; one
+ * commit makes all of that durable; replies leave, workers start and stop, watchers are told. If
+ * the commit fails every request of the turn gets the error, nothing is half-done, and what the
+ * daemon wanted itself is tried again a second later.
+ *
+ * Without runs and clients nothing wakes the loop.
+ */
+#ifndef NIGHTJAR_DAEMON_LOOP_H
+#define NIGHTJAR_DAEMON_LOOP_H
+
+#include "common/buffer.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "daemon/client_session.h"
+#include "daemon/executor.h"
+#include "daemon/listener.h"
+#include "daemon/machine.h"
+#include "daemon/notify.h"
+#include "daemon/report/report.h"
+#include "daemon/scheduler.h"
+#include "daemon/starter.h"
+#include "daemon/store.h"
+#include "daemon/supervisor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define SESSIONS_LIMIT ((size_t)4096)
+
+struct daemon_options {
+    const char *home;           /* absolute */
+    const char *programs;       /* the folder with nightjar-worker */
+    int64_t slots;              /* 0: what was set before, else one a processor */
+    int64_t gpus;               /* -1: as many as there are */
+    int64_t disk_reserve_bytes; /* with less free space nothing starts */
+};
+
+struct daemon {
+    struct daemon_options options; /* borrowed texts */
+    uv_loop_t loop;
+    struct clock clock;
+    struct machine machine;
+    struct notify notify;
+    struct listener listener;
+    int lock_fd; /* owned: <home>/daemon.lock */
+    struct store *store;
+    struct executor executor;
+    struct supervisor *supervisor;
+    struct starter starter;
+    int64_t started_ms; /* monotonic */
+
+    struct session_host host;
+    struct client_session *sessions; /* owned by the loop; a list */
+    size_t n_sessions, n_watching, sessions_limit;
+    uint64_t last_serial;
+    struct buffer greeting;
+
+    uv_check_t check;
+    uv_idle_t idle;   /* active: the next wait does not wait */
+    uv_timer_t retry; /* a turn again later: failed commit, low disk, a start that failed */
+    uv_timer_t leave; /* how long clients get to read their last replies */
+    uv_signal_t terminate, interrupt;
+    struct error turn_failure; /* kind NONE: the turn's transaction is good */
+    bool stopping;
+};
+
+bool daemon_open(struct daemon *daemon, const struct daemon_options *options, struct error *error);
+/* Until daemon_stop or SIGTERM. Runs go on without it. */
+void daemon_run(struct daemon *daemon);
+void daemon_close(struct daemon *daemon);
+
+/* ---- for requests ---- */
+
+/* Opens the turn's transaction where none is open. */
+bool daemon_begin(struct daemon *daemon, struct error *error);
+/* A turn is to end soon. */
+void daemon_wake(struct daemon *daemon);
+/* Ends after the replies of this turn. */
+void daemon_stop(struct daemon *daemon);
+void daemon_set_slots(struct daemon *daemon, int64_t slots);
+/* What the scheduler sees; *ret_run is what view->run points at: free it with memory_free. */
+bool daemon_view(struct daemon *daemon, struct report_view *ret_view,
+                 struct scheduler_run **ret_run, struct error *error);
+void daemon_count_watchers(struct daemon *daemon); /* after a session began to watch */
+/* NULL: it has gone. */
+struct client_session *daemon_find_session(struct daemon *daemon, uint64_t serial);
+int64_t daemon_wall_ms(const struct daemon *daemon);
+
+#endif

@@ -1,0 +1,13 @@
+/* history: the metrics of one experiment, step by step. */
+#include "daemon/request.h"
+
+static bool handle(struct request *request, cJSON **ret_result, struct error *error)
+{
+    return store_history(request->daemon->store, request->params, ret_result, error);
+}
+
+const struct request_kind request_history = {
+    .name = "history",
+    .writes = false,
+    .handle = handle,
+};

@@ -1,0 +1,52 @@
+/*
+ * Who starts now: gives the scheduler what it needs, and hands its picks to the supervisor. Knows
+ * what keeps everything from starting (a full disk, no processes left) and which experiments are to
+ * wait a little before they are tried again.
+ */
+#ifndef NIGHTJAR_DAEMON_STARTER_H
+#define NIGHTJAR_DAEMON_STARTER_H
+
+#include "common/clock.h"
+#include "common/error.h"
+#include "daemon/scheduler.h"
+#include "daemon/store.h"
+#include "daemon/supervisor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STARTER_RETRY_MS 5000      /* after a start that failed */
+#define STARTER_DISK_LOOK_MS 10000 /* while the disk is too full */
+#define STARTER_DELAYED_LIMIT 64
+
+struct starter_delay {
+    int64_t experiment; /* 0: free */
+    int64_t until_ms;   /* monotonic */
+    char reason[256];
+};
+
+/* All-zero but for limits, clock and home is valid. */
+struct starter {
+    const struct clock *clock; /* borrowed */
+    const char *home;          /* borrowed */
+    int64_t disk_reserve_bytes;
+    struct scheduler_limits limits;
+    struct scheduler_memory memory;
+    bool wanted;              /* something changed: look again */
+    struct starter_delay all; /* experiment is 1 while nothing may start */
+    struct starter_delay one[STARTER_DELAYED_LIMIT];
+};
+
+/* Picks and plans, inside the turn's transaction. */
+bool starter_pick(struct starter *starter, struct store *store, struct supervisor *supervisor,
+                  struct error *error);
+void starter_failed(struct starter *starter, int64_t experiment, bool whole, const char *reason);
+/* Milliseconds until something delayed may be tried; -1: nothing is. */
+int64_t starter_delay_ms(const struct starter *starter);
+/* What keeps a queued experiment from starting beside the scheduler; NULL: nothing. */
+const char *starter_obstacle(const struct starter *starter, int64_t experiment);
+/* Live runs as the scheduler counts them; free *ret_run with memory_free. */
+bool starter_runs(struct store *store, struct scheduler_run **ret_run, size_t *ret_n,
+                  struct error *error);
+
+#endif

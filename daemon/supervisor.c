@@ -1,0 +1,817 @@
+/*
+ * A run that is looked after is in one of three phases:
+ *
+ *     LIVE      its worker is known; the pidfd tells when it has ended
+ *     WATCHED   somebody holds the lock, it is not known who (no `started` yet, or a worker that
+ *               was started by hand): the lock and the journal are looked at again and again
+ *     ENDING    the lock is ours: the journals are read to their end, survivors are ended, the
+ *               store decides. Also a run whose worker could not be started at all.
+ *
+ *     adopt: lock taken -> WATCHED, free -> ENDING       start -> LIVE, failed -> ENDING
+ *     WATCHED: worker known -> LIVE, lock free -> ENDING  LIVE: worker gone -> ENDING
+ *
+ * A run leaves the list when the commit of its verdict has succeeded; only then is the lock free.
+ */
+#include "daemon/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/owner.h"
+#include "common/process.h"
+#include "daemon/environment.h"
+#include "daemon/journal_intake.h"
+#include "daemon/launch.h"
+
+#define PATH_SIZE 4096
+#define LINES_PER_TURN (4 * INTAKE_LINES_PER_TURN) /* of all runs together */
+#define SURVIVORS_LOOK_MS 50
+#define FAILURE_LOOK_MS 1000
+#define STATUS_CANNOT_START 126
+
+enum run_phase { RUN_LIVE, RUN_WATCHED, RUN_ENDING };
+
+struct run {
+    struct supervisor *supervisor;
+    struct run *next;
+    enum run_phase phase;
+    struct executor_worker worker;
+    struct journal_intake intake;
+    int lock_fd;
+    uv_poll_t *poll;     /* of worker.pidfd; its close callback frees it */
+    uv_fs_event_t *hint; /* of reported.jsonl, while somebody follows; likewise */
+    bool dirty;          /* look at it in this turn */
+    bool gone;           /* the worker has ended */
+    bool started;        /* `started` was taken in before we looked after it */
+    bool stop;           /* to be asked to stop as soon as it is known */
+    bool decided;        /* in the open transaction */
+    bool failing;        /* the last take failed, and was logged */
+    int64_t turn;        /* the last in which it was looked at */
+    int64_t new_lines;   /* taken in since followers were told */
+    int64_t looked_ms, told_ms;
+    struct error failure; /* why the worker was never started; kind NONE: it was */
+};
+
+struct planned_stop {
+    int64_t experiment;
+};
+
+/* A command that runs when a batch has ended. */
+struct finish {
+    struct supervisor *supervisor;
+    struct finish *next;
+    struct store_ended_batch batch;
+    struct executor_worker worker;
+    uv_poll_t poll;
+};
+
+struct supervisor {
+    struct supervisor_options options;
+    uv_timer_t look;
+    bool followed, closing;
+    int64_t turn;
+    struct run *runs; /* owned */
+    size_t n_runs;
+    struct store_launch *launch; /* owned: planned in the open transaction */
+    size_t n_launches, launches_capacity;
+    struct planned_stop *stop; /* owned */
+    size_t n_stops, stops_capacity;
+    struct finish *planned_finish, *finishes; /* owned */
+};
+
+static int64_t wall_ms(const struct supervisor *supervisor)
+{
+    return supervisor->options.clock->wall_ms(supervisor->options.clock->context);
+}
+
+static int64_t monotonic_ms(const struct supervisor *supervisor)
+{
+    return supervisor->options.clock->monotonic_ms(supervisor->options.clock->context);
+}
+
+static void wake(struct supervisor *supervisor)
+{
+    supervisor->options.wake(supervisor->options.context);
+}
+
+/* ---- looking at the clock ---- */
+
+static void on_look(uv_timer_t *timer)
+{
+    struct supervisor *supervisor = timer->data;
+
+    for (struct run *run = supervisor->runs; run; run = run->next)
+        run->dirty = true;
+    wake(supervisor);
+}
+
+static void look_within(struct supervisor *supervisor, int64_t delay_ms)
+{
+    if (uv_is_active((uv_handle_t *)&supervisor->look) &&
+        uv_timer_get_due_in(&supervisor->look) <= (uint64_t)delay_ms)
+        return;
+    uv_timer_start(&supervisor->look, on_look, (uint64_t)delay_ms, SUPERVISOR_LOOK_MS);
+}
+
+/* ---- the list ---- */
+
+static struct run *find_run(const struct supervisor *supervisor, int64_t experiment)
+{
+    for (struct run *run = supervisor->runs; run; run = run->next)
+        if (run->intake.experiment == experiment)
+            return run;
+    return NULL;
+}
+
+static struct run *add_run(struct supervisor *supervisor, int64_t experiment, int64_t number,
+                           int64_t reported_offset, struct error *error)
+{
+    char folder[PATH_SIZE];
+    struct run *run = calloc(1, sizeof(*run));
+
+    if (!run)
+        return (void)error_set(error, ERROR_NO_MEMORY, "looking after a run"), NULL;
+    if (!launch_folder(supervisor->options.home, experiment, number, folder, sizeof(folder),
+                       error) ||
+        !journal_intake_start(&run->intake, folder, experiment, number, reported_offset, error)) {
+        free(run);
+        return NULL;
+    }
+    run->supervisor = supervisor;
+    run->lock_fd = -1;
+    run->worker.pidfd = -1;
+    run->next = supervisor->runs;
+    supervisor->runs = run;
+    supervisor->n_runs++;
+    return run;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_poll(struct run *run)
+{
+    if (run->poll)
+        uv_close((uv_handle_t *)take(&run->poll), on_handle_closed);
+}
+
+static void close_hint(struct run *run)
+{
+    if (run->hint)
+        uv_close((uv_handle_t *)take(&run->hint), on_handle_closed);
+}
+
+/* Forgets the run; the lock is free at once. */
+static void drop_run(struct run *run)
+{
+    struct supervisor *supervisor = run->supervisor;
+    struct run **link = &supervisor->runs;
+
+    while (*link != run)
+        link = &(*link)->next;
+    *link = run->next;
+    supervisor->n_runs--;
+    close_poll(run);
+    close_hint(run);
+    executor_worker_release(&run->worker);
+    journal_intake_release(&run->intake);
+    descriptor_close(&run->lock_fd);
+    free(run);
+    if (supervisor->n_runs == 0 && !supervisor->closing)
+        uv_timer_stop(&supervisor->look);
+}
+
+/* ---- a worker that is known ---- */
+
+static void on_pidfd(uv_poll_t *poll, int status, int events)
+{
+    struct run *run = poll->data;
+
+    (void)status;
+    (void)events;
+    uv_poll_stop(poll);
+    run->gone = true;
+    run->dirty = true;
+    wake(run->supervisor);
+}
+
+/* Without libuv's help the looks every few seconds still find out. */
+static void poll_worker(struct run *run)
+{
+    uv_poll_t *poll = calloc(1, sizeof(*poll));
+
+    run->phase = RUN_LIVE;
+    if (!poll || uv_poll_init(run->supervisor->options.loop, poll, run->worker.pidfd) != 0) {
+        free(poll);
+        return;
+    }
+    poll->data = run;
+    run->poll = poll;
+    uv_poll_start(poll, UV_READABLE, on_pidfd);
+}
+
+static void stop_worker(struct run *run)
+{
+    struct error error;
+
+    run->stop = true;
+    if (run->phase != RUN_LIVE || run->gone)
+        return;
+    run->stop = false;
+    if (!run->supervisor->options.executor->kind->stop(&run->worker, PROCESS_STOP_CANCELLED,
+                                                       &error))
+        log_debug("%s", error.message); /* it has ended meanwhile, and will be looked at */
+}
+
+static bool worker_gone(struct run *run)
+{
+    if (!run->gone && run->worker.pidfd >= 0)
+        run->gone = run->supervisor->options.executor->kind->gone(&run->worker);
+    return run->gone;
+}
+
+/* ---- who holds the lock ---- */
+
+static void try_lock(struct run *run)
+{
+    struct error error;
+    const char *home = run->supervisor->options.home;
+
+    if (launch_lock(home, run->intake.experiment, &run->lock_fd, &error) ||
+        error.kind == ERROR_NOT_FOUND) {
+        run->phase = RUN_ENDING;
+        return;
+    }
+    run->phase = RUN_WATCHED;
+    if (error.kind != ERROR_BUSY && !run->failing)
+        log_error("experiment %" PRId64 ": %s", run->intake.experiment, error.message);
+    run->failing = error.kind != ERROR_BUSY;
+}
+
+/* Adopts a worker whose `started` says who it is. */
+static bool adopt_worker(struct run *run)
+{
+    const struct executor *executor = run->supervisor->options.executor;
+    struct error error;
+
+    executor_worker_release(&run->worker);
+    if (!executor->kind->adopt(executor, &run->intake.worker, &run->worker, &error))
+        return false;
+    run->gone = false;
+    poll_worker(run);
+    log_info("experiment %" PRId64 ": worker %d goes on", run->intake.experiment,
+             (int)run->worker.pid);
+    if (run->stop && run->intake.signalled)
+        run->stop = false; /* it knows; a second signal would end the run at once */
+    if (run->stop)
+        stop_worker(run);
+    return true;
+}
+
+/* Before the journals are read: what was seen last cannot change any more once the lock is ours. */
+static void update_phase(struct run *run)
+{
+    if (run->phase == RUN_LIVE && worker_gone(run)) {
+        close_poll(run);
+        try_lock(run);
+    } else if (run->phase == RUN_WATCHED) {
+        try_lock(run);
+    }
+}
+
+/* ---- the verdict ---- */
+
+static bool apply(struct run *run, enum experiment_event event, const struct experiment_exit *exit,
+                  struct error *error)
+{
+    struct supervisor *supervisor = run->supervisor;
+    struct store_change change;
+
+    if (!store_apply(supervisor->options.store, run->intake.experiment, event, exit,
+                     wall_ms(supervisor), &change, error))
+        return false;
+    if (!change.decision.allowed)
+        log_warning("experiment %" PRId64 ": %s after run %" PRId64 " had ended",
+                    run->intake.experiment, change.decision.reason, run->intake.run);
+    run->decided = true;
+    return true;
+}
+
+static bool decide_never_started(struct run *run, struct error *error)
+{
+    struct experiment_exit exit = {.status = STATUS_CANNOT_START};
+
+    if (run->failure.kind != ERROR_INVALID)
+        return apply(run, EXPERIMENT_EVENT_NEVER_STARTED, NULL, error);
+    snprintf(exit.message, sizeof(exit.message), "could not be started: %.480s",
+             run->failure.message);
+    return apply(run, EXPERIMENT_EVENT_EXIT, &exit, error);
+}
+
+/* *ret_clear false: some are still there; look again soon. */
+static bool end_survivors(struct run *run, bool *ret_clear, struct error *error)
+{
+    char marker[PROCESS_MARKER_SIZE];
+    size_t n = 0;
+
+    *ret_clear = true;
+    if (!process_marker(run->intake.folder, marker, error))
+        return error->kind == ERROR_NOT_FOUND; /* no folder, nothing to tell them by */
+    if (!run->supervisor->options.executor->kind->end_survivors(marker, &n, error))
+        return false;
+    if (n > 0) {
+        log_warning("experiment %" PRId64 ": %zu process%s of run %" PRId64 " left behind, ended",
+                    run->intake.experiment, n, n == 1 ? "" : "es", run->intake.run);
+        look_within(run->supervisor, SURVIVORS_LOOK_MS);
+        *ret_clear = false;
+    }
+    return true;
+}
+
+static bool decide(struct run *run, struct error *error)
+{
+    struct journal_intake *intake = &run->intake;
+    bool clear;
+
+    if (run->failure.kind != ERROR_NONE || (!intake->started && !intake->exited && !run->started))
+        return decide_never_started(run, error);
+    if (!journal_intake_complain(intake, run->supervisor->options.store, error))
+        return false;
+    if (intake->exited)
+        return apply(run, EXPERIMENT_EVENT_EXIT, &intake->exit, error);
+    if (!end_survivors(run, &clear, error))
+        return false;
+    return !clear || apply(run, EXPERIMENT_EVENT_LOST, NULL, error);
+}
+
+/* ---- taking in ---- */
+
+static bool take_run(struct run *run, int64_t *ret_lines, struct error *error)
+{
+    struct supervisor *supervisor = run->supervisor;
+    struct journal_taken taken = {0};
+
+    if (run->failure.kind == ERROR_NONE) {
+        update_phase(run);
+        if (!journal_intake_take(&run->intake, supervisor->options.store, wall_ms(supervisor),
+                                 &taken, error))
+            return false;
+    }
+    run->dirty = taken.more;
+    run->new_lines += taken.lines;
+    *ret_lines += taken.lines;
+    if (run->phase == RUN_WATCHED && run->intake.started)
+        adopt_worker(run);
+    if (run->phase == RUN_ENDING && !taken.more)
+        return decide(run, error);
+    return true;
+}
+
+static void put_off(struct run *run, const struct error *error)
+{
+    journal_intake_rolled_back(&run->intake);
+    run->decided = false;
+    run->dirty = false;
+    if (!run->failing)
+        log_error("experiment %" PRId64 ": %s", run->intake.experiment, error->message);
+    run->failing = true;
+    look_within(run->supervisor, FAILURE_LOOK_MS);
+}
+
+/* One run's part of the turn, undone alone where it fails. */
+static bool take_run_safely(struct run *run, int64_t *ret_lines, struct error *error)
+{
+    struct store *store = run->supervisor->options.store;
+    struct error failure;
+
+    run->looked_ms = monotonic_ms(run->supervisor);
+    if (!store_savepoint(store, error))
+        return false;
+    if (take_run(run, ret_lines, &failure)) {
+        run->failing = false;
+        return store_keep(store, error);
+    }
+    put_off(run, &failure);
+    return store_undo(store, error);
+}
+
+/* The dirty run that has waited longest and was not looked at in this turn. */
+static struct run *next_dirty(struct supervisor *supervisor)
+{
+    struct run *found = NULL;
+
+    for (struct run *run = supervisor->runs; run; run = run->next)
+        if (run->dirty && !run->decided && run->turn != supervisor->turn &&
+            (!found || run->turn < found->turn))
+            found = run;
+    return found;
+}
+
+bool supervisor_busy(const struct supervisor *supervisor)
+{
+    for (const struct run *run = supervisor->runs; run; run = run->next)
+        if (run->dirty)
+            return true;
+    return false;
+}
+
+bool supervisor_take_in(struct supervisor *supervisor, bool *ret_decided, struct error *error)
+{
+    int64_t lines = 0;
+
+    supervisor->turn++;
+    for (struct run *run = next_dirty(supervisor); run && lines < LINES_PER_TURN;
+         run = next_dirty(supervisor)) {
+        run->turn = supervisor->turn;
+        if (!take_run_safely(run, &lines, error))
+            return false;
+        if (run->decided)
+            *ret_decided = true;
+    }
+    if (supervisor_busy(supervisor))
+        wake(supervisor);
+    return true;
+}
+
+/* ---- plans ---- */
+
+static bool grow(void **item, size_t n, size_t *capacity, size_t item_size, struct error *error)
+{
+    if (n < *capacity)
+        return true;
+    size_t wanted = *capacity ? 2 * *capacity : 8;
+    void *grown = realloc(*item, wanted * item_size);
+    if (!grown)
+        return error_set(error, ERROR_NO_MEMORY, "planning a turn");
+    *item = grown;
+    *capacity = wanted;
+    return true;
+}
+
+bool supervisor_plan_start(struct supervisor *supervisor, int64_t experiment, uint64_t gpu_mask,
+                           struct error *error)
+{
+    if (!grow((void **)&supervisor->launch, supervisor->n_launches, &supervisor->launches_capacity,
+              sizeof(*supervisor->launch), error) ||
+        !store_start(supervisor->options.store, experiment, gpu_mask, wall_ms(supervisor),
+                     &supervisor->launch[supervisor->n_launches], error))
+        return false;
+    supervisor->n_launches++;
+    return true;
+}
+
+void supervisor_plan_stop(struct supervisor *supervisor, int64_t experiment)
+{
+    struct error error;
+
+    if (!grow((void **)&supervisor->stop, supervisor->n_stops, &supervisor->stops_capacity,
+              sizeof(*supervisor->stop), &error)) {
+        log_error("experiment %" PRId64 ": %s", experiment, error.message);
+        return;
+    }
+    supervisor->stop[supervisor->n_stops++].experiment = experiment;
+}
+
+static void free_finish(struct finish *finish)
+{
+    executor_worker_release(&finish->worker);
+    store_ended_batch_release(&finish->batch);
+    free(finish);
+}
+
+bool supervisor_plan_finish(struct supervisor *supervisor, struct store_ended_batch *batch,
+                            struct error *error)
+{
+    struct finish *finish = calloc(1, sizeof(*finish));
+
+    if (!finish) {
+        store_ended_batch_release(batch);
+        return error_set(error, ERROR_NO_MEMORY, "running on_finish");
+    }
+    finish->supervisor = supervisor;
+    finish->batch = *batch;
+    *batch = (struct store_ended_batch){0};
+    finish->worker.pidfd = -1;
+    finish->next = supervisor->planned_finish;
+    supervisor->planned_finish = finish;
+    return true;
+}
+
+static void forget_plans(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->n_launches; i++)
+        store_launch_release(&supervisor->launch[i]);
+    supervisor->n_launches = 0;
+    supervisor->n_stops = 0;
+    while (supervisor->planned_finish) {
+        struct finish *finish = supervisor->planned_finish;
+        supervisor->planned_finish = finish->next;
+        free_finish(finish);
+    }
+}
+
+/* ---- on_finish ---- */
+
+static void on_finish_closed(uv_handle_t *handle)
+{
+    free_finish(handle->data);
+}
+
+static void drop_finish(struct finish *finish)
+{
+    struct finish **link = &finish->supervisor->finishes;
+
+    while (*link != finish)
+        link = &(*link)->next;
+    *link = finish->next;
+    uv_close((uv_handle_t *)&finish->poll, on_finish_closed);
+}
+
+static void on_finish_over(uv_poll_t *poll, int status, int events)
+{
+    struct finish *finish = poll->data;
+
+    (void)status;
+    (void)events;
+    if (finish->supervisor->options.executor->kind->gone(&finish->worker))
+        drop_finish(finish);
+}
+
+static bool spawn_finish(struct finish *finish, struct error *error)
+{
+    const struct supervisor_options *options = &finish->supervisor->options;
+    const struct store_ended_batch *batch = &finish->batch;
+    scoped(environment_release) struct environment environment = {0};
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof(path), "%s/on_finish", options->home);
+    if (!file_make_folders(path, error))
+        return false;
+    snprintf(path, sizeof(path), "%s/on_finish/%" PRId64 ".log", options->home, batch->id);
+    return environment_read(&environment, batch->environment, error) &&
+           environment_set(&environment, error, "NIGHTJAR_HOME", "%s", options->home) &&
+           environment_set(&environment, error, "NIGHTJAR_BATCH", "%" PRId64, batch->id) &&
+           environment_set(&environment, error, "NIGHTJAR_DONE", "%" PRId64, batch->done) &&
+           environment_set(&environment, error, "NIGHTJAR_FAILED", "%" PRId64, batch->failed) &&
+           executor_local_shell(options->executor, batch->on_finish, environment.item,
+                                batch->cwd ? batch->cwd : "/", path, &finish->worker, error);
+}
+
+/* Takes the finish. */
+static void start_finish(struct finish *finish)
+{
+    struct supervisor *supervisor = finish->supervisor;
+    struct error error;
+
+    if (!spawn_finish(finish, &error)) {
+        log_error("on_finish of batch %" PRId64 ": %s", finish->batch.id, error.message);
+        free_finish(finish);
+        return;
+    }
+    if (uv_poll_init(supervisor->options.loop, &finish->poll, finish->worker.pidfd) != 0) {
+        free_finish(finish);
+        return;
+    }
+    finish->poll.data = finish;
+    finish->next = supervisor->finishes;
+    supervisor->finishes = finish;
+    uv_poll_start(&finish->poll, UV_READABLE, on_finish_over);
+}
+
+/* ---- after the commit ---- */
+
+static void tell_start_failed(struct run *run)
+{
+    const struct supervisor_options *options = &run->supervisor->options;
+    bool whole = run->failure.kind != ERROR_BUSY;
+
+    log_error("experiment %" PRId64 " could not be started: %s", run->intake.experiment,
+              run->failure.message);
+    run->phase = RUN_ENDING;
+    run->dirty = true;
+    if (run->failure.kind != ERROR_INVALID)
+        options->start_failed(options->context, run->intake.experiment, whole, &run->failure);
+    wake(run->supervisor);
+}
+
+static void start_run(struct supervisor *supervisor, const struct store_launch *launch)
+{
+    const struct supervisor_options *options = &supervisor->options;
+    struct error error;
+    struct run *run = add_run(supervisor, launch->experiment, launch->run, 0, &error);
+
+    if (!run) { /* stays `starting`: the next daemon finds that it never started */
+        log_error("experiment %" PRId64 ": %s", launch->experiment, error.message);
+        return;
+    }
+    if (!launch_run(options->executor, options->home, options->gpus, launch, &run->worker,
+                    &run->failure)) {
+        tell_start_failed(run);
+        return;
+    }
+    run->failure.kind = ERROR_NONE;
+    poll_worker(run);
+    look_within(supervisor, SUPERVISOR_FIRST_LOOK_MS);
+}
+
+static void settle_run(struct run *run)
+{
+    struct supervisor *supervisor = run->supervisor;
+    int64_t now_ms = monotonic_ms(supervisor);
+
+    journal_intake_committed(&run->intake);
+    if (run->new_lines > 0 && !run->decided && now_ms - run->told_ms >= SUPERVISOR_PROGRESS_MS) {
+        run->told_ms = now_ms;
+        run->new_lines = 0;
+        supervisor->options.progressed(supervisor->options.context, run->intake.experiment);
+    }
+    if (run->decided)
+        drop_run(run);
+}
+
+static void start_hints(struct supervisor *supervisor);
+
+void supervisor_committed(struct supervisor *supervisor)
+{
+    for (struct run *run = supervisor->runs, *next; run; run = next) {
+        next = run->next;
+        settle_run(run);
+    }
+    for (size_t i = 0; i < supervisor->n_stops; i++) {
+        struct run *run = find_run(supervisor, supervisor->stop[i].experiment);
+        if (run)
+            stop_worker(run);
+    }
+    for (size_t i = 0; i < supervisor->n_launches; i++)
+        start_run(supervisor, &supervisor->launch[i]);
+    while (supervisor->planned_finish) {
+        struct finish *finish = supervisor->planned_finish;
+        supervisor->planned_finish = finish->next;
+        start_finish(finish);
+    }
+    forget_plans(supervisor);
+    if (supervisor->followed)
+        start_hints(supervisor);
+}
+
+void supervisor_rolled_back(struct supervisor *supervisor)
+{
+    forget_plans(supervisor);
+    for (struct run *run = supervisor->runs; run; run = run->next) {
+        journal_intake_rolled_back(&run->intake);
+        run->decided = false;
+        run->dirty = false;
+    }
+    if (supervisor->runs)
+        look_within(supervisor, FAILURE_LOOK_MS);
+}
+
+/* ---- followers ---- */
+
+/* A writer may append thousands of lines a second: after one hint the journal is looked at at most
+ * once a second, and the hint is armed again after that look. */
+static void on_hint(uv_fs_event_t *hint, const char *name, int events, int status)
+{
+    struct run *run = hint->data;
+    int64_t since_ms = monotonic_ms(run->supervisor) - run->looked_ms;
+
+    (void)name;
+    (void)events;
+    (void)status;
+    uv_fs_event_stop(hint);
+    if (since_ms < SUPERVISOR_PROGRESS_MS) {
+        look_within(run->supervisor, SUPERVISOR_PROGRESS_MS - since_ms);
+        return;
+    }
+    run->dirty = true;
+    wake(run->supervisor);
+}
+
+static bool make_hint(struct run *run)
+{
+    uv_fs_event_t *hint = calloc(1, sizeof(*hint));
+
+    if (!hint || uv_fs_event_init(run->supervisor->options.loop, hint) != 0) {
+        free(hint);
+        return false;
+    }
+    hint->data = run;
+    run->hint = hint;
+    return true;
+}
+
+static void start_hint(struct run *run)
+{
+    char path[PATH_SIZE + 32];
+
+    if (run->phase == RUN_ENDING || !run->intake.open || run->intake.reported.fd < 0 ||
+        (!run->hint && !make_hint(run)) || uv_is_active((uv_handle_t *)run->hint))
+        return;
+    snprintf(path, sizeof(path), "%s/reported.jsonl", run->intake.folder);
+    int code = uv_fs_event_start(run->hint, on_hint, path, 0);
+    if (code != 0)
+        log_debug("%s: %s", path, uv_strerror(code)); /* a look every two seconds remains */
+}
+
+static void start_hints(struct supervisor *supervisor)
+{
+    for (struct run *run = supervisor->runs; run; run = run->next)
+        start_hint(run);
+}
+
+void supervisor_set_followed(struct supervisor *supervisor, bool followed)
+{
+    if (supervisor->followed == followed)
+        return;
+    supervisor->followed = followed;
+    if (followed)
+        start_hints(supervisor);
+    else
+        for (struct run *run = supervisor->runs; run; run = run->next)
+            close_hint(run);
+}
+
+size_t supervisor_count(const struct supervisor *supervisor)
+{
+    return supervisor->n_runs;
+}
+
+/* ---- beginning and end ---- */
+
+static bool adopt_run(struct supervisor *supervisor, const struct store_live *live,
+                      struct error *error)
+{
+    struct run *run =
+        add_run(supervisor, live->experiment, live->run, live->reported_offset, error);
+
+    if (!run)
+        return false;
+    run->started = live->started_ms != 0;
+    run->stop = live->cancel_requested;
+    run->phase = RUN_WATCHED;
+    run->dirty = true;
+    return true;
+}
+
+bool supervisor_adopt(struct supervisor *supervisor, struct error *error)
+{
+    scoped(memory_free) struct store_live *live = NULL;
+    size_t n;
+
+    if (!store_live(supervisor->options.store, &live, &n, error))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!adopt_run(supervisor, &live[i], error))
+            return false;
+    if (n > 0) {
+        look_within(supervisor, SUPERVISOR_LOOK_MS);
+        wake(supervisor);
+    }
+    return true;
+}
+
+bool supervisor_open(const struct supervisor_options *options, struct supervisor **ret_supervisor,
+                     struct error *error)
+{
+    struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
+
+    if (!supervisor)
+        return error_set(error, ERROR_NO_MEMORY, "the supervisor");
+    supervisor->options = *options;
+    int code = uv_timer_init(options->loop, &supervisor->look);
+    if (code != 0) {
+        free(supervisor);
+        return error_set(error, ERROR_INTERNAL, "a timer: %s", uv_strerror(code));
+    }
+    supervisor->look.data = supervisor;
+    *ret_supervisor = supervisor;
+    return true;
+}
+
+void supervisor_close(struct supervisor *supervisor)
+{
+    supervisor->closing = true;
+    forget_plans(supervisor);
+    while (supervisor->runs)
+        drop_run(supervisor->runs);
+    while (supervisor->finishes)
+        drop_finish(supervisor->finishes);
+    uv_close((uv_handle_t *)&supervisor->look, NULL);
+}
+
+void supervisor_free(struct supervisor **supervisor)
+{
+    if (!*supervisor)
+        return;
+    free((*supervisor)->launch);
+    free((*supervisor)->stop);
+    memory_free(supervisor);
+}
