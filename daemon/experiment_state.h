@@ -9,6 +9,7 @@
 #include "common/json.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The numbers stand in the database: add at the end only. */
@@ -74,6 +75,9 @@ struct experiment_exit {
 };
 /* From the JSON of an `exit` event; what is missing is 0 or "". */
 void experiment_exit_read(const cJSON *event, struct experiment_exit *ret_exit);
+
+/* One line: "exit status 1: ValueError: ...", "signal 9 (Killed)"; "" for a clean end. */
+void experiment_exit_describe(const struct experiment_exit *exit, char *text, size_t size);
 
 struct experiment_facts {
     bool pipeline;         /* exit status 2 and 75 mean something */
