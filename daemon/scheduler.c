@@ -121,9 +121,23 @@ struct walk {
     struct usage usage;
     struct scheduler_memory before, after;
     struct scheduler_need kept;
+    bool found_first; /* in line, of those that do not fit */
     bool keeps;
     int64_t now_ms;
 };
+
+/* Waiting for a slot alone uses up no patience: nobody overtakes where no slot is free. */
+static void note_first(struct walk *walk, const struct scheduler_candidate *candidate,
+                       enum scheduler_obstacle obstacle)
+{
+    walk->found_first = true;
+    if (candidate->id == walk->before.waiting_id)
+        walk->after = walk->before;
+    else if (obstacle != SCHEDULER_NO_SLOT)
+        walk->after = (struct scheduler_memory){candidate->id, walk->now_ms};
+    walk->keeps = scheduler_kept(walk->limits, &walk->after, walk->now_ms) != 0;
+    walk->kept = candidate->need;
+}
 
 static bool fits(struct walk *walk, const struct scheduler_candidate *candidate)
 {
@@ -132,13 +146,8 @@ static bool fits(struct walk *walk, const struct scheduler_candidate *candidate)
 
     if (obstacle == SCHEDULER_FITS)
         return true;
-    if (obstacle == SCHEDULER_TOO_LARGE || walk->after.waiting_id)
-        return false;
-    walk->after.waiting_id = candidate->id;
-    walk->after.waiting_since_ms =
-        candidate->id == walk->before.waiting_id ? walk->before.waiting_since_ms : walk->now_ms;
-    walk->keeps = scheduler_kept(walk->limits, &walk->after, walk->now_ms) != 0;
-    walk->kept = candidate->need;
+    if (obstacle != SCHEDULER_TOO_LARGE && !walk->found_first)
+        note_first(walk, candidate, obstacle);
     return false;
 }
 
@@ -156,8 +165,7 @@ bool scheduler_pick(const struct scheduler_limits *limits, const struct schedule
         struct scheduler_candidate candidate;
         bool ended;
 
-        /* The first in line is still to be found where no slot is free. */
-        if (walk.usage.slots >= limits->slots && walk.after.waiting_id)
+        if (walk.usage.slots >= limits->slots && walk.found_first)
             break;
         if (!source->next(source->context, skip_alike, &candidate, &ended, error))
             return false;

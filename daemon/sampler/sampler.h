@@ -1,0 +1,88 @@
+/*
+ * Sweeps: a search space, and the methods that propose trials from it.
+ *
+ * A proposal is a function of (space, seed, trial): no history, so that any trial can be had again
+ * at any time. A method is one file with one descriptor, listed in registry.c.
+ */
+#ifndef NIGHTJAR_DAEMON_SAMPLER_SAMPLER_H
+#define NIGHTJAR_DAEMON_SAMPLER_SAMPLER_H
+
+#include "common/error.h"
+#include "common/json.h"
+#include "common/spec/setting.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sampler_form { SAMPLER_CHOICE, SAMPLER_REAL, SAMPLER_INTEGER };
+
+struct sampler_parameter {
+    const char *name; /* borrowed from the sweep: train.optimizer.rate */
+    enum sampler_form form;
+    cJSON *values; /* owned; CHOICE: what batch_parameter_value understands */
+    double low, high;
+    double step; /* 0: none */
+    bool log;
+};
+
+struct sampler_space {
+    struct sampler_parameter *parameter; /* owned; in the order of the file */
+    size_t n;
+    int64_t trials; /* 0: not said */
+    int64_t replicates;
+    uint64_t seed;
+};
+
+struct sampler_kind {
+    struct kind kind; /* "grid"; first, so that a registry of kinds leads back here */
+    /* How many trials. INVALID, with the path of the setting: this space has no such thing. */
+    bool (*count)(const struct sampler_space *space, int64_t *ret_trials, struct error *error);
+    /* Sets the value (labelled or not) of each parameter in `parameters`. */
+    bool (*propose)(const struct sampler_space *space, int64_t trial, cJSON *parameters,
+                    struct error *error);
+};
+
+extern const struct kind_registry sampler_registry;
+extern const struct sampler_kind sampler_grid, sampler_random;
+
+struct sweep_goal {
+    char *minimize, *maximize; /* names of metrics; at most one of them */
+};
+struct sweep_config {
+    struct kind_choice method;
+    cJSON *parameters;
+    int64_t trials;
+    int64_t replicates;
+    int64_t seed;
+    struct sweep_goal goal;
+};
+extern const struct setting sweep_settings[];
+extern const struct setting sampler_range_settings[]; /* {low, high, log, int, step, ...} */
+
+struct sampler_sweep {
+    struct sweep_config config;
+    struct sampler_space space;
+    const struct sampler_kind *method;
+    int64_t trials; /* count */
+};
+
+void sampler_sweep_release(struct sampler_sweep *sweep);
+/* Reads what stands at `sweep`; borrows names from it. `seed` is the batch's, used where the sweep
+ * gives none. False: `diagnostics` got at least one complaint. */
+bool sampler_sweep_read(const cJSON *sweep, uint64_t seed, struct sampler_sweep *ret_sweep,
+                        struct diagnostics *diagnostics);
+/* The parameters of one trial; caller owns. */
+bool sampler_propose(const struct sampler_sweep *sweep, int64_t trial, cJSON **ret_parameters,
+                     struct error *error);
+
+/* For methods. */
+bool sampler_parameter_read(const char *name, const cJSON *json,
+                            struct sampler_parameter *ret_parameter,
+                            struct diagnostics *diagnostics);
+/* Distinct values; 0: not countable (a real range without step). */
+int64_t sampler_parameter_count(const struct sampler_parameter *parameter);
+/* The index-th of them. NULL: no memory. Caller owns. */
+cJSON *sampler_parameter_value(const struct sampler_parameter *parameter, int64_t index);
+
+#endif
