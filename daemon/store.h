@@ -112,6 +112,8 @@ struct store_live {
     char boot[40];
     int64_t events_offset, reported_offset; /* where the next line begins */
     int64_t started_ms;                     /* 0: no `started` yet */
+    bool exited;                            /* the `exit` line was taken in, but not applied */
+    struct experiment_exit exit;
     bool cancel_requested;
 };
 /* Ordered by experiment; caller frees *ret_live with memory_free. */

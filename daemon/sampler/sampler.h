@@ -68,8 +68,8 @@ struct sampler_sweep {
 };
 
 void sampler_sweep_release(struct sampler_sweep *sweep);
-/* Reads what stands at `sweep`; borrows names from it. `seed` is the batch's, used where the sweep
- * gives none. False: `diagnostics` got at least one complaint. */
+/* Reads what stands at `sweep`; borrows names from it. `seed` is the batch's, which batch_head_read
+ * took from the sweep where it has one. False: `diagnostics` got at least one complaint. */
 bool sampler_sweep_read(const cJSON *sweep, uint64_t seed, struct sampler_sweep *ret_sweep,
                         struct diagnostics *diagnostics);
 /* The parameters of one trial; caller owns. */

@@ -100,7 +100,7 @@ bool sampler_sweep_read(const cJSON *json, uint64_t seed, struct sampler_sweep *
     sweep->method = (const struct sampler_kind *)(const void *)sweep->config.method.kind;
     sweep->space.trials = sweep->config.trials;
     sweep->space.replicates = sweep->config.replicates;
-    sweep->space.seed = json_member(json, "seed") ? (uint64_t)sweep->config.seed : seed;
+    sweep->space.seed = seed;
     /* Names are borrowed from the caller's tree: the config's copy goes with the config. */
     good = read_parameters(json_member(json, "parameters"), &sweep->space, diagnostics);
     return good && count_trials(sweep, diagnostics);

@@ -1,0 +1,603 @@
+#include "daemon/batch.h"
+
+#include "common/owner.h"
+#include "daemon/placeholder.h"
+#include "daemon/sampler/sampler.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_LIMIT 100
+#define LARGEST_SEED 9007199254740991.0
+
+const cJSON *batch_parameter_value(const cJSON *parameter)
+{
+    return cJSON_IsObject(parameter) ? json_member(parameter, "value") : parameter;
+}
+
+bool batch_parameter_text(const cJSON *parameter, struct buffer *out, struct error *error)
+{
+    const char *label = json_text(parameter, "label", NULL);
+    const cJSON *value = batch_parameter_value(parameter);
+
+    if (label)
+        return buffer_append_text(out, label, error);
+    if (cJSON_IsString(value))
+        return buffer_append_text(out, value->valuestring, error);
+    return value ? json_print(value, out, error) : buffer_append_text(out, "null", error);
+}
+
+/* ---- the submission as a whole ---- */
+
+void batch_head_release(struct batch_head *head)
+{
+    json_free(&head->stripped);
+    *head = (struct batch_head){0};
+}
+
+static bool settle(const struct diagnostics *diagnostics, struct error *error)
+{
+    if (diagnostics->n == 0)
+        return true;
+    return error_set_at(error, ERROR_INVALID, diagnostics->item[0].path, "%s",
+                        diagnostics->item[0].message);
+}
+
+/* The last component of a path or a word, less its ending. */
+static void stem_of(const char *text, char *ret_stem, size_t size)
+{
+    const char *slash = strrchr(text, '/');
+    const char *start = slash && slash[1] ? slash + 1 : text;
+    size_t length = strcspn(start + (*start == '.'), ".") + (*start == '.');
+
+    if (length >= size)
+        length = size - 1;
+    memcpy(ret_stem, start, length);
+    ret_stem[length] = '\0';
+}
+
+/* A command is called like its script, else its program. */
+static const char *word_to_name(const cJSON *command)
+{
+    const cJSON *word;
+
+    if (cJSON_IsString(command))
+        return command->valuestring;
+    cJSON_ArrayForEach(word, command)
+    {
+        const char *text = cJSON_GetStringValue(word);
+        const char *dot = text ? strrchr(text, '.') : NULL;
+
+        if (dot && (strcmp(dot, ".py") == 0 || strcmp(dot, ".sh") == 0 || strcmp(dot, ".R") == 0))
+            return text;
+    }
+    return command ? cJSON_GetStringValue(command->child) : NULL;
+}
+
+static void name_batch(const cJSON *params, const cJSON *base, const cJSON *experiments,
+                       char *ret_name, size_t size)
+{
+    const cJSON *first = experiments ? experiments->child : NULL;
+    const char *given = json_text(params, "name", json_text(base, "name", NULL));
+    const char *word = word_to_name(json_member(base, "command"));
+
+    if (!word && first)
+        word = word_to_name(json_member(first, "command"));
+    if (!word)
+        word = json_text(json_member(base, "data"), "source", NULL);
+    if (given && *given)
+        (void)snprintf(ret_name, size, "%s", given);
+    else
+        stem_of(word && *word ? word : "batch", ret_name, size);
+}
+
+static void check_name(const char *name, struct diagnostics *diagnostics)
+{
+    if (strlen(name) > NAME_LIMIT)
+        diagnostics_add(diagnostics, "name", "longer than %d bytes", NAME_LIMIT);
+    for (const char *c = name; *c; c++) {
+        if (iscntrl((unsigned char)*c)) {
+            diagnostics_add(diagnostics, "name", "has a control character in it");
+            break;
+        }
+    }
+}
+
+static const cJSON *pick_member(const cJSON *params, const cJSON *base, const char *name)
+{
+    const cJSON *here = json_member(params, name);
+
+    return here && !cJSON_IsNull(here) ? here : json_member(base, name);
+}
+
+static void check_type(const cJSON *json, int type, const char *path, const char *expected,
+                       struct diagnostics *diagnostics)
+{
+    if (json && (json->type & 0xff) != type)
+        diagnostics_add(diagnostics, path, "expected %s", expected);
+}
+
+static void read_seed(const cJSON *params, const cJSON *base, struct batch_head *head,
+                      struct diagnostics *diagnostics)
+{
+    const cJSON *seed = pick_member(params, NULL, "seed");
+
+    if (!seed)
+        seed = json_member(head->sweep, "seed");
+    if (!seed)
+        seed = json_member(base, "seed");
+    if (!seed)
+        return;
+    if (!cJSON_IsNumber(seed) || seed->valuedouble < 0 || seed->valuedouble > LARGEST_SEED ||
+        seed->valuedouble != (double)(int64_t)seed->valuedouble)
+        diagnostics_add(diagnostics, "seed", "expected a whole number from 0 to 2^53 - 1");
+    else
+        head->seed = (int64_t)seed->valuedouble;
+}
+
+static void read_goal(struct batch_head *head)
+{
+    const cJSON *goal = json_member(head->sweep, "goal");
+    const char *minimize = json_text(goal, "minimize", NULL);
+
+    head->minimize = minimize != NULL;
+    (void)snprintf(head->metric, sizeof(head->metric), "%s",
+                   minimize ? minimize : json_text(goal, "maximize", ""));
+}
+
+static bool strip(const cJSON *base, struct batch_head *head, struct error *error)
+{
+    head->stripped = base ? cJSON_Duplicate(base, true) : cJSON_CreateObject();
+    if (!head->stripped)
+        return error_set(error, ERROR_NO_MEMORY, "reading a batch");
+    cJSON_DeleteItemFromObjectCaseSensitive(head->stripped, "sweep");
+    cJSON_DeleteItemFromObjectCaseSensitive(head->stripped, "experiments");
+    head->base = head->stripped;
+    return true;
+}
+
+static void check_types(const cJSON *params, const struct batch_head *head,
+                        struct diagnostics *diagnostics)
+{
+    const cJSON *item;
+    int i = 0;
+
+    check_type(head->sweep, cJSON_Object, "sweep", "an object", diagnostics);
+    check_type(head->experiments, cJSON_Array, "experiments", "a list", diagnostics);
+    check_type(head->environment, cJSON_Array, "environment", "a list of texts", diagnostics);
+    check_type(head->fingerprints, cJSON_Array, "fingerprints", "a list", diagnostics);
+    check_type(json_member(params, "token"), cJSON_String, "token", "a text", diagnostics);
+    if (head->sweep && head->experiments)
+        diagnostics_add(diagnostics, "sweep",
+                        "sweep and experiments do not go together; submit two batches");
+    if (head->experiments && cJSON_IsArray(head->experiments) && !head->experiments->child)
+        diagnostics_add(diagnostics, "experiments", "the list is empty");
+    cJSON_ArrayForEach(item, head->experiments)
+    {
+        char path[32];
+
+        (void)snprintf(path, sizeof(path), "experiments[%d]", i++);
+        check_type(item, cJSON_Object, path, "an object", diagnostics);
+        if (json_member(item, "sweep") || json_member(item, "experiments"))
+            diagnostics_add(diagnostics, path, "sweep and experiments stand at the top of a file");
+    }
+    check_name(head->name, diagnostics);
+}
+
+static const cJSON *unless_null(const cJSON *json)
+{
+    return json && !cJSON_IsNull(json) ? json : NULL;
+}
+
+bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
+                     struct diagnostics *diagnostics, struct error *error)
+{
+    scoped(batch_head_release) struct batch_head head = {0};
+    const cJSON *base = unless_null(json_member(params, "base"));
+
+    if (base && !cJSON_IsObject(base)) {
+        diagnostics_add(diagnostics, "", "expected an object at the top of a spec");
+        return settle(diagnostics, error);
+    }
+    if (!strip(base, &head, error))
+        return false;
+    head.experiments = unless_null(pick_member(params, base, "experiments"));
+    head.sweep = unless_null(pick_member(params, base, "sweep"));
+    head.environment = unless_null(json_member(params, "environment"));
+    head.fingerprints = unless_null(json_member(params, "fingerprints"));
+    head.question = json_text(params, "question", json_text(head.base, "question", NULL));
+    head.on_finish = json_text(params, "on_finish", json_text(head.base, "on_finish", NULL));
+    head.cwd = json_text(params, "cwd", "/");
+    head.token = json_text(params, "token", NULL);
+    head.hold = json_boolean(params, "hold", false);
+    name_batch(params, head.base, head.experiments, head.name, sizeof(head.name));
+    read_seed(params, base, &head, diagnostics);
+    read_goal(&head);
+    check_types(params, &head, diagnostics);
+    if (!settle(diagnostics, error))
+        return false;
+    *ret_head = head;
+    head = (struct batch_head){0};
+    return true;
+}
+
+/* ---- the spec in force ---- */
+
+static bool is_command(const cJSON *spec)
+{
+    return json_member(spec, "command") != NULL;
+}
+
+/* Whether the path begins with a key that the spec's kind has. */
+static bool names_setting(const cJSON *spec, const char *path)
+{
+    enum spec_owner owner;
+    char key[64];
+    size_t length = strcspn(path, ".[");
+
+    if (length >= sizeof(key))
+        return false;
+    memcpy(key, path, length);
+    key[length] = '\0';
+    owner = spec_owner_of(key);
+    return owner == SPEC_OWNER_COMMON || (owner == SPEC_OWNER_ENGINE && !is_command(spec));
+}
+
+static bool set_parameter(cJSON *spec, const cJSON *parameter, const cJSON *used,
+                          struct error *error)
+{
+    bool was_used = json_member(used, parameter->string) != NULL;
+    cJSON *value;
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "sweep.parameters.%s", parameter->string);
+    if (was_used && (is_command(spec) || !names_setting(spec, parameter->string)))
+        return true;
+    if (!names_setting(spec, parameter->string))
+        return error_set_at(error, ERROR_INVALID, path,
+                            "is used nowhere: there is no {%s} in the spec, and it names no "
+                            "setting such as %s",
+                            parameter->string,
+                            is_command(spec) ? "resources.cpus" : "train.optimizer.rate");
+    value = cJSON_Duplicate(batch_parameter_value(parameter), true);
+    if (!value)
+        return error_set(error, ERROR_NO_MEMORY, "composing a spec");
+    if (json_set_at(spec, parameter->string, &value, error))
+        return true;
+    if (error->kind == ERROR_INVALID)
+        return error_set_at(error, ERROR_INVALID, path, "names no place of the spec");
+    return false;
+}
+
+static bool apply_parameters(cJSON *spec, const cJSON *parameters, struct error *error)
+{
+    scoped(json_free) cJSON *used = NULL;
+    const cJSON *parameter;
+
+    if (!placeholder_replace(spec, parameters, &used, error))
+        return false;
+    cJSON_ArrayForEach(parameter, parameters)
+    {
+        if (!set_parameter(spec, parameter, used, error))
+            return false;
+    }
+    return true;
+}
+
+static bool set_identity(cJSON *spec, const char *name, int64_t seed, struct error *error)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(spec, "name");
+    cJSON_DeleteItemFromObjectCaseSensitive(spec, "seed");
+    if (json_add_text(spec, "name", name) && json_add_integer(spec, "seed", seed))
+        return true;
+    return error_set(error, ERROR_NO_MEMORY, "composing a spec");
+}
+
+bool batch_compose(const cJSON *base, const cJSON *delta, const cJSON *parameters, const char *name,
+                   int64_t seed, cJSON **ret_spec, struct error *error)
+{
+    scoped(json_free) cJSON *spec = cJSON_Duplicate(base, true);
+
+    if (!spec)
+        return error_set(error, ERROR_NO_MEMORY, "composing a spec");
+    if (delta && !json_merge(spec, delta, error))
+        return false;
+    if (parameters && !apply_parameters(spec, parameters, error))
+        return false;
+    if (!set_identity(spec, name, seed, error))
+        return false;
+    *ret_spec = take(&spec);
+    return true;
+}
+
+/* ---- every experiment of it ---- */
+
+struct expansion {
+    const struct batch_head *head;
+    const struct batch_visitor *visitor;
+    struct diagnostics *diagnostics;
+    int64_t count; /* of experiments; known before the first one */
+};
+
+/* The same complaint about a base shows once, not once an experiment. */
+static void add_once(struct diagnostics *diagnostics, const char *path, const char *message)
+{
+    for (size_t i = 0; i < diagnostics->n; i++) {
+        if (strcmp(diagnostics->item[i].path, path) == 0 &&
+            strcmp(diagnostics->item[i].message, message) == 0)
+            return;
+    }
+    diagnostics_add(diagnostics, path, "%s", message);
+}
+
+/* Where a complaint about experiment `index` belongs in what the user wrote. */
+static void add_placed(struct expansion *expansion, const struct batch_experiment *experiment,
+                       const char *path, const char *message)
+{
+    char placed[128];
+
+    if (experiment->delta && (!*path || json_at(experiment->delta, path)))
+        (void)snprintf(placed, sizeof(placed), "experiments[%" PRId64 "]%s%s", experiment->index,
+                       *path ? "." : "", path);
+    else if (json_member(experiment->parameters, path))
+        (void)snprintf(placed, sizeof(placed), "sweep.parameters.%s", path);
+    else
+        (void)snprintf(placed, sizeof(placed), "%s", path);
+    add_once(expansion->diagnostics, placed, message);
+}
+
+static void config_release(struct common_config *config)
+{
+    settings_release(common_settings, config);
+}
+
+/* The members of `spec` that common reads, borrowed. NULL: no memory. */
+static cJSON *common_part(const cJSON *spec)
+{
+    scoped(json_free) cJSON *part = cJSON_CreateObject();
+    const cJSON *item;
+
+    if (!part)
+        return NULL;
+    cJSON_ArrayForEach(item, spec)
+    {
+        /* A reference is never written through, whatever its type says. */
+        if (spec_owner_of(item->string) == SPEC_OWNER_COMMON &&
+            !cJSON_AddItemReferenceToObject(part, item->string, (cJSON *)(uintptr_t)item))
+            return NULL;
+    }
+    return take(&part);
+}
+
+static void check_kind(const cJSON *spec, struct diagnostics *diagnostics)
+{
+    const cJSON *item;
+    bool pipeline = false;
+
+    cJSON_ArrayForEach(item, spec)
+    {
+        if (spec_owner_of(item->string) != SPEC_OWNER_ENGINE)
+            continue;
+        pipeline = true;
+        if (is_command(spec))
+            diagnostics_add(diagnostics, item->string,
+                            "stands beside command; an experiment is either a command or a "
+                            "pipeline");
+    }
+    if (!pipeline && !is_command(spec))
+        diagnostics_add(diagnostics, "", "needs a command, or data and model");
+}
+
+static bool check_spec(struct expansion *expansion, const struct batch_experiment *experiment,
+                       struct common_config *config)
+{
+    scoped(diagnostics_release) struct diagnostics found = {0};
+    scoped(json_free) cJSON *part = common_part(experiment->spec);
+
+    if (!part)
+        return false;
+    (void)spec_check_keys(experiment->spec, &found);
+    (void)settings_parse(common_settings, part, "", config, &found);
+    check_kind(experiment->spec, &found);
+    for (size_t i = 0; i < found.n; i++)
+        add_placed(expansion, experiment, found.item[i].path, found.item[i].message);
+    return found.n == 0;
+}
+
+static bool deliver(struct expansion *expansion, struct batch_experiment *experiment,
+                    struct error *error)
+{
+    scoped(config_release) struct common_config config = {0};
+
+    experiment->pipeline = !is_command(experiment->spec);
+    experiment->config = &config;
+    if (!check_spec(expansion, experiment, &config) || expansion->diagnostics->n)
+        return true;
+    if (!spec_configuration_key(experiment->spec, experiment->configuration, error))
+        return false;
+    return expansion->visitor->visit(expansion->visitor->context, experiment, error);
+}
+
+static bool name_experiment(const struct expansion *expansion,
+                            const struct batch_experiment *experiment, char *ret_name, size_t size)
+{
+    const char *own = json_text(experiment->delta, "name", NULL);
+
+    if (own)
+        (void)snprintf(ret_name, size, "%s", own);
+    else if (expansion->head->sweep || expansion->head->experiments)
+        (void)snprintf(ret_name, size, "%s/%" PRId64, expansion->head->name, experiment->index + 1);
+    else
+        (void)snprintf(ret_name, size, "%s", expansion->head->name);
+    return true;
+}
+
+/* Composes the spec and hands the experiment on; complaints are collected, so that false means that
+ * something broke. */
+static bool expand_one(struct expansion *expansion, struct batch_experiment *experiment,
+                       struct error *error)
+{
+    scoped(json_free) cJSON *spec = NULL;
+    struct error complaint;
+    char name[160];
+
+    name_experiment(expansion, experiment, name, sizeof(name));
+    experiment->name = name;
+    if (!batch_compose(expansion->head->base, experiment->delta, experiment->parameters, name,
+                       experiment->seed, &spec, &complaint)) {
+        if (complaint.kind != ERROR_INVALID) {
+            *error = complaint;
+            return false;
+        }
+        add_placed(expansion, experiment, complaint.path, complaint.message);
+        return true;
+    }
+    experiment->spec = spec;
+    return deliver(expansion, experiment, error);
+}
+
+static bool expand_list(struct expansion *expansion, struct error *error)
+{
+    const cJSON *delta;
+    int64_t index = 0;
+
+    cJSON_ArrayForEach(delta, expansion->head->experiments)
+    {
+        struct batch_experiment experiment = {.index = index++, .delta = delta};
+
+        experiment.seed = json_integer(delta, "seed", expansion->head->seed);
+        if (!expand_one(expansion, &experiment, error))
+            return false;
+    }
+    expansion->count = index;
+    return true;
+}
+
+static bool expand_trial(struct expansion *expansion, const struct sampler_sweep *sweep,
+                         int64_t trial, struct error *error)
+{
+    scoped(json_free) cJSON *parameters = NULL;
+    const cJSON *swept;
+    int64_t seed;
+
+    if (!sampler_propose(sweep, trial, &parameters, error))
+        return false;
+    swept = batch_parameter_value(json_member(parameters, "seed"));
+    seed = swept && cJSON_IsNumber(swept) ? (int64_t)swept->valuedouble : expansion->head->seed;
+    for (int64_t i = 0; i < sweep->space.replicates; i++) {
+        struct batch_experiment experiment = {.index = trial * sweep->space.replicates + i,
+                                              .parameters = parameters,
+                                              .seed = seed + i,
+                                              .replicate = i};
+
+        if (!expand_one(expansion, &experiment, error))
+            return false;
+    }
+    return true;
+}
+
+static bool expand_sweep(struct expansion *expansion, struct error *error)
+{
+    scoped(sampler_sweep_release) struct sampler_sweep sweep = {0};
+
+    if (!sampler_sweep_read(expansion->head->sweep, (uint64_t)expansion->head->seed, &sweep,
+                            expansion->diagnostics))
+        return true;
+    for (int64_t trial = 0; trial < sweep.trials; trial++) {
+        if (!expand_trial(expansion, &sweep, trial, error))
+            return false;
+        if (expansion->diagnostics->overflow || expansion->diagnostics->n >= DIAGNOSTICS_LIMIT)
+            break;
+    }
+    expansion->count = sweep.trials * sweep.space.replicates;
+    return true;
+}
+
+bool batch_expand(const struct batch_head *head, const struct batch_visitor *visitor,
+                  int64_t *ret_count, struct diagnostics *diagnostics, struct error *error)
+{
+    struct expansion expansion = {
+        .head = head, .visitor = visitor, .diagnostics = diagnostics, .count = 1};
+    struct batch_experiment single = {.seed = head->seed};
+    bool good;
+
+    if (head->sweep)
+        good = expand_sweep(&expansion, error);
+    else if (head->experiments)
+        good = expand_list(&expansion, error);
+    else
+        good = expand_one(&expansion, &single, error);
+    if (!good || !settle(diagnostics, error))
+        return false;
+    *ret_count = expansion.count;
+    return true;
+}
+
+/* ---- without a daemon ---- */
+
+static bool print_line(void *context, const struct batch_experiment *experiment,
+                       struct error *error)
+{
+    struct buffer *out = (struct buffer *)context;
+    scoped(json_free) cJSON *line = cJSON_CreateObject();
+    cJSON *parameters, *spec;
+
+    if (!line)
+        return error_set(error, ERROR_NO_MEMORY, "expanding");
+    parameters = experiment->parameters ? cJSON_Duplicate(experiment->parameters, true)
+                                        : cJSON_CreateObject();
+    spec = cJSON_Duplicate(experiment->spec, true);
+    if (!json_add_text(line, "name", experiment->name) ||
+        !json_add_integer(line, "seed", experiment->seed) ||
+        !json_add_integer(line, "replicate", experiment->replicate) ||
+        !json_add_item(line, "parameters", &parameters) || !json_add_item(line, "spec", &spec)) {
+        json_free(&spec);
+        return error_set(error, ERROR_NO_MEMORY, "expanding");
+    }
+    return json_print(line, out, error) && buffer_append_text(out, "\n", error);
+}
+
+static bool print_diagnostics(const struct diagnostics *diagnostics, struct buffer *out)
+{
+    scoped(json_free) cJSON *line = cJSON_CreateObject();
+    cJSON *list = diagnostics_json(diagnostics);
+    struct error ignored;
+
+    buffer_clear(out);
+    return line && list && json_add_item(line, "diagnostics", &list) &&
+           json_print(line, out, &ignored) && buffer_append_text(out, "\n", &ignored);
+}
+
+bool batch_expand_lines(const cJSON *params, struct buffer *out, struct error *error)
+{
+    scoped(batch_head_release) struct batch_head head = {0};
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    const struct batch_visitor visitor = {print_line, out};
+    int64_t count;
+
+    if (batch_head_read(params, &head, &diagnostics, error) &&
+        batch_expand(&head, &visitor, &count, &diagnostics, error))
+        return true;
+    if (diagnostics.n && !print_diagnostics(&diagnostics, out))
+        return error_set(error, ERROR_NO_MEMORY, "expanding");
+    return false;
+}
+
+bool batch_settings(cJSON **ret_settings, struct error *error)
+{
+    scoped(json_free) cJSON *settings = cJSON_CreateObject();
+    cJSON *sweep = settings_describe(sweep_settings);
+    cJSON *range = settings_describe(sampler_range_settings);
+
+    if (!settings || !sweep || !range || !json_add_item(settings, "sweep", &sweep) ||
+        !json_add_item(settings, "sweep.parameters.*", &range)) {
+        json_free(&sweep);
+        json_free(&range);
+        return error_set(error, ERROR_NO_MEMORY, "describing settings");
+    }
+    *ret_settings = take(&settings);
+    return true;
+}

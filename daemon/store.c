@@ -1,0 +1,523 @@
+/*
+ * The connection: opening and migrating, transactions, cached statements, errors.
+ *
+ * The database is held in exclusive mode: no other process can open it, there is no shared memory
+ * file, and a commit is one write and one fsync of the log (WAL, synchronous=FULL).
+ */
+#include "common/owner.h"
+#include "daemon/store_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- errors ---- */
+
+static enum error_kind kind_of(struct store *store, int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return ERROR_NO_SPACE;
+    case SQLITE_NOMEM:
+        return ERROR_NO_MEMORY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERROR_CORRUPT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERROR_BUSY;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN: {
+        int os_errno = store->database ? sqlite3_system_errno(store->database) : 0;
+
+        return os_errno == ENOSPC || os_errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
+    }
+    case SQLITE_READONLY:
+        return ERROR_IO;
+    default:
+        return ERROR_INTERNAL;
+    }
+}
+
+bool store_fail(struct store *store, int code, struct error *error)
+{
+    enum error_kind kind = kind_of(store, code);
+    const char *message = store->database ? sqlite3_errmsg(store->database) : sqlite3_errstr(code);
+
+    /* SQLite may have given up the transaction by itself; then so do we. */
+    if (store->database && store->in_transaction && sqlite3_get_autocommit(store->database))
+        store->savepoints = 0;
+    if (kind == ERROR_NO_SPACE)
+        return error_set(error, kind, "%s: the disk is full; nothing was stored", store->path);
+    return error_set(error, kind, "%s: %s", store->path, message);
+}
+
+/* ---- statements ---- */
+
+static struct store_statement *slot_of(struct store *store, const char *sql)
+{
+    size_t i = ((uintptr_t)sql >> 3) % STORE_STATEMENTS_LIMIT;
+
+    while (store->cache[i].sql && store->cache[i].sql != sql)
+        i = (i + 1) % STORE_STATEMENTS_LIMIT;
+    return &store->cache[i];
+}
+
+static bool prepare(struct store *store, const char *sql, sqlite3_stmt **ret_statement,
+                    struct error *error)
+{
+    struct store_statement *slot = slot_of(store, sql);
+
+    if (!slot->sql) {
+        int code = sqlite3_prepare_v3(store->database, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                      &slot->statement, NULL);
+
+        if (code != SQLITE_OK)
+            return store_fail(store, code, error);
+        slot->sql = sql;
+        store->n_statements++;
+        assert(store->n_statements < STORE_STATEMENTS_LIMIT);
+    }
+    assert(!sqlite3_stmt_busy(slot->statement)); /* used within itself: collect rows first */
+    *ret_statement = slot->statement;
+    return true;
+}
+
+static int bind(sqlite3_stmt *statement, int column, const struct store_value *value)
+{
+    switch (value->type) {
+    case STORE_VALUE_INT:
+        return sqlite3_bind_int64(statement, column, value->integer);
+    case STORE_VALUE_REAL:
+        return sqlite3_bind_double(statement, column, value->real);
+    default:
+        return value->text ? sqlite3_bind_text(statement, column, value->text, -1, SQLITE_STATIC)
+                           : sqlite3_bind_null(statement, column);
+    }
+}
+
+void statement_end(sqlite3_stmt **statement)
+{
+    if (!*statement)
+        return;
+    (void)sqlite3_reset(*statement);
+    (void)sqlite3_clear_bindings(*statement);
+    *statement = NULL;
+}
+
+bool store_query(struct store *store, sqlite3_stmt **ret_statement, struct error *error,
+                 const char *sql, const struct store_value *value)
+{
+    sqlite3_stmt *statement;
+
+    if (!prepare(store, sql, &statement, error))
+        return false;
+    for (int i = 0; value && value[i].type != STORE_VALUE_END; i++) {
+        int code = bind(statement, i + 1, &value[i]);
+
+        if (code != SQLITE_OK)
+            return store_fail(store, code, error);
+    }
+    *ret_statement = statement;
+    return true;
+}
+
+bool store_next(struct store *store, sqlite3_stmt *statement, bool *ret_row, struct error *error)
+{
+    int code = sqlite3_step(statement);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return store_fail(store, code, error);
+    *ret_row = code == SQLITE_ROW;
+    return true;
+}
+
+bool store_execute(struct store *store, struct error *error, const char *sql,
+                   const struct store_value *value)
+{
+    scoped(statement_end) sqlite3_stmt *statement = NULL;
+    bool row;
+
+    assert(store->in_transaction);
+    /* After SQLite gave the transaction up, no statement may commit by itself. */
+    if (sqlite3_get_autocommit(store->database))
+        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+    return store_query(store, &statement, error, sql, value) &&
+           store_next(store, statement, &row, error);
+}
+
+bool store_integer(struct store *store, int64_t fallback, int64_t *ret_value, struct error *error,
+                   const char *sql, const struct store_value *value)
+{
+    scoped(statement_end) sqlite3_stmt *statement = NULL;
+    bool row;
+
+    if (!store_query(store, &statement, error, sql, value) ||
+        !store_next(store, statement, &row, error))
+        return false;
+    *ret_value = row && !column_null(statement, 0) ? column_int(statement, 0) : fallback;
+    return true;
+}
+
+int64_t store_last_id(const struct store *store)
+{
+    return sqlite3_last_insert_rowid(store->database);
+}
+
+int64_t store_changes(const struct store *store)
+{
+    return sqlite3_changes64(store->database);
+}
+
+int64_t column_int(sqlite3_stmt *statement, int column)
+{
+    return sqlite3_column_int64(statement, column);
+}
+
+double column_real(sqlite3_stmt *statement, int column)
+{
+    return column_null(statement, column) ? __builtin_nan("")
+                                          : sqlite3_column_double(statement, column);
+}
+
+const char *column_text(sqlite3_stmt *statement, int column)
+{
+    return (const char *)sqlite3_column_text(statement, column);
+}
+
+bool column_null(sqlite3_stmt *statement, int column)
+{
+    return sqlite3_column_type(statement, column) == SQLITE_NULL;
+}
+
+bool column_json(sqlite3_stmt *statement, int column, cJSON **ret_json, struct error *error)
+{
+    const char *text = column_text(statement, column);
+
+    if (!text) {
+        *ret_json = NULL;
+        return true;
+    }
+    return json_parse(text, (size_t)sqlite3_column_bytes(statement, column), ret_json, error) ||
+           error_wrap(error, "stored JSON");
+}
+
+/* ---- transactions ---- */
+
+static bool run(struct store *store, const char *sql, struct error *error)
+{
+    int code = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
+
+    return code == SQLITE_OK || store_fail(store, code, error);
+}
+
+bool store_begin(struct store *store, struct error *error)
+{
+    assert(!store->in_transaction);
+    if (!run(store, "BEGIN IMMEDIATE", error))
+        return false;
+    store->in_transaction = true;
+    store->savepoints = 0;
+    return true;
+}
+
+void store_rollback(struct store *store)
+{
+    if (!store->in_transaction)
+        return;
+    if (!sqlite3_get_autocommit(store->database))
+        (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    store->in_transaction = false;
+    store->savepoints = 0;
+}
+
+bool store_commit(struct store *store, struct error *error)
+{
+    assert(store->in_transaction && store->savepoints == 0);
+    if (sqlite3_get_autocommit(store->database)) {
+        store_rollback(store);
+        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+    }
+    if (!run(store, "COMMIT", error)) {
+        store_rollback(store);
+        return false;
+    }
+    store->in_transaction = false;
+    return true;
+}
+
+bool store_in_transaction(const struct store *store)
+{
+    return store->in_transaction;
+}
+
+static bool savepoint(struct store *store, const char *format, int level, struct error *error)
+{
+    char sql[64];
+
+    (void)snprintf(sql, sizeof(sql), format, level, level);
+    if (sqlite3_get_autocommit(store->database))
+        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+    return run(store, sql, error);
+}
+
+bool store_savepoint(struct store *store, struct error *error)
+{
+    assert(store->in_transaction);
+    if (!savepoint(store, "SAVEPOINT s%d", store->savepoints + 1, error))
+        return false;
+    store->savepoints++;
+    return true;
+}
+
+bool store_keep(struct store *store, struct error *error)
+{
+    assert(store->savepoints > 0);
+    if (!savepoint(store, "RELEASE s%d", store->savepoints, error))
+        return false;
+    store->savepoints--;
+    return true;
+}
+
+bool store_undo(struct store *store, struct error *error)
+{
+    if (store->savepoints == 0)
+        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+    if (!savepoint(store, "ROLLBACK TO s%d; RELEASE s%d", store->savepoints, error))
+        return false;
+    store->savepoints--;
+    return true;
+}
+
+bool store_checkpoint(struct store *store, struct error *error)
+{
+    assert(!store->in_transaction);
+    return run(store, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+}
+
+/* ---- opening ---- */
+
+void store_free(struct store **owner)
+{
+    struct store *store = *owner;
+
+    if (!store)
+        return;
+    if (store->database) {
+        store_rollback(store);
+        for (size_t i = 0; i < STORE_STATEMENTS_LIMIT; i++)
+            (void)sqlite3_finalize(store->cache[i].statement);
+        (void)sqlite3_close(store->database);
+    }
+    store_walk_free(&store->walk);
+    free(store->changed);
+    free(store->path);
+    free(store->home);
+    memory_free(owner);
+}
+
+static bool pragma_integer(struct store *store, const char *sql, int64_t *ret_value,
+                           struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+        if (code == SQLITE_ROW)
+            *ret_value = sqlite3_column_int64(statement, 0);
+    }
+    (void)sqlite3_finalize(statement);
+    return code == SQLITE_ROW || store_fail(store, code, error);
+}
+
+static bool check_whole(struct store *store, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &statement, NULL);
+    bool good = false;
+
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        const char *text = column_text(statement, 0);
+
+        good = text && strcmp(text, "ok") == 0;
+        if (!good)
+            (void)error_set(error, ERROR_CORRUPT, "%s is damaged (%s); it was left as it is",
+                            store->path, text ? text : "no answer");
+    } else {
+        (void)store_fail(store, code, error);
+    }
+    (void)sqlite3_finalize(statement);
+    return good;
+}
+
+/* Refuses what is not ours, damaged or too new. Reads only. */
+static bool check_file(struct store *store, int64_t *ret_version, struct error *error)
+{
+    int64_t application, version, schema;
+
+    if (!pragma_integer(store, "PRAGMA application_id", &application, error) ||
+        !pragma_integer(store, "PRAGMA user_version", &version, error) ||
+        !pragma_integer(store, "SELECT count(*) FROM sqlite_schema", &schema, error))
+        return false;
+    if (application != STORE_APPLICATION && (schema > 0 || version > 0))
+        return error_set(error, ERROR_CORRUPT,
+                         "%s is a database of another program; it was left "
+                         "as it is",
+                         store->path);
+    if (version > store_migrations)
+        return error_set(error, ERROR_CORRUPT,
+                         "%s was written by a newer nightjar (version %" PRId64
+                         " of its tables, this one knows %d); it was left as it is",
+                         store->path, version, store_migrations);
+    *ret_version = version;
+    return version == 0 || check_whole(store, error);
+}
+
+static bool migrate(struct store *store, int64_t version, struct error *error)
+{
+    char sql[128];
+
+    if (version == store_migrations)
+        return true;
+    if (!store_begin(store, error))
+        return false;
+    for (int64_t i = version; i < store_migrations; i++) {
+        if (!run(store, store_migration[i], error)) {
+            store_rollback(store);
+            return error_wrap(error, "migration %" PRId64, i + 1);
+        }
+    }
+    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                   STORE_APPLICATION, store_migrations);
+    if (!run(store, sql, error)) {
+        store_rollback(store);
+        return false;
+    }
+    return store_commit(store, error);
+}
+
+static bool open_database(struct store *store, struct error *error)
+{
+    /* The environments of submitters are in it. */
+    mode_t mask = umask(077);
+    int code = sqlite3_open_v2(store->path, &store->database,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                                   SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
+                               NULL);
+
+    (void)umask(mask);
+    if (code != SQLITE_OK)
+        return store_fail(store, code, error);
+    return true;
+}
+
+static bool open_checked(struct store *store, struct error *error)
+{
+    int64_t version;
+
+    /* Until all is well, closing must not move the log into a file that we refuse. */
+    (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (!run(store, "PRAGMA locking_mode = EXCLUSIVE", error) ||
+        !check_file(store, &version, error))
+        return false;
+    if (!run(store,
+             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+             "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4000;"
+             "PRAGMA journal_size_limit = 4194304",
+             error))
+        return false;
+    (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return migrate(store, version, error);
+}
+
+bool store_open(const char *home, struct store **ret_store, struct error *error)
+{
+    scoped(store_free) struct store *store = calloc(1, sizeof(*store));
+
+    if (!store || !(store->home = strdup(home)) || asprintf(&store->path, "%s/queue.db", home) < 0)
+        return error_set(error, ERROR_NO_MEMORY, "opening %s", home);
+    if (!open_database(store, error) || !open_checked(store, error))
+        return false;
+    *ret_store = take(&store);
+    return true;
+}
+
+int64_t store_size_bytes(const struct store *store)
+{
+    static const char *const suffix[] = {"", "-wal"};
+    int64_t total = 0;
+
+    for (size_t i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
+        char path[4096];
+        struct stat status;
+
+        (void)snprintf(path, sizeof(path), "%s%s", store->path, suffix[i]);
+        if (stat(path, &status) == 0)
+            total += status.st_size;
+    }
+    return total;
+}
+
+bool store_setting(struct store *store, const char *name, int64_t fallback, int64_t *ret_value,
+                   struct error *error)
+{
+    return store_integer(store, fallback, ret_value, error,
+                         "SELECT value FROM setting WHERE name = ?", BIND(TEXT(name)));
+}
+
+bool store_set_setting(struct store *store, const char *name, int64_t value, struct error *error)
+{
+    return store_execute(store, error,
+                         "INSERT INTO setting VALUES (?1, ?2)"
+                         " ON CONFLICT DO UPDATE SET value = excluded.value",
+                         BIND(TEXT(name), INT(value)));
+}
+
+/* ---- what changed ---- */
+
+bool store_note_changed(struct store *store, int64_t experiment, struct error *error)
+{
+    if (store->n_changed && store->changed[store->n_changed - 1] == experiment)
+        return true;
+    if (store->n_changed == store->changed_capacity) {
+        size_t capacity = store->changed_capacity ? 2 * store->changed_capacity : 64;
+        int64_t *changed = realloc(store->changed, capacity * sizeof(*changed));
+
+        if (!changed)
+            return error_set(error, ERROR_NO_MEMORY, "noting a change");
+        store->changed = changed;
+        store->changed_capacity = capacity;
+    }
+    store->changed[store->n_changed++] = experiment;
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+bool store_take_changed(struct store *store, struct store_ids *ret_ids, struct error *error)
+{
+    size_t n = 0;
+
+    (void)error;
+    if (store->n_changed)
+        qsort(store->changed, store->n_changed, sizeof(int64_t), by_value);
+    for (size_t i = 0; i < store->n_changed; i++) {
+        if (n == 0 || store->changed[n - 1] != store->changed[i])
+            store->changed[n++] = store->changed[i];
+    }
+    *ret_ids = (struct store_ids){.item = take(&store->changed), .n = n};
+    store->n_changed = store->changed_capacity = 0;
+    return true;
+}

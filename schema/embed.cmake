@@ -1,0 +1,13 @@
+# cmake -DOUTPUT=FILE -DSOURCES="a.sql;b.sql" -P embed.cmake: the migrations as C arrays, in order.
+# (Bytes, since a string literal may have 4095 of them.)
+set(text "#include \"daemon/store_internal.h\"\n\n")
+set(list "const char *const store_migration[] = {\n")
+set(n 0)
+foreach(source ${SOURCES})
+    file(READ ${source} bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(APPEND text "static const char migration_${n}[] = {${bytes}0};\n")
+    string(APPEND list "    migration_${n},\n")
+    math(EXPR n "${n} + 1")
+endforeach()
+file(WRITE ${OUTPUT} "${text}${list}};\n\nconst int store_migrations = ${n};\n")
