@@ -354,57 +354,17 @@ static void config_release(struct common_config *config)
     settings_release(common_settings, config);
 }
 
-/* The members of `spec` that common reads, borrowed. NULL: no memory. */
-static cJSON *common_part(const cJSON *spec)
-{
-    scoped(json_free) cJSON *part = cJSON_CreateObject();
-    const cJSON *item;
-
-    if (!part)
-        return NULL;
-    cJSON_ArrayForEach(item, spec)
-    {
-        /* A reference is never written through, whatever its type says. */
-        if (spec_owner_of(item->string) == SPEC_OWNER_COMMON &&
-            !cJSON_AddItemReferenceToObject(part, item->string, (cJSON *)(uintptr_t)item))
-            return NULL;
-    }
-    return take(&part);
-}
-
-static void check_kind(const cJSON *spec, struct diagnostics *diagnostics)
-{
-    const cJSON *item;
-    bool pipeline = false;
-
-    cJSON_ArrayForEach(item, spec)
-    {
-        if (spec_owner_of(item->string) != SPEC_OWNER_ENGINE)
-            continue;
-        pipeline = true;
-        if (is_command(spec))
-            diagnostics_add(diagnostics, item->string,
-                            "stands beside command; an experiment is either a command or a "
-                            "pipeline");
-    }
-    if (!pipeline && !is_command(spec))
-        diagnostics_add(diagnostics, "", "needs a command, or data and model");
-}
-
 static bool check_spec(struct expansion *expansion, const struct batch_experiment *experiment,
                        struct common_config *config)
 {
     scoped(diagnostics_release) struct diagnostics found = {0};
-    scoped(json_free) cJSON *part = common_part(experiment->spec);
+    bool good = spec_check_keys(experiment->spec, &found);
 
-    if (!part)
-        return false;
-    (void)spec_check_keys(experiment->spec, &found);
-    (void)settings_parse(common_settings, part, "", config, &found);
-    check_kind(experiment->spec, &found);
+    good = spec_parse_common(experiment->spec, config, &found) && good;
+    good = spec_check_experiment(experiment->spec, &found) && good;
     for (size_t i = 0; i < found.n; i++)
         add_placed(expansion, experiment, found.item[i].path, found.item[i].message);
-    return found.n == 0;
+    return good;
 }
 
 static bool deliver(struct expansion *expansion, struct batch_experiment *experiment,
@@ -414,7 +374,9 @@ static bool deliver(struct expansion *expansion, struct batch_experiment *experi
 
     experiment->pipeline = !is_command(experiment->spec);
     experiment->config = &config;
-    if (!check_spec(expansion, experiment, &config) || expansion->diagnostics->n)
+    if (!check_spec(expansion, experiment, &config) && expansion->diagnostics->n == 0)
+        return error_set(error, ERROR_NO_MEMORY, "checking an experiment");
+    if (expansion->diagnostics->n)
         return true;
     if (!spec_configuration_key(experiment->spec, experiment->configuration, error))
         return false;

@@ -7,8 +7,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define DEPENDENCIES_LIMIT 10000 /* of one experiment */
 
@@ -88,34 +86,6 @@ static bool add_batch(struct submission *submission, struct error *error)
 
 /* ---- what an experiment waits for ---- */
 
-struct reference {
-    int64_t kind; /* 0: experiments first..last; 1: batch `first` */
-    int64_t first, last;
-};
-
-static bool parse_reference(const char *text, int64_t newest, struct reference *ret_reference)
-{
-    struct reference reference = {0};
-    const char *digits = text;
-    char *end;
-
-    if (strcmp(text, "last") == 0) {
-        *ret_reference = (struct reference){.first = newest, .last = newest};
-        return newest > 0;
-    }
-    if (strncmp(text, "batch:", 6) == 0) {
-        reference.kind = 1;
-        digits += 6;
-    }
-    if (*digits < '0' || *digits > '9')
-        return false;
-    reference.first = reference.last = strtoll(digits, &end, 10);
-    if (reference.kind == 0 && *end == '-' && end[1] >= '0' && end[1] <= '9')
-        reference.last = strtoll(end + 1, &end, 10);
-    *ret_reference = reference;
-    return *end == '\0' && reference.first <= reference.last;
-}
-
 static bool add_dependency(struct submission *submission, int64_t experiment, int64_t kind,
                            int64_t needs, bool ok, bool *ret_failed, struct error *error)
 {
@@ -135,16 +105,16 @@ static bool add_dependency(struct submission *submission, int64_t experiment, in
 }
 
 static bool add_range(struct submission *submission, int64_t experiment,
-                      const struct reference *reference, bool ok, bool *ret_failed,
+                      const struct spec_reference *reference, bool ok, bool *ret_failed,
                       struct error *error)
 {
-    for (int64_t id = reference->first; id <= reference->last; id++) {
+    for (int64_t id = reference->first; id <= reference->last_id; id++) {
         struct error missing;
 
-        if (add_dependency(submission, experiment, reference->kind, id, ok, ret_failed, &missing))
+        if (add_dependency(submission, experiment, reference->batch, id, ok, ret_failed, &missing))
             continue;
         /* A range takes what exists in it. */
-        if (missing.kind == ERROR_NOT_FOUND && reference->first < reference->last)
+        if (missing.kind == ERROR_NOT_FOUND && reference->first < reference->last_id)
             continue;
         *error = missing;
         return false;
@@ -159,20 +129,19 @@ static bool add_dependencies(struct submission *submission, int64_t experiment,
     const char *path = ok ? "queue.after_ok" : "queue.after";
 
     for (size_t i = 0; i < texts->n; i++) {
-        struct reference reference;
+        struct spec_reference reference = {0};
 
-        if (!parse_reference(texts->item[i], submission->newest_before, &reference))
-            return error_set_at(error, ERROR_INVALID, path,
-                                "'%s' is no experiment: expected an id, 3-9, batch:4 or last",
-                                texts->item[i]);
-        if (reference.last - reference.first >= DEPENDENCIES_LIMIT)
+        (void)spec_reference_parse(texts->item[i], &reference); /* checked with the spec */
+        if (reference.last)
+            reference.first = reference.last_id = submission->newest_before;
+        if (reference.last_id - reference.first >= DEPENDENCIES_LIMIT)
             return error_set_at(error, ERROR_INVALID, path, "%s: more than %d experiments",
                                 texts->item[i], DEPENDENCIES_LIMIT);
-        if (!add_range(submission, experiment, &reference, ok, ret_failed, error)) {
-            if (error->kind == ERROR_NOT_FOUND)
-                return error_set_at(error, ERROR_INVALID, path, "there is no %s", texts->item[i]);
+        if (add_range(submission, experiment, &reference, ok, ret_failed, error))
+            continue;
+        if (error->kind != ERROR_NOT_FOUND)
             return false;
-        }
+        return error_set_at(error, ERROR_INVALID, path, "there is no %s", texts->item[i]);
     }
     return true;
 }

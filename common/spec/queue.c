@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY 86400.0
@@ -17,9 +18,9 @@ static const struct setting queue_settings[] = {
     SETTING_BOOLEAN(struct queue_config, requeue, 1,
                     "Run it again after its run was lost (a crash or a reboot)."),
     SETTING_TEXTS(struct queue_config, after, 0, 1000,
-                  "Ids of experiments that must have ended before, however they ended."),
+                  "What must have ended before, however it ended: 12, 3-9, batch:4, last."),
     SETTING_TEXTS(struct queue_config, after_ok, 0, 1000,
-                  "Ids of experiments that must have succeeded before."),
+                  "What must have succeeded before: 12, 3-9, batch:4, last."),
     {0},
 };
 
@@ -57,19 +58,56 @@ const struct setting common_settings[] = {
     {0},
 };
 
+static bool parse_id(const char **text, int64_t *ret_id)
+{
+    size_t digits = strspn(*text, "0123456789");
+
+    if (digits == 0 || digits > 15 || **text == '0')
+        return false;
+    *ret_id = strtoll(*text, NULL, 10);
+    *text += digits;
+    return true;
+}
+
+bool spec_reference_parse(const char *text, struct spec_reference *ret_reference)
+{
+    struct spec_reference reference = {0};
+
+    if (strcmp(text, "last") == 0) {
+        *ret_reference = (struct spec_reference){.last = true};
+        return true;
+    }
+    reference.batch = strncmp(text, "batch:", 6) == 0;
+    if (reference.batch)
+        text += 6;
+    if (!parse_id(&text, &reference.first))
+        return false;
+    reference.last_id = reference.first;
+    if (*text == '-' && !reference.batch) {
+        text++;
+        if (!parse_id(&text, &reference.last_id))
+            return false;
+    }
+    if (*text || reference.last_id < reference.first)
+        return false;
+    *ret_reference = reference;
+    return true;
+}
+
 static bool check_ids(const struct setting_texts *list, const char *path,
                       struct diagnostics *diagnostics)
 {
+    struct spec_reference reference;
     bool good = true;
 
     for (size_t i = 0; i < list->n; i++) {
         const char *text = list->item[i];
-        size_t digits = text ? strspn(text, "0123456789") : 0;
 
-        if (text && digits > 0 && digits < 16 && text[digits] == '\0' && text[0] != '0')
+        if (text && spec_reference_parse(text, &reference))
             continue;
         if (text)
-            diagnostics_add(diagnostics, path, "'%.40s' is no experiment's id", text);
+            diagnostics_add(diagnostics, path,
+                            "'%.40s' is no experiment; expected 12, 3-9, batch:4 or last", text);
         good = false;
     }
     return good;

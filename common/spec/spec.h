@@ -61,7 +61,7 @@ struct queue_config {
     int64_t retries;            /* how often a failed experiment is run again */
     bool hold;                  /* wait for `nj release` */
     bool requeue;               /* run again after a lost run */
-    struct setting_texts after; /* ids of experiments to wait for, however they end */
+    struct setting_texts after; /* what to wait for (spec_reference), however it ends */
     struct setting_texts after_ok;
 };
 struct resources_config {
@@ -83,6 +83,13 @@ struct common_config {
     char *on_finish; /* a shell command, run when the batch has ended */
 };
 extern const struct setting common_settings[];
+/* One item of queue.after: "12", "3-9", "batch:4", "last". */
+struct spec_reference {
+    bool batch, last;       /* last: the newest experiment that there is; first is 0 */
+    int64_t first, last_id; /* a closed range; a batch has first == last_id */
+};
+bool spec_reference_parse(const char *text, struct spec_reference *ret_reference);
+
 /* settings_parse with common_settings for the keys that common owns; others are passed over. To be
  * released with settings_release(common_settings, config) in any case. */
 bool spec_parse_common(const cJSON *root, struct common_config *config,

@@ -274,7 +274,7 @@ static void common_settings_complain_about_everything(void **state)
         {"queue.prioriy", "unknown setting; did you mean 'priority'?"},
         {"resources.cpus", "0 is outside [0.1, 1024]"},
         {"resources.memory", "expected a size such as 4096, 512K or 4G, not text ('lots')"},
-        {"queue.after", "'x' is no experiment's id"},
+        {"queue.after", "'x' is no experiment; expected 12, 3-9, batch:4 or last"},
         {"command[0]", "the program's name is empty"},
     };
     struct common_config config = {0};
