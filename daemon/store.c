@@ -255,11 +255,12 @@ bool store_in_transaction(const struct store *store)
     return store->in_transaction;
 }
 
-static bool savepoint(struct store *store, const char *format, int level, struct error *error)
+/* Runs "<verb> s<level>". */
+static bool savepoint(struct store *store, const char *verb, int level, struct error *error)
 {
     char sql[64];
 
-    (void)snprintf(sql, sizeof(sql), format, level, level);
+    (void)snprintf(sql, sizeof(sql), "%s s%d", verb, level);
     if (sqlite3_get_autocommit(store->database))
         return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
     return run(store, sql, error);
@@ -268,7 +269,7 @@ static bool savepoint(struct store *store, const char *format, int level, struct
 bool store_savepoint(struct store *store, struct error *error)
 {
     assert(store->in_transaction);
-    if (!savepoint(store, "SAVEPOINT s%d", store->savepoints + 1, error))
+    if (!savepoint(store, "SAVEPOINT", store->savepoints + 1, error))
         return false;
     store->savepoints++;
     return true;
@@ -277,7 +278,7 @@ bool store_savepoint(struct store *store, struct error *error)
 bool store_keep(struct store *store, struct error *error)
 {
     assert(store->savepoints > 0);
-    if (!savepoint(store, "RELEASE s%d", store->savepoints, error))
+    if (!savepoint(store, "RELEASE", store->savepoints, error))
         return false;
     store->savepoints--;
     return true;
@@ -287,7 +288,8 @@ bool store_undo(struct store *store, struct error *error)
 {
     if (store->savepoints == 0)
         return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
-    if (!savepoint(store, "ROLLBACK TO s%d; RELEASE s%d", store->savepoints, error))
+    if (!savepoint(store, "ROLLBACK TO", store->savepoints, error) ||
+        !savepoint(store, "RELEASE", store->savepoints, error))
         return false;
     store->savepoints--;
     return true;
