@@ -814,6 +814,7 @@ static void notes_and_cleaning(void **state)
     assert_non_null(strstr(text, "look here"));
     assert_true(store_cleanable(store, clean, now_ms, &ids, &error));
     assert_int_equal(ids.n, 0);
+    store_ids_release(&ids);
     now_ms += 5000;
     assert_true(store_cleanable(store, clean, now_ms, &ids, &error));
     assert_int_equal(ids.n, 1);
