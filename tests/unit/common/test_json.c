@@ -377,6 +377,63 @@ static void merge_goes_down_objects_and_replaces_the_rest(void **state)
     assert_int_equal(error.kind, ERROR_INVALID);
 }
 
+/* ---- memory that runs out ---- */
+
+static int allocations_left; /* < 0: as many as wanted */
+
+static void *counted_malloc(size_t size)
+{
+    if (allocations_left == 0)
+        return NULL;
+    if (allocations_left > 0)
+        allocations_left--;
+    return malloc(size);
+}
+
+static bool work_on_trees(struct error *error)
+{
+    static const char *const text = "{\"a\":{\"b\":[1,\"x\",null,{}]},\"c\":true,\"d\":1.5}";
+    static const char *const change = "{\"a\":{\"n\":[7]},\"c\":{\"x\":0}}";
+    scoped(json_free) cJSON *json = NULL;
+    scoped(json_free) cJSON *patch = NULL;
+    cJSON *value = NULL;
+
+    if (!json_parse(text, strlen(text), &json, error) ||
+        !json_parse(change, strlen(change), &patch, error) || !json_merge(json, patch, error))
+        return false;
+    value = cJSON_CreateString("v");
+    if (!json_set_at(json, "a.new[0].x", &value, error))
+        return false;
+    value = cJSON_CreateNull();
+    if (!json_set_at(json, "a.b[0]", &value, error))
+        return false;
+    if (!json_add_text(json, "t", "x") || !json_add_integer(json_add_object(json, "o"), "i", 1))
+        return error_set(error, ERROR_NO_MEMORY, "out of memory");
+    expect_printed(json, "{\"a\":{\"b\":[null,\"x\",null,{}],\"n\":[7],\"new\":[{\"x\":\"v\"}]},"
+                         "\"c\":{\"x\":0},\"d\":1.5,\"t\":\"x\",\"o\":{\"i\":1}}");
+    return true;
+}
+
+/* The sanitizers see what is lost or freed twice on the way. */
+static void every_lack_of_memory_is_told(void **state)
+{
+    cJSON_Hooks hooks = {.malloc_fn = counted_malloc, .free_fn = free};
+    bool done = false;
+    int n;
+
+    (void)state;
+    cJSON_InitHooks(&hooks);
+    for (n = 0; !done && n < 200; n++) {
+        struct error error = {0};
+        allocations_left = n;
+        done = work_on_trees(&error);
+        if (!done)
+            assert_int_equal(error.kind, ERROR_NO_MEMORY);
+    }
+    cJSON_InitHooks(NULL);
+    assert_true(done && n > 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +455,7 @@ int main(void)
         cmocka_unit_test(path_is_set_and_made_on_the_way),
         cmocka_unit_test(path_that_does_not_fit_changes_nothing),
         cmocka_unit_test(merge_goes_down_objects_and_replaces_the_rest),
+        cmocka_unit_test(every_lack_of_memory_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
