@@ -27,7 +27,7 @@ static void print_range(const struct spec_range *range, const char *what,
 {
     char text[2 * RENDER_NUMBER_SIZE + 8], low[RENDER_NUMBER_SIZE], high[RENDER_NUMBER_SIZE];
 
-    if (range->low > range->high)
+    if (range->low > range->high || range->high == 0) /* a regression has no classes */
         return;
     if (range->low == range->high)
         snprintf(text, sizeof(text), "%s", print(range->low, low));
@@ -106,7 +106,7 @@ static bool run(struct client *client, struct error *error)
         if (!check_file(arguments, path, &check, &failure)) {
             struct spec_problem *problem = malloc(sizeof(*problem));
 
-            if (failure.kind != ERROR_INVALID || !problem) {
+            if ((failure.kind != ERROR_INVALID && failure.kind != ERROR_NOT_FOUND) || !problem) {
                 free(problem);
                 *error = failure;
                 return false;

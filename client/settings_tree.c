@@ -273,9 +273,8 @@ static bool fail_unknown(struct search *search, const cJSON *tree)
         *dot = '\0';
         if (!settings_tree_find(tree, parent, &found, search->error))
             return false;
-        list = table_of(found->child);
-        if (!list)
-            list = json_member(found->child, "kinds");
+        item = found ? found->child : NULL;
+        list = table_of(item) ? table_of(item) : json_member(item, "kinds");
     }
     cJSON_ArrayForEach(item, list)
     {

@@ -125,7 +125,7 @@ static bool parse_factor(struct parser *parser, int64_t *ret_value)
 
 static bool parse_negative(struct parser *parser, int64_t *ret_value)
 {
-    int64_t value;
+    int64_t value = 0;
 
     parser->at++;
     if (!parse_factor(parser, &value))
@@ -150,7 +150,7 @@ static bool divide(struct parser *parser, int64_t a, int64_t b, int64_t *ret_val
 
 static bool parse_product(struct parser *parser, int64_t *ret_value)
 {
-    int64_t value, factor;
+    int64_t value = 0, factor = 0;
 
     if (!parse_factor(parser, &value))
         return false;
@@ -169,7 +169,7 @@ static bool parse_product(struct parser *parser, int64_t *ret_value)
 
 static bool parse_sum(struct parser *parser, int64_t *ret_value)
 {
-    int64_t value, term;
+    int64_t value = 0, term = 0;
 
     if (!parse_product(parser, &value))
         return false;
@@ -189,7 +189,7 @@ bool expression_evaluate(const char *text, const struct expression_variable *var
                          int64_t *ret_value, struct error *error)
 {
     struct parser parser = {.text = text, .at = text, .variable = variable, .n = n, .error = error};
-    int64_t value;
+    int64_t value = 0;
 
     if (!parse_sum(&parser, &value))
         return false;

@@ -122,19 +122,19 @@ static cJSON *sorted_copy(const cJSON *value);
 
 static bool add_sorted(cJSON *copy, const cJSON *value)
 {
-    size_t n = (size_t)cJSON_GetArraySize(value), i = 0;
-    scoped(memory_free) const cJSON **members = calloc(n ? n : 1, sizeof(const cJSON *));
+    size_t size = (size_t)cJSON_GetArraySize(value), n = 0;
+    scoped(memory_free) const cJSON **members = calloc(size ? size : 1, sizeof(const cJSON *));
     const cJSON *member;
 
     if (!members)
         return false;
     cJSON_ArrayForEach(member, value)
     {
-        members[i++] = member;
+        members[n++] = member;
     }
     if (cJSON_IsObject(value))
         qsort(members, n, sizeof(const cJSON *), compare_names);
-    for (i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         cJSON *item = sorted_copy(members[i]);
         bool added = item && (cJSON_IsObject(value) ? json_add_item(copy, members[i]->string, &item)
                                                     : cJSON_AddItemToArray(copy, item));

@@ -21,6 +21,7 @@
 
 #define SPEC_VERSION 1
 #define SPEC_SIZE_LIMIT (8 * 1024 * 1024)
+#define SPEC_DEPTH_LIMIT 48 /* less than JSON_DEPTH_LIMIT: specs travel in messages */
 
 struct spec_line {
     char *path; /* owned: model[0].units */

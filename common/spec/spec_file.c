@@ -36,6 +36,29 @@ static bool looks_like_json(const char *text, size_t size)
     return i < size && (text[i] == '{' || text[i] == '[');
 }
 
+static int depth_of(const cJSON *value)
+{
+    const cJSON *member;
+    int deepest = 0;
+
+    cJSON_ArrayForEach(member, value)
+    {
+        int depth = depth_of(member);
+
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return cJSON_IsObject(value) || cJSON_IsArray(value) ? deepest + 1 : 0;
+}
+
+/* Only what YAML does not take for its notation, not for its depth. */
+static bool read_as_json(const char *text, size_t size, struct spec_file *file)
+{
+    struct error ignored;
+
+    return looks_like_json(text, size) && json_parse(text, size, &file->root, &ignored) &&
+           depth_of(file->root) <= SPEC_DEPTH_LIMIT;
+}
+
 static bool check_root(const struct spec_file *file, struct error *error)
 {
     const char *problem = NULL;
@@ -75,7 +98,6 @@ bool spec_file_parse(const char *text, size_t size, const char *name, struct spe
                      struct error *error)
 {
     scoped(spec_file_free) struct spec_file *file = calloc(1, sizeof(*file));
-    struct error ignored;
 
     if (!file || !(file->name = strdup(name)))
         return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
@@ -83,8 +105,7 @@ bool spec_file_parse(const char *text, size_t size, const char *name, struct spe
         return error_set_at(error, ERROR_INVALID, name, "larger than %d MiB",
                             SPEC_SIZE_LIMIT / 1024 / 1024);
     if (!yaml_read(text, size, name, &file->root, &file->line, &file->n_lines, error) &&
-        !(error->kind == ERROR_INVALID && looks_like_json(text, size) &&
-          json_parse(text, size, &file->root, &ignored)))
+        !(error->kind == ERROR_INVALID && read_as_json(text, size, file)))
         return false;
     if (!wrap_list(file, error) || !check_root(file, error))
         return false;
@@ -120,8 +141,9 @@ bool spec_file_read(const char *path, struct spec_file **ret_file, struct error 
 
     if (!standard) {
         opened = open(path, O_RDONLY | O_CLOEXEC);
-        if (opened < 0) /* a file that is not there is bad input, as a bad file is */
-            return error_set_at(error, ERROR_INVALID, path, "%s", strerror(errno));
+        if (opened < 0) /* what cannot be opened is bad input, as a bad file is */
+            return error_set_at(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_INVALID, path,
+                                "%s", strerror(errno));
     }
     return read_stream(standard ? STDIN_FILENO : opened, name, &text, error) &&
            spec_file_parse(text.data ? text.data : "", text.size, name, ret_file, error);

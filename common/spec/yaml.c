@@ -322,8 +322,8 @@ static struct node *compose_collection(struct composer *composer, const yaml_eve
 
     if (!node || !read_tag(composer, tag, node))
         return NULL;
-    if (depth >= JSON_DEPTH_LIMIT) {
-        fail_at(composer, node->line, "nested more than %d deep", JSON_DEPTH_LIMIT);
+    if (depth >= SPEC_DEPTH_LIMIT) {
+        fail_at(composer, node->line, "nested more than %d deep", SPEC_DEPTH_LIMIT);
         return NULL;
     }
     if (!compose_children(composer, node,
@@ -562,8 +562,8 @@ static bool collect_pairs(struct composer *composer, const struct node *mapping,
 static bool collect_merged(struct composer *composer, const struct node *value, int line,
                            struct pairs *pairs, int depth)
 {
-    if (depth >= JSON_DEPTH_LIMIT)
-        return fail_at(composer, line, "merged more than %d deep", JSON_DEPTH_LIMIT);
+    if (depth >= SPEC_DEPTH_LIMIT)
+        return fail_at(composer, line, "merged more than %d deep", SPEC_DEPTH_LIMIT);
     if (value->kind == NODE_MAPPING)
         return collect_pairs(composer, value, pairs, depth + 1);
     if (value->kind != NODE_SEQUENCE)
@@ -731,8 +731,8 @@ static cJSON *unfold(struct composer *composer, const struct node *node, size_t 
 
     if (node->kind == NODE_SCALAR)
         return count_node(composer, node->line, node->size) ? scalar_json(composer, node) : NULL;
-    if (depth >= JSON_DEPTH_LIMIT) {
-        fail_at(composer, node->line, "nested more than %d deep", JSON_DEPTH_LIMIT);
+    if (depth >= SPEC_DEPTH_LIMIT) {
+        fail_at(composer, node->line, "nested more than %d deep", SPEC_DEPTH_LIMIT);
         return NULL;
     }
     value = mapping ? cJSON_CreateObject() : cJSON_CreateArray();

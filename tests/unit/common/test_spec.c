@@ -90,6 +90,19 @@ static void json_that_yaml_does_not_take_is_read(void **state)
     assert_string_equal(json_text(file->root, "name", ""), "\xf0\x9f\x98\x80");
 }
 
+static void json_is_no_way_round_the_depth(void **state)
+{
+    char text[300] = "{\"a\\ud83d\\ude00\":";
+
+    (void)state;
+    for (int i = 0; i < 50; i++)
+        strcat(text, "[");
+    for (int i = 0; i < 50; i++)
+        strcat(text, "]");
+    strcat(text, "}");
+    assert_refused(text, 1, "");
+}
+
 static void a_root_that_is_no_mapping_is_refused(void **state)
 {
     (void)state;
@@ -120,14 +133,14 @@ static void a_text_larger_than_the_limit_is_refused(void **state)
     assert_refused(text, 0, "larger than 8 MiB");
 }
 
-static void a_file_that_is_not_there_is_bad_input(void **state)
+static void a_file_that_cannot_be_read_is_named(void **state)
 {
     struct spec_file *file = NULL;
     struct error error = {0};
 
     (void)state;
     assert_false(spec_file_read("/nonexistent/night.yaml", &file, &error));
-    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_int_equal(error.kind, ERROR_NOT_FOUND);
     assert_string_equal(error.path, "/nonexistent/night.yaml");
     assert_string_equal(error.message, "No such file or directory");
     assert_false(spec_file_read("/", &file, &error));
@@ -322,10 +335,11 @@ int main(void)
         cmocka_unit_test(a_path_without_a_line_takes_its_parents),
         cmocka_unit_test(json_is_read_too_with_lines),
         cmocka_unit_test(json_that_yaml_does_not_take_is_read),
+        cmocka_unit_test(json_is_no_way_round_the_depth),
         cmocka_unit_test(a_root_that_is_no_mapping_is_refused),
         cmocka_unit_test(a_list_of_specs_is_a_batch),
         cmocka_unit_test(a_text_larger_than_the_limit_is_refused),
-        cmocka_unit_test(a_file_that_is_not_there_is_bad_input),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(a_file_is_read_whole),
         cmocka_unit_test(a_setting_of_the_command_line_replaces_the_files),
         cmocka_unit_test(what_was_set_on_the_command_line_has_no_line),
