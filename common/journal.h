@@ -29,7 +29,8 @@ struct journal_writer {
     int64_t seq;  /* of the last line written; 0: none */
 };
 
-/* Opens for appending and makes the file; a torn last line of an earlier writer is cut off. */
+/* Opens for appending and makes the file, whose name is durable once its folder was synced; a torn
+ * last line of an earlier writer is cut off. */
 bool journal_open(int folder, const char *path, struct journal_writer *ret_writer,
                   struct error *error);
 void journal_close(struct journal_writer *writer); /* fine on an empty one */

@@ -44,7 +44,7 @@ int64_t json_integer(const cJSON *json, const char *name, int64_t fallback)
     const cJSON *item = json_member(json, name);
 
     if (!cJSON_IsNumber(item) || !(fabs(item->valuedouble) <= EXACT_INTEGER_LIMIT) ||
-        item->valuedouble != floor(item->valuedouble))
+        item->valuedouble != (double)(int64_t)item->valuedouble)
         return fallback;
     return (int64_t)item->valuedouble;
 }

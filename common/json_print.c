@@ -23,7 +23,7 @@ static bool print_number(double value, struct buffer *buffer, struct error *erro
 
     if (!isfinite(value))
         return buffer_append_text(buffer, "null", error);
-    if (fabs(value) < EXACT_INTEGER_LIMIT && value == floor(value)) {
+    if (fabs(value) < EXACT_INTEGER_LIMIT && value == (double)(int64_t)value) {
         snprintf(text, sizeof(text), "%s%" PRId64, signbit(value) && value == 0 ? "-" : "",
                  (int64_t)value);
         return buffer_append_text(buffer, text, error);
