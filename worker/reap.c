@@ -26,9 +26,9 @@ bool reaper_start(struct error *error)
     return true;
 }
 
-static double seconds(struct timeval time)
+static int64_t microseconds(struct timeval time)
 {
-    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
 }
 
 void reaper_collect(struct reaper *reaper)
@@ -40,7 +40,7 @@ void reaper_collect(struct reaper *reaper)
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         int64_t peak = (int64_t)usage.ru_maxrss * 1024;
 
-        reaper->cpu_s += seconds(usage.ru_utime) + seconds(usage.ru_stime);
+        reaper->cpu_us += microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
         if (peak > reaper->peak_rss_bytes)
             reaper->peak_rss_bytes = peak;
         if (pid == reaper->child) {

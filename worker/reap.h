@@ -19,7 +19,7 @@ struct reaper {
     bool child_ended;
     int child_status; /* as of wait4 */
     bool none_left;   /* no process of the run exists any more */
-    double cpu_s;     /* of all that was waited for, and what they waited for */
+    int64_t cpu_us;   /* of all that was waited for, and what they waited for */
     int64_t peak_rss_bytes;
     struct processes straggler; /* owned: what outlived the child, each once */
 };

@@ -406,7 +406,7 @@ static bool add_verdict(cJSON *event, const struct verdict *verdict)
 static bool add_figures(cJSON *event, const struct run *run)
 {
     return json_add_number(event, "wall_s", (double)(run->ended_ms - run->started_ms) / 1e3) &&
-           json_add_number(event, "cpu_s", run->reaper.cpu_s) &&
+           json_add_number(event, "cpu_s", (double)run->reaper.cpu_us / 1e6) &&
            json_add_integer(event, "peak_rss_bytes", run->reaper.peak_rss_bytes) &&
            (!run->reason || json_add_text(event, "reason", run->reason)) &&
            json_add_integer(event, "log_bytes", run->log.kept_size) &&
