@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -40,12 +41,18 @@ const char *hash_text(const void *data, size_t size, char ret_text[HASH_TEXT_SIZ
 
 bool hash_file(const char *path, char ret_text[HASH_TEXT_SIZE], struct error *error)
 {
-    scoped(descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* a pipe without a writer would block for ever */
+    scoped(descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
     scoped(state_free) XXH3_state_t *state = NULL;
     scoped(memory_free) void *chunk = NULL;
 
     if (fd < 0)
         return error_set_errno(error, errno, "%s", path);
+    if (fstat(fd, &status) < 0)
+        return error_set_errno(error, errno, "%s", path);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, ERROR_INVALID, "%s: only a regular file has a hash", path);
     state = XXH3_createState();
     chunk = malloc(READ_CHUNK);
     if (!state || !chunk || XXH3_128bits_reset(state) != XXH_OK)

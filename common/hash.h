@@ -13,6 +13,7 @@
 uint64_t hash_bytes(const void *data, size_t size); /* 64 bits, seed 0 */
 const char *hash_text(const void *data, size_t size,
                       char ret_text[HASH_TEXT_SIZE]); /* 128 bits, returned */
+/* INVALID where it is no regular file. */
 bool hash_file(const char *path, char ret_text[HASH_TEXT_SIZE], struct error *error);
 
 #endif

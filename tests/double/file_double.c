@@ -165,8 +165,8 @@ static void keep_synced(int fd)
     if (size < 0)
         die(path);
     target[size] = '\0';
-    if (access(target, F_OK) != 0)
-        return; /* unlinked: nothing of it can come back */
+    if (strncmp(target, disk.folder, strlen(disk.folder)) != 0 || access(target, F_OK) != 0)
+        return; /* not watched, or unlinked: nothing of it can come back */
     struct node *node = disk.nodes[node_at(AT_FDCWD, target)];
     if (node->folder)
         keep_names(node);

@@ -26,7 +26,8 @@ enum file_double_cut {
     FILE_DOUBLE_KEEP_NAMES, /* names went to the disk by themselves, contents did not */
 };
 
-/* Puts itself in front of the real file system; `folder` is absolute. One at a time. */
+/* Puts itself in front of the real file system; `folder` is absolute and has no links in its path.
+ * One at a time. */
 void file_double_start(const char *folder);
 void file_double_stop(void);
 

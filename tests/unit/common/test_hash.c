@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -55,14 +56,21 @@ static void file_hashes_as_its_bytes(void **state)
     assert_string_equal(text, whole);
 }
 
-static void folder_is_no_file(void **state)
+static void what_is_no_regular_file_is_refused(void **state)
 {
-    char text[HASH_TEXT_SIZE];
+    char folder[] = "/tmp/nightjar-hash-XXXXXX", path[64], text[HASH_TEXT_SIZE];
     struct error error;
 
     (void)state;
-    assert_false(hash_file("/tmp", text, &error));
-    assert_int_equal(error.kind, ERROR_IO);
+    assert_non_null(mkdtemp(folder));
+    assert_false(hash_file(folder, text, &error));
+    assert_int_equal(error.kind, ERROR_INVALID);
+    snprintf(path, sizeof(path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(hash_file(path, text, &error));
+    assert_int_equal(error.kind, ERROR_INVALID);
+    unlink(path);
+    rmdir(folder);
 }
 
 int main(void)
@@ -71,7 +79,7 @@ int main(void)
         cmocka_unit_test(empty_input_has_its_known_hash),
         cmocka_unit_test(one_changed_byte_changes_the_hash),
         cmocka_unit_test(file_hashes_as_its_bytes),
-        cmocka_unit_test(folder_is_no_file),
+        cmocka_unit_test(what_is_no_regular_file_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
