@@ -13,7 +13,7 @@
 
 /* More than any machine of one person holds; keeps sizes far from overflow. */
 #define ELEMENTS_MAX ((int64_t)1 << 36)
-#define PREDICT_BYTES ((int64_t)8 << 20)
+#define PREDICT_BYTES ((int64_t)1 << 20) /* what a cache holds */
 enum { PREDICT_ROWS_MIN = 16, PREDICT_ROWS_MAX = 1024 };
 
 void network_free(struct model *model)

@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+"""Golden values of the learning engine: metrics from scikit-learn, a network and optimizers from PyTorch.
+
+Writes metrics.json and network.json beside itself; both are checked in. Inputs are in the files too, so
+that the tests need neither library. Needs scikit-learn 1.2 and torch 1.13 (Debian 12's).
+"""
+import json
+import os
+import warnings
+
+import numpy as np
+import torch
+from sklearn import metrics as m
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def write(name, value):
+    with open(os.path.join(HERE, name), "w") as file:
+        json.dump(value, file, separators=(",", ":"))
+        file.write("\n")
+
+
+def probabilities(rng, n, k, sharpness):
+    x = rng.normal(size=(n, k)) * sharpness
+    p = np.exp(x - x.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def classification(name, label, p):
+    k = p.shape[1]
+    guess = p.argmax(axis=1)
+    clipped = np.clip(p, 1e-15, 1 - 1e-15)
+    values = {
+        "accuracy": m.accuracy_score(label, guess),
+        "balanced_accuracy": m.balanced_accuracy_score(label, guess),
+        "macro_f1": m.f1_score(label, guess, average="macro"),
+        "log_loss": m.log_loss(label, p, eps=1e-15, labels=range(k)),
+    }
+    for c in range(k):
+        mine = label == c
+        if mine.any():
+            values[f"log_loss_class[c{c}]"] = float(np.mean(-np.log(clipped[mine, c])))
+    if len(set(label)) == k:
+        values["auc"] = (m.roc_auc_score(label, p[:, 1]) if k == 2 else
+                         m.roc_auc_score(label, p, multi_class="ovr", average="macro"))
+    return {"name": name, "classes": k, "label": label.tolist(), "prediction": p.ravel().tolist(),
+            "values": values,
+            "confusion": m.confusion_matrix(label, guess, labels=range(k)).ravel().tolist()}
+
+
+def regression(name, target, prediction):
+    values = {
+        "mae": m.mean_absolute_error(target, prediction),
+        "rmse": m.mean_squared_error(target, prediction, squared=False),
+        "r2": m.r2_score(target, prediction),
+    }
+    n_targets = target.shape[1]
+    for t in range(n_targets if n_targets > 1 else 0):
+        values[f"mae[c{t}]"] = m.mean_absolute_error(target[:, t], prediction[:, t])
+        values[f"rmse[c{t}]"] = m.mean_squared_error(target[:, t], prediction[:, t], squared=False)
+        values[f"r2[c{t}]"] = m.r2_score(target[:, t], prediction[:, t])
+    return {"name": name, "targets": n_targets, "target": target.ravel().tolist(),
+            "prediction": prediction.ravel().tolist(), "values": values}
+
+
+def make_metrics():
+    rng = np.random.default_rng(20261122)
+    cases = []
+    label = rng.integers(0, 2, 40)
+    cases.append(classification("binary", label, probabilities(rng, 40, 2, 1.5)))
+    label = np.concatenate([np.arange(4), rng.integers(0, 4, 46)])
+    cases.append(classification("four classes", label, probabilities(rng, 50, 4, 1)))
+    coarse = np.round(probabilities(rng, 50, 3, 1) * 4 + 0.5)  # many equal scores
+    coarse /= coarse.sum(axis=1, keepdims=True)
+    label = np.concatenate([np.arange(3), rng.integers(0, 3, 47)])
+    cases.append(classification("ties", label, coarse))
+    label = rng.integers(0, 2, 30)  # class 2 never occurs, but is predicted
+    cases.append(classification("absent class", label, probabilities(rng, 30, 3, 2)))
+    hard = np.eye(3)[rng.integers(0, 3, 20)]  # certain and often wrong: the clip decides
+    label = np.concatenate([np.arange(3), rng.integers(0, 3, 17)])
+    cases.append(classification("certain", label, hard))
+    truth = rng.normal(size=(35, 1)) * 3 + 100
+    cases_r = [regression("one target", truth, truth + rng.normal(size=truth.shape))]
+    truth = rng.normal(size=(35, 3)) * [1, 100, 0.01] + [0, 1000, 5]
+    cases_r.append(regression("three targets", truth, truth + rng.normal(size=truth.shape) * [1, 30, 0.02]))
+    constant = np.full((10, 1), 7.0)
+    cases_r.append(regression("constant target", constant, constant + rng.normal(size=(10, 1))))
+    cases_r.append(regression("constant target found", constant, constant))
+    write("metrics.json", {"classification": cases, "regression": cases_r})
+
+
+class Net(torch.nn.Module):
+    """9 -> 7 relu -> 6 tanh -> leaky_relu -> 5 sigmoid -> outputs, as the tests' spec says."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.dense = torch.nn.ModuleList(
+            [torch.nn.Linear(a, b) for a, b in ((n_in, 7), (7, 6), (6, 5), (5, n_out))])
+
+    def forward(self, x):
+        x = torch.relu(self.dense[0](x))
+        x = torch.nn.functional.leaky_relu(torch.tanh(self.dense[1](x)), 0.01)
+        x = torch.sigmoid(self.dense[2](x))
+        return self.dense[3](x)
+
+
+def parameters(net):
+    result = {}
+    for i, layer in enumerate(net.dense):
+        result[f"dense{i + 1}.weight"] = layer.weight
+        result[f"dense{i + 1}.bias"] = layer.bias
+    return result
+
+
+def flat(tensors):
+    return {name: value.detach().reshape(-1).tolist() for name, value in tensors.items()}
+
+
+def train_case(name, task, spec, make_optimizer, weight=None, steps=10):
+    torch.manual_seed(3)
+    n, n_in, n_out = 12, 9, 4 if task == "classification" else 2
+    x = torch.randn(n, n_in)
+    net = Net(n_in, n_out)
+    label = torch.randint(0, n_out, (n,))
+    target = torch.randn(n, n_out)
+    criterion = (torch.nn.CrossEntropyLoss(weight=None if weight is None else torch.tensor(weight))
+                 if task == "classification" else torch.nn.MSELoss())
+    truth = label if task == "classification" else target
+    case = {"name": name, "task": task, "loss": spec[0], "optimizer": spec[1], "n": n, "inputs": n_in,
+            "outputs": n_out, "x": x.reshape(-1).tolist(), "label": label.tolist(),
+            "target": target.reshape(-1).tolist(), "initial": flat(parameters(net))}
+    optimizer = make_optimizer(net.parameters())
+    losses = []
+    for step in range(steps):
+        optimizer.zero_grad()
+        output = net(x)
+        loss = criterion(output, truth)
+        loss.backward()
+        if step == 0:
+            case["output"] = output.detach().reshape(-1).tolist()
+            case["gradient"] = flat({k: v.grad for k, v in parameters(net).items()})
+        losses.append(loss.item())
+        optimizer.step()
+    case["losses"] = losses
+    case["final"] = flat(parameters(net))
+    return case
+
+
+def make_network():
+    torch.set_default_dtype(torch.float64)
+    weight = [0.5, 2.0, 1.0, 0.25]
+    cases = [
+        train_case("adam", "classification", ("cross_entropy", {"type": "adam", "rate": 0.01}),
+                   lambda p: torch.optim.Adam(p, lr=0.01)),
+        train_case("adam, other decays", "classification",
+                   ("cross_entropy", {"type": "adam", "rate": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4}),
+                   lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-4)),
+        train_case("sgd, weighted classes", "classification",
+                   ({"type": "cross_entropy", "class_weights": weight}, {"type": "sgd", "rate": 0.1}),
+                   lambda p: torch.optim.SGD(p, lr=0.1), weight),
+        train_case("momentum", "regression", ("mse", {"type": "sgd", "rate": 0.05, "momentum": 0.9}),
+                   lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9)),
+        train_case("nesterov", "regression",
+                   ("mse", {"type": "sgd", "rate": 0.05, "momentum": 0.8, "nesterov": True}),
+                   lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True)),
+    ]
+    write("network.json", cases)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    make_metrics()
+    make_network()

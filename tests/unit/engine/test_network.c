@@ -1,0 +1,295 @@
+/* Building networks: names, shapes, first values, what is refused; and the golden network. */
+#include "tests/unit/engine/golden_network.h"
+
+#include <dirent.h>
+
+#include "worker/engine/initializer/initializer.h"
+#include "worker/engine/optimizer/optimizer.h"
+
+static void assert_refused(enum task task, const char *layers, const char *path,
+                           const char *message)
+{
+    struct fixture fixture;
+    struct model *model = NULL;
+    struct error error;
+    struct model_plan plan;
+    int64_t parameters, memory;
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec), "{'model': %s}", layers);
+    fixture_set_up(&fixture, task, 12, 4, 3);
+    fixture_parse(&fixture, spec);
+    plan = fixture_plan(&fixture);
+    assert_false(model_build(&plan, &model, &error));
+    assert_null(model);
+    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_string_equal(error.path, path);
+    if (!strstr(error.message, message))
+        fail_msg("%s: %s", error.path, error.message);
+    assert_false(model_measure(&plan, &parameters, &memory, &error));
+    assert_string_equal(error.path, path);
+    fixture_tear_down(&fixture);
+}
+
+static void width_that_does_not_fit_the_target_names_the_layer_to_change(void **state)
+{
+    (void)state;
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'dense', 'units': 4}]", "model[0].units",
+                   "4 outputs, but the target has 3 classes");
+    assert_refused(TASK_CLASSIFICATION, "['relu', {'type': 'dense', 'units': 5}, 'tanh']",
+                   "model[1].units", "5 outputs");
+    assert_refused(TASK_REGRESSION, "[{'type': 'dense', 'units': 'features'}, 'relu']",
+                   "model[0].units", "the target has 3 columns");
+    assert_refused(TASK_CLASSIFICATION, "['relu']", "model[0]", "4 outputs");
+}
+
+static void wrong_sizes_name_their_setting(void **state)
+{
+    (void)state;
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'dense', 'units': 'clases'}]", "model[0].units",
+                   "clases");
+    assert_refused(TASK_CLASSIFICATION, "['relu', {'type': 'dense', 'units': 'targets'}]",
+                   "model[1].units", "outside [1, 1048576]");
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'dense', 'units': 'features*1048576'}]",
+                   "model[0].units", "outside [1, 1048576]");
+    assert_refused(TASK_CLASSIFICATION, "[]", "model", "0 layers");
+}
+
+static void too_many_parameters_are_refused_before_they_are_allocated(void **state)
+{
+    (void)state;
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'dense', 'units': 1048576}, {'type': 'dense', 'units': 1048576}]",
+                   "model[1]", "too many");
+}
+
+static void sizes_may_be_formulas(void **state)
+{
+    struct fixture fixture;
+    struct model *model;
+    struct model_plan plan;
+    struct error error;
+    int64_t parameters, memory;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_CLASSIFICATION, 12, 4, 3);
+    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': '131*9'},"
+                            " {'type': 'dense', 'units': '2*(features+1)', 'bias': false},"
+                            " {'type': 'dense', 'units': 'classes'}]}");
+    model = fixture_build(&fixture);
+    assert_int_equal(model->n_parameters, 1179 * 4 + 1179 + 10 * 1179 + 3 * 10 + 3);
+    plan = fixture_plan(&fixture);
+    assert_true(model_measure(&plan, &parameters, &memory, &error));
+    assert_int_equal(parameters, model->n_parameters);
+    assert_int_equal(memory, model->memory);
+    assert_true(memory > 5 * 4 * parameters && memory < 60 * 4 * parameters);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void arrays_have_the_names_of_their_layers(void **state)
+{
+    static const char *const names[] = {"dense1.weight", "dense1.bias", "dense2.weight",
+                                        "dense2.bias"};
+    struct model_array array;
+    struct fixture fixture;
+    struct model *model;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_CLASSIFICATION, 12, 4, 3);
+    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': 5}, 'relu', 'dropout',"
+                            " {'type': 'dense', 'units': 'classes'}]}");
+    model = fixture_build(&fixture);
+    for (int64_t i = 0; i < 4; i++) {
+        assert_true(model_array(model, i, &array));
+        assert_string_equal(array.name, names[i]);
+    }
+    assert_true(model_array(model, 2, &array));
+    assert_int_equal(array.rows, 3);
+    assert_int_equal(array.columns, 5);
+    assert_false(model_array(model, 4, &array));
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void model_without_optimizer_predicts_the_same(void **state)
+{
+    struct fixture fixture;
+    struct model *model, *copy;
+    struct model_array from, to;
+    struct model_plan plan;
+    struct error error;
+    double one[36], other[36];
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_CLASSIFICATION, 12, 4, 3);
+    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': 5, 'activation': 'tanh'},"
+                            " 'dropout', {'type': 'dense', 'units': 'classes'}]}");
+    model = fixture_build(&fixture);
+    plan = fixture_plan(&fixture);
+    plan.optimizer = NULL;
+    plan.batch = 0;
+    plan.seed = 99;
+    assert_true(model_build(&plan, &copy, &error));
+    assert_true(copy->memory < model->memory);
+    for (int64_t i = 0; model_array(model, i, &from) && model_array(copy, i, &to); i++)
+        memcpy(to.value, from.value, (size_t)(to.rows * to.columns) * sizeof(real));
+    assert_true(model_predict(model, &fixture.set, fixture.row, 12, one, NULL, &error));
+    assert_true(model_predict(copy, &fixture.set, fixture.row, 12, other, NULL, &error));
+    assert_memory_equal(one, other, sizeof(one));
+    for (int i = 0; i < 12; i++)
+        assert_true(fabs(one[3 * i] + one[3 * i + 1] + one[3 * i + 2] - 1) < 1e-12);
+    model_free(&copy);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void regression_predicts_in_the_targets_own_units(void **state)
+{
+    struct fixture fixture;
+    struct model *model;
+    struct error error;
+    double prediction[24];
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_REGRESSION, 12, 4, 2);
+    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': 'targets'}]}");
+    model = fixture_build(&fixture);
+    memset(((struct network *)model)->value, 0,
+           (size_t)((struct network *)model)->n_elements * sizeof(real));
+    network_parameter((struct network *)model, "dense1.bias")->value[1] = 2;
+    assert_true(model_predict(model, &fixture.set, fixture.row, 12, prediction, NULL, &error));
+    for (int i = 0; i < 12; i++) {
+        assert_true(prediction[2 * i] == 500);     /* 0 * 10 + 500 */
+        assert_true(prediction[2 * i + 1] == 520); /* 2 * 10 + 500 */
+    }
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+/* ---- first values ---- */
+
+static void initialisers_have_their_mean_and_variance(void **state)
+{
+    static const struct {
+        const char *name;
+        double variance;
+    } expected[] = {{"glorot_normal", 2.0 / 500},
+                    {"glorot_uniform", 2.0 / 500},
+                    {"he_normal", 2.0 / 200},
+                    {"he_uniform", 2.0 / 200}};
+    static real value[60000];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        const struct kind *kind = kind_find(&initializer_registry, expected[i].name);
+        const struct initializer_target target = {
+            .value = value, .n = 60000, .fan_in = 200, .fan_out = 300, .seed = 1, .purpose = 2};
+        double sum = 0, squares = 0, deviation = sqrt(expected[i].variance);
+
+        assert_non_null(kind);
+        ((const struct initializer_kind *)kind)->fill(NULL, &target);
+        for (int k = 0; k < 60000; k++) {
+            sum += (double)value[k];
+            squares += (double)value[k] * (double)value[k];
+        }
+        assert_true(fabs(sum / 60000) < 0.02 * deviation);
+        assert_true(fabs(squares / 60000 / expected[i].variance - 1) < 0.02);
+    }
+    assert_null(initializer_registry.kind[4]);
+}
+
+static void first_values_depend_on_seed_and_name_alone(void **state)
+{
+    struct fixture fixture;
+    struct model *one, *two;
+    struct network *a, *b;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_CLASSIFICATION, 12, 4, 3);
+    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': 4},"
+                            " {'type': 'dense', 'units': 'classes'}]}");
+    one = fixture_build(&fixture);
+    fixture_parse(&fixture, "{'model': ['dropout', {'type': 'dense', 'units': 4}, 'relu',"
+                            " {'type': 'dense', 'units': 'classes'}]}");
+    two = fixture_build(&fixture);
+    a = (struct network *)one;
+    b = (struct network *)two;
+    assert_memory_equal(network_parameter(a, "dense1.weight")->value,
+                        network_parameter(b, "dense1.weight")->value, 16 * sizeof(real));
+    assert_memory_equal(network_parameter(a, "dense2.weight")->value,
+                        network_parameter(b, "dense2.weight")->value, 12 * sizeof(real));
+    assert_memory_not_equal(network_parameter(a, "dense1.weight")->value,
+                            network_parameter(a, "dense2.weight")->value, 12 * sizeof(real));
+    model_free(&one);
+    model_free(&two);
+    fixture_tear_down(&fixture);
+}
+
+/* ---- registries ---- */
+
+static void check_registry(const struct kind_registry *registry, const char *folder,
+                           const char *const *shared)
+{
+    DIR *list = opendir(folder);
+    struct dirent *entry;
+    int files = 0, kinds = 0;
+
+    assert_non_null(list);
+    while ((entry = readdir(list))) {
+        size_t length = strlen(entry->d_name);
+        bool counts = length > 2 && strcmp(entry->d_name + length - 2, ".c") == 0;
+
+        for (int i = 0; shared[i] && counts; i++)
+            counts = strcmp(entry->d_name, shared[i]) != 0;
+        files += counts;
+    }
+    closedir(list);
+    for (; registry->kind[kinds]; kinds++) {
+        const struct kind *kind = registry->kind[kinds];
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), "%s/%s.c", folder, kind->name);
+        if (!file_exists(AT_FDCWD, path))
+            fail_msg("%s is missing", path);
+        assert_true(strlen(kind->help) > 10 && kind->help[strlen(kind->help) - 1] == '.');
+        if (kinds > 0)
+            assert_true(strcmp(registry->kind[kinds - 1]->name, kind->name) < 0);
+    }
+    assert_int_equal(files, kinds);
+}
+
+static void registries_and_folders_agree(void **state)
+{
+    static const char *const layer[] = {"activation.c", "layer.c", "registry.c", NULL};
+    static const char *const loss[] = {"loss.c", "registry.c", NULL};
+    static const char *const optimizer[] = {"registry.c", NULL};
+    static const char *const initializer[] = {"variance.c", "registry.c", NULL};
+    static const char *const metric[] = {"metric.c", "outcome.c", "registry.c", NULL};
+
+    (void)state;
+    check_registry(&layer_registry, "worker/engine/layer", layer);
+    check_registry(&loss_registry, "worker/engine/loss", loss);
+    check_registry(&optimizer_registry, "worker/engine/optimizer", optimizer);
+    check_registry(&initializer_registry, "worker/engine/initializer", initializer);
+    check_registry(&metric_registry, "worker/engine/metric", metric);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(network_and_optimizers_agree_with_pytorch),
+        cmocka_unit_test(width_that_does_not_fit_the_target_names_the_layer_to_change),
+        cmocka_unit_test(wrong_sizes_name_their_setting),
+        cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
+        cmocka_unit_test(sizes_may_be_formulas),
+        cmocka_unit_test(arrays_have_the_names_of_their_layers),
+        cmocka_unit_test(model_without_optimizer_predicts_the_same),
+        cmocka_unit_test(regression_predicts_in_the_targets_own_units),
+        cmocka_unit_test(initialisers_have_their_mean_and_variance),
+        cmocka_unit_test(first_values_depend_on_seed_and_name_alone),
+        cmocka_unit_test(registries_and_folders_agree),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
