@@ -164,27 +164,33 @@ INLINE void gradient_at(float *dz, const float *dy, const float *y, int64_t i, M
     store(dz + i, v_mul(load(dy + i, mask, whole), factor), mask, whole);
 }
 
+INLINE void gradient_loop(float *dz, const float *dy, const float *y, int64_t n,
+                          enum activation activation, float alpha)
+{
+    VECTOR slope_below = v_set(alpha);
+
+    FOR_VECTORS(n, gradient_at(dz, dy, y, i, mask, whole, activation, slope_below));
+}
+
 VECTOR_ISA static void vector_activation_gradient(float *dz, const float *dy, const float *y,
                                                   int64_t n, enum activation activation,
                                                   float alpha)
 {
-    VECTOR slope_below = v_set(alpha);
-
     switch (activation) {
     case ACTIVATION_RELU:
-        FOR_VECTORS(n, gradient_at(dz, dy, y, i, mask, whole, ACTIVATION_RELU, slope_below));
+        gradient_loop(dz, dy, y, n, ACTIVATION_RELU, 0);
         break;
     case ACTIVATION_LEAKY_RELU:
-        FOR_VECTORS(n, gradient_at(dz, dy, y, i, mask, whole, ACTIVATION_LEAKY_RELU, slope_below));
+        gradient_loop(dz, dy, y, n, ACTIVATION_LEAKY_RELU, alpha);
         break;
     case ACTIVATION_TANH:
-        FOR_VECTORS(n, gradient_at(dz, dy, y, i, mask, whole, ACTIVATION_TANH, slope_below));
+        gradient_loop(dz, dy, y, n, ACTIVATION_TANH, 0);
         break;
     case ACTIVATION_SIGMOID:
-        FOR_VECTORS(n, gradient_at(dz, dy, y, i, mask, whole, ACTIVATION_SIGMOID, slope_below));
+        gradient_loop(dz, dy, y, n, ACTIVATION_SIGMOID, 0);
         break;
     default:
-        FOR_VECTORS(n, gradient_at(dz, dy, y, i, mask, whole, ACTIVATION_LINEAR, slope_below));
+        gradient_loop(dz, dy, y, n, ACTIVATION_LINEAR, 0);
         break;
     }
 }

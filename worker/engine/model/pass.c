@@ -64,17 +64,17 @@ static void place_layer(const struct network *network, int i, struct network_pas
                             .steps = layer->out.steps,
                             .width = layer->out.width};
 
-    if (cursor->block)
+    if (pass)
         pass->output[i] = pass->gradient[i] = output;
     for (int k = 0; k < layer->n_buffers; k++) {
         real *buffer = slice(cursor, capacity * layer->buffer[k].per_row + layer->buffer[k].fixed);
 
-        if (cursor->block)
+        if (pass)
             pass->buffer[(ptrdiff_t)i * LAYER_BUFFERS_MAX + k] = buffer;
     }
 }
 
-/* Gives every slice its place; returns the elements that it takes. */
+/* Gives every slice its place; returns the elements that it takes. pass NULL: only counts. */
 static int64_t place(const struct network *network, struct network_pass *pass, int64_t capacity,
                      bool training, struct cursor cursor)
 {
@@ -92,7 +92,7 @@ static int64_t place(const struct network *network, struct network_pass *pass, i
             turn[i] =
                 slice(&cursor, capacity * (training ? widest(network) : network->loss.n_outputs));
     target = slice(&cursor, capacity * network->loss.n_outputs);
-    if (!cursor.block)
+    if (!pass)
         return cursor.used;
     pass->input = input;
     pass->target = target;
