@@ -11,6 +11,7 @@ extern const struct command command_cancel;
 extern const struct command command_check;
 extern const struct command command_clean;
 extern const struct command command_compare;
+extern const struct command command_completion;
 extern const struct command command_daemon;
 extern const struct command command_event;
 extern const struct command command_explain;
@@ -32,6 +33,7 @@ const struct command *const command_registry[] = {
     &command_best,    &command_cancel,
     &command_check,   &command_clean,
     &command_compare, &command_daemon,
+    &command_completion,
     &command_event,   &command_explain,
     &command_follow,  &command_help,
     &command_hold,    &command_log,
