@@ -373,6 +373,20 @@ static bool define_families(cJSON *definitions, const cJSON *tree, struct error 
     return true;
 }
 
+/* What an experiment of a list says is merged over the rest, so that it may leave out anything. */
+static bool refine_experiments(cJSON *table)
+{
+    cJSON *properties = cJSON_GetObjectItemCaseSensitive(table, "properties");
+    cJSON *schema = cJSON_GetObjectItemCaseSensitive(properties, "experiments");
+    cJSON *item = object_with("type", "object");
+
+    if (!schema) {
+        json_free(&item);
+        return true;
+    }
+    return item && json_add_text(schema, "type", "array") && json_add_item(schema, "items", &item);
+}
+
 bool settings_schema(const cJSON *tree, cJSON **ret_schema, struct error *error)
 {
     scoped(json_free) cJSON *schema = cJSON_CreateObject();
@@ -388,6 +402,10 @@ bool settings_schema(const cJSON *tree, cJSON **ret_schema, struct error *error)
     }
     if (!define_families(definitions, tree, error) || !schema_of_table(tree, &table, error))
         return false;
+    if (!refine_experiments(table)) {
+        json_free(&table);
+        return no_memory(error);
+    }
     while ((member = cJSON_DetachItemFromArray(table, 0))) {
         scoped(memory_free) char *name = take(&member->string);
 

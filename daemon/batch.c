@@ -550,16 +550,34 @@ bool batch_expand_lines(const cJSON *params, struct buffer *out, struct error *e
 
 bool batch_settings(cJSON **ret_settings, struct error *error)
 {
+    static const struct setting table[] = {
+        {.name = "sweep",
+         .type = SETTING_TYPE_NESTED,
+         .nested = sweep_settings,
+         .unit = "",
+         .help = "Parameters that vary, and how their values are chosen."},
+        {.name = "experiments",
+         .type = SETTING_TYPE_JSON,
+         .unit = "",
+         .help = "A list of specs, each merged over the rest of this one."},
+        {0},
+    };
     scoped(json_free) cJSON *settings = cJSON_CreateObject();
-    cJSON *sweep = settings_describe(sweep_settings);
+    scoped(json_free) cJSON *described = settings_describe(table);
     cJSON *range = settings_describe(sampler_range_settings);
+    bool good = settings && described && range;
 
-    if (!settings || !sweep || !range || !json_add_item(settings, "sweep", &sweep) ||
-        !json_add_item(settings, "sweep.parameters.*", &range)) {
-        json_free(&sweep);
-        json_free(&range);
-        return error_set(error, ERROR_NO_MEMORY, "describing settings");
+    while (good && described->child) {
+        cJSON *setting = cJSON_DetachItemFromArray(described, 0);
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "%s", json_text(setting, "name", ""));
+        good = json_add_item(settings, name, &setting);
     }
+    good = good && json_add_item(settings, "sweep.parameters.*", &range);
+    json_free(&range);
+    if (!good)
+        return error_set(error, ERROR_NO_MEMORY, "describing settings");
     *ret_settings = take(&settings);
     return true;
 }
