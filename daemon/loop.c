@@ -243,8 +243,10 @@ static void on_leave(uv_timer_t *timer)
 /* Every handle but those of sessions that still have something to send. */
 static void close_handles(struct daemon *daemon)
 {
+    daemon->closed = true;
     listener_close(&daemon->listener);
-    supervisor_close(daemon->supervisor);
+    if (daemon->supervisor)
+        supervisor_close(daemon->supervisor);
     uv_close((uv_handle_t *)&daemon->check, NULL);
     uv_close((uv_handle_t *)&daemon->idle, NULL);
     uv_close((uv_handle_t *)&daemon->retry, NULL);
@@ -549,9 +551,21 @@ void daemon_run(struct daemon *daemon)
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
 
+/* Also after a daemon_open that failed half-way. */
+static void close_loop(struct daemon *daemon)
+{
+    if (!daemon->loop.data)
+        return;
+    if (!daemon->closed)
+        close_handles(daemon);
+    uv_close((uv_handle_t *)&daemon->leave, NULL);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&daemon->loop);
+}
+
 void daemon_close(struct daemon *daemon)
 {
-    uv_loop_close(&daemon->loop);
+    close_loop(daemon);
     supervisor_free(&daemon->supervisor);
     store_free(&daemon->store);
     executor_close(&daemon->executor);

@@ -67,7 +67,8 @@ struct daemon {
     uv_timer_t leave; /* how long clients get to read their last replies */
     uv_signal_t terminate, interrupt;
     struct error turn_failure; /* kind NONE: the turn's transaction is good */
-    bool stopping;
+    bool stopping;             /* a turn that ends is the last */
+    bool closed;               /* its handles are closed or closing */
 };
 
 bool daemon_open(struct daemon *daemon, const struct daemon_options *options, struct error *error);
