@@ -1,0 +1,78 @@
+/*
+ * Any bytes as a CSV file. Reading ends; every record has as many fields as the first and grows the
+ * line; every field is valid as it is handed out; what was read, written and read again is the
+ * same.
+ *
+ * Input: the first byte chooses delimiter and skipped lines, the rest is the file.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buffer.h"
+#include "common/owner.h"
+#include "worker/engine/dataset/csv.h"
+#include "worker/engine/dataset/number.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void use_field(const struct csv_field *field)
+{
+    int64_t integer = 0;
+    double real = 0;
+    enum number_kind kind = number_parse(field->text, field->size, &integer, &real);
+
+    must(field->size <= CSV_FIELD_LIMIT);
+    must(!memchr(field->text, '\0', field->size));
+    must(kind != NUMBER_INTEGER || real == (double)integer);
+}
+
+/* A record that is written with commas reads back as it was. */
+static void check_round_trip(const struct csv_record *record)
+{
+    scoped(buffer_release) struct buffer out = {0};
+    scoped(csv_free) struct csv_reader *reader = NULL;
+    const struct csv_record *again;
+    struct error error;
+
+    for (int64_t i = 0; i < record->n_fields; i++) {
+        scoped(memory_free) char *text = strndup(record->field[i].text, record->field[i].size);
+
+        must(text && csv_write_field(&out, text, i == 0, &error));
+    }
+    must(csv_open_memory(out.data, out.size, "written", ',', 0, &reader, &error));
+    must(csv_next(reader, &again, &error) && again && again->n_fields == record->n_fields);
+    for (int64_t i = 0; i < record->n_fields; i++)
+        must(again->field[i].size == record->field[i].size &&
+             memcmp(again->field[i].text, record->field[i].text, again->field[i].size) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char delimiters[] = ",;\t |";
+    scoped(csv_free) struct csv_reader *reader = NULL;
+    const struct csv_record *record;
+    struct error error;
+    int64_t line = 0, width = 0;
+
+    if (size == 0 || !csv_open_memory(data + 1, size - 1, "x", delimiters[data[0] % 5],
+                                      data[0] / 5 % 3, &reader, &error))
+        return 0;
+    while (csv_next(reader, &record, &error) && record) {
+        must(record->line > line && record->n_fields > 0);
+        must(width == 0 || record->n_fields == width);
+        line = record->line;
+        width = record->n_fields;
+        for (int64_t i = 0; i < width; i++)
+            use_field(&record->field[i]);
+        if (record->n_fields < 64)
+            check_round_trip(record);
+    }
+    return 0;
+}
