@@ -359,15 +359,14 @@ bool dataset_import(const struct data_config *config, const char *cwd, struct da
     scoped(buffer_release) struct buffer path = {0};
     struct table_format format = data_format(config);
 
-    if (!data_path(cwd, config->source, &path, error))
-        return false;
-    if (!table_profile_read(path.data, &format, &profile, error)) {
-        if (!error->path[0])
-            (void)snprintf(error->path, sizeof(error->path), "data.source");
-        return false;
-    }
-    return roles_resolve(config, &profile, path.data, &roles, error) &&
-           build(path.data, &format, &roles, ret_dataset, warnings, error);
+    if (data_path(cwd, config->source, &path, error) &&
+        table_profile_read(path.data, &format, &profile, error) &&
+        roles_resolve(config, &profile, path.data, &roles, error) &&
+        build(path.data, &format, &roles, ret_dataset, warnings, error))
+        return true;
+    if (!error->path[0])
+        (void)snprintf(error->path, sizeof(error->path), "data.source");
+    return false;
 }
 
 bool dataset_import_new(const struct data_config *config, const char *path,
