@@ -33,7 +33,8 @@ static void use_field(const struct csv_field *field)
     must(kind != NUMBER_INTEGER || real == (double)integer);
 }
 
-/* A record that is written with commas reads back as it was. */
+/* A record that is written with commas reads back as it was. Another field stands before it, as a
+ * field of three bytes may be a byte order mark where it begins a file. */
 static void check_round_trip(const struct csv_record *record)
 {
     scoped(buffer_release) struct buffer out = {0};
@@ -41,16 +42,17 @@ static void check_round_trip(const struct csv_record *record)
     const struct csv_record *again;
     struct error error;
 
+    must(csv_write_field(&out, "first", true, &error));
     for (int64_t i = 0; i < record->n_fields; i++) {
         scoped(memory_free) char *text = strndup(record->field[i].text, record->field[i].size);
 
-        must(text && csv_write_field(&out, text, i == 0, &error));
+        must(text && csv_write_field(&out, text, false, &error));
     }
     must(csv_open_memory(out.data, out.size, "written", ',', 0, &reader, &error));
-    must(csv_next(reader, &again, &error) && again && again->n_fields == record->n_fields);
+    must(csv_next(reader, &again, &error) && again && again->n_fields == record->n_fields + 1);
     for (int64_t i = 0; i < record->n_fields; i++)
-        must(again->field[i].size == record->field[i].size &&
-             memcmp(again->field[i].text, record->field[i].text, again->field[i].size) == 0);
+        must(again->field[i + 1].size == record->field[i].size &&
+             memcmp(again->field[i + 1].text, record->field[i].text, record->field[i].size) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

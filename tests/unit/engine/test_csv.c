@@ -229,8 +229,8 @@ static void gzip_is_read_and_damage_is_told(void **state)
 
 static void written_fields_read_back(void **state)
 {
-    static const char *const field[] = {"a",  "b,c",  "d\"e",  "two\nlines", " blank",
-                                        "x ", "\xc3\xa9", "\"",    "cr\rx",      "1"};
+    static const char *const field[] = {"a",  "b,c",      "d\"e", "two\nlines", " blank",
+                                        "x ", "\xc3\xa9", "\"",   "cr\rx",      "1"};
     scoped(buffer_release) struct buffer out = {0};
     scoped(csv_free) struct csv_reader *reader = NULL;
     const struct csv_record *record;

@@ -1,8 +1,8 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,8 +349,7 @@ static void data_that_cannot_be_used_are_refused(void **state)
         {"x,y\n1,a\n2,b\n", "{\"target\":\"z\"}", "data.target", "has no column 'z'"},
         {"speed,y\n1,a\n2,b\n", "{\"target\":\"y\",\"ignore\":\"sped\"}", "data.ignore",
          "did you mean 'speed'?"},
-        {"x,y\n1,a\n2,\n3,b\n", "{\"target\":\"y\"}", "data.target",
-         "'y' is missing in 1 row of"},
+        {"x,y\n1,a\n2,\n3,b\n", "{\"target\":\"y\"}", "data.target", "'y' is missing in 1 row of"},
         {"x,y\n1,1.5\n2,nan\n3,2\n", "{\"target\":\"y\"}", "data.target", "first in line 3"},
         {"x,y\n1,1.5\n2,inf\n3,2\n", "{\"target\":\"y\"}", "data.source",
          "line 3, column 'y': 'inf' is not a finite number"},
@@ -366,8 +365,7 @@ static void data_that_cannot_be_used_are_refused(void **state)
          "'g' is missing in 1 rows"},
         {"x,y\n1e300,a\n1,b\n", "{\"target\":\"y\"}", "data.source",
          "1e+300 in row 0 is beyond the range of float32"},
-        {"x,y\n1,a\n2,b\n", "{\"target\":\"y\",\"names\":[\"u\"]}", "data.names",
-         "1 names where"},
+        {"x,y\n1,a\n2,b\n", "{\"target\":\"y\",\"names\":[\"u\"]}", "data.names", "1 names where"},
         {"x,y\n1,a\n2,b\n3,a\n4,a\n5,a\n6,a\n7,a\n8,a\n9,a\n10,a\nl1,b\n", "{\"target\":\"y\"}",
          "data.features", "'x' holds 10 numbers and 1 texts, the first in line 12"},
     };
