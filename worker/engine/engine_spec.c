@@ -54,7 +54,8 @@ static cJSON *engine_part(const cJSON *root)
     return take(&part);
 }
 
-bool engine_spec_parse(const cJSON *root, struct engine_spec *spec, struct diagnostics *diagnostics)
+bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
+                       struct diagnostics *diagnostics)
 {
     scoped(json_free) cJSON *part = engine_part(root);
 
@@ -64,6 +65,7 @@ bool engine_spec_parse(const cJSON *root, struct engine_spec *spec, struct diagn
     }
     if (!settings_parse(engine_settings, part, "", spec, diagnostics))
         return false;
-    data_check(&spec->data, json_member(part, "data"), diagnostics);
+    if (!stored)
+        data_check(&spec->data, json_member(part, "data"), diagnostics);
     return diagnostics->n == 0;
 }

@@ -26,8 +26,9 @@ extern const struct setting engine_settings[];
 
 void engine_spec_release(struct engine_spec *spec);
 /* Reads the engine's keys of a whole spec; others are left to their owners. All complaints go to
- * `diagnostics`; false if there was one. *spec is to be released in any case. */
-bool engine_spec_parse(const cJSON *root, struct engine_spec *spec,
+ * `diagnostics`; false if there was one. *spec is to be released in any case. `stored`: with
+ * all defaults written out, by a run that had checked how settings go together. */
+bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics);
 
 #endif

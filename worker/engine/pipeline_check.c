@@ -277,7 +277,7 @@ static bool examine(struct checker *checker, struct question *question, struct a
 
     if (!spec_check_keys(question->root, &answer->diagnostics) && answer->diagnostics.n == 0)
         return no_memory(error);
-    if (!engine_spec_parse(question->root, &question->spec, &answer->diagnostics))
+    if (!engine_spec_parse(question->root, false, &question->spec, &answer->diagnostics))
         return true;
     if (add_source(question, answer->sources, &size, error) &&
         (size > READ_LIMIT || look_inside(checker, question, answer, error)))

@@ -77,7 +77,7 @@ static bool read_spec(struct hdf5_file *file, struct engine_spec *spec, struct e
 
     if (!read_json(file, "/spec", &json, error))
         return false;
-    if (engine_spec_parse(json, spec, &diagnostics))
+    if (engine_spec_parse(json, true, spec, &diagnostics))
         return true;
     return error_set_at(error, ERROR_CORRUPT, diagnostics.n ? diagnostics.item[0].path : "",
                         "the model's spec: %s",

@@ -93,7 +93,7 @@ static bool read_spec(struct run *run, struct error *error)
         return error_set(error, ERROR_INVALID, "%s: is no spec of version 1", path.data);
     run->cwd = json_text(run->file, "cwd", NULL);
     run->seed = (uint64_t)json_integer(run->file, "seed", json_integer(run->root, "seed", 0));
-    if (!engine_spec_parse(run->root, &run->spec, &diagnostics))
+    if (!engine_spec_parse(run->root, false, &run->spec, &diagnostics))
         return tell_diagnostics(&diagnostics, error);
     return choose_folder("NIGHTJAR_ARTIFACTS", run->folder, "artifacts", &run->artifacts, error) &&
            choose_folder("NIGHTJAR_CHECKPOINT", run->folder, "../checkpoint", &run->checkpoint,

@@ -1,0 +1,395 @@
+"""The pipeline from spec.json to artifacts, on real data, and from a stored model to predictions."""
+
+import csv
+import gzip
+import json
+import math
+import os
+import shutil
+import signal
+import tempfile
+import time
+import unittest
+
+from engine import DATA, DEADLINE, DIABETES, DIGITS, IRIS, VOWEL, Run, check, engine, every_fifth, layers
+
+SPEAKERS = {"by": "group", "train": list(range(8)), "test": list(range(8, 15))}
+TRAIN = {"optimizer": {"type": "adam", "rate": 3e-3}, "batch": 32, "epochs": 60}
+
+
+def vowels(split=None, **more):
+    return {
+        "data": {"source": VOWEL, "group": "V1", "target": "Class", "split": split or SPEAKERS, **more},
+        "prepare": ["standard"],
+        "model": layers(64, 32),
+        "train": TRAIN,
+    }
+
+
+def read_csv(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="nightjar-engine-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        return self.path(name)
+
+    def run_spec(self, spec, name="1", seed=1):
+        run = Run(self.path(name), spec, seed=seed)
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return run
+
+
+class Scores(Folder):
+    """A result is as good as the reference of the data's README within two standard errors."""
+
+    def assert_accuracy(self, run, reference):
+        n = len(run.split()["test"])
+        accuracy = run.results()["test.accuracy"]
+        self.assertGreater(accuracy, reference - 2 * math.sqrt(reference * (1 - reference) / n))
+
+    def test_new_speakers_are_hard_and_known_ones_easy(self):
+        apart = self.run_spec(vowels(), "apart")
+        self.assert_accuracy(apart, 0.478)
+        self.assertLess(apart.results()["test.accuracy"], 0.65)
+        self.assertEqual(apart.events("mark"), [])
+        leaking = self.run_spec(vowels(every_fifth(self.folder, 990), allow_leak="to show it"), "leaking")
+        self.assert_accuracy(leaking, 0.970)
+        (mark,) = leaking.events("mark")
+        self.assertEqual((mark["mark"], mark["reason"], mark["count"]), ("LEAK", "to show it", 990))
+
+    def test_digits(self):
+        spec = {
+            "data": {"source": DIGITS, "header": False, "target": "c65", "split": every_fifth(self.folder, 1797)},
+            "prepare": "standard",
+            "model": layers(64, 32),
+            "train": {"epochs": 30},
+        }
+        run = self.run_spec(spec)
+        self.assert_accuracy(run, 0.978)
+        self.assertAlmostEqual(run.naive()["test.accuracy"], 0.1, delta=0.05)
+
+    def test_iris(self):
+        spec = {
+            "data": {"source": IRIS, "skip": 1, "target": "c5", "split": every_fifth(self.folder, 150)},
+            "prepare": ["minmax"],
+            "model": layers(),
+            "train": {"optimizer": {"type": "adam", "rate": 0.1}, "epochs": 100},
+        }
+        self.assert_accuracy(self.run_spec(spec), 0.933)
+
+    def test_diabetes(self):
+        spec = {
+            "data": {
+                "source": DIABETES,
+                "target": "progression",
+                "target_transform": "standard",
+                "split": every_fifth(self.folder, 442),
+            },
+            "prepare": ["standard"],
+            "model": [{"type": "dense", "units": 1}],
+            "train": {"optimizer": {"type": "adam", "rate": 0.01}, "epochs": 80},
+        }
+        results = self.run_spec(spec).results()
+        self.assertLess(results["test.rmse"], 57.4 + 2 * 57.4 / math.sqrt(2 * 88))
+        self.assertGreater(results["test.r2"], 0.35)
+
+
+class Artifacts(Folder):
+    def test_split_and_predictions_agree_with_the_data(self):
+        run = self.run_spec(vowels())
+        rows = read_csv(VOWEL)
+        split = run.split()
+        self.assertEqual(sorted(split["train"] + split["test"]), list(range(990)))
+        self.assertFalse({rows[i]["V1"] for i in split["train"]} & {rows[i]["V1"] for i in split["test"]})
+        self.assertEqual({rows[i]["V1"] for i in split["test"]}, {str(i) for i in range(8, 15)})
+        (event,) = run.events("split")
+        self.assertEqual((event["train"], event["valid"], event["test"]), (528, 0, 462))
+        self.assertEqual(event["groups"], {"train": 8, "valid": 0, "test": 7})
+        predictions = read_csv(run.artifact("predictions.csv"))
+        self.assertEqual([int(p["row"]) for p in predictions], split["test"])
+        classes = sorted({row["Class"] for row in rows})
+        self.assertEqual(list(predictions[0])[3:], [f"p[{name}]" for name in classes])
+        right = 0
+        for prediction in predictions:
+            shares = {name: float(prediction[f"p[{name}]"]) for name in classes}
+            self.assertAlmostEqual(sum(shares.values()), 1, delta=1e-5)
+            self.assertEqual(prediction["predicted"], max(shares, key=shares.get))
+            self.assertEqual(prediction["actual"], rows[int(prediction["row"])]["Class"])
+            right += prediction["predicted"] == prediction["actual"]
+        self.assertAlmostEqual(right / 462, run.results()["test.accuracy"], places=12)
+        names = {e["name"]: e for e in run.events("artifact")}
+        self.assertEqual(set(names), {"split", "model", "predictions"})
+        for event in names.values():
+            self.assertEqual(event["bytes"], os.path.getsize(os.path.join(run.folder, event["path"])))
+
+    def test_equal_seeds_give_equal_results_and_others_do_not(self):
+        first, again, other = (self.run_spec(vowels(), name, seed) for name, seed in (("a", 5), ("b", 5), ("c", 6)))
+        self.assertEqual(first.results(), again.results())
+        self.assertNotEqual(first.results(), other.results())
+        with open(first.artifact("predictions.csv")) as one, open(again.artifact("predictions.csv")) as two:
+            self.assertEqual(one.read(), two.read())
+
+    def test_predictions_can_be_left_out(self):
+        run = self.run_spec({**vowels(), "evaluate": {"predictions": False}})
+        self.assertFalse(os.path.exists(run.artifact("predictions.csv")))
+
+    def test_ids_stand_in_predictions_as_they_were(self):
+        lines = ["key,who,x,y"]
+        for i in range(200):
+            lines.append(f"{i:04d},{'a,b' if i % 2 else 'c'}{i},{i % 7},{'yes' if i % 7 > 3 else 'no'}")
+        text = "\n".join(line if n == 0 else line.split(",", 1)[0] + ',"' + line.split(",", 1)[1].rsplit(",", 2)[0]
+                         + '",' + ",".join(line.rsplit(",", 2)[1:]) for n, line in enumerate(lines))
+        source = self.write("t.csv", text + "\n")
+        spec = {
+            "data": {"source": source, "id": ["key", "who"], "target": "y"},
+            "prepare": ["standard"],
+            "model": layers(),
+            "train": {"epochs": 2},
+        }
+        run = self.run_spec(spec)
+        predictions = read_csv(run.artifact("predictions.csv"))
+        rows = read_csv(source)
+        self.assertEqual([(p["key"], p["who"]) for p in predictions],
+                         [(rows[i]["key"], rows[i]["who"]) for i in run.split()["test"]])
+        self.assertTrue(predictions[0]["key"].isdigit() and len(predictions[0]["key"]) == 4)
+
+
+class Fitting(Folder):
+    def test_transforms_see_training_rows_only(self):
+        """A test row with an absurd value changes nothing in the model."""
+        lines = ["x,y"] + [f"{i % 10},{'a' if i % 10 < 5 else 'b'}" for i in range(100)]
+        plain = self.write("plain.csv", "\n".join(lines) + "\n")
+        lines[100] = "1e6,b"
+        absurd = self.write("absurd.csv", "\n".join(lines) + "\n")
+        index = self.write("test.txt", "99\n")
+        losses = []
+        for source in (plain, absurd):
+            spec = {
+                "data": {"source": source, "target": "y", "split": {"by": "index", "test": index}},
+                "prepare": ["standard", {"type": "minmax", "low": -1}],
+                "model": layers(),
+                "train": {"epochs": 3},
+            }
+            losses.append(self.run_spec(spec, "of-" + os.path.basename(source)).results()["train.log_loss"])
+        self.assertEqual(losses[0], losses[1])
+
+    def test_unknown_categories_and_missing_values_are_told(self):
+        lines = ["color,x,y"]
+        for i in range(60):
+            lines.append(f"{'red' if i % 2 else 'blue'},{'' if i == 7 else i % 4},{'a' if i % 2 else 'b'}")
+        lines += ["green,1,a", ",2,b"]
+        source = self.write("t.csv", "\n".join(lines) + "\n")
+        index = self.write("test.txt", "60\n61\n")
+        spec = {
+            "data": {"source": source, "target": "y", "split": {"by": "index", "test": index}},
+            "prepare": [{"type": "impute"}, "standard"],
+            "model": layers(),
+            "train": {"optimizer": {"type": "adam", "rate": 0.1}, "epochs": 40},
+        }
+        run = self.run_spec(spec)
+        (warning,) = [e for e in run.events("warning") if e.get("where") == "color"]
+        self.assertEqual(warning["figure"], 1)
+        self.assertEqual(run.results()["train.accuracy"], 1)
+        refused = Run(self.path("refused"), {**spec, "prepare": ["standard"]})
+        done = refused.finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("data.features: 'x' is missing in 1 row", done.stderr)
+
+
+class Predicting(Folder):
+    def predict(self, run, data, *more):
+        out = self.path("out.csv")
+        done = engine("predict", run.folder, "--data", data, "-o", out, *more)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return read_csv(out)
+
+    def test_stored_model_predicts_what_the_run_predicted(self):
+        run = self.run_spec(vowels())
+        stored = self.predict(run, VOWEL)
+        self.assertEqual([int(p["row"]) for p in stored], list(range(990)))
+        for before in read_csv(run.artifact("predictions.csv")):
+            after = stored[int(before["row"])]
+            self.assertEqual(before["predicted"], after["predicted"])
+            for name in before:
+                if name.startswith("p["):
+                    self.assertAlmostEqual(float(before[name]), float(after[name]), delta=1e-5)
+        for batch in ("1", "77"):
+            for one, other in zip(stored, self.predict(run, VOWEL, "--batch", batch)):
+                self.assertAlmostEqual(float(one["p[hid]"]), float(other["p[hid]"]), delta=1e-5)
+
+    def test_columns_are_found_by_name_and_targets_not_needed(self):
+        run = self.run_spec(vowels())
+        rows = read_csv(VOWEL)
+        names = [f"V{i}" for i in range(10, 1, -1)]
+        text = ",".join(["extra"] + names) + "\n"
+        text += "".join(",".join(["zzz"] + [row[name] for name in names]) + "\n" for row in rows)
+        with gzip.open(self.path("new.csv.gz"), "wt") as file:
+            file.write(text)
+        self.assertEqual([p["predicted"] for p in self.predict(run, self.path("new.csv.gz"))],
+                         [p["predicted"] for p in self.predict(run, VOWEL)])
+
+    def test_regression_is_given_back_in_the_targets_units(self):
+        spec = {
+            "data": {"source": DIABETES, "target": "progression", "target_transform": "standard"},
+            "prepare": ["minmax"],
+            "model": [{"type": "dense", "units": 1}],
+            "train": {"epochs": 40, "optimizer": {"type": "adam", "rate": 0.02}},
+        }
+        values = [float(p["predicted[progression]"]) for p in self.predict(self.run_spec(spec), DIABETES)]
+        self.assertAlmostEqual(sum(values) / len(values), 152, delta=15)
+
+    def test_what_cannot_be_predicted_is_refused(self):
+        run = self.run_spec(vowels())
+        cases = [
+            (self.write("a.csv", "V2,V3\n1,2\n"), "has no column 'V4'"),
+            (self.write("b.csv", ",".join(f"V{i}" for i in range(2, 11)) + "\n" + "x" + ",1" * 8 + "\n"),
+             "line 2, column 'V2': 'x' is not a number"),
+            (self.write("c.csv", ",".join(f"V{i}" for i in range(2, 11)) + "\n" + ",1" * 8 + "\n"),
+             "line 2, column 'V2': the value is missing"),
+            (self.path("none.csv"), "No such file"),
+        ]
+        for data, message in cases:
+            done = engine("predict", run.folder, "--data", data, "-o", self.path("out.csv"))
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(len(done.stderr.strip().splitlines()), 1)
+            self.assertIn(message, done.stderr)
+            self.assertFalse(os.path.exists(self.path("out.csv")))
+
+    def test_damaged_model_is_refused(self):
+        run = self.run_spec(vowels())
+        with open(run.artifact("model.h5"), "rb") as file:
+            whole = file.read()
+        for size in (0, 100, len(whole) // 2):
+            with open(run.artifact("model.h5"), "wb") as file:
+                file.write(whole[:size])
+            done = engine("predict", run.folder, "--data", VOWEL)
+            self.assertEqual(done.returncode, 6, done.stderr)
+            self.assertIn("model.h5", done.stderr)
+
+
+class Stopping(Folder):
+    def spec(self):
+        return {
+            **vowels({"by": "group", "train": 0.6, "valid": 0.2, "test": 0.2}),
+            "train": {**TRAIN, "epochs": 400, "checkpoint": {"batches": 50}},
+        }
+
+    def wait_for(self, run, kind, process):
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            if run.events(kind):
+                return
+            self.assertIsNone(process.poll(), "ended before it was asked to")
+        self.fail(f"no event {kind}")
+
+    def interrupted(self, name, number):
+        """Results of a run that got a signal after its first checkpoint, and of the run that went on."""
+        first = Run(self.path(name), self.spec())
+        process = first.start()
+        self.wait_for(first, "checkpoint", process)
+        process.send_signal(number)
+        process.communicate(timeout=DEADLINE)
+        self.assertEqual(first.results(), {})
+        second = Run(self.path(name), self.spec(), run=2)
+        done = second.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return process.returncode, second
+
+    def test_run_that_was_stopped_or_killed_ends_with_the_same_bits(self):
+        whole = self.run_spec(self.spec(), "whole")
+        for name, number, status in (("stopped", signal.SIGTERM, 75), ("killed", signal.SIGKILL, -9)):
+            returned, second = self.interrupted(name, number)
+            self.assertEqual(returned, status)
+            self.assertEqual(second.results(), whole.results())
+            with open(whole.artifact("predictions.csv")) as one, open(second.artifact("predictions.csv")) as two:
+                self.assertEqual(one.read(), two.read())
+
+
+class Failing(Folder):
+    def test_error_is_one_line_an_event_and_a_status(self):
+        run = Run(self.path("1"), {**vowels(), "data": {"source": self.path("none.csv"), "target": "y"}})
+        done = run.finish()
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1)
+        (event,) = run.events("error")
+        self.assertEqual((event["kind"], event["path"]), ("NOT_FOUND", "data.source"))
+        self.assertIn("No such file", event["text"])
+
+    def test_folder_without_a_spec_is_told(self):
+        done = engine("run", self.folder)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("spec.json", done.stderr)
+
+    def test_usage_errors_have_status_2(self):
+        for arguments in ([], ["nonsense"], ["run"], ["run", "a", "b"], ["check", "x"], ["settings", "x"],
+                          ["predict"], ["predict", "x"], ["predict", "x", "--data", "y", "--batch", "0"],
+                          ["predict", "x", "--nonsense"]):
+            done = engine(*arguments, input="")
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertTrue(done.stderr.startswith("usage: "), arguments)
+
+
+class Checking(Folder):
+    def test_summary_tells_what_would_run(self):
+        (answer,), done = check([vowels()])
+        self.assertEqual((done.returncode, answer["diagnostics"]), (0, []))
+        self.assertEqual(answer["sources"], [VOWEL])
+        summary = answer["summary"]
+        self.assertEqual((summary["rows"], summary["features"], summary["classes"]), (990, 9, 11))
+        self.assertEqual((summary["train"], summary["test"]), (528, 462))
+        self.assertEqual(summary["parameters"], 9 * 64 + 64 + 64 * 32 + 32 + 32 * 11 + 11)
+        self.assertGreater(summary["memory_bytes"], 990 * 9 * 4)
+
+    def test_lines_do_not_disturb_each_other(self):
+        good, leaking = vowels(), vowels({"by": "fraction"})
+        marked = vowels({"by": "fraction"}, allow_leak="because")
+        answers, done = check([good, leaking, marked, good, leaking] * 3)
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual([len(a["diagnostics"]) for a in answers], [0, 1, 0, 0, 1] * 3)
+        self.assertEqual([a["summary"].get("mark") for a in answers], [None, None, "LEAK", None, None] * 3)
+
+    def test_data_are_read_once_for_a_sweep(self):
+        source = self.path("t.csv")
+        shutil.copy(VOWEL, source)
+        lines = []
+        for units in range(1, 2000):
+            spec = vowels()
+            spec["data"] = {**spec["data"], "source": source}
+            spec["model"] = layers(units)
+            lines.append(spec)
+        started = time.monotonic()
+        answers, done = check(lines)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len({a["summary"]["parameters"] for a in answers}), len(lines))
+        self.assertLess(time.monotonic() - started, 20)
+
+    def test_relative_paths_are_seen_from_the_folder_given(self):
+        spec = vowels()
+        spec["data"] = {**spec["data"], "source": "vowel_speakers/Vowel.csv"}
+        (answer,), done = check([spec], cwd=DATA)
+        self.assertEqual(done.returncode, 0, answer)
+        self.assertEqual(answer["sources"], [VOWEL])
+
+    def test_settings_describe_every_section(self):
+        done = engine("settings")
+        self.assertEqual(done.returncode, 0)
+        described = json.loads(done.stdout)
+        self.assertEqual(list(described), ["data", "prepare", "model", "train", "evaluate"])
+        kinds = {kind["name"] for kind in described["prepare"]["kinds"]}
+        self.assertEqual(kinds, {"impute", "minmax", "standard"})
+
+
+if __name__ == "__main__":
+    unittest.main()
