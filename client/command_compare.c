@@ -59,6 +59,20 @@ static void add_row(struct table *table, const cJSON *result, const cJSON *row, 
     add_values(table, json_member(result, "metrics"), json_member(row, "metrics"), raw);
 }
 
+static bool all_numbers(const cJSON *result, const char *parameter)
+{
+    const cJSON *row;
+
+    cJSON_ArrayForEach(row, json_member(result, "rows"))
+    {
+        const cJSON *value = json_member(json_member(row, "parameters"), parameter);
+
+        if (value && !cJSON_IsNumber(value))
+            return false;
+    }
+    return true;
+}
+
 /* id name state seed marks, the parameters, the metrics. Caller frees; NULL: no memory. */
 static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
 {
@@ -80,7 +94,9 @@ static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
         return NULL;
     memcpy(columns, fixed, sizeof(fixed));
     cJSON_ArrayForEach(name, parameters) columns[n++] = (struct table_column){
-        .title = cJSON_IsString(name) ? name->valuestring : "?", .shrinks = true};
+        .title = cJSON_IsString(name) ? name->valuestring : "?",
+        .right = all_numbers(result, cJSON_IsString(name) ? name->valuestring : ""),
+        .shrinks = true};
     cJSON_ArrayForEach(name, metrics) columns[n++] = (struct table_column){
         .title = cJSON_IsString(name) ? name->valuestring : "?", .right = true};
     *ret_n = n;

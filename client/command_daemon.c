@@ -1,20 +1,37 @@
 /* nj daemon: what the daemon is doing; start it, stop it, change its number of slots. */
 #include "client/client.h"
+#include "client/render.h"
 
 #include "common/owner.h"
 
 #include <stdio.h>
 #include <string.h>
 
+static void print_share(const char *label, const cJSON *share, bool bytes)
+{
+    double used = json_number(share, "used", 0), total = json_number(share, "total", 0);
+    char a[RENDER_NUMBER_SIZE], b[RENDER_NUMBER_SIZE];
+
+    if (total > 0)
+        printf("%-10s %s of %s given to running work\n", label,
+               bytes ? render_bytes(used, a) : render_number(used, a),
+               bytes ? render_bytes(total, b) : render_number(total, b));
+}
+
 static void print_status(const cJSON *status)
 {
-    const cJSON *cpus = json_member(status, "cpus");
+    char text[RENDER_NUMBER_SIZE];
 
-    printf("nightjard %s, process %lld, up %.0f s\n", json_text(status, "version", "?"),
-           (long long)json_integer(status, "pid", 0), json_number(status, "uptime_s", 0));
-    printf("home   %s\n", json_text(status, "home", "?"));
-    printf("slots  %lld\n", (long long)json_integer(status, "slots", 0));
-    printf("cpus   %g of %g in use\n", json_number(cpus, "used", 0), json_number(cpus, "total", 0));
+    printf("nightjard  %s, process %lld, up %s\n", json_text(status, "version", "?"),
+           (long long)json_integer(status, "pid", 0),
+           render_duration(json_number(status, "uptime_s", 0), text));
+    printf("home       %s\n", json_text(status, "home", "?"));
+    printf("slots      %lld\n", (long long)json_integer(status, "slots", 0));
+    print_share("cpus", json_member(status, "cpus"), false);
+    print_share("memory", json_member(status, "memory"), true);
+    print_share("gpus", json_member(status, "gpus"), false);
+    printf("queue      %s, ", render_bytes(json_number(status, "database_bytes", 0), text));
+    printf("%s free on the disk\n", render_bytes(json_number(status, "disk_free_bytes", 0), text));
 }
 
 static bool show_status(struct client *client, struct error *error)
@@ -59,6 +76,20 @@ static bool stop(struct client *client, struct error *error)
     return error->kind == ERROR_UNREACHABLE;
 }
 
+static bool reload(struct client *client, struct error *error)
+{
+    const struct option_value *slots = arguments_option(&client->arguments, "slots");
+    scoped(json_free) cJSON *params = NULL, *result = NULL;
+
+    if (!slots)
+        return error_set(error, ERROR_INVALID, "daemon reload: say what: --slots N");
+    if (!client_object(&params, error))
+        return false;
+    if (!json_add_integer(params, "slots", (int64_t)slots->number))
+        return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+    return client_call(client, "daemon.reload", &params, &result, error);
+}
+
 static bool run(struct client *client, struct error *error)
 {
     const char *action = client->arguments.n_arguments ? client->arguments.argument[0] : "status";
@@ -69,20 +100,29 @@ static bool run(struct client *client, struct error *error)
         return start(client, error);
     if (strcmp(action, "stop") == 0)
         return stop(client, error);
-    return error_set(error, ERROR_INVALID, "daemon: '%s' is none of status, start, stop", action);
+    if (strcmp(action, "reload") == 0)
+        return reload(client, error);
+    return error_set(error, ERROR_INVALID, "daemon: '%s' is none of status, start, stop, reload",
+                     action);
 }
 
 static const struct command_option options[] = {
     COMMAND_OPTION_JSON,
+    {.name = "slots",
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = 1,
+     .high = 1024,
+     .help = "How many experiments may run at once; for reload, kept from then on."},
     {0},
 };
 
-static const char *const words[] = {"start", "status", "stop", NULL};
+static const char *const words[] = {"reload", "start", "status", "stop", NULL};
 
 const struct command command_daemon = {
     .name = "daemon",
-    .synopsis = "[status|start|stop] [--json]",
-    .help = "Tell what the daemon is doing, start it, or stop it.",
+    .synopsis = "[status|start|stop] [--json]\nreload --slots N",
+    .help = "Tell what the daemon is doing, start or stop it, or set its number of slots.",
     .description =
         "Any verb that needs the daemon starts it. Stopping it leaves running work alone: "
         "the next daemon takes it over.",

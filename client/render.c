@@ -289,6 +289,7 @@ struct table {
     size_t n_columns;
     struct cell *cell; /* owned */
     size_t n_cells, capacity;
+    int indent;
     bool failed; /* no memory for a cell */
 };
 
@@ -343,18 +344,41 @@ size_t table_rows(const struct table *table)
     return table->n_cells / table->n_columns;
 }
 
+void table_indent(struct table *table, int columns)
+{
+    table->indent = columns;
+}
+
 static bool check_table(const struct table *table, struct error *error)
 {
     return !table->failed || error_set(error, ERROR_NO_MEMORY, "printing a table");
 }
 
+/* Columns that each one needs; 0: nothing is in it. */
+static void measure(const struct table *table, int *width)
+{
+    size_t n = table->n_columns;
+
+    for (size_t i = 0; i < table->n_cells; i++) {
+        int columns = render_width(table->cell[i].text);
+
+        width[i % n] = columns > width[i % n] ? columns : width[i % n];
+    }
+    for (size_t i = 0; i < n; i++) {
+        int title = render_width(table->column[i].title);
+
+        if (width[i] > 0 && title > width[i])
+            width[i] = title;
+    }
+}
+
 /* What does not fit is taken from the columns that may shrink, the widest first. */
 static void fit_widths(const struct table *table, int *width, int limit)
 {
-    int total = -2;
+    int total = table->indent - 2;
 
     for (size_t i = 0; i < table->n_columns; i++)
-        total += width[i] + 2;
+        total += width[i] ? width[i] + 2 : 0;
     while (limit > 0 && total > limit) {
         size_t widest = table->n_columns;
 
@@ -369,8 +393,9 @@ static void fit_widths(const struct table *table, int *width, int limit)
     }
 }
 
+/* What stands before a cell, and the cell; blanks that end a line are not written. */
 static bool print_cell(const struct render *render, const struct table_column *column,
-                       const char *text, enum render_style style, int width, bool last,
+                       const char *text, enum render_style style, int width, int *pending,
                        struct error *error)
 {
     scoped(buffer_release) struct buffer clean = {0};
@@ -381,36 +406,45 @@ static bool print_cell(const struct render *render, const struct table_column *c
     text = clean.data ? clean.data : "";
     pad = width - render_width(text);
     if (column->right)
-        fprintf(render->out, "%*s", pad, "");
-    fprintf(render->out, "%s%s%s", render_style(render, style), text, render_reset(render, style));
-    if (!column->right && !last)
-        fprintf(render->out, "%*s", pad, "");
-    fputs(last ? "\n" : "  ", render->out);
+        *pending += pad;
+    if (*text) {
+        fprintf(render->out, "%*s%s%s%s", *pending, "", render_style(render, style), text,
+                render_reset(render, style));
+        *pending = 0;
+    }
+    *pending += (column->right ? 0 : pad) + 2;
+    return true;
+}
+
+/* `cell` NULL: the titles. */
+static bool print_row(const struct table *table, const struct render *render, const int *width,
+                      const struct cell *cell, struct error *error)
+{
+    int pending = table->indent;
+
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (width[i] > 0 &&
+            !print_cell(render, &table->column[i], cell ? cell[i].text : table->column[i].title,
+                        cell ? cell[i].style : STYLE_DIM, width[i], &pending, error))
+            return false;
+    fputc('\n', render->out);
     return true;
 }
 
 bool table_print(const struct table *table, const struct render *render, struct error *error)
 {
     scoped(memory_free) int *width = calloc(table->n_columns, sizeof(*width));
-    size_t n = table->n_columns;
 
-    if (!width || !check_table(table, error))
+    if (!width)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
-    for (size_t i = 0; i < n; i++)
-        width[i] = render_width(table->column[i].title);
-    for (size_t i = 0; i < table->n_cells; i++) {
-        int columns = render_width(table->cell[i].text);
-
-        width[i % n] = columns > width[i % n] ? columns : width[i % n];
-    }
+    if (!check_table(table, error))
+        return false;
+    measure(table, width);
     fit_widths(table, width, render->width);
-    for (size_t i = 0; i < n; i++)
-        if (!print_cell(render, &table->column[i], table->column[i].title, STYLE_DIM, width[i],
-                        i + 1 == n, error))
-            return false;
-    for (size_t i = 0; i < table->n_cells; i++)
-        if (!print_cell(render, &table->column[i % n], table->cell[i].text, table->cell[i].style,
-                        width[i % n], i % n + 1 == n, error))
+    if (!print_row(table, render, width, NULL, error))
+        return false;
+    for (size_t row = 0; row < table_rows(table); row++)
+        if (!print_row(table, render, width, table->cell + row * table->n_columns, error))
             return false;
     return true;
 }

@@ -77,7 +77,8 @@ void table_free(struct table **table);
 __attribute__((format(printf, 3, 4))) void table_cell(struct table *table, enum render_style style,
                                                       const char *format, ...);
 size_t table_rows(const struct table *table);
-/* For a person: titles, columns aligned. */
+void table_indent(struct table *table, int columns);
+/* For a person: titles, columns aligned; a column with nothing in it is left out. */
 bool table_print(const struct table *table, const struct render *render, struct error *error);
 /* For a program: no titles, one tab between cells. */
 bool table_print_tabs(const struct table *table, const struct render *render, struct error *error);

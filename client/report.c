@@ -9,6 +9,7 @@
 
 #define CONFIGURATIONS_SHOWN 20
 #define TEXTS_SHOWN 10
+#define PARAMETER_COLUMNS_LIMIT 6
 
 static double wall_now(void)
 {
@@ -130,33 +131,65 @@ static bool print_list(const struct render *render, const char *title, enum rend
     return true;
 }
 
-/* What the parameters are called: the daemon's label, else all of them, else the defaults. */
-static const char *label_of(const cJSON *configuration, char buffer[ROW_TEXT_SIZE])
+/* Names of all parameters, in the order in which they first appear; borrowed. */
+static size_t collect_parameters(const cJSON *configurations,
+                                 const char *names[PARAMETER_COLUMNS_LIMIT])
 {
-    const char *label = json_text(configuration, "label", "");
+    const cJSON *configuration, *parameter;
+    size_t n = 0;
 
-    if (*label)
-        snprintf(buffer, ROW_TEXT_SIZE, "%s", label);
-    else
-        row_parameters(json_member(configuration, "parameters"), buffer);
-    if (!*buffer)
-        snprintf(buffer, ROW_TEXT_SIZE, "(as submitted)");
-    return buffer;
+    cJSON_ArrayForEach(configuration, configurations)
+    {
+        cJSON_ArrayForEach(parameter, json_member(configuration, "parameters"))
+        {
+            size_t known = 0;
+
+            while (known < n && strcmp(names[known], parameter->string) != 0)
+                known++;
+            if (known == n && n < PARAMETER_COLUMNS_LIMIT)
+                names[n++] = parameter->string;
+        }
+    }
+    return n;
 }
 
-static void add_configuration(struct table *table, const struct render *render,
-                              const cJSON *configuration)
+/* Whether every configuration has a number there: then the column is aligned as one. */
+static bool all_numbers(const cJSON *configurations, const char *name)
+{
+    const cJSON *configuration;
+
+    cJSON_ArrayForEach(configuration, configurations)
+    {
+        const cJSON *value = json_member(json_member(configuration, "parameters"), name);
+
+        if (value && !cJSON_IsNumber(value))
+            return false;
+    }
+    return true;
+}
+
+/* Not better than what guessing without looking scores. */
+static bool no_better_than_naive(const cJSON *batch, const cJSON *configuration)
+{
+    double mean = json_number(configuration, "mean", NAN);
+    double naive = json_number(configuration, "naive", NAN);
+    bool minimize = strcmp(json_text(batch, "goal", ""), "minimize") == 0;
+
+    return isfinite(mean) && isfinite(naive) && (minimize ? mean >= naive : mean <= naive);
+}
+
+static void add_scores(struct table *table, const struct render *render, const cJSON *batch,
+                       const cJSON *configuration)
 {
     char text[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
     long long n = (long long)json_integer(configuration, "n", 0);
     const cJSON *best = json_member(configuration, "best");
-    bool marked = cJSON_GetArraySize(json_member(configuration, "marks")) > 0;
-    enum render_style style = marked ? STYLE_RED : STYLE_PLAIN;
+    const char *marks = row_marks(json_member(configuration, "marks"), text);
     double naive = json_number(configuration, "naive", NAN);
+    bool useless = no_better_than_naive(batch, configuration);
 
-    table_cell(table, STYLE_PLAIN, "%s", label_of(configuration, text));
     table_cell(table, STYLE_PLAIN, "%lld", n);
-    table_cell(table, style, "%s",
+    table_cell(table, *marks ? STYLE_RED : STYLE_PLAIN, "%s",
                n == 0 ? "-"
                       : render_mean(render, json_number(configuration, "mean", NAN),
                                     n > 1 ? json_number(configuration, "sd", NAN) : NAN, number));
@@ -167,35 +200,70 @@ static void add_configuration(struct table *table, const struct render *render,
                    (long long)json_integer(best, "id", 0));
     else
         table_cell(table, STYLE_PLAIN, "%s", "");
-    table_cell(table, STYLE_RED, "%s", row_marks(json_member(configuration, "marks"), text));
+    table_cell(table, *marks ? STYLE_RED : STYLE_YELLOW, "%s%s%s", marks,
+               *marks && useless ? ", " : "", useless ? "no better than naive" : "");
+}
+
+static void add_configuration(struct table *table, const struct render *render, const cJSON *batch,
+                              const cJSON *configuration, const char *const *names, size_t n)
+{
+    const cJSON *parameters = json_member(configuration, "parameters");
+    char text[ROW_TEXT_SIZE];
+
+    if (n == 0)
+        table_cell(table, STYLE_PLAIN, "%s", json_text(configuration, "label", "as submitted"));
+    for (size_t i = 0; i < n; i++) {
+        const cJSON *value = json_member(parameters, names[i]);
+
+        table_cell(table, STYLE_PLAIN, "%s", value ? row_value(value, text) : "");
+    }
+    add_scores(table, render, batch, configuration);
+}
+
+static size_t make_columns(const cJSON *batch, const char *const *names, size_t n,
+                           struct table_column columns[PARAMETER_COLUMNS_LIMIT + 6])
+{
+    const struct table_column scores[] = {
+        {.title = "n", .right = true},
+        {.title = json_text(batch, "metric", "")},
+        {.title = "naive", .right = true},
+        {.title = "best", .right = true},
+        {.title = "marks"},
+    };
+    size_t used = 0;
+
+    if (n == 0)
+        columns[used++] = (struct table_column){.title = "configuration", .shrinks = true};
+    for (size_t i = 0; i < n; i++)
+        columns[used++] = (struct table_column){
+            .title = names[i],
+            .right = all_numbers(json_member(batch, "configurations"), names[i]),
+            .shrinks = true};
+    memcpy(columns + used, scores, sizeof(scores));
+    return used + sizeof(scores) / sizeof(*scores);
 }
 
 static bool print_configurations(const struct render *render, const cJSON *batch,
                                  struct error *error)
 {
     const cJSON *configurations = json_member(batch, "configurations"), *configuration;
-    const char *metric = json_text(batch, "metric", "");
-    const struct table_column columns[] = {
-        {.title = "  configuration", .shrinks = true},
-        {.title = "n", .right = true},
-        {.title = *metric ? metric : "metric", .right = true},
-        {.title = "naive", .right = true},
-        {.title = "best", .right = true},
-        {.title = "marks"},
-    };
-    scoped(table_free) struct table *table = table_new(columns, 6);
-    size_t rows = 0;
+    const char *names[PARAMETER_COLUMNS_LIMIT];
+    struct table_column columns[PARAMETER_COLUMNS_LIMIT + 6];
+    size_t n = collect_parameters(configurations, names), rows = 0;
+    scoped(table_free) struct table *table =
+        table_new(columns, make_columns(batch, names, n, columns));
 
     if (!table)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
-    if (!*metric || cJSON_GetArraySize(configurations) == 0)
+    if (!*json_text(batch, "metric", "") || cJSON_GetArraySize(configurations) == 0)
         return true;
     cJSON_ArrayForEach(configuration, configurations)
     {
         if (rows++ < CONFIGURATIONS_SHOWN)
-            add_configuration(table, render, configuration);
+            add_configuration(table, render, batch, configuration, names, n);
     }
     fputc('\n', render->out);
+    table_indent(table, 2);
     if (!table_print(table, render, error))
         return false;
     if (rows > CONFIGURATIONS_SHOWN)
