@@ -270,7 +270,7 @@ bool connection_next(struct connection *connection, int64_t timeout_ms, cJSON **
 
     *ret_message = connection->kept ? cJSON_DetachItemFromArray(connection->kept, 0) : NULL;
     while (!*ret_message) {
-        bool ready;
+        bool ready = false;
         int64_t left = -1;
 
         if (!decode(connection, ret_message, error))

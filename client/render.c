@@ -193,11 +193,15 @@ const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE])
 const char *render_mean(const struct render *render, double mean, double deviation,
                         char buffer[RENDER_NUMBER_SIZE])
 {
-    int decimals;
+    char scientific[32];
+    int decimals = 4;
 
     if (!isfinite(deviation) || deviation < 0 || !isfinite(mean))
         return render_number(mean, buffer);
-    decimals = deviation > 0 ? 1 - (int)floor(log10(deviation)) : 4;
+    /* two digits of it: 1.2e-02 */
+    snprintf(scientific, sizeof(scientific), "%.1e", deviation);
+    if (deviation > 0)
+        decimals = 1 - (int)strtol(strchr(scientific, 'e') + 1, NULL, 10);
     if (decimals > 6 || fabs(mean) >= 1e6)
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.5g %s %.2g", mean, render->unicode ? "±" : "+-",
                  deviation);
@@ -227,11 +231,13 @@ const char *render_duration(double seconds, char buffer[RENDER_NUMBER_SIZE])
 {
     if (!isfinite(seconds) || seconds < 0)
         return strcpy(buffer, "-");
-    if (seconds < 10) {
+    if (seconds < 0.1)
+        snprintf(buffer, RENDER_NUMBER_SIZE, "%.0fms", seconds * 1000);
+    else if (seconds < 10)
         snprintf(buffer, RENDER_NUMBER_SIZE, seconds < 1 ? "%.2fs" : "%.1fs", seconds);
-        return buffer;
-    }
-    return clock_format_duration((int64_t)(fmin(seconds, 1e12) * 1000), buffer);
+    else
+        clock_format_duration((int64_t)((seconds < 1e12 ? seconds : 1e12) * 1000), buffer);
+    return buffer;
 }
 
 const char *render_time(double seconds, double now, char buffer[RENDER_NUMBER_SIZE])
@@ -260,7 +266,7 @@ const char *render_bar(const struct render *render, double fraction, int cells, 
     int whole, column;
     size_t used = 0;
 
-    fraction = fraction > 0 ? fmin(fraction, 1) : 0;
+    fraction = fraction > 0 ? (fraction < 1 ? fraction : 1) : 0;
     filled = fraction * cells;
     whole = (int)filled;
     buffer[0] = '\0';

@@ -55,7 +55,7 @@ const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE]);
 const char *render_mean(const struct render *render, double mean, double deviation,
                         char buffer[RENDER_NUMBER_SIZE]);
 const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE]); /* 512 B, 1.5 MiB */
-/* 0.42s, 42s, 3m 20s; "-" where negative or not finite. */
+/* 42ms, 0.42s, 42s, 3m 20s; "-" where negative or not finite. */
 const char *render_duration(double seconds, char buffer[RENDER_NUMBER_SIZE]);
 /* Local time: 23:04 today, else Nov 21 23:04; with the year where it is another one. */
 const char *render_time(double seconds, double now, char buffer[RENDER_NUMBER_SIZE]);

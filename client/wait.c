@@ -5,7 +5,6 @@
 #include "common/clock.h"
 #include "common/owner.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,7 +80,7 @@ bool wait_run(struct client *client, cJSON **select, double timeout_s, struct er
     scoped(watch_release) struct watch watch = {0};
     struct render render;
     struct live live = {.render = &render};
-    int64_t deadline_ms = timeout_s < 0 ? -1 : now_ms() + (int64_t)ceil(timeout_s * 1000);
+    int64_t deadline_ms = timeout_s < 0 ? -1 : now_ms() + (int64_t)(timeout_s * 1000) + 1;
     bool expired, waited;
 
     if (!watch_open(client, select, &watch, error))

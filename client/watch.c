@@ -220,6 +220,11 @@ static void draw_row(struct live *live, const cJSON *row)
     live_line(live, line);
 }
 
+static double positive(double value)
+{
+    return value > 0 ? value : 0;
+}
+
 /* Seconds until all have ended, by the mean of those that have; NAN: nothing to go by. */
 static double estimate_left(const struct watch *watch)
 {
@@ -245,7 +250,7 @@ static double estimate_left(const struct watch *watch)
         active++;
         if (cJSON_IsNumber(json_member(row, "started"))) {
             running++;
-            left += json_number(row, "eta_s", fmax(mean - json_number(row, "elapsed_s", 0), 0));
+            left += json_number(row, "eta_s", positive(mean - json_number(row, "elapsed_s", 0)));
         } else {
             left += mean;
         }

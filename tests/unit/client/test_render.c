@@ -65,7 +65,7 @@ static void sizes_and_durations_are_short(void **state)
     assert_string_equal(render_bytes(1536, text), "1.5 KiB");
     assert_string_equal(render_bytes(12.3 * 1024 * 1024, text), "12 MiB");
     assert_string_equal(render_bytes(NAN, text), "-");
-    assert_string_equal(render_duration(0.042, text), "0.04s");
+    assert_string_equal(render_duration(0.042, text), "42ms");
     assert_string_equal(render_duration(3.21, text), "3.2s");
     assert_string_equal(render_duration(42, text), "42s");
     assert_string_equal(render_duration(200, text), "3m 20s");
