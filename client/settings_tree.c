@@ -391,9 +391,10 @@ static bool append_number(const cJSON *setting, double number, struct buffer *ou
     char text[40];
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (number != 0 && has_type(setting, units[i].type) && fmod(number, units[i].size) == 0)
-            return buffer_append_format(out, error, "%.15g%s", number / units[i].size,
-                                        units[i].suffix);
+        double count = number / units[i].size;
+
+        if (number != 0 && has_type(setting, units[i].type) && count == floor(count))
+            return buffer_append_format(out, error, "%.15g%s", count, units[i].suffix);
     }
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, number);

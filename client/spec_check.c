@@ -352,8 +352,10 @@ static void widen(struct spec_range *range, const cJSON *summary, const char *na
 
     if (!isfinite(value))
         return;
-    range->low = fmin(range->low, value);
-    range->high = fmax(range->high, value);
+    if (value < range->low)
+        range->low = value;
+    if (value > range->high)
+        range->high = value;
 }
 
 static bool holds_text(const cJSON *list, const char *text)

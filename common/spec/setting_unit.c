@@ -80,7 +80,8 @@ bool setting_parse_size(const char *text, int64_t *ret_bytes)
     const char *letter = *text ? strchr(letters, toupper((unsigned char)*text)) : NULL;
 
     if (letter) {
-        number = ldexp(number, 10 * (int)(letter - letters + 1));
+        for (const char *step = letters; step <= letter; step++)
+            number *= 1024;
         text++;
         if (*text == 'i')
             text++;
