@@ -4,8 +4,13 @@
 
 #include "common/owner.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STOP_DEADLINE_MS 30000
 
 static void print_share(const char *label, const cJSON *share, bool bytes)
 {
@@ -62,18 +67,24 @@ static bool start(struct client *client, struct error *error)
     return true;
 }
 
+/* Returns when the process is gone, so that the next daemon finds the home free. */
 static bool stop(struct client *client, struct error *error)
 {
-    scoped(json_free) cJSON *result = NULL;
-    cJSON *message = NULL;
+    scoped(json_free) cJSON *status = NULL, *result = NULL;
+    scoped(descriptor_close) int process = -1;
+    struct pollfd poll_fd = {.events = POLLIN};
 
     if (!connection_open(false, &client->connection, NULL, error) ||
-        !client_call(client, "daemon.stop", NULL, &result, error))
+        !client_call(client, "daemon.status", NULL, &status, error))
         return false;
-    /* it has ended when it closes the connection */
-    while (connection_next(client->connection, -1, &message, error))
-        json_free(&message);
-    return error->kind == ERROR_UNREACHABLE;
+    process = (int)syscall(SYS_pidfd_open, (pid_t)json_integer(status, "pid", 0), 0);
+    if (!client_call(client, "daemon.stop", NULL, &result, error))
+        return false;
+    poll_fd.fd = process;
+    if (process >= 0 && poll(&poll_fd, 1, STOP_DEADLINE_MS) == 0)
+        return error_set(error, ERROR_BUSY, "the daemon (process %lld) has not ended yet",
+                         (long long)json_integer(status, "pid", 0));
+    return true;
 }
 
 static bool reload(struct client *client, struct error *error)

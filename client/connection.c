@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define START_DEADLINE_MS 15000
+#define START_AGAIN_MS 200
 
 struct connection {
     int fd;
@@ -55,27 +56,37 @@ static bool nobody_listens(int status)
     return status == ENOENT || status == ECONNREFUSED;
 }
 
-/* Whoever starts the daemon, ours or another client's, its socket appears within the deadline. */
+static int64_t now_ms(void)
+{
+    return clock_system.monotonic_ms(clock_system.context);
+}
+
+/* Whoever starts the daemon, ours or another client's, its socket appears within the deadline. Ours
+ * may have found the home taken by one that was just ending: then another is started later. */
 static bool start_and_connect(int fd, const char *home, const char *socket_path,
                               struct error *error)
 {
-    int64_t deadline = clock_system.monotonic_ms(clock_system.context) + START_DEADLINE_MS;
+    int64_t deadline = now_ms() + START_DEADLINE_MS, again = now_ms();
     long pause_ms = 1;
-    pid_t child;
+    pid_t child = 0;
 
-    if (!launch_daemon(home, &child, error))
-        return false;
     for (;;) {
         struct timespec pause = {.tv_nsec = pause_ms * 1000000};
-        int status = connect_once(fd, socket_path);
+        int status;
 
+        if (child == 0 && now_ms() >= again) {
+            if (!launch_daemon(home, &child, error))
+                return false;
+            again = now_ms() + START_AGAIN_MS;
+        }
+        status = connect_once(fd, socket_path);
         if (status == 0)
             return true;
         if (!nobody_listens(status))
             return error_set_errno(error, status, "%s", socket_path);
         if (!launch_check(&child, home, error))
             return false;
-        if (clock_system.monotonic_ms(clock_system.context) > deadline)
+        if (now_ms() > deadline)
             return error_set(error, ERROR_UNREACHABLE,
                              "the daemon was started but does not answer at %s; see %s/daemon.log",
                              socket_path, home);
@@ -266,7 +277,7 @@ static bool wait_readable(int fd, int64_t timeout_ms, bool *ret_ready, struct er
 bool connection_next(struct connection *connection, int64_t timeout_ms, cJSON **ret_message,
                      struct error *error)
 {
-    int64_t deadline = clock_system.monotonic_ms(clock_system.context) + timeout_ms;
+    int64_t deadline = now_ms() + timeout_ms;
 
     *ret_message = connection->kept ? cJSON_DetachItemFromArray(connection->kept, 0) : NULL;
     while (!*ret_message) {
@@ -278,7 +289,7 @@ bool connection_next(struct connection *connection, int64_t timeout_ms, cJSON **
         if (*ret_message)
             return true;
         if (timeout_ms >= 0) {
-            left = deadline - clock_system.monotonic_ms(clock_system.context);
+            left = deadline - now_ms();
             left = left < 0 ? 0 : left;
         }
         if (!wait_readable(connection->fd, left, &ready, error))
