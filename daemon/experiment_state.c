@@ -31,12 +31,16 @@
  * again. Status 75 of a pipeline, and any end with reason `stopping`, is no end: it is queued again
  * and goes on from its checkpoint, spending nothing.
  *
+ * An engine that somebody killed (SIGKILL, neither by its worker nor for want of memory) counts as
+ * lost: an engine never does that to itself.
+ *
  * lost: spends no retry. Three losses one after the other without a checkpoint that moved forward
  * hold the experiment, because they would go on for ever.
  */
 #include "daemon/experiment_state.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -234,6 +238,7 @@ static void on_exit(enum experiment_state state, const struct experiment_facts *
     bool stopping = strcmp(exit->reason, "stopping") == 0;
     bool succeeded = exit->status == 0 && exit->signal == 0;
     bool engine_said_later = facts->pipeline && exit->status == ENGINE_CHECKPOINTED;
+    bool engine_was_killed = facts->pipeline && exit->signal == SIGKILL && !exit->reason[0];
 
     (void)state;
     if (strcmp(exit->reason, "cancelled") == 0) {
@@ -246,6 +251,9 @@ static void on_exit(enum experiment_state state, const struct experiment_facts *
         /* A command that was told to stop may well say 0: that is not the end of its work. */
         decision->run_verdict = VERDICT_INTERRUPTED;
         go_on_later(facts, !stopping, decision);
+    } else if (engine_was_killed) {
+        decision->run_verdict = VERDICT_LOST;
+        go_on_later(facts, true, decision);
     } else if (succeeded) {
         decision->run_verdict = VERDICT_DONE;
         end(decision, EXPERIMENT_DONE, VERDICT_DONE);

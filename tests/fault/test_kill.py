@@ -1,0 +1,180 @@
+"""The whole of Nightjar under kill -9: daemon, workers and engines die at random moments of a
+training, and the experiment still ends with the bits and the numbers of one that nobody touched."""
+
+import os
+import random
+import select
+import shutil
+import signal
+import tempfile
+import unittest
+
+import training
+from harness import BUILD, Daemon, wait_until
+
+ROUNDS = 3
+
+
+def is_gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def processes_of_runs(home):
+    """Every live process that was started for a run in this home."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                entries = file.read().split(b"\0")
+        except OSError:
+            continue
+        if any(entry.startswith(f"NIGHTJAR_RUN_DIR={home}/".encode()) for entry in entries):
+            found.append(int(name))
+    return found
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(BUILD, "nightjar-engine")), "no engine is built")
+class Killed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="nightjar-fault-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.source = os.path.join(cls.folder, "data.csv.gz")
+        training.write_data(cls.source)
+        with Daemon(slots=1) as daemon:
+            number = cls.submit(daemon)
+            row = daemon.wait(number)[0]
+            assert row["state"] == "done", row
+            cls.expected = training.result(f"{daemon.home}/runs/{number}")
+            cls.history = daemon.call("history", id=number)["metrics"]
+            cls.result = daemon.show(number)["result"]["metrics"]
+            cls.n_checkpoints, _ = training.checkpoints(f"{daemon.home}/runs/{number}")
+
+    @classmethod
+    def submit(cls, daemon, **resources):
+        environment = [f"{name}={value}" for name, value in os.environ.items()
+                       if not name.startswith("NIGHTJAR_")]
+        spec = {**training.spec(cls.source), "seed": 11, "resources": {"grace": 60, **resources}}
+        return daemon.call("submit", base=spec, cwd=cls.folder, environment=environment)["first"]
+
+    def setUp(self):
+        seed = random.SystemRandom().randrange(1 << 32)
+        self.dice = random.Random(seed)
+        print(f"(seed {seed}) ", end="", flush=True)
+        self.daemon = self.enterContext(Daemon(slots=1))
+        self.number = self.submit(self.daemon)
+        self.experiment = f"{self.daemon.home}/runs/{self.number}"
+
+    def checkpoints(self):
+        return training.checkpoints(self.experiment)[0] if os.path.exists(self.experiment) else 0
+
+    def wait_for_a_random_moment(self):
+        """At least one more checkpoint is there; returns the run that is under way."""
+        wanted = self.checkpoints() + self.dice.randint(1, self.n_checkpoints // 8)
+        wait_until(lambda: self.checkpoints() >= wanted, interval=0.002)
+        select.select([], [], [], self.dice.random() * 0.01)
+        events = training.read_journal(f"{training.run_folders(self.experiment)[-1]}/events.jsonl")
+        self.assertEqual([event["event"] for event in events], ["started"])
+        return events[0]
+
+    def kill(self, pid):
+        os.kill(pid, signal.SIGKILL)
+
+    def assert_as_if_nothing_had_happened(self, runs):
+        row = self.daemon.wait(self.number)[0]
+        self.assertEqual((row["state"], row["verdict"]), ("done", "done"), row)
+        self.assertEqual(len(training.run_folders(self.experiment)), runs)
+        shown = self.daemon.show(self.number)
+        self.assertEqual(len(shown["runs"]), runs)
+        training.assert_same(self, training.result(self.experiment), self.expected)
+        self.assertEqual(shown["result"]["metrics"], self.result)
+        history = self.daemon.call("history", id=self.number)["metrics"]
+        for name, points in history.items():
+            steps = [step for step, _ in points]
+            self.assertEqual(len(steps), len(set(steps)), f"{name} has a step twice")
+        self.assertEqual(history, self.history)
+        self.assertEqual(processes_of_runs(self.daemon.home), [])
+
+    def test_killed_engines_experiment_goes_on_from_its_checkpoint(self):
+        for _ in range(ROUNDS):
+            started = self.wait_for_a_random_moment()
+            runs = len(training.run_folders(self.experiment))
+            self.kill(started["pid"])
+            self.wait_for_next_run(runs)
+        self.assert_as_if_nothing_had_happened(ROUNDS + 1)
+
+    def test_killed_workers_experiment_goes_on_from_its_checkpoint(self):
+        for _ in range(ROUNDS):
+            started = self.wait_for_a_random_moment()
+            runs = len(training.run_folders(self.experiment))
+            self.kill(started["worker"])
+            wait_until(lambda: is_gone(started["pid"]))
+            self.wait_for_next_run(runs)
+        self.assert_as_if_nothing_had_happened(ROUNDS + 1)
+
+    def test_killed_daemon_finds_its_run_again_and_restarts_nothing(self):
+        for _ in range(ROUNDS):
+            started = self.wait_for_a_random_moment()
+            self.daemon.kill()
+            self.assertFalse(is_gone(started["worker"]))
+            self.daemon.start()
+        self.assert_as_if_nothing_had_happened(1)
+
+    def test_run_that_ended_while_there_was_no_daemon_counts(self):
+        started = self.wait_for_a_random_moment()
+        self.daemon.kill()
+        wait_until(lambda: is_gone(started["worker"]))
+        self.daemon.start()
+        self.assert_as_if_nothing_had_happened(1)
+
+    def test_everything_killed_at_once_goes_on_from_its_checkpoint(self):
+        for _ in range(ROUNDS):
+            started = self.wait_for_a_random_moment()
+            victims = [self.daemon.process.pid, started["worker"], started["pid"]]
+            self.dice.shuffle(victims)
+            for pid in victims:
+                try:
+                    self.kill(pid)
+                except ProcessLookupError:
+                    pass  # the engine goes with its worker
+            self.daemon.process.wait()
+            runs = len(training.run_folders(self.experiment))
+            self.daemon.start()
+            self.wait_for_next_run(runs)
+        self.assert_as_if_nothing_had_happened(ROUNDS + 1)
+
+    def wait_for_next_run(self, runs):
+        wait_until(lambda: len(training.run_folders(self.experiment)) > runs)
+
+
+class Commands(unittest.TestCase):
+    def test_process_that_outlived_its_worker_is_ended_before_the_next_run(self):
+        script = 'echo "$NIGHTJAR_RUN_DIR" >> "$PLACE/runs"; ' \
+                 '[ $(wc -l < "$PLACE/runs") = 1 ] || exit 0; ' \
+                 'setsid sh -c \'echo $$ > "$PLACE/escaped"; exec sleep 600\' & ' \
+                 'while ! [ -s "$PLACE/escaped" ]; do sleep 0.01; done; ' \
+                 'touch "$PLACE/ready"; exec sleep 600'
+        with Daemon(slots=1) as daemon:
+            place = os.path.join(daemon.folder, "place")
+            os.mkdir(place)
+            number = daemon.submit("sh", "-c", f"export PLACE={place}; {script}")
+            wait_until(lambda: os.path.exists(f"{place}/ready"))
+            with open(f"{place}/escaped", encoding="utf-8") as file:
+                escaped = int(file.read())
+            started = training.read_journal(f"{daemon.home}/runs/{number}/1/events.jsonl")[0]
+            os.kill(started["worker"], signal.SIGKILL)
+            row = daemon.wait(number)[0]
+            self.assertEqual(row["state"], "done", row)
+            self.assertTrue(is_gone(escaped))
+            self.assertTrue(is_gone(started["pid"]))
+            self.assertEqual(processes_of_runs(daemon.home), [])
+            self.assertEqual([run["verdict"] for run in daemon.show(number)["runs"]],
+                             ["lost", "done"])
+
+
+if __name__ == "__main__":
+    unittest.main()
