@@ -91,6 +91,7 @@ bool train_complete(struct train_config *config, enum task task, struct error *e
 /* ---- the trainer ---- */
 
 #define PROGRESS_INTERVAL_MS 300
+#define WORTH_KEEPING_MS 1000
 #define LAST_CHECKPOINT "last.ckpt"
 #define BEST_CHECKPOINT "best.ckpt"
 
@@ -266,11 +267,14 @@ static bool checkpoint_after_batch(struct trainer *trainer, struct error *error)
     return !due || try_checkpoint(trainer, error);
 }
 
+/* At the end only what would take longer than a moment to do again is worth the syncs. */
 static bool checkpoint_after_epoch(struct trainer *trainer, struct error *error)
 {
     int64_t epochs = trainer->config->checkpoint.epochs;
-    bool due = trainer->at.ended || (epochs > 0 && trainer->at.epoch % epochs == 0);
+    bool due = epochs > 0 && (trainer->at.ended || trainer->at.epoch % epochs == 0);
 
+    if (trainer->at.ended && !due)
+        due = now_ms() - trainer->checkpoint_ms >= WORTH_KEEPING_MS;
     return !due || try_checkpoint(trainer, error);
 }
 

@@ -266,6 +266,7 @@ static void finished_training_is_not_repeated(void **state)
 
     (void)state;
     begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
+    training.fixture.spec.train.checkpoint.epochs = 1;
     must_run(&training);
     steps = training.result.steps;
     start_again(&training);
@@ -283,6 +284,7 @@ static void training_goes_on_to_more_epochs_later(void **state)
     begin(&whole, TASK_REGRESSION, REGRESSOR);
     must_run(&whole);
     begin(&parts, TASK_REGRESSION, REGRESSOR);
+    parts.fixture.spec.train.checkpoint.epochs = 1;
     parts.fixture.spec.train.epochs = 1;
     must_run(&parts);
     start_again(&parts);
@@ -291,6 +293,20 @@ static void training_goes_on_to_more_epochs_later(void **state)
     assert_same_model(&whole, &parts);
     end(&parts);
     end(&whole);
+}
+
+static void short_training_writes_no_checkpoint(void **state)
+{
+    struct training training;
+    char path[128];
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
+    must_run(&training);
+    (void)snprintf(path, sizeof(path), "%s/last.ckpt", training.folder);
+    assert_false(file_exists(AT_FDCWD, path));
+    assert_not_reported(&training, "\"checkpoint\"", "");
+    end(&training);
 }
 
 /* ---- damaged and foreign checkpoints ---- */
@@ -437,6 +453,7 @@ static void best_weights_can_be_had_from_the_folder(void **state)
 
     (void)state;
     begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
+    training.fixture.spec.train.checkpoint.epochs = 1;
     must_run(&training);
     network = (struct network *)training.model;
     best = calloc((size_t)network->n_elements, sizeof(*best));
@@ -639,6 +656,7 @@ int main(void)
         cmocka_unit_test(checkpoints_by_batches_change_nothing_and_are_told),
         cmocka_unit_test(finished_training_is_not_repeated),
         cmocka_unit_test(training_goes_on_to_more_epochs_later),
+        cmocka_unit_test(short_training_writes_no_checkpoint),
         cmocka_unit_test(damaged_checkpoint_gives_way_to_the_one_before),
         cmocka_unit_test(two_damaged_checkpoints_mean_a_fresh_start),
         cmocka_unit_test(checkpoint_of_another_configuration_is_not_resumed),

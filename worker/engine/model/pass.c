@@ -183,6 +183,8 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
         const struct layer *layer = &network->layer[i];
 
         pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;
+        /* a layer that changes the steps sets the lengths itself */
+        pass->output[i].length = x->steps == layer->out.steps ? x->length : NULL;
         if (layer->kind->prepare)
             layer->kind->prepare(layer, &pass->pass);
         layer->kind->forward(layer, &pass->pass, &x, &pass->output[i]);
