@@ -120,6 +120,12 @@ static void check_type(const cJSON *json, int type, const char *path, const char
         diagnostics_add(diagnostics, path, "expected %s", expected);
 }
 
+static bool is_seed(const cJSON *seed)
+{
+    return cJSON_IsNumber(seed) && seed->valuedouble >= 0 && seed->valuedouble <= LARGEST_SEED &&
+           seed->valuedouble == (double)(int64_t)seed->valuedouble;
+}
+
 static void read_seed(const cJSON *params, const cJSON *base, struct batch_head *head,
                       struct diagnostics *diagnostics)
 {
@@ -131,8 +137,7 @@ static void read_seed(const cJSON *params, const cJSON *base, struct batch_head 
         seed = json_member(base, "seed");
     if (!seed)
         return;
-    if (!cJSON_IsNumber(seed) || seed->valuedouble < 0 || seed->valuedouble > LARGEST_SEED ||
-        seed->valuedouble != (double)(int64_t)seed->valuedouble)
+    if (!is_seed(seed))
         diagnostics_add(diagnostics, "seed", "expected a whole number from 0 to 2^53 - 1");
     else
         head->seed = (int64_t)seed->valuedouble;
@@ -421,6 +426,24 @@ static bool expand_one(struct expansion *expansion, struct batch_experiment *exp
     return deliver(expansion, experiment, error);
 }
 
+/* What a delta says of its name and seed would be replaced before its spec is checked. */
+static void read_identity(const cJSON *delta, struct batch_experiment *experiment,
+                          struct diagnostics *diagnostics)
+{
+    const cJSON *seed = json_member(delta, "seed");
+    char path[48];
+
+    (void)snprintf(path, sizeof(path), "experiments[%" PRId64 "].name", experiment->index);
+    check_type(json_member(delta, "name"), cJSON_String, path, "a text", diagnostics);
+    if (!seed)
+        return;
+    (void)snprintf(path, sizeof(path), "experiments[%" PRId64 "].seed", experiment->index);
+    if (is_seed(seed))
+        experiment->seed = (int64_t)seed->valuedouble;
+    else
+        diagnostics_add(diagnostics, path, "expected a whole number from 0 to 2^53 - 1");
+}
+
 static bool expand_list(struct expansion *expansion, struct error *error)
 {
     const cJSON *delta;
@@ -428,9 +451,10 @@ static bool expand_list(struct expansion *expansion, struct error *error)
 
     cJSON_ArrayForEach(delta, expansion->head->experiments)
     {
-        struct batch_experiment experiment = {.index = index++, .delta = delta};
+        struct batch_experiment experiment = {
+            .index = index++, .delta = delta, .seed = expansion->head->seed};
 
-        experiment.seed = json_integer(delta, "seed", expansion->head->seed);
+        read_identity(delta, &experiment, expansion->diagnostics);
         if (!expand_one(expansion, &experiment, error))
             return false;
     }

@@ -224,6 +224,15 @@ static bool forget_lines(struct spec_file *file, const char *path, struct error 
     return true;
 }
 
+static int path_depth(const char *path)
+{
+    int depth = 1;
+
+    for (; *path; path++)
+        depth += *path == '.' || *path == '[';
+    return depth;
+}
+
 bool spec_file_set(struct spec_file *file, const char *assignment, struct error *error)
 {
     const char *equals = strchr(assignment, '=');
@@ -237,6 +246,11 @@ bool spec_file_set(struct spec_file *file, const char *assignment, struct error 
         return error_set(error, ERROR_NO_MEMORY, "setting %s", assignment);
     if (!yaml_read(equals + 1, strlen(equals + 1), "--set", &value, NULL, NULL, error))
         return error_wrap(error, "%s", path);
+    if (path_depth(path) + depth_of(value) > SPEC_DEPTH_LIMIT) {
+        json_free(&value);
+        return error_set(error, ERROR_INVALID, "--set %s: nested more than %d deep", path,
+                         SPEC_DEPTH_LIMIT);
+    }
     if (!json_set_at(file->root, path, &value, error))
         return error_wrap(error, "--set");
     return forget_lines(file, path, error);

@@ -7,7 +7,8 @@
  * so is what merging (<<) copies. Depth is bounded in both steps.
  *
  * Untagged plain scalars follow the core schema of YAML 1.2: null ~ and nothing; true and false;
- * decimal, 0o and 0x integers; floats, .inf and .nan. Everything else is text.
+ * decimal, 0o and 0x integers; floats. Everything else is text. Specs travel as JSON, which holds
+ * no .inf and .nan: they are refused, as are numbers that a double does not hold.
  */
 #include "common/spec/yaml.h"
 
@@ -421,20 +422,13 @@ static bool is_decimal(const char *text, bool *ret_integer)
     return *text == '\0';
 }
 
-static bool special_number(const char *text, double *ret_number)
+static bool is_infinity_or_nan(const char *text)
 {
     static const char *const infinity[] = {".inf", ".Inf", ".INF", NULL};
     static const char *const nan[] = {".nan", ".NaN", ".NAN", NULL};
-    double sign = *text == '-' ? -1 : 1;
     bool has_sign = *text == '-' || *text == '+';
 
-    if (is_one_of(text + has_sign, infinity))
-        *ret_number = sign * INFINITY;
-    else if (is_one_of(text, nan))
-        *ret_number = NAN;
-    else
-        return false;
-    return true;
+    return is_one_of(text + has_sign, infinity) || is_one_of(text, nan);
 }
 
 static bool radix_number(const char *text, double *ret_number)
@@ -451,13 +445,13 @@ static bool radix_number(const char *text, double *ret_number)
     return true;
 }
 
-/* *ret_number: only if the text is a number; *ret_good false: it is one that is not exact. */
+/* *ret_good false: it is one that cannot be held. */
 static bool is_number(const char *text, double *ret_number, bool *ret_good)
 {
     bool integer = false;
 
-    *ret_good = true;
-    if (special_number(text, ret_number))
+    *ret_good = false;
+    if (is_infinity_or_nan(text))
         return true;
     if (radix_number(text, ret_number)) {
         integer = true;
@@ -487,8 +481,8 @@ static cJSON *plain_json(struct composer *composer, const struct node *node)
     if ((tag == TAG_NONE || tag == TAG_NUMBER) && is_number(node->text, &number, &good)) {
         if (good)
             return cJSON_CreateNumber(number);
-        fail_at(composer, node->line, "%.40s cannot be held exactly; quote it if it is a text",
-                node->text);
+        fail_at(composer, node->line,
+                "%.40s is no number that a spec can hold; quote it if it is a text", node->text);
         return NULL;
     }
     if (tag == TAG_NONE)

@@ -210,6 +210,13 @@ static void a_bad_assignment_is_refused(void **state)
     assert_int_equal(error.kind, ERROR_INVALID);
     assert_false(spec_file_set(file, "a=[1, 2", &error));
     assert_int_equal(error.kind, ERROR_INVALID);
+    assert_false(spec_file_set(file, "a=.nan", &error));
+    assert_false(
+        spec_file_set(file,
+                      "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a."
+                      "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1",
+                      &error));
+    assert_null(json_member(file->root, "a"));
 }
 
 static void every_top_level_key_has_an_owner(void **state)

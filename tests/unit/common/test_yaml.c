@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,16 +68,6 @@ static void everything_else_is_text(void **state)
     assert_means("['1', \"true\", '']", "[\"1\",\"true\",\"\"]");
     assert_means("a: |\n  1\n", "{\"a\":\"1\\n\"}");
     assert_means("[nan, inf, NaN, 0o8]", "[\"nan\",\"inf\",\"NaN\",\"0o8\"]");
-}
-
-static void infinity_and_nan_have_their_notation(void **state)
-{
-    scoped(json_free) cJSON *root = read_yaml("[.inf, -.Inf, .nan]");
-
-    (void)state;
-    assert_true(isinf(cJSON_GetArrayItem(root, 0)->valuedouble));
-    assert_true(cJSON_GetArrayItem(root, 1)->valuedouble < 0);
-    assert_true(isnan(cJSON_GetArrayItem(root, 2)->valuedouble));
 }
 
 static void tags_of_the_core_schema_are_understood(void **state)
@@ -153,9 +142,13 @@ static void numbers_that_cannot_be_held_are_refused(void **state)
 {
     (void)state;
     assert_means("[9007199254740991]", "[9007199254740991]");
-    assert_refused("[9007199254740992]", 1, "cannot be held exactly");
-    assert_refused("a: 1\nb: 0xffffffffffffffffffff", 2, "cannot be held exactly");
-    assert_refused("a: 1e999\n", 1, "cannot be held exactly");
+    assert_refused("[9007199254740992]", 1, "is no number that a spec can hold");
+    assert_refused("a: 1\nb: 0xffffffffffffffffffff", 2, "is no number that a spec can hold");
+    assert_refused("[.inf]", 1, "is no number that a spec can hold");
+    assert_refused("[-.Inf]", 1, "is no number that a spec can hold");
+    assert_refused("a: 1\nb: .nan\n", 2, ".nan is no number that a spec can hold");
+    assert_means("[\".inf\"]", "[\".inf\"]");
+    assert_refused("a: 1e999\n", 1, "is no number that a spec can hold");
     assert_means("['9007199254740992']", "[\"9007199254740992\"]");
 }
 
@@ -260,7 +253,6 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_follow_the_core_schema),
         cmocka_unit_test(everything_else_is_text),
-        cmocka_unit_test(infinity_and_nan_have_their_notation),
         cmocka_unit_test(tags_of_the_core_schema_are_understood),
         cmocka_unit_test(aliases_stand_for_what_they_name),
         cmocka_unit_test(an_alias_within_what_it_names_is_refused),
