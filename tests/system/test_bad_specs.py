@@ -53,7 +53,7 @@ CASES = [
     # wrong type
     ({"data": []}, "data: expected"),
     ({"data.source": {}}, "data.source: expected text"),
-    ({"data.target": {"name": "y"}}, "data.target: expected"),
+    ({"data.target": {"name": "y"}}, "data.target[0]: expected text"),
     ({"data.header": "maybe"}, "data.header: 'maybe' is none of auto, true, false"),
     ({"data.split": "group"}, "data.split: expected"),
     ({"data.split.by": "person"}, "data.split.by: 'person' is none of"),
@@ -121,7 +121,7 @@ CASES = [
     ({"data": {"source": "@overflow", "target": "y"}}, "data.source: "),
     ({"data": {"source": "@cut.csv.gz", "target": "y"}}, "data.source: "),
     ({"data": {"source": "@plain.csv.gz", "target": "y"}}, "data.source: "),
-    ({"data": {"source": "@twice", "target": "y"}}, "data.source: "),
+    ({"data": {"source": "@twice", "header": True, "target": "y"}}, "data.source: "),
     # columns and values
     ({"data.target": "Klass"}, "data.target: "),
     ({"data.features": ["V2", "V99"]}, "data.features: "),
