@@ -524,8 +524,12 @@ class Stragglers(WorkerCase):
         self.assertEqual(end["stragglers"], 2)
         self.assertFalse(any(is_alive(pid) for pid in pids if pid != 1))
 
-    def test_orphans_that_end_by_themselves_are_no_stragglers(self):
-        end, _ = self.run_script("for i in 1 2 3 4 5; do (sh -c true &) ; done; sleep 0.2")
+    def test_orphans_that_end_by_themselves_are_reaped_and_no_stragglers(self):
+        script = "cd $NIGHTJAR_ARTIFACTS; " \
+                 "for i in 1 2 3 4 5; do (sh -c 'echo $$ >> pids' &); done; " \
+                 "while ! [ -f pids ] || [ $(wc -l < pids) != 5 ]; do sleep 0.01; done; " \
+                 "for pid in $(cat pids); do while kill -0 $pid 2> /dev/null; do sleep 0.01; done; done"
+        end, _ = self.run_script(script)
         self.assertEqual((end["status"], end["stragglers"]), (0, 0))
 
 
