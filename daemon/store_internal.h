@@ -113,11 +113,4 @@ enum store_event_kind { /* numbers stand in the database */
 };
 #define STORE_JOURNAL_OWN 2
 
-/* store_read.c: parameters as people read them: labels instead of labelled values. */
-bool store_readable_parameters(const char *text, cJSON **ret_parameters, struct error *error);
-bool store_batch_counts(struct store *store, int64_t batch, cJSON **ret_counts,
-                        struct error *error);
-/* store_show.c: appends {time, text} to `list`. */
-bool store_batch_notes(struct store *store, int64_t batch, cJSON *list, struct error *error);
-
 #endif

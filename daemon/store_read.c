@@ -2,6 +2,7 @@
 #include "common/owner.h"
 #include "daemon/batch.h"
 #include "daemon/store_internal.h"
+#include "daemon/store_report.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,6 +2,7 @@
 #include "common/owner.h"
 #include "daemon/batch.h"
 #include "daemon/store_internal.h"
+#include "daemon/store_report.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -35,7 +36,7 @@ static bool add_time(cJSON *object, const char *name, sqlite3_stmt *row, int col
 /* ---- the spec ---- */
 
 struct frozen {
-    cJSON *base, *delta, *parameters, *spec; /* owned */
+    cJSON *base, *delta, *parameters; /* owned */
 };
 
 static void frozen_release(struct frozen *frozen)
@@ -43,35 +44,52 @@ static void frozen_release(struct frozen *frozen)
     json_free(&frozen->base);
     json_free(&frozen->delta);
     json_free(&frozen->parameters);
-    json_free(&frozen->spec);
+}
+
+bool store_spec(struct store *store, int64_t experiment, cJSON **ret_spec, struct error *error)
+{
+    scoped(statement_end) sqlite3_stmt *row = NULL;
+    scoped(frozen_release) struct frozen frozen = {0};
+    bool found;
+
+    if (!store_query(store, &row, error,
+                     "SELECT b.base, e.delta, e.parameters, e.name, e.seed FROM experiment AS e"
+                     " JOIN batch AS b ON b.id = e.batch WHERE e.id = ?",
+                     BIND(INT(experiment))) ||
+        !store_next(store, row, &found, error))
+        return false;
+    if (!found)
+        return error_set(error, ERROR_NOT_FOUND, "there is no experiment %" PRId64, experiment);
+    return column_json(row, 0, &frozen.base, error) && column_json(row, 1, &frozen.delta, error) &&
+           column_json(row, 2, &frozen.parameters, error) &&
+           batch_compose(frozen.base, frozen.delta, frozen.parameters, column_text(row, 3),
+                         column_int(row, 4), ret_spec, error);
 }
 
 static bool add_spec(struct store *store, int64_t experiment, cJSON *reply, struct error *error)
 {
     scoped(statement_end) sqlite3_stmt *row = NULL;
-    scoped(frozen_release) struct frozen frozen = {0};
     char directory[4096];
+    cJSON *spec;
     bool found;
 
+    if (!store_spec(store, experiment, &spec, error))
+        return false;
+    if (!json_add_item(reply, "spec", &spec))
+        return no_memory(error);
     if (!store_query(store, &row, error,
-                     "SELECT b.base, e.delta, e.parameters, e.name, e.seed, b.cwd,"
-                     " e.configuration, e.retries_left, e.run, b.name FROM experiment AS e"
-                     " JOIN batch AS b ON b.id = e.batch WHERE e.id = ?",
+                     "SELECT b.cwd, e.configuration, e.retries_left, e.run, b.name"
+                     " FROM experiment AS e JOIN batch AS b ON b.id = e.batch WHERE e.id = ?",
                      BIND(INT(experiment))) ||
-        !store_next(store, row, &found, error) || !column_json(row, 0, &frozen.base, error) ||
-        !column_json(row, 1, &frozen.delta, error) ||
-        !column_json(row, 2, &frozen.parameters, error) ||
-        !batch_compose(frozen.base, frozen.delta, frozen.parameters, column_text(row, 3),
-                       column_int(row, 4), &frozen.spec, error))
+        !store_next(store, row, &found, error))
         return false;
     (void)snprintf(directory, sizeof(directory), "%s/runs/%" PRId64 "/%" PRId64, store->home,
-                   experiment, column_int(row, 8));
-    return (json_add_item(reply, "spec", &frozen.spec) &&
-            json_add_text(reply, "cwd", column_text(row, 5)) &&
-            json_add_text(reply, "configuration", column_text(row, 6)) &&
-            json_add_integer(reply, "retries_left", column_int(row, 7)) &&
-            json_add_text(reply, "batch_name", column_text(row, 9)) &&
-            (column_int(row, 8) ? json_add_text(reply, "directory", directory)
+                   experiment, column_int(row, 3));
+    return (json_add_text(reply, "cwd", column_text(row, 0)) &&
+            json_add_text(reply, "configuration", column_text(row, 1)) &&
+            json_add_integer(reply, "retries_left", column_int(row, 2)) &&
+            json_add_text(reply, "batch_name", column_text(row, 4)) &&
+            (column_int(row, 3) ? json_add_text(reply, "directory", directory)
                                 : cJSON_AddNullToObject(reply, "directory") != NULL)) ||
            no_memory(error);
 }

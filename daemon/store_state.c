@@ -6,6 +6,7 @@
 #include "common/owner.h"
 #include "daemon/batch.h"
 #include "daemon/store_internal.h"
+#include "daemon/store_report.h"
 
 #include <assert.h>
 #include <inttypes.h>

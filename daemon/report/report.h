@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "daemon/scheduler.h"
 #include "daemon/store.h"
+#include "daemon/store_report.h"
 
 /* What the scheduler sees now. */
 struct report_view {
@@ -27,5 +28,10 @@ bool report_compare(struct store *store, const cJSON *params, cJSON **ret_reply,
                     struct error *error);
 bool report_why(struct store *store, int64_t experiment, const struct report_view *view,
                 cJSON **ret_reply, struct error *error);
+
+/* For one in line: what keeps it from starting (see scheduler_explain). In why.c. */
+bool report_explain(struct store *store, const struct store_place *place,
+                    const struct report_view *view, char *text, size_t size,
+                    enum scheduler_obstacle *ret_obstacle, struct error *error);
 
 #endif

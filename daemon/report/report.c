@@ -1,0 +1,276 @@
+/* `report`: the morning's answer, a batch at a time. */
+#include "daemon/report/report.h"
+
+#include "common/owner.h"
+#include "daemon/report/summary.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BATCHES_LIMIT 20
+#define CONFIGURATIONS_LIMIT 40
+#define WARNINGS_LIMIT 10
+#define DAY_S 86400.0
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "reporting");
+}
+
+static bool add_copy(cJSON *object, const char *name, const cJSON *value)
+{
+    cJSON *copy = cJSON_Duplicate(value, true);
+
+    return copy && json_add_item(object, name, &copy);
+}
+
+/* ---- configurations ---- */
+
+static bool add_best_of(cJSON *object, const struct summary_group *group)
+{
+    cJSON *best;
+
+    if (group->n == 0)
+        return cJSON_AddNullToObject(object, "best") != NULL;
+    best = json_add_object(object, "best");
+    return best && json_add_integer(best, "id", group->best_id) &&
+           json_add_number(best, "value", group->best_value);
+}
+
+static bool add_configuration(cJSON *list, const struct summary_group *group, struct error *error)
+{
+    scoped(buffer_release) struct buffer label = {0};
+    cJSON *object = cJSON_CreateObject();
+
+    if (!object || !cJSON_AddItemToArray(list, object))
+        return no_memory(error);
+    if (!summary_label(group, &label, error))
+        return false;
+    return (add_copy(object, "parameters", group->parameters) &&
+            json_add_text(object, "label", label.data) &&
+            json_add_integer(object, "n", (int64_t)group->n) &&
+            json_add_number(object, "mean", summary_mean(group)) &&
+            json_add_number(object, "sd", summary_sd(group)) &&
+            json_add_number(object, "naive", group->naive) && add_best_of(object, group) &&
+            add_copy(object, "marks", group->marks) &&
+            add_copy(object, "experiments", group->ids)) ||
+           no_memory(error);
+}
+
+static bool add_configurations(cJSON *batch, const struct summary *summary, struct error *error)
+{
+    cJSON *list = json_add_array(batch, "configurations");
+
+    if (!list)
+        return no_memory(error);
+    for (size_t i = 0; i < summary->n && i < CONFIGURATIONS_LIMIT; i++) {
+        if (!add_configuration(list, &summary->group[i], error))
+            return false;
+    }
+    return json_add_integer(batch, "configurations_total", (int64_t)summary->n) || no_memory(error);
+}
+
+/* The best single experiment; it need not be of the best configuration. */
+static bool add_best(cJSON *batch, const struct summary *summary, struct error *error)
+{
+    const struct summary_group *best = NULL;
+    cJSON *object;
+
+    for (size_t i = 0; i < summary->n; i++) {
+        const struct summary_group *group = &summary->group[i];
+
+        if (group->n &&
+            (!best || report_metric_better(&summary->metric, group->best_value, best->best_value)))
+            best = group;
+    }
+    if (!best)
+        return cJSON_AddNullToObject(batch, "best") || no_memory(error);
+    object = json_add_object(batch, "best");
+    return (object && json_add_integer(object, "id", best->best_id) &&
+            json_add_number(object, "value", best->best_value) &&
+            add_copy(object, "parameters", best->parameters) &&
+            add_copy(object, "marks", best->marks)) ||
+           no_memory(error);
+}
+
+static bool add_failures(cJSON *batch, const struct summary *summary, struct error *error)
+{
+    cJSON *list = json_add_array(batch, "failures");
+
+    if (!list)
+        return no_memory(error);
+    for (size_t i = 0; i < summary->n_failures; i++) {
+        const struct summary_failure *failure = &summary->failure[i];
+        cJSON *object = cJSON_CreateObject();
+
+        if (!object || !cJSON_AddItemToArray(list, object) ||
+            !json_add_text(object, "message", failure->message) ||
+            !json_add_integer(object, "count", failure->count) ||
+            !add_copy(object, "experiments", failure->ids))
+            return no_memory(error);
+    }
+    return true;
+}
+
+/* ---- what waits ---- */
+
+/* How many of them run at a time: what slots and processors allow. */
+static double at_a_time(const struct scheduler_limits *limits, const struct scheduler_need *need)
+{
+    double n = (double)limits->slots;
+
+    if (need->cpus > 0)
+        n = fmin(n, floor(limits->cpus / need->cpus + 1e-6));
+    if (need->memory > 0)
+        n = fmin(n, floor((double)limits->memory / (double)need->memory));
+    return fmax(n, 1);
+}
+
+static bool add_waiting(struct store *store, const struct store_batch_head *head,
+                        const struct summary *summary, const struct report_view *view, cJSON *batch,
+                        struct error *error)
+{
+    char reason[256] = "all of them are held";
+    double eta = NAN, together = fmax(1, (double)view->limits.slots);
+    enum scheduler_obstacle obstacle = SCHEDULER_FITS;
+    struct store_place place;
+    cJSON *waiting;
+    int64_t first;
+
+    if (summary->waiting + summary->live == 0)
+        return cJSON_AddNullToObject(batch, "waiting") || no_memory(error);
+    if (!store_first_queued(store, head->first, head->last, &first, error))
+        return false;
+    if (first) {
+        if (!store_place(store, first, &place, error))
+            return false;
+        together = at_a_time(&view->limits, &place.candidate.need);
+        if (place.blocked)
+            (void)snprintf(reason, sizeof(reason), "they wait for other experiments to end");
+        else if (!report_explain(store, &place, view, reason, sizeof(reason), &obstacle, error))
+            return false;
+    } else if (summary->waiting == 0) {
+        (void)snprintf(reason, sizeof(reason), "%" PRId64 " still %s", summary->live,
+                       summary->live == 1 ? "runs" : "run");
+    }
+    if (summary->done && obstacle != SCHEDULER_TOO_LARGE && (first || !summary->waiting))
+        eta = (double)view->wall_ms / 1000 +
+              summary->done_wall_s / (double)summary->done *
+                  ceil((double)(summary->waiting + summary->live) / together);
+    waiting = json_add_object(batch, "waiting");
+    return (waiting && json_add_integer(waiting, "count", summary->waiting) &&
+            json_add_integer(waiting, "running", summary->live) &&
+            json_add_text(waiting, "reason", reason) && json_add_number(waiting, "eta", eta)) ||
+           no_memory(error);
+}
+
+/* ---- a batch ---- */
+
+static bool add_head(struct store *store, const struct store_batch_head *head,
+                     const struct summary *summary, cJSON *batch, struct error *error)
+{
+    cJSON *counts;
+
+    if (!store_batch_counts(store, head->id, &counts, error))
+        return false;
+    return (json_add_integer(batch, "id", head->id) && json_add_text(batch, "name", head->name) &&
+            (head->question ? json_add_text(batch, "question", head->question)
+                            : cJSON_AddNullToObject(batch, "question") != NULL) &&
+            json_add_integer(batch, "first", head->first) &&
+            json_add_integer(batch, "last", head->last) &&
+            json_add_number(batch, "created", (double)head->created_ms / 1000) &&
+            (head->ended_ms ? json_add_number(batch, "ended", (double)head->ended_ms / 1000)
+                            : cJSON_AddNullToObject(batch, "ended") != NULL) &&
+            json_add_item(batch, "counts", &counts) &&
+            (*summary->metric.name ? json_add_text(batch, "metric", summary->metric.name)
+                                   : cJSON_AddNullToObject(batch, "metric") != NULL) &&
+            json_add_text(batch, "goal", summary->metric.minimize ? "minimize" : "maximize")) ||
+           no_memory(error);
+}
+
+static bool add_texts(struct store *store, const struct store_batch_head *head,
+                      const struct summary *summary, cJSON *batch, struct error *error)
+{
+    cJSON *findings = json_add_array(batch, "findings");
+    cJSON *warnings = json_add_array(batch, "warnings");
+    cJSON *notes = json_add_array(batch, "notes");
+
+    if (!findings || !warnings || !notes)
+        return no_memory(error);
+    return summary_find(summary, findings, error) &&
+           store_warnings(store, head->first, head->last, WARNINGS_LIMIT, warnings, error) &&
+           store_batch_notes(store, head->id, notes, error);
+}
+
+static bool add_times(const struct summary *summary, cJSON *batch, struct error *error)
+{
+    return (json_add_number(batch, "wall_s", summary->wall_s) &&
+            json_add_number(batch, "cpu_s", summary->cpu_s) &&
+            json_add_number(batch, "wasted_s", summary->wasted_s)) ||
+           no_memory(error);
+}
+
+static bool report_batch(struct store *store, int64_t id, const struct report_view *view,
+                         cJSON *list, struct error *error)
+{
+    scoped(store_batch_head_release) struct store_batch_head head = {0};
+    scoped(summary_release) struct summary summary = {0};
+    cJSON *batch = cJSON_CreateObject();
+
+    if (!batch || !cJSON_AddItemToArray(list, batch))
+        return no_memory(error);
+    if (!store_batch_head(store, id, &head, error) ||
+        !summary_make(store, &head, &summary, error) ||
+        !add_head(store, &head, &summary, batch, error) ||
+        !add_texts(store, &head, &summary, batch, error))
+        return false;
+    /* Findings name settings in the order of the file; configurations stand best first. */
+    summary_sort(&summary);
+    return add_configurations(batch, &summary, error) && add_best(batch, &summary, error) &&
+           add_failures(batch, &summary, error) && add_times(&summary, batch, error) &&
+           add_waiting(store, &head, &summary, view, batch, error);
+}
+
+static bool wanted_batches(struct store *store, const cJSON *params, const struct report_view *view,
+                           struct store_ids *ret_ids, struct error *error)
+{
+    const cJSON *batches = json_member(params, "batch"), *item;
+    double since_s = json_number(params, "since_s", DAY_S);
+    size_t n = (size_t)cJSON_GetArraySize(batches);
+
+    if (n == 0)
+        return store_recent_batches(store, view->wall_ms - (int64_t)(since_s * 1000), BATCHES_LIMIT,
+                                    ret_ids, error);
+    if (n > BATCHES_LIMIT)
+        return error_set_at(error, ERROR_INVALID, "batch", "more than %d batches in one report",
+                            BATCHES_LIMIT);
+    ret_ids->item = calloc(n, sizeof(int64_t));
+    if (!ret_ids->item)
+        return no_memory(error);
+    cJSON_ArrayForEach(item, batches)
+    {
+        ret_ids->item[ret_ids->n++] = cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0;
+    }
+    return true;
+}
+
+bool report_batches(struct store *store, const cJSON *params, const struct report_view *view,
+                    cJSON **ret_reply, struct error *error)
+{
+    scoped(json_free) cJSON *reply = cJSON_CreateObject();
+    scoped(store_ids_release) struct store_ids ids = {0};
+    cJSON *list = reply ? json_add_array(reply, "batches") : NULL;
+
+    if (!list)
+        return no_memory(error);
+    if (!wanted_batches(store, params, view, &ids, error))
+        return false;
+    for (size_t i = 0; i < ids.n; i++) {
+        if (!report_batch(store, ids.item[i], view, list, error))
+            return false;
+    }
+    *ret_reply = take(&reply);
+    return true;
+}

@@ -1,0 +1,322 @@
+#include "daemon/report/summary.h"
+
+#include "common/hash.h"
+#include "common/owner.h"
+#include "daemon/store_report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_IDS_LIMIT 100
+#define FAILURES_LIMIT 20
+#define FAILURE_IDS_LIMIT 20
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "reporting");
+}
+
+void summary_release(struct summary *summary)
+{
+    for (size_t i = 0; i < summary->n; i++) {
+        struct summary_group *group = &summary->group[i];
+
+        json_free(&group->parameters);
+        json_free(&group->marks);
+        json_free(&group->ids);
+        free(group->value);
+    }
+    for (size_t i = 0; i < summary->n_failures; i++)
+        json_free(&summary->failure[i].ids);
+    free(summary->group);
+    free(summary->slot);
+    free(summary->failure);
+    *summary = (struct summary){0};
+}
+
+/* ---- finding the group ---- */
+
+static size_t slot_of(const struct summary *summary, uint64_t key)
+{
+    size_t i = key % summary->n_slots;
+
+    while (summary->slot[i] && summary->group[summary->slot[i] - 1].key != key)
+        i = (i + 1) % summary->n_slots;
+    return i;
+}
+
+static bool grow(struct summary *summary, struct error *error)
+{
+    size_t capacity = summary->capacity ? 2 * summary->capacity : 64;
+    struct summary_group *group = realloc(summary->group, capacity * sizeof(*group));
+
+    if (!group)
+        return no_memory(error);
+    summary->group = group;
+    summary->capacity = capacity;
+    free(summary->slot);
+    summary->n_slots = 2 * capacity + 1;
+    summary->slot = calloc(summary->n_slots, sizeof(*summary->slot));
+    if (!summary->slot)
+        return no_memory(error);
+    for (size_t i = 0; i < summary->n; i++)
+        summary->slot[slot_of(summary, summary->group[i].key)] = i + 1;
+    return true;
+}
+
+static uint64_t key_of(const struct store_outcome *outcome)
+{
+    const char *parameters = outcome->parameters ? outcome->parameters : "";
+
+    return hash_bytes(outcome->configuration, strlen(outcome->configuration)) * 31 +
+           hash_bytes(parameters, strlen(parameters));
+}
+
+static bool add_group(struct summary *summary, const struct store_outcome *outcome, uint64_t key,
+                      struct error *error)
+{
+    struct summary_group group = {.key = key, .naive = NAN};
+
+    if (summary->n == summary->capacity && !grow(summary, error))
+        return false;
+    if (!store_readable_parameters(outcome->parameters, &group.parameters, error))
+        return false;
+    (void)snprintf(group.name, sizeof(group.name), "%s", outcome->name);
+    group.marks = cJSON_CreateArray();
+    group.ids = cJSON_CreateArray();
+    summary->group[summary->n] = group;
+    summary->slot[slot_of(summary, key)] = ++summary->n;
+    return (group.marks && group.ids) || no_memory(error);
+}
+
+static bool find_group(struct summary *summary, const struct store_outcome *outcome,
+                       struct summary_group **ret_group, struct error *error)
+{
+    uint64_t key = key_of(outcome);
+    size_t index = summary->n_slots ? summary->slot[slot_of(summary, key)] : 0;
+
+    if (!index) {
+        if (!add_group(summary, outcome, key, error))
+            return false;
+        index = summary->n;
+    }
+    *ret_group = &summary->group[index - 1];
+    return true;
+}
+
+/* ---- adding one experiment ---- */
+
+static bool has_text(const cJSON *list, const char *text)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, list)
+    {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool add_marks(struct summary_group *group, const char *marks, struct error *error)
+{
+    scoped(json_free) cJSON *list = NULL;
+    const cJSON *mark;
+
+    if (!marks)
+        return true;
+    if (!json_parse(marks, strlen(marks), &list, error))
+        return error_wrap(error, "stored marks");
+    cJSON_ArrayForEach(mark, list)
+    {
+        if (cJSON_IsString(mark) && !has_text(group->marks, mark->valuestring) &&
+            !cJSON_AddItemToArray(group->marks, cJSON_CreateString(mark->valuestring)))
+            return no_memory(error);
+    }
+    return true;
+}
+
+static bool add_value(struct summary *summary, struct summary_group *group,
+                      const struct store_outcome *outcome, struct error *error)
+{
+    if (outcome->state != EXPERIMENT_DONE || isnan(outcome->value))
+        return true;
+    if (group->n == group->capacity) {
+        size_t capacity = group->capacity ? 2 * group->capacity : 4;
+        double *value = realloc(group->value, capacity * sizeof(*value));
+
+        if (!value)
+            return no_memory(error);
+        group->value = value;
+        group->capacity = capacity;
+    }
+    if (group->n == 0 ||
+        report_metric_better(&summary->metric, outcome->value, group->best_value)) {
+        group->best_id = outcome->id;
+        group->best_value = outcome->value;
+    }
+    if (!isnan(outcome->naive))
+        group->naive = outcome->naive;
+    group->value[group->n++] = outcome->value;
+    return true;
+}
+
+static bool add_id(cJSON *list, int64_t id, int limit, struct error *error)
+{
+    if (cJSON_GetArraySize(list) >= limit)
+        return true;
+    return cJSON_AddItemToArray(list, cJSON_CreateNumber((double)id)) || no_memory(error);
+}
+
+static bool add_failure(struct summary *summary, const struct store_outcome *outcome,
+                        struct error *error)
+{
+    const char *message =
+        outcome->message ? outcome->message : experiment_verdict_text(outcome->verdict);
+    struct summary_failure *failure;
+    size_t i = 0;
+
+    while (i < summary->n_failures &&
+           strncmp(summary->failure[i].message, message, sizeof(failure->message) - 1) != 0)
+        i++;
+    if (i == summary->n_failures) {
+        if (i == FAILURES_LIMIT)
+            return true;
+        failure = realloc(summary->failure, (i + 1) * sizeof(*failure));
+        if (!failure)
+            return no_memory(error);
+        summary->failure = failure;
+        failure[i] = (struct summary_failure){.ids = cJSON_CreateArray()};
+        (void)snprintf(failure[i].message, sizeof(failure[i].message), "%s", message);
+        summary->n_failures++;
+    }
+    failure = &summary->failure[i];
+    failure->count++;
+    return add_id(failure->ids, outcome->id, FAILURE_IDS_LIMIT, error);
+}
+
+static bool add_outcome(const struct store_outcome *outcome, void *context, struct error *error)
+{
+    struct summary *summary = context;
+    struct summary_group *group;
+
+    summary->wall_s += outcome->wall_s;
+    summary->cpu_s += outcome->cpu_s;
+    summary->wasted_s += outcome->wasted_s;
+    if (outcome->state == EXPERIMENT_DONE) {
+        summary->done++;
+        summary->done_wall_s += outcome->wall_s;
+    }
+    summary->waiting += outcome->state == EXPERIMENT_QUEUED || outcome->state == EXPERIMENT_HELD;
+    summary->live += experiment_state_live(outcome->state);
+    return find_group(summary, outcome, &group, error) &&
+           add_id(group->ids, outcome->id, GROUP_IDS_LIMIT, error) &&
+           add_marks(group, outcome->marks, error) && add_value(summary, group, outcome, error) &&
+           (outcome->state != EXPERIMENT_FAILED || add_failure(summary, outcome, error));
+}
+
+bool summary_make(struct store *store, const struct store_batch_head *head,
+                  struct summary *ret_summary, struct error *error)
+{
+    scoped(summary_release) struct summary summary = {0};
+
+    if (!report_metric_choose(store, head, &summary.metric, error) ||
+        !store_outcomes(store, head->first, head->last, summary.metric.name, add_outcome, &summary,
+                        error))
+        return false;
+    *ret_summary = summary;
+    summary = (struct summary){0};
+    return true;
+}
+
+/* ---- figures ---- */
+
+double summary_mean(const struct summary_group *group)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < group->n; i++)
+        sum += group->value[i];
+    return group->n ? sum / (double)group->n : NAN;
+}
+
+double summary_sd(const struct summary_group *group)
+{
+    double mean = summary_mean(group), squares = 0;
+
+    if (group->n < 2)
+        return NAN;
+    for (size_t i = 0; i < group->n; i++)
+        squares += (group->value[i] - mean) * (group->value[i] - mean);
+    return sqrt(squares / (double)(group->n - 1));
+}
+
+static int compare(const struct summary_group *a, const struct summary_group *b, int direction)
+{
+    double x = summary_mean(a), y = summary_mean(b);
+
+    if (isnan(x) || isnan(y))
+        return isnan(x) - isnan(y);
+    return direction * ((x > y) - (x < y));
+}
+
+static int lowest_first(const void *a, const void *b)
+{
+    return compare(a, b, 1);
+}
+
+static int highest_first(const void *a, const void *b)
+{
+    return compare(a, b, -1);
+}
+
+void summary_sort(struct summary *summary)
+{
+    if (summary->n)
+        qsort(summary->group, summary->n, sizeof(*summary->group),
+              summary->metric.minimize ? lowest_first : highest_first);
+    /* slots point nowhere now; nothing is added after this */
+    summary->n_slots = 0;
+}
+
+/* ---- words ---- */
+
+static const char *last_part(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot ? dot + 1 : name;
+}
+
+const char *summary_short_name(const cJSON *parameters, const char *name)
+{
+    const char *last = last_part(name);
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, parameters)
+    {
+        if (strcmp(item->string, name) != 0 && strcmp(last_part(item->string), last) == 0)
+            return name;
+    }
+    return last;
+}
+
+bool summary_label(const struct summary_group *group, struct buffer *out, struct error *error)
+{
+    const cJSON *item;
+
+    if (!group->parameters || !group->parameters->child)
+        return buffer_append_text(out, group->name, error);
+    cJSON_ArrayForEach(item, group->parameters)
+    {
+        if (!buffer_append_format(out, error, "%s%s=", out->size ? " " : "",
+                                  summary_short_name(group->parameters, item->string)))
+            return false;
+        if (!(cJSON_IsString(item) ? buffer_append_text(out, item->valuestring, error)
+                                   : json_print(item, out, error)))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,60 @@
+/*
+ * Experiments of a batch, grouped by configuration: what a report says of them.
+ *
+ * A configuration's score is the mean over its replicates that are done; `sd` is the sample
+ * deviation (n - 1). Marks such as LEAK are the union over all its experiments.
+ */
+#ifndef NIGHTJAR_DAEMON_REPORT_SUMMARY_H
+#define NIGHTJAR_DAEMON_REPORT_SUMMARY_H
+
+#include "daemon/report/metric.h"
+
+struct summary_group {
+    uint64_t key;      /* hash of configuration and parameters */
+    cJSON *parameters; /* owned: readable */
+    cJSON *marks;      /* owned: a list, no text twice */
+    cJSON *ids;        /* owned: at most 100 */
+    char name[128];    /* of its first experiment */
+    double *value;     /* owned: of those that are done */
+    size_t n, capacity;
+    double naive; /* NaN: none */
+    int64_t best_id;
+    double best_value;
+};
+
+struct summary_failure {
+    char message[256];
+    int64_t count;
+    cJSON *ids; /* owned: at most 20 */
+};
+
+struct summary {
+    struct report_metric metric;
+    struct summary_group *group; /* owned */
+    size_t n, capacity;
+    size_t *slot; /* owned: index + 1 of the group, by key; 0: free */
+    size_t n_slots;
+    struct summary_failure *failure; /* owned */
+    size_t n_failures;
+    double wall_s, cpu_s, wasted_s;
+    double done_wall_s; /* of those that are done */
+    int64_t done, waiting, live;
+};
+
+void summary_release(struct summary *summary);
+bool summary_make(struct store *store, const struct store_batch_head *head,
+                  struct summary *ret_summary, struct error *error);
+/* Best first; those without a score last. */
+void summary_sort(struct summary *summary);
+double summary_mean(const struct summary_group *group); /* NaN: n == 0 */
+double summary_sd(const struct summary_group *group);   /* NaN: n < 2 */
+/* "split=group units=32" */
+bool summary_label(const struct summary_group *group, struct buffer *out, struct error *error);
+/* The last part of a parameter's path, where no other parameter has the same. */
+const char *summary_short_name(const cJSON *parameters, const char *name);
+
+/* finding.c: appends sentences about each swept parameter to `list`: which of its settings differ
+ * by more than twice their pooled standard error, and which do not. */
+bool summary_find(const struct summary *summary, cJSON *list, struct error *error);
+
+#endif

@@ -1,0 +1,339 @@
+/* Reports: the numbers that answer a batch's question, with their marks. */
+#include "tests/unit/daemon/store_fixture.h"
+
+#include "daemon/report/metric.h"
+#include "daemon/report/report.h"
+#include "daemon/report/summary.h"
+
+#include <inttypes.h>
+
+#define VOWELS                                                                                 \
+    "{'name':'vowels','question':'does the split matter?','base':{'data':{'source':'v.csv'},"  \
+    "'model':[{'type':'dense','units':8}],'evaluate':{'metrics':['accuracy']}},'sweep':{"      \
+    "'goal':{'maximize':'test.accuracy'},'parameters':{'data.split':["                         \
+    "{'label':'rows','value':{'by':'fraction'}},{'label':'speakers','value':{'by':'group'}}]," \
+    "'model[0].units':[8,16]},'replicates':3}}"
+
+static struct report_view view_now(void)
+{
+    return (struct report_view){.limits = {.slots = 2, .cpus = 2}, .wall_ms = now_ms};
+}
+
+static void finish(int64_t id, double accuracy, bool leaks)
+{
+    char line[256];
+
+    run_to_running(id);
+    (void)snprintf(line, sizeof(line),
+                   "{'event':'metric','name':'test.accuracy','value':%.4f,'naive':0.09}", accuracy);
+    report(id, 0, line);
+    if (leaks)
+        report(id, 100, "{'event':'mark','mark':'LEAK','reason':'r','count':9}");
+    end_with(id, 0);
+}
+
+/* The random rows leak and look good; the number of units does nothing. */
+static void run_vowels(int n)
+{
+    static const double noise[] = {0, 0.01, 0.02};
+
+    for (int i = 0; i < n; i++)
+        finish(i + 1, (i < 6 ? 0.9 : 0.45) + noise[i % 3], i < 6);
+}
+
+static cJSON *report_of(const char *params)
+{
+    scoped(json_free) cJSON *json = parse_json(params);
+    struct report_view view = view_now();
+    struct error error;
+    cJSON *reply;
+
+    if (!report_batches(store, json, &view, &reply, &error))
+        fail_msg("%s", error.message);
+    return reply;
+}
+
+static void report_answers_the_question(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *batch, *first, *last;
+    const char *found;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(12);
+    reply = report_of("{'batch':[1]}");
+    batch = json_at(reply, "batches[0]");
+    assert_string_equal(json_text(batch, "question", ""), "does the split matter?");
+    assert_string_equal(json_text(batch, "metric", ""), "test.accuracy");
+    assert_string_equal(json_text(batch, "goal", ""), "maximize");
+    assert_int_equal(json_integer(json_member(batch, "counts"), "done", 0), 12);
+    assert_int_equal(cJSON_GetArraySize(json_member(batch, "configurations")), 4);
+    first = json_at(batch, "configurations[0]");
+    last = json_at(batch, "configurations[3]");
+    assert_float_equal(json_number(first, "mean", 0), 0.91, 1e-9);
+    assert_float_equal(json_number(first, "sd", 0), 0.01, 1e-9);
+    assert_float_equal(json_number(first, "naive", 0), 0.09, 1e-9);
+    assert_int_equal(json_integer(first, "n", 0), 3);
+    assert_string_equal(print_json(json_member(first, "marks")), "[\"LEAK\"]");
+    assert_non_null(strstr(json_text(last, "label", ""), "split=speakers units="));
+    assert_string_equal(print_json(json_member(last, "marks")), "[]");
+    assert_float_equal(json_number(json_member(batch, "best"), "value", 0), 0.92, 1e-9);
+    assert_string_equal(print_json(json_at(batch, "best.marks")), "[\"LEAK\"]");
+    assert_float_equal(json_number(batch, "wall_s", 0), 24, 1e-9);
+    assert_float_equal(json_number(batch, "wasted_s", 9), 0, 1e-9);
+    assert_true(cJSON_IsNull(json_member(batch, "waiting")));
+
+    found = cJSON_GetStringValue(json_at(batch, "findings[0]"));
+    assert_string_equal(found,
+                        "split: test.accuracy rows [LEAK] (0.91, n=6) is better than speakers "
+                        "(0.46, n=6): they differ by 0.45, 77.9 standard errors");
+    found = cJSON_GetStringValue(json_at(batch, "findings[1]"));
+    assert_string_equal(
+        found, "units: 8 [LEAK] and 16 [LEAK] do not differ by more than twice their pooled "
+               "standard error");
+}
+
+static void report_groups_failures_and_counts_what_was_wasted(void **state)
+{
+    const struct experiment_exit failure = {.status = 1, .wall_s = 5, .message = "boom"};
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *batch;
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{},{}]}");
+    for (int64_t id = 1; id <= 2; id++) {
+        run_to_running(id);
+        report(id, 0, "{'event':'warning','text':'hm'}");
+        apply_exit(id, EXPERIMENT_EVENT_EXIT, &failure);
+    }
+    reply = report_of("{}");
+    batch = json_at(reply, "batches[0]");
+    assert_string_equal(print_json(json_member(batch, "failures")),
+                        "[{\"message\":\"exit status 1: boom\",\"count\":2,"
+                        "\"experiments\":[1,2]}]");
+    assert_string_equal(print_json(json_member(batch, "warnings")),
+                        "[{\"text\":\"hm\",\"count\":2,\"experiments\":[1,2]}]");
+    assert_float_equal(json_number(batch, "wasted_s", 0), 10, 1e-9);
+    assert_true(cJSON_IsNull(json_member(batch, "metric")));
+    assert_true(cJSON_IsNull(json_member(batch, "best")));
+}
+
+static void report_says_when_the_rest_should_be_done(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *waiting;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(2); /* 2 s each */
+    run_to_running(3);
+    reply = report_of("{'batch':[1]}");
+    waiting = json_at(reply, "batches[0].waiting");
+    assert_int_equal(json_integer(waiting, "count", 0), 9);
+    assert_int_equal(json_integer(waiting, "running", 0), 1);
+    /* ten of them, two at a time */
+    assert_float_equal(json_number(waiting, "eta", 0), (double)now_ms / 1000 + 10, 1e-6);
+}
+
+static void old_batches_are_not_in_the_morning_report(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x']}}");
+    run_to_end(1, 0);
+    now_ms += INT64_C(2) * 24 * 3600 * 1000;
+    submit("{'name':'new','base':{'command':['x']}}");
+    reply = report_of("{}");
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "batches")), 1);
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "name", ""), "new");
+    json_free(&reply);
+    reply = report_of("{'since_s':1e6}");
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "batches")), 2);
+}
+
+static void report_of_an_unknown_batch_is_refused(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'batch':[5]}");
+    struct report_view view = view_now();
+    struct error error;
+    cJSON *reply;
+
+    (void)state;
+    assert_false(report_batches(store, params, &view, &reply, &error));
+    assert_int_equal(error.kind, ERROR_NOT_FOUND);
+}
+
+static void metric_comes_from_goal_then_evaluate_then_the_first_final(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'data':{'source':'v'},'evaluate':{'metrics':['confusion','log_loss']}}}");
+    run_to_running(1);
+    report(1, 0, "{'event':'metric','name':'valid.loss','value':1,'step':1}");
+    report(1, 100, "{'event':'metric','name':'test.accuracy','value':0.5}");
+    report(1, 200, "{'event':'metric','name':'test.log_loss','value':0.7}");
+    end_with(1, 0);
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "metric", ""), "test.log_loss");
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "goal", ""), "minimize");
+    json_free(&reply);
+
+    submit("{'base':{'command':['x']}}");
+    run_to_running(2);
+    report(2, 0, "{'loss':1,'step':1}");
+    report(2, 100, "{'event':'metric','name':'score','value':5}");
+    end_with(2, 0);
+    reply = report_of("{'batch':[2]}");
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "metric", ""), "score");
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "goal", ""), "maximize");
+}
+
+static void direction_is_known_by_name(void **state)
+{
+    (void)state;
+    assert_true(report_metric_minimizes("valid.log_loss"));
+    assert_true(report_metric_minimizes("test.rmse"));
+    assert_true(report_metric_minimizes("error"));
+    assert_false(report_metric_minimizes("test.accuracy"));
+    assert_false(report_metric_minimizes("loss_free.auc"));
+    assert_false(report_metric_minimizes("test.r2"));
+}
+
+static void best_ranks_by_the_goal(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'batch':[1]},'top':2}");
+    scoped(json_free) cJSON *worst =
+        parse_json("{'select':{'all':true},'metric':'test.accuracy','goal':'minimize','top':1}");
+    scoped(json_free) cJSON *wrong =
+        parse_json("{'select':{'all':true},'metric':'test.accuracy','goal':'up'}");
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(12);
+    assert_true(report_best(store, params, &reply, &error));
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "rows")), 2);
+    assert_int_equal(json_integer(json_at(reply, "rows[0]"), "id", 0), 3);
+    assert_int_equal(json_integer(json_at(reply, "rows[1]"), "id", 0), 6);
+    assert_string_equal(print_json(json_at(reply, "rows[0].marks")), "[\"LEAK\"]");
+    assert_string_equal(print_json(json_at(reply, "rows[0].parameters")),
+                        "{\"data.split\":\"rows\",\"model[0].units\":8}");
+    json_free(&reply);
+    assert_true(report_best(store, worst, &reply, &error));
+    assert_int_equal(json_integer(json_at(reply, "rows[0]"), "id", 0), 7);
+    json_free(&reply);
+    assert_false(report_best(store, wrong, &reply, &error));
+    assert_string_equal(error.path, "goal");
+}
+
+static void compare_shows_what_differs(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'ids':[[1,1],[4,4]]}}");
+    scoped(json_free) cJSON *across = parse_json("{'select':{'ids':[[13,14]]}}");
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(4);
+    assert_true(report_compare(store, params, &reply, &error));
+    assert_string_equal(print_json(json_member(reply, "parameters")), "[\"model[0].units\"]");
+    assert_string_equal(print_json(json_member(reply, "metrics")), "[\"test.accuracy\"]");
+    assert_string_equal(print_json(json_at(reply, "rows[1].parameters")),
+                        "{\"model[0].units\":16}");
+    assert_string_equal(print_json(json_at(reply, "rows[0].metrics")), "{\"test.accuracy\":0.9}");
+    json_free(&reply);
+    submit("{'base':{'command':['a','--fast'],'resources':{'cpus':1}},"
+           "'experiments':[{},{'command':['a','--slow']}]}");
+    assert_true(report_compare(store, across, &reply, &error));
+    assert_string_equal(print_json(json_member(reply, "parameters")), "[\"command[1]\"]");
+}
+
+static const char *why(int64_t id, const struct report_view *view)
+{
+    static char text[2048];
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error;
+
+    if (!report_why(store, id, view, &reply, &error))
+        fail_msg("%s", error.message);
+    (void)snprintf(text, sizeof(text), "%s", print_json(json_member(reply, "reasons")));
+    return text;
+}
+
+static void why_explains_every_state(void **state)
+{
+    const struct scheduler_run runs[] = {{.id = 1, .need = {.cpus = 1}},
+                                         {.id = 2, .need = {.cpus = 1}}};
+    const struct experiment_exit failure = {.status = 1, .message = "boom"};
+    struct report_view view = view_now();
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{},{},{}]}");
+    submit("{'base':{'command':['x'],'resources':{'cpus':99}}}");
+    submit("{'base':{'command':['x'],'queue':{'after_ok':['3']}}}");
+    submit("{'base':{'command':['x'],'queue':{'hold':true}}}");
+    run_to_running(1);
+    start(2);
+    view.run = runs;
+    view.n_runs = 2;
+    assert_non_null(strstr(why(1, &view), "run 1 has taken"));
+    assert_non_null(strstr(why(2, &view), "given to a worker"));
+    assert_string_equal(why(3, &view), "[\"it needs 1 cpus; 2 of 2 are taken\"]");
+    assert_string_equal(why(4, &view),
+                        "[\"it needs 1 cpus; 2 of 2 are taken\",\"1 experiment stands before it in "
+                        "line (priority 0)\"]");
+    assert_string_equal(why(5, &view),
+                        "[\"it asks for 99 cpus and the machine has 2: it can never start here\"]");
+    assert_string_equal(why(6, &view),
+                        "[\"it waits for experiment 3, which is queued and must succeed\"]");
+    assert_string_equal(why(7, &view), "[\"it is held until somebody releases it: nj release 7\"]");
+    apply(3, EXPERIMENT_EVENT_CANCEL);
+    assert_string_equal(why(3, &view), "[\"it was cancelled before it started\"]");
+    assert_string_equal(why(6, &view), "[\"it waited for experiment 3, which is cancelled\"]");
+    apply_exit(1, EXPERIMENT_EVENT_EXIT, &failure);
+    assert_string_equal(why(1, &view), "[\"exit status 1: boom\"]");
+    apply(2, EXPERIMENT_EVENT_CANCEL);
+    assert_non_null(strstr(why(2, &view), "asked to stop"));
+}
+
+static void why_tells_whose_place_is_kept(void **state)
+{
+    const struct scheduler_run run = {.id = 9, .need = {.cpus = 1}};
+    struct report_view view = view_now();
+
+    (void)state;
+    submit("{'base':{'command':['x'],'resources':{'cpus':2}}}");
+    submit("{'base':{'command':['x']}}");
+    view.run = &run;
+    view.n_runs = 1;
+    view.memory = (struct scheduler_memory){.waiting_id = 1, .waiting_since_ms = 0};
+    view.monotonic_ms = SCHEDULER_PATIENCE_MS;
+    assert_non_null(strstr(why(2, &view), "experiment 1 has waited long enough"));
+    assert_non_null(strstr(why(1, &view), "it needs 2 cpus; 1 of 2 are taken"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(report_answers_the_question),
+        TEST(report_groups_failures_and_counts_what_was_wasted),
+        TEST(report_says_when_the_rest_should_be_done),
+        TEST(old_batches_are_not_in_the_morning_report),
+        TEST(report_of_an_unknown_batch_is_refused),
+        TEST(metric_comes_from_goal_then_evaluate_then_the_first_final),
+        cmocka_unit_test(direction_is_known_by_name),
+        TEST(best_ranks_by_the_goal),
+        TEST(compare_shows_what_differs),
+        TEST(why_explains_every_state),
+        TEST(why_tells_whose_place_is_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
