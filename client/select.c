@@ -220,7 +220,7 @@ static bool last_row(struct client *client, cJSON **ret_list, const cJSON **ret_
     row = json_member(*ret_list, "experiments");
     row = row ? row->child : NULL;
     if (!row)
-        return error_set(error, ERROR_NOT_FOUND, "nothing was submitted yet");
+        return error_set(error, ERROR_NOT_FOUND, "there is no experiment yet");
     *ret_row = row;
     return true;
 }

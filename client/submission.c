@@ -264,28 +264,38 @@ static bool set_everywhere(cJSON *params, const char *path, const cJSON *value, 
     return set_in(base, path, value, error);
 }
 
-/* path=value, the value read as YAML by spec_file_set in an empty spec. */
-static bool set_assignment(cJSON *params, const char *assignment, struct error *error)
+/* path=value, the value read as YAML. */
+static bool assign(cJSON *tree, const char *assignment, struct error *error)
 {
-    struct spec_file scratch = {.root = cJSON_GetObjectItemCaseSensitive(params, "base")};
-    const char *equals = strchr(assignment, '=');
-    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(params, "experiments");
-    cJSON *delta;
-    char path[256];
+    struct spec_file *scratch = calloc(1, sizeof(*scratch));
+    bool set;
 
-    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof(path))
-        return error_set(error, ERROR_INVALID, "--set: expected path=value, not '%s'", assignment);
-    snprintf(path, sizeof(path), "%.*s", (int)(equals - assignment), assignment);
+    if (!scratch)
+        return no_memory(error);
+    scratch->root = tree;
+    set = spec_file_set(scratch, assignment, error);
+    scratch->root = NULL; /* it is the caller's */
+    spec_file_free(&scratch);
+    return set;
+}
+
+/* In the base, and in every delta that says something else. */
+static bool assign_everywhere(cJSON *params, const char *assignment, struct error *error)
+{
+    cJSON *base = cJSON_GetObjectItemCaseSensitive(params, "base"), *delta;
+    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(params, "experiments");
+    scoped(memory_free) char *path = strndup(assignment, strcspn(assignment, "="));
+
+    if (!path)
+        return no_memory(error);
     if (!deltas)
-        deltas = cJSON_GetObjectItemCaseSensitive(scratch.root, "experiments");
-    if (!spec_file_set(&scratch, assignment, error))
-        return error_wrap(error, "--set");
+        deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
+    if (!assign(base, assignment, error))
+        return false;
     cJSON_ArrayForEach(delta, deltas)
     {
-        struct spec_file part = {.root = delta};
-
-        if (json_at(delta, path) && !spec_file_set(&part, assignment, error))
-            return error_wrap(error, "--set");
+        if (json_at(delta, path) && !assign(delta, assignment, error))
+            return false;
     }
     return true;
 }
@@ -294,7 +304,7 @@ bool submission_set_options(const struct arguments *arguments, cJSON *params, st
 {
     for (size_t i = 0; i < arguments->n_values; i++)
         if (strcmp(arguments->value[i].option->name, "set") == 0 &&
-            !set_assignment(params, arguments->value[i].text, error))
+            !assign_everywhere(params, arguments->value[i].text, error))
             return false;
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
         const struct option_value *given = arguments_option(arguments, places[i].option);

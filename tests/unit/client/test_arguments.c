@@ -209,10 +209,10 @@ static void registry_is_alphabetical_and_every_verb_is_told_about(void **state)
 
 static void every_verb_that_the_queue_needs_is_there(void **state)
 {
-    static const char *const verbs[] = {"submit",  "status", "show",    "log",    "follow",
-                                        "wait",    "why",    "cancel",  "hold",   "release",
-                                        "restart", "best",   "compare", "report", "explain",
-                                        "note",    "event",  "clean",   "daemon", "help"};
+    static const char *const verbs[] = {
+        "submit", "check", "status",  "show",    "log",  "follow",    "wait",   "why",
+        "cancel", "hold",  "release", "restart", "best", "compare",   "report", "explain",
+        "note",   "event", "clean",   "daemon",  "help", "completion"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
