@@ -1,5 +1,6 @@
 /* What every verb needs: a question to the daemon, JSON out, a message. */
 #include "client/client.h"
+#include "client/render.h"
 
 #include "common/buffer.h"
 #include "common/owner.h"
@@ -51,12 +52,17 @@ bool client_print_json(const cJSON *json, struct error *error)
 
 void client_message(const char *format, ...)
 {
+    static const struct render plain = {0};
+    scoped(buffer_release) struct buffer clean = {0};
+    struct error error;
+    char text[4096];
     va_list list;
 
-    fflush(stdout);
-    fputs("nj: ", stderr);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    vsnprintf(text, sizeof(text), format, list);
     va_end(list);
-    fputc('\n', stderr);
+    fflush(stdout);
+    /* parts of it may come from logs and specs: one line, whatever they hold */
+    if (render_clean(&plain, text, 0, &clean, &error) && clean.data)
+        fprintf(stderr, "nj: %s\n", clean.data);
 }
