@@ -32,7 +32,7 @@ def spec(source, epochs=EPOCHS):
                   {"type": "dense", "units": "classes"}],
         "train": {"loss": "cross_entropy", "optimizer": {"type": "adam", "rate": 0.002},
                   "batch": 16, "epochs": epochs,
-                  "checkpoint": {"batches": CHECKPOINT_BATCHES, "time": 0}},
+                  "checkpoint": {"batches": CHECKPOINT_BATCHES, "epochs": epochs, "time": 0}},
         "evaluate": {"metrics": ["accuracy", "log_loss"]},
     }
 
