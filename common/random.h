@@ -9,6 +9,7 @@
 #ifndef NIGHTJAR_COMMON_RANDOM_H
 #define NIGHTJAR_COMMON_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct philox_block {
@@ -33,5 +34,8 @@ uint64_t random_below(uint64_t seed, uint64_t element, uint64_t step, uint32_t p
  * Feistel network with cycle walking, so that a shuffle of any size needs no memory and its cursor
  * is two numbers. 0 <= index < n <= 2^62. */
 uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n, uint64_t index);
+/* The elements first .. first + count - 1 of that permutation, faster than one by one. */
+void random_permute_range(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n,
+                          uint64_t first, size_t count, uint64_t *ret_index);
 
 #endif

@@ -92,6 +92,7 @@ bool train_complete(struct train_config *config, enum task task, struct error *e
 
 #define PROGRESS_INTERVAL_MS 300
 #define WORTH_KEEPING_MS 1000
+#define SHUFFLE_CHUNK 64
 #define LAST_CHECKPOINT "last.ckpt"
 #define BEST_CHECKPOINT "best.ckpt"
 
@@ -292,21 +293,31 @@ static bool tell_progress(struct trainer *trainer, bool always, struct error *er
                            "epoch", error);
 }
 
-static int64_t fill_batch(const struct trainer *trainer)
+static void shuffle_rows(const struct trainer *trainer, int64_t rows)
 {
     const struct progress *at = &trainer->at;
-    int64_t n = trainer->train->n;
-    int64_t rows =
-        n - at->cursor < trainer->config->batch ? n - at->cursor : trainer->config->batch;
+    uint64_t index[SHUFFLE_CHUNK];
 
-    for (int64_t i = 0; i < rows; i++) {
-        uint64_t index = (uint64_t)(at->cursor + i);
+    for (int64_t first = 0; first < rows; first += SHUFFLE_CHUNK) {
+        int64_t n = rows - first < SHUFFLE_CHUNK ? rows - first : SHUFFLE_CHUNK;
 
-        if (trainer->config->shuffle)
-            index = random_permute(trainer->context->seed, (uint64_t)at->epoch, trainer->shuffle,
-                                   (uint64_t)n, index);
-        trainer->row[i] = trainer->train->row[index];
+        random_permute_range(trainer->context->seed, (uint64_t)at->epoch, trainer->shuffle,
+                             (uint64_t)trainer->train->n, (uint64_t)(at->cursor + first), (size_t)n,
+                             index);
+        for (int64_t i = 0; i < n; i++)
+            trainer->row[first + i] = trainer->train->row[index[i]];
     }
+}
+
+static int64_t fill_batch(const struct trainer *trainer)
+{
+    int64_t cursor = trainer->at.cursor, left = trainer->train->n - cursor;
+    int64_t rows = left < trainer->config->batch ? left : trainer->config->batch;
+
+    if (trainer->config->shuffle)
+        shuffle_rows(trainer, rows);
+    else
+        memcpy(trainer->row, trainer->train->row + cursor, (size_t)rows * sizeof(*trainer->row));
     return rows;
 }
 

@@ -177,6 +177,22 @@ static void permutation_of_a_huge_set_stays_within(void **state)
 }
 
 /* All 24 orders of 4 elements come equally often. */
+static void range_of_a_permutation_is_what_its_elements_are(void **state)
+{
+    static const uint64_t sizes[] = {1, 2, 7, 8, 9, 64, 1437, (uint64_t)1 << 62};
+    uint64_t range[40];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        for (uint64_t first = 0; first < 3 && first < sizes[i]; first++) {
+            size_t count = sizes[i] - first < 40 ? (size_t)(sizes[i] - first) : 40;
+
+            random_permute_range(42, 9, 1, sizes[i], first, count, range);
+            for (size_t k = 0; k < count; k++)
+                assert_true(range[k] == random_permute(42, 9, 1, sizes[i], first + k));
+        }
+}
+
 static void permutations_of_few_come_equally_often(void **state)
 {
     int counts[256] = {0}, orders = 0;
@@ -222,6 +238,7 @@ int main(void)
         cmocka_unit_test(below_rejects_what_would_count_twice),
         cmocka_unit_test(permutation_is_a_bijection),
         cmocka_unit_test(permutation_of_a_huge_set_stays_within),
+        cmocka_unit_test(range_of_a_permutation_is_what_its_elements_are),
         cmocka_unit_test(permutations_of_few_come_equally_often),
         cmocka_unit_test(permutations_of_two_steps_differ),
     };
