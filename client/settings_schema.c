@@ -117,14 +117,24 @@ static cJSON *number_or_pattern(const cJSON *setting, const char *type, const ch
     return or_placeholder(any_of(&number, &text));
 }
 
+/* YAML reads true and false as booleans: where they are choices, both notations are. */
 static cJSON *choice_schema(const cJSON *setting)
 {
     scoped(json_free) cJSON *schema = cJSON_CreateObject();
-    cJSON *choices = cJSON_Duplicate(json_member(setting, "choices"), true);
+    cJSON *choices = schema ? json_add_array(schema, "enum") : NULL;
+    const cJSON *choice;
 
-    if (!schema || !choices || !json_add_item(schema, "enum", &choices))
-        return NULL;
-    return or_placeholder(take(&schema));
+    cJSON_ArrayForEach(choice, json_member(setting, "choices"))
+    {
+        bool yes = strcmp(choice->valuestring, "true") == 0;
+
+        if (!cJSON_AddItemToArray(choices, cJSON_CreateString(choice->valuestring)))
+            return NULL;
+        if ((yes || strcmp(choice->valuestring, "false") == 0) &&
+            !cJSON_AddItemToArray(choices, cJSON_CreateBool(yes)))
+            return NULL;
+    }
+    return schema ? or_placeholder(take(&schema)) : NULL;
 }
 
 /* Takes *item in any case. */
@@ -402,6 +412,8 @@ bool settings_schema(const cJSON *tree, cJSON **ret_schema, struct error *error)
     }
     if (!define_families(definitions, tree, error) || !schema_of_table(tree, &table, error))
         return false;
+    /* a model is required of a pipeline only */
+    cJSON_DeleteItemFromObjectCaseSensitive(table, "required");
     if (!refine_experiments(table)) {
         json_free(&table);
         return no_memory(error);

@@ -1,0 +1,219 @@
+"""nj check: every problem of a file with its line, sweeps and lists expanded, no daemon started."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BUILD = os.path.abspath(os.environ.get("NIGHTJAR_BUILD", "build/dev"))
+NJ = os.path.join(BUILD, "nj")
+ROWS = "id,g,a,b,y\n" + "".join(f"{i},{'pqrs'[i % 4]},{i / 10},{i % 3},{'uv'[i % 2]}\n" for i in range(40))
+PIPELINE = """\
+data: {source: data.csv, id: id, ignore: g, target: y}
+model:
+  - {type: dense, units: classes}
+train: {epochs: 2}
+"""
+
+
+class Check(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="nightjar-check-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.write("data.csv", ROWS)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def nj(self, *arguments, **more):
+        home = os.path.join(self.folder, "home")
+        environment = dict(os.environ, NIGHTJAR_HOME=home)
+        done = subprocess.run(
+            [NJ, *arguments], capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment, **more
+        )
+        self.assertFalse(os.path.exists(home), "a daemon was started")
+        return done
+
+    def problems(self, text, *options, status=2):
+        self.write("night.yaml", text)
+        done = self.nj("check", "night.yaml", *options)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return [line for line in done.stderr.splitlines() if ": warning: " not in line]
+
+    def test_a_good_pipeline_is_summed_up(self):
+        self.write("night.yaml", PIPELINE)
+        done = self.nj("check", "night.yaml")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(
+            done.stdout,
+            r"^night.yaml: good: 1 experiment, 40 rows, 2 features, 2 classes, 6 parameters, .* of memory\n$",
+        )
+
+    def test_every_problem_is_told_by_line(self):
+        self.assertEqual(
+            self.problems(
+                "nme: x\n"
+                "resources: {cpus: 0}\n"
+                "data:\n"
+                "  source: data.csv\n"
+                "  target: y\n"
+                "  headr: true\n"
+                "model:\n"
+                "  - {type: dense, units: 0}\n"
+                "train:\n"
+                "  optimizer:\n"
+                "    type: adam\n"
+                "    rate: -1\n"
+            ),
+            [
+                "night.yaml:1: nme: unknown setting; did you mean 'name'?",
+                "night.yaml:2: resources.cpus: 0 is outside [0.1, 1024]",
+                "night.yaml:6: data.headr: unknown setting; did you mean 'header'?",
+                "night.yaml:8: model[0].units: 0 is outside [1, 1048576]",
+                "night.yaml:12: train.optimizer.rate: -1 is outside (0, 10]",
+            ],
+        )
+
+    def test_what_some_trials_have_is_told_with_their_parameter(self):
+        sweep = "sweep:\n  parameters:\n    train.optimizer.rate: [0.1, -1]\n    train.epochs: [1, 2, 3]\n  replicates: 5\n"
+        self.assertEqual(
+            self.problems(PIPELINE + sweep),
+            ["night.yaml:7: train.optimizer.rate: -1 is outside (0, 10] (with train.optimizer.rate = -1)"],
+        )
+
+    def test_what_all_trials_have_is_told_once(self):
+        sweep = "sweep: {parameters: {train.epochs: [1, 2, 3]}}\n"
+        self.assertEqual(
+            self.problems(PIPELINE.replace("target: y", "target: z") + sweep),
+            [f"night.yaml:1: data.target: {self.folder}/data.csv has no column 'z'"],
+        )
+
+    def test_a_sweep_is_counted(self):
+        self.write("night.yaml", PIPELINE + "sweep: {parameters: {train.epochs: [1, 2, 3]}, replicates: 4}\n")
+        done = self.nj("check", "night.yaml")
+        self.assertIn("good: 12 experiments of 3 configurations", done.stdout)
+
+    def test_many_configurations_are_not_all_looked_at(self):
+        sweep = "sweep: {parameters: {train.epochs: {low: 1, high: 700, int: true}}}\n"
+        self.write("night.yaml", PIPELINE + sweep)
+        done = self.nj("check", "night.yaml")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("good: 700 experiments of more than 500 configurations", done.stdout)
+        self.assertIn("only the first 500 configurations were checked", done.stdout)
+
+    def test_problems_of_a_list_have_their_lines(self):
+        self.assertEqual(
+            self.problems(
+                "- {command: [a], resources: {cpus: -1}}\n"
+                "- {command: [b], seed: x}\n"
+                "- command: [c]\n"
+                "  queue:\n"
+                "    prioriy: 3\n"
+            ),
+            [
+                "night.yaml:1: experiments[0].resources.cpus: -1 is outside [0.1, 1024]",
+                "night.yaml:2: experiments[1].seed: expected a whole number from 0 to 2^53 - 1",
+                "night.yaml:5: experiments[2].queue.prioriy: unknown setting; did you mean 'priority'?",
+            ],
+        )
+
+    def test_pipelines_of_a_list_are_checked_by_the_engine(self):
+        self.assertEqual(
+            self.problems(
+                PIPELINE + "experiments:\n  - {train: {epochs: 3}}\n  - train:\n      batch: 0\n  - {}\n"
+            ),
+            ["night.yaml:8: experiments[1].train.batch: 0 is outside [1, 16777216]"],
+        )
+
+    def test_a_setting_of_the_command_line_is_checked_and_has_no_line(self):
+        self.assertEqual(
+            self.problems(PIPELINE, "--set", "train.epochs=0", "--set", "name=3"),
+            ["night.yaml: train.epochs: 0 is outside [1, 1000000000]"],
+        )
+        self.assertEqual(self.problems(PIPELINE, "--set", "train={epochs: 1}", status=0), [])
+
+    def test_broken_text_is_told_with_its_line(self):
+        self.assertEqual(self.problems("a: 1\nb: [1\nc: 2\n")[0][:14], "night.yaml:3: ")
+        self.assertEqual(
+            self.problems("name: a\nname: b\n"), ["night.yaml:2: 'name' is here twice; first on line 1"]
+        )
+        self.assertEqual(self.problems(""), ["night.yaml: the spec is empty"])
+
+    def test_every_file_is_looked_at(self):
+        self.write("a.yaml", "command: [a]\nsed: 1\n")
+        self.write("b.yaml", "command: [b]\n")
+        done = self.nj("check", "a.yaml", "nosuch.yaml", "b.yaml")
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(
+            done.stderr.splitlines(),
+            ["a.yaml:2: sed: unknown setting; did you mean 'seed'?", "nosuch.yaml: No such file or directory"],
+        )
+        self.assertEqual(done.stdout, "b.yaml: good: 1 experiment\n")
+
+    def test_standard_input_is_read(self):
+        done = self.nj("check", "-", input=PIPELINE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.startswith("<stdin>: good: 1 experiment, 40 rows"), done.stdout)
+
+    def test_a_command_needs_neither_daemon_nor_engine(self):
+        self.write("night.yaml", "command: [a]\n")
+        environment = dict(os.environ, NIGHTJAR_BIN="/nonexistent")
+        done = subprocess.run(
+            [NJ, "check", "night.yaml"], capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment
+        )
+        self.assertEqual((done.returncode, done.stdout), (0, "night.yaml: good: 1 experiment\n"))
+
+    def test_a_program_that_is_not_there_is_an_error_of_its_own(self):
+        self.write("night.yaml", PIPELINE)
+        environment = dict(os.environ, NIGHTJAR_BIN="/nonexistent")
+        done = subprocess.run(
+            [NJ, "check", "night.yaml"], capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment
+        )
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("/nonexistent/nightjard", done.stderr)
+
+    def test_json_holds_it_all(self):
+        self.write("night.yaml", PIPELINE + "sweep: {parameters: {train.epochs: [0, 2]}}\n")
+        done = self.nj("check", "--json", "night.yaml")
+        self.assertEqual(done.returncode, 2)
+        answer = json.loads(done.stdout)
+        self.assertEqual(answer["file"], "night.yaml")
+        self.assertIs(answer["good"], False)
+        self.assertEqual(answer["experiments"], 2)
+        self.assertEqual(
+            answer["diagnostics"],
+            [
+                {
+                    "path": "train.epochs",
+                    "message": "0 is outside [1, 1000000000] (with train.epochs = 0)",
+                    "line": 5,
+                }
+            ],
+        )
+        self.assertEqual(answer["sources"], [os.path.join(self.folder, "data.csv")])
+        self.assertEqual(answer["summary"]["rows"], 40)
+
+    def test_explain_finds_what_it_is_asked_for(self):
+        done = self.nj("explain", "train.optimizer.rate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("train.optimizer.adam.rate\n    number in (0, 10]; default 0.001\n", done.stdout)
+        self.assertIn("train.optimizer.sgd.rate\n", done.stdout)
+        found = json.loads(self.nj("explain", "resources.cpus", "--json").stdout)
+        self.assertEqual([(one["path"], one["default"]) for one in found], [("resources.cpus", 1)])
+        self.assertIn("    low\n", self.nj("explain", "sweep.parameters").stdout)
+
+    def test_explain_suggests(self):
+        done = self.nj("explain", "train.optimizer.adam.rat")
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(
+            done.stderr, "nj: train.optimizer.adam.rat: unknown setting; did you mean 'rate'?\n"
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
