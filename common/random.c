@@ -147,7 +147,7 @@ static inline __attribute__((always_inline)) void turn(const struct feistel *fei
 }
 
 static inline __attribute__((always_inline)) void permute_lanes(const struct feistel *feistel,
-                                                                uint64_t index[LANES], int lanes)
+                                                                uint64_t *index, int lanes)
 {
     uint32_t left[LANES], right[LANES];
 
