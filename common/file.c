@@ -345,6 +345,10 @@ bool file_make_folders(const char *path, struct error *error)
 
     if (!copy)
         return error_set(error, ERROR_NO_MEMORY, "%s: out of memory", path);
+    if (make_folder(copy, error)) /* mostly the ones above are there */
+        return true;
+    if (error->os_errno != ENOENT)
+        return false;
     for (char *slash = copy; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
         bool good = make_folder(copy, error);

@@ -56,7 +56,7 @@ static bool make_folders(const char *home, const struct store_launch *launch, co
     if (!file_make_folders(path, error))
         return false;
     snprintf(path, sizeof(path), "%s/artifacts", folder);
-    if (!file_make_folders(path, error))
+    if (!file_make_folders(folder, error) || !file_make_folders(path, error))
         return false;
     *ret_lock = lock;
     lock = -1;
