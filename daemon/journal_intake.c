@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/owner.h"
 
@@ -130,7 +131,7 @@ static bool take_journal(struct journal_intake *intake, struct store *store,
         journal == STORE_JOURNAL_EVENTS ? &intake->events : &intake->reported;
     int64_t lines = 0;
 
-    while (reader->fd >= 0 && reader->offset < JOURNAL_FILE_LIMIT) {
+    while (reader->fd >= 0) {
         scoped(json_free) cJSON *line = NULL;
         int64_t offset;
         if (lines == INTAKE_LINES_PER_TURN) {
@@ -176,6 +177,15 @@ static bool warn_of_lines(struct journal_intake *intake, struct store *store, st
     return store_warn(store, intake->experiment, intake->run, text, error);
 }
 
+/* The reader stops at the limit by itself. */
+static bool is_too_long(const struct journal_reader *reader)
+{
+    struct stat status;
+
+    return reader->fd >= 0 && fstat(reader->fd, &status) == 0 &&
+           status.st_size > JOURNAL_FILE_LIMIT;
+}
+
 bool journal_intake_complain(struct journal_intake *intake, struct store *store,
                              struct error *error)
 {
@@ -183,7 +193,7 @@ bool journal_intake_complain(struct journal_intake *intake, struct store *store,
         return true;
     if (!warn_of_lines(intake, store, error))
         return false;
-    if (intake->reported.offset >= JOURNAL_FILE_LIMIT &&
+    if (is_too_long(&intake->reported) &&
         !store_warn(store, intake->experiment, intake->run,
                     "reported.jsonl is longer than 64 MiB; the rest was not taken in", error))
         return false;
