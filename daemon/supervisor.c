@@ -113,10 +113,13 @@ static void on_look(uv_timer_t *timer)
 
 static void look_within(struct supervisor *supervisor, int64_t delay_ms)
 {
+    if (delay_ms > supervisor->options.look_ms)
+        delay_ms = supervisor->options.look_ms;
     if (uv_is_active((uv_handle_t *)&supervisor->look) &&
         uv_timer_get_due_in(&supervisor->look) <= (uint64_t)delay_ms)
         return;
-    uv_timer_start(&supervisor->look, on_look, (uint64_t)delay_ms, SUPERVISOR_LOOK_MS);
+    uv_timer_start(&supervisor->look, on_look, (uint64_t)delay_ms,
+                   (uint64_t)supervisor->options.look_ms);
 }
 
 /* ---- the list ---- */
@@ -786,6 +789,8 @@ bool supervisor_open(const struct supervisor_options *options, struct supervisor
     if (!supervisor)
         return error_set(error, ERROR_NO_MEMORY, "the supervisor");
     supervisor->options = *options;
+    if (options->look_ms == 0)
+        supervisor->options.look_ms = SUPERVISOR_LOOK_MS;
     int code = uv_timer_init(options->loop, &supervisor->look);
     if (code != 0) {
         free(supervisor);

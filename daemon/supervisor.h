@@ -32,7 +32,8 @@ struct supervisor_options {
     const struct executor *executor;
     const struct clock *clock;
     const char *home;
-    int64_t gpus; /* of the machine: without any, CUDA_VISIBLE_DEVICES is left alone */
+    int64_t gpus;    /* of the machine: without any, CUDA_VISIBLE_DEVICES is left alone */
+    int64_t look_ms; /* 0: SUPERVISOR_LOOK_MS; tests are in a hurry */
     /* Something is to be done: end a turn soon. */
     void (*wake)(void *context);
     /* After a commit: a run reported progress or metrics. At most one call a second and run. */
