@@ -39,8 +39,10 @@ bool request_integer(const struct request *request, const char *name, int64_t *r
                      struct error *error);
 
 extern const struct request_kind request_batches;
+extern const struct request_kind request_best;
 extern const struct request_kind request_cancel;
 extern const struct request_kind request_clean;
+extern const struct request_kind request_compare;
 extern const struct request_kind request_daemon_reload;
 extern const struct request_kind request_daemon_status;
 extern const struct request_kind request_daemon_stop;
@@ -49,9 +51,11 @@ extern const struct request_kind request_hold;
 extern const struct request_kind request_list;
 extern const struct request_kind request_note;
 extern const struct request_kind request_release;
+extern const struct request_kind request_report;
 extern const struct request_kind request_restart;
 extern const struct request_kind request_show;
 extern const struct request_kind request_submit;
 extern const struct request_kind request_watch;
+extern const struct request_kind request_why;
 
 #endif

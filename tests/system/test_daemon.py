@@ -258,6 +258,17 @@ class Queueing(unittest.TestCase):
             self.assertEqual(daemon.show(running)["state"], "running")
             self.assertEqual(daemon.call("clean", select={"all": True})["experiments"], [])
 
+    def test_nothing_starts_below_the_low_water_mark(self):
+        with Daemon(arguments=["--disk-reserve", "1000T"]) as daemon:
+            number = daemon.submit("true")
+            reasons = daemon.call("why", id=number)["reasons"]
+            self.assertIn("MiB free", reasons[0])
+            self.assertEqual(daemon.show(number)["state"], "queued")
+            daemon.terminate()
+            daemon.arguments = []
+            daemon.start()
+            self.assertEqual(daemon.wait(number)[0]["state"], "done")
+
 
 class Restarting(unittest.TestCase):
     def gated(self, daemon, script, **spec):

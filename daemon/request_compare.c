@@ -1,0 +1,13 @@
+/* compare: experiments side by side. */
+#include "daemon/request.h"
+
+static bool handle(struct request *request, cJSON **ret_result, struct error *error)
+{
+    return report_compare(request->daemon->store, request->params, ret_result, error);
+}
+
+const struct request_kind request_compare = {
+    .name = "compare",
+    .writes = false,
+    .handle = handle,
+};
