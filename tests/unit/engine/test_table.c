@@ -316,7 +316,7 @@ static void task_follows_the_target(void **state)
 
         for (const char *at = expected[i].column; *at; at++)
             out += sprintf(out, *at == '\n' ? ",1\n" : "%c", *at);
-        (void)strcpy(out, ",2\n");
+        (void)sprintf(out, ",2\n");
         assert_true(import(text, expected[i].settings, &dataset, &error));
         assert_int_equal(dataset->task, expected[i].task);
     }
@@ -362,7 +362,7 @@ static void data_that_cannot_be_used_are_refused(void **state)
         {"k,x,y\n1,1,a\n1,2,b\n", "{\"target\":\"y\",\"id\":\"k\"}", "data.id",
          "'1' stands in rows 0 and 1"},
         {"g,x,y\n,1,a\n1,2,b\n", "{\"target\":\"y\",\"group\":\"g\"}", "data.group",
-         "'g' is missing in 1 rows"},
+         "'g' is missing in 1 row of"},
         {"x,y\n1e300,a\n1,b\n", "{\"target\":\"y\"}", "data.source",
          "1e+300 in row 0 is beyond the range of float32"},
         {"x,y\n1,a\n2,b\n", "{\"target\":\"y\",\"names\":[\"u\"]}", "data.names", "1 names where"},

@@ -97,10 +97,12 @@ static bool pack_numbers(struct dataset *dataset, int64_t at, const struct colum
     if (column->form == FORM_TEXT && !real_of_codes(column, dataset->path, &of_code, error))
         return false;
     for (int64_t row = 0; row < dataset->n_rows; row++) {
-        double value = column->form == FORM_REAL ? column->real[row]
-                       : column->code[row] >= 0  ? of_code[column->code[row]]
-                                                 : NAN;
+        double value = NAN;
 
+        if (!of_code)
+            value = column->real[row];
+        else if (column->code[row] >= 0)
+            value = of_code[column->code[row]];
         if (fabs(value) > FLT_MAX)
             return error_set(error, ERROR_INVALID,
                              "%s: column '%s': %g in row %lld is beyond the range of float32",
@@ -156,10 +158,10 @@ static bool pack_features(struct dataset *dataset, struct table *table, const st
 
 /* ---- targets ----------------------------------------------------------------------------------*/
 
-static bool missing_target(const struct column_profile *profile, const char *path,
-                           struct error *error)
+static bool refuse_missing(const struct column_profile *profile, const char *setting,
+                           const char *path, struct error *error)
 {
-    return error_set_at(error, ERROR_INVALID, "data.target",
+    return error_set_at(error, ERROR_INVALID, setting,
                         "'%s' is missing in %lld row%s of %s, first in line %lld", profile->name,
                         (long long)profile->n_missing, profile->n_missing == 1 ? "" : "s", path,
                         (long long)profile->missing_line);
@@ -207,7 +209,8 @@ static bool take_targets(struct dataset *dataset, struct table *table, const str
         int64_t from = roles->target[dataset->n_targets];
 
         if (roles->profile->column[from].n_missing > 0)
-            return missing_target(&roles->profile->column[from], dataset->path, error);
+            return refuse_missing(&roles->profile->column[from], "data.target", dataset->path,
+                                  error);
         dataset->target_name[dataset->n_targets] = strdup(table->column[from].name);
         if (!dataset->target_name[dataset->n_targets])
             return no_memory(error);
@@ -262,10 +265,8 @@ static bool take_group(struct dataset *dataset, const struct table *table,
         const struct column_profile *column = &roles->profile->column[from];
 
         if (column->n_missing > 0)
-            return error_set_at(
-                error, ERROR_INVALID, i < roles->n_groups ? "data.group" : "data.split.group",
-                "'%s' is missing in %lld rows of %s, first in line %lld", column->name,
-                (long long)column->n_missing, dataset->path, (long long)column->missing_line);
+            return refuse_missing(column, i < roles->n_groups ? "data.group" : "data.split.group",
+                                  dataset->path, error);
     }
     if (roles->n_groups > 0 && !join_columns(table, roles->group, roles->n_groups, &dataset->groups,
                                              &dataset->group, error))

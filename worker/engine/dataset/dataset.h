@@ -46,7 +46,7 @@ struct dataset {
     struct dictionary groups; /* names; several columns joined by '/' */
     int32_t *split_group;     /* owned, [n_rows]; NULL: the same as group */
     struct dictionary split_groups;
-    int32_t *split_value; /* owned, [n_rows]: of data.split.column, -1: missing; NULL: none */
+    int32_t *split_value; /* owned, [n_rows]: of data.split.column; NULL: none is named */
     struct dictionary split_values;
 };
 

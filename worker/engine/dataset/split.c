@@ -190,7 +190,7 @@ static bool group_sizes_of(const struct splitting *at, struct group_sizes *ret)
 static int neediest(const double wanted[SPLIT_PART_COUNT], const int64_t given[SPLIT_PART_COUNT],
                     int64_t groups_left)
 {
-    int best = NO_PART, n_empty = 0;
+    int best = -1, n_empty = 0;
 
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         n_empty += wanted[i] > 0 && given[i] == 0;
