@@ -91,7 +91,7 @@ static void name_batch(const cJSON *params, const cJSON *base, const cJSON *expe
     if (given && *given)
         (void)snprintf(ret_name, size, "%s", given);
     else
-        stem_of(word && *word ? word : "batch", ret_name, size);
+        stem_of(word && *word && !strchr(word, '{') ? word : "batch", ret_name, size);
 }
 
 static void check_name(const char *name, struct diagnostics *diagnostics)

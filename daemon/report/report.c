@@ -90,6 +90,7 @@ static bool add_best(cJSON *batch, const struct summary *summary, struct error *
     object = json_add_object(batch, "best");
     return (object && json_add_integer(object, "id", best->best_id) &&
             json_add_number(object, "value", best->best_value) &&
+            json_add_number(object, "naive", best->naive) &&
             add_copy(object, "parameters", best->parameters) &&
             add_copy(object, "marks", best->marks)) ||
            no_memory(error);
