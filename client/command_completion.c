@@ -64,10 +64,11 @@ static const char script_tail[] =
     "}\n"
     "complete -F _nightjar nightjar nj\n";
 
-static void print_verbs(void)
+static void print_verbs(const char *between, const char *end)
 {
     for (size_t i = 0; command_registry[i]; i++)
-        printf("%s%s", i ? " " : "", command_registry[i]->name);
+        printf("%s%s", i ? between : "", command_registry[i]->name);
+    fputs(end, stdout);
 }
 
 /* Patterns of an option as it is typed: --lines|-n */
@@ -116,7 +117,7 @@ static void print_argument(const struct command *command)
         return;
     case ARGUMENT_COMMAND:
         printf("words='");
-        print_verbs();
+        print_verbs(" ", "");
         printf("'\n");
         return;
     case ARGUMENT_WORD:
@@ -150,7 +151,7 @@ static void print_bash(void)
 {
     fputs(script_head, stdout);
     printf("    '') words='");
-    print_verbs();
+    print_verbs(" ", "");
     printf("' ;;\n");
     for (size_t i = 0; command_registry[i]; i++)
         print_verb(command_registry[i]);
@@ -204,18 +205,22 @@ static bool run(struct client *client, struct error *error)
 
     if (strcmp(what, "settings") == 0)
         return print_settings(error);
-    if (strcmp(what, "bash") != 0)
-        return error_set(error, ERROR_INVALID, "completion: '%s' is none of bash, settings", what);
-    print_bash();
+    if (strcmp(what, "bash") == 0)
+        print_bash();
+    else if (strcmp(what, "verbs") == 0)
+        print_verbs("\n", "\n");
+    else
+        return error_set(error, ERROR_INVALID, "completion: '%s' is none of bash, settings, verbs",
+                         what);
     return true;
 }
 
-static const char *const words[] = {"bash", "settings", NULL};
+static const char *const words[] = {"bash", "settings", "verbs", NULL};
 
 const struct command command_completion = {
     .name = "completion",
-    .synopsis = "bash | settings",
-    .help = "Print a shell's completion script, or the paths of all settings.",
+    .synopsis = "bash | settings | verbs",
+    .help = "Print a shell's completion script, or what it offers.",
     .description = "    source <(nj completion bash)",
     .takes = ARGUMENT_WORD,
     .words = words,

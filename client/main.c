@@ -7,11 +7,13 @@
 static int finish(const struct error *error)
 {
     char text[1400];
-    char line[32] = "";
 
-    if (error->line > 0)
-        snprintf(line, sizeof(line), "line %d: ", error->line);
-    client_message("%s%s", line, error_describe(error, text, sizeof(text)));
+    if (error->line > 0 && error->path[0])
+        client_message("%s:%d: %s", error->path, error->line, error->message);
+    else if (error->line > 0)
+        client_message("line %d: %s", error->line, error->message);
+    else
+        client_message("%s", error_describe(error, text, sizeof(text)));
     return error_exit_status(error->kind);
 }
 

@@ -107,8 +107,7 @@ def nj(*arguments):
 
 
 def verbs():
-    lines = nj("help").splitlines()
-    return [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].islower()]
+    return nj("completion", "verbs").split()
 
 
 class GeneratedFiles(unittest.TestCase):
@@ -193,6 +192,18 @@ class ManPages(unittest.TestCase):
         for verb in verbs():
             with self.subTest(verb):
                 self.assertIn("SYNOPSIS", self.check(nj("help", verb, "--man")))
+
+
+class InstalledPages(unittest.TestCase):
+    def test_every_verb_has_its_page_and_bash_its_completion(self):
+        share = tempfile.mkdtemp(prefix="nightjar-share-")
+        self.addCleanup(shutil.rmtree, share)
+        done = run(os.path.join(SOURCE, "client", "install_pages.sh"), NJ, share)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        pages = sorted(os.listdir(os.path.join(share, "man", "man1")))
+        self.assertEqual(pages, sorted(["nightjar.1", "nj.1"] + [f"nightjar-{verb}.1" for verb in verbs()]))
+        with open(os.path.join(share, "bash-completion", "completions", "nj")) as file:
+            self.assertIn("complete -F _nightjar nightjar nj", file.read())
 
 
 if __name__ == "__main__":
