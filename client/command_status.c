@@ -60,14 +60,14 @@ static bool print_rows(const struct render *render, const cJSON *rows, bool tabs
                        struct error *error)
 {
     scoped(memory_free) const cJSON **order =
-        calloc((size_t)cJSON_GetArraySize(rows) + 1, sizeof(*order));
+        calloc((size_t)cJSON_GetArraySize(rows) + 1, sizeof(void *));
     const cJSON *row;
     size_t n = 0;
 
     if (!order)
         return error_set(error, ERROR_NO_MEMORY, "printing the status");
     cJSON_ArrayForEach(row, rows) order[n++] = row;
-    qsort(order, n, sizeof(*order), compare);
+    qsort(order, n, sizeof(void *), compare);
     if (tabs)
         return row_print_tabs(render, order, n, error);
     return n == 0 || row_print_table(render, order, n, error);

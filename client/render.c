@@ -179,10 +179,16 @@ bool render_clean(const struct render *render, const char *text, int width, stru
 /* ---- numbers ----------------------------------------------------------------------------------
  */
 
+static const char *set_text(char buffer[RENDER_NUMBER_SIZE], const char *text)
+{
+    snprintf(buffer, RENDER_NUMBER_SIZE, "%s", text);
+    return buffer;
+}
+
 const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE])
 {
     if (isnan(value))
-        return strcpy(buffer, "nan");
+        return set_text(buffer, "nan");
     if (value == floor(value) && fabs(value) < 1e9)
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.0f", value);
     else
@@ -217,7 +223,7 @@ const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE])
     size_t unit = 0;
 
     if (!isfinite(bytes) || bytes < 0)
-        return strcpy(buffer, "-");
+        return set_text(buffer, "-");
     while (bytes >= 1024 && unit + 1 < sizeof(units) / sizeof(*units)) {
         bytes /= 1024;
         unit++;
@@ -230,7 +236,7 @@ const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE])
 const char *render_duration(double seconds, char buffer[RENDER_NUMBER_SIZE])
 {
     if (!isfinite(seconds) || seconds < 0)
-        return strcpy(buffer, "-");
+        return set_text(buffer, "-");
     if (seconds < 0.1)
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.0fms", seconds * 1000);
     else if (seconds < 10)
@@ -248,14 +254,14 @@ const char *render_time(double seconds, double now, char buffer[RENDER_NUMBER_SI
 
     if (!isfinite(seconds) || seconds <= 0 || !localtime_r(&when, &local) ||
         !localtime_r(&today, &reference))
-        return strcpy(buffer, "-");
+        return set_text(buffer, "-");
     if (local.tm_year != reference.tm_year)
         size = strftime(buffer, RENDER_NUMBER_SIZE, "%Y-%m-%d %H:%M", &local);
     else if (local.tm_yday != reference.tm_yday)
         size = strftime(buffer, RENDER_NUMBER_SIZE, "%b %e %H:%M", &local);
     else
         size = strftime(buffer, RENDER_NUMBER_SIZE, "%H:%M", &local);
-    return size ? buffer : strcpy(buffer, "-");
+    return size ? buffer : set_text(buffer, "-");
 }
 
 const char *render_bar(const struct render *render, double fraction, int cells, char *buffer,

@@ -50,8 +50,9 @@ const char *row_progress(const struct render *render, const cJSON *row, char buf
                  json_text(progress, "unit", ""));
     else
         snprintf(buffer, ROW_TEXT_SIZE, "%s %s/%s %s",
-                 render_bar(render, done / total, 10, bar, sizeof(bar)), render_number(done, of),
-                 render_number(total, all), json_text(progress, "unit", ""));
+                 render_bar(render, done / total, 10, bar, sizeof(bar)),
+                 render_number(total < 10 ? done : floor(done), of), render_number(total, all),
+                 json_text(progress, "unit", ""));
     return buffer;
 }
 

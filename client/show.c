@@ -198,7 +198,16 @@ static bool print_tables(const struct render *render, const cJSON *experiment, s
 
     cJSON_ArrayForEach(table, json_at(experiment, "result.tables"))
     {
-        print_title(render, table->string ? table->string : json_text(table, "name", "table"));
+        const char *name = table->string ? table->string : "";
+        bool confusion = strstr(name, ".confusion") != NULL;
+
+        /* how well it remembers is not what anybody asks for; --json has it */
+        if (strncmp(name, "train.", 6) == 0)
+            continue;
+        print_title(render, name);
+        if (confusion)
+            fprintf(render->out, "%srows: what it is, columns: what was predicted%s\n",
+                    render_style(render, STYLE_DIM), render_reset(render, STYLE_DIM));
         if (!print_result_table(render, table, error))
             return false;
     }

@@ -125,13 +125,12 @@ static const char *last_part(const char *path)
 }
 
 /* python3 train.py --rate 0.1 is "train.py": the script where there is one, else the program. */
-static const char *name_of_command(const cJSON *params, char **program)
+static const char *name_of_command(const cJSON *params, const cJSON *command)
 {
-    const cJSON *print = json_member(params, "fingerprints");
+    const cJSON *script = cJSON_GetArrayItem(json_member(params, "fingerprints"), 0);
+    const char *program = cJSON_GetStringValue(cJSON_GetArrayItem(command, 0));
 
-    if (print && print->child)
-        return last_part(json_text(print->child, "path", program[0]));
-    return last_part(program[0]);
+    return last_part(json_text(script, "path", program ? program : "command"));
 }
 
 bool submission_of_program(const struct arguments *arguments, cJSON **ret_params,
@@ -153,7 +152,7 @@ bool submission_of_program(const struct arguments *arguments, cJSON **ret_params
         return no_memory(error);
     if (!fingerprint_command(params, command, cwd, error))
         return false;
-    if (!json_add_text(base, "name", name_of_command(params, arguments->program)))
+    if (!json_add_text(base, "name", name_of_command(params, command)))
         return no_memory(error);
     *ret_params = take(&params);
     return true;
