@@ -1,0 +1,638 @@
+"""Every verb of the client against a real daemon: what it prints, its JSON, its exit status."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import harness
+from harness import Daemon, wait_until
+
+NJ = os.path.join(os.path.abspath(harness.BUILD), "nj")
+DEADLINE_S = harness.DEADLINE_S
+ROW = {
+    "id", "name", "state", "verdict", "batch", "priority", "seed", "replicate", "run", "submitted",
+    "started", "ended", "elapsed_s", "progress", "eta_s", "metric", "message", "marks", "parameters",
+}  # fmt: skip
+
+
+class Result:
+    def __init__(self, done):
+        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self):
+        return json.loads(self.out)
+
+
+def run_nj(environment, *arguments, cwd=None, text=None):
+    return Result(
+        subprocess.run(
+            [NJ, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE_S,
+            env=environment, cwd=cwd, input=text, stdin=None if text else subprocess.DEVNULL,
+        )
+    )  # fmt: skip
+
+
+class Case(unittest.TestCase):
+    slots = 2
+
+    def setUp(self):
+        self.daemon = Daemon(slots=self.slots)
+        self.folder = self.daemon.folder
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        self.addCleanup(self.daemon.end)
+        self.daemon.start()
+        self.environment = {**self.daemon.environment, "NIGHTJAR_NO_START": "1"}
+
+    def nj(self, *arguments, status=0, **options):
+        result = run_nj(self.environment, *arguments, cwd=options.pop("cwd", self.folder), **options)
+        self.assertEqual(result.status, status, f"{arguments}: {result.out}{result.err}")
+        return result
+
+    def submit(self, *arguments, **options):
+        """Ids of what was submitted."""
+        out = self.nj("submit", "--parsable", *arguments, **options).out
+        return [int(line) for line in out.split()]
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def refused(self, *arguments, message, status=2, **options):
+        result = self.nj(*arguments, status=status, **options)
+        self.assertEqual(result.out, "")
+        self.assertEqual(result.err.count("\n"), 1, result.err)
+        self.assertIn(message, result.err)
+
+
+class Submitting(Case):
+    def test_command_runs_where_it_was_submitted_with_its_environment(self):
+        folder = os.path.join(self.folder, "project")
+        os.mkdir(folder)
+        self.environment["NIGHTJAR_TEST_WORD"] = "from here"
+        (number,) = self.submit("--", "sh", "-c", 'pwd; echo "$NIGHTJAR_TEST_WORD"', cwd=folder)
+        self.nj("wait", number)
+        self.assertEqual(self.nj("log", number).out, f"{os.path.realpath(folder)}\nfrom here\n")
+
+    def test_script_is_fingerprinted_and_a_change_before_the_start_is_a_warning(self):
+        script = self.write("train.sh", "echo old\n")
+        (number,) = self.submit("--hold", "--", "sh", "train.sh")
+        self.assertEqual(self.nj("show", number, "--json").json()["name"], "train.sh")
+        self.write("train.sh", "echo new and longer\n")
+        self.nj("release", number)
+        self.nj("wait", number)
+        shown = self.nj("show", number, "--json").json()
+        self.assertTrue(any(script in str(w) or "train.sh" in str(w) for w in shown["warnings"]), shown)
+
+    def test_options_reach_the_spec(self):
+        (number,) = self.submit(
+            "--hold", "--name", "n", "--priority", "-7", "--cpus", "0.5", "--memory", "64M", "--time",
+            "1h", "--retries", "3", "--seed", "42", "--question", "why?", "--set", "queue.requeue=false",
+            "--", "true",
+        )  # fmt: skip
+        shown = self.nj("show", number, "--json").json()
+        self.assertEqual((shown["name"], shown["priority"], shown["seed"]), ("n", -7, 42))
+        spec = shown["spec"]
+        self.assertEqual(spec["command"], ["true"])
+        self.assertEqual(spec["resources"]["cpus"], 0.5)
+        self.assertEqual(spec["queue"]["retries"], 3)
+        self.assertIs(spec["queue"]["requeue"], False)
+        self.assertEqual(shown["state"], "held")
+
+    def test_list_of_experiments_becomes_a_batch_that_runs_beside_its_file(self):
+        path = self.write("batch.yaml", "- {name: a, command: [pwd]}\n- {name: b, command: [echo, b]}\n")
+        reply = self.nj("submit", path, "--json", cwd="/").json()
+        self.assertEqual(reply["count"], 2)
+        self.assertEqual(reply["last"], reply["first"] + 1)
+        self.nj("wait", f"batch:{reply['batch']}")
+        self.assertEqual(self.nj("log", reply["first"]).out, os.path.realpath(self.folder) + "\n")
+
+    def test_options_win_over_what_a_list_says(self):
+        path = self.write("b.yaml", "- {command: ['true'], queue: {priority: 1, hold: true}}\n- {command: ['true'], queue: {hold: true}}\n")
+        ids = self.submit(path, "--priority", "5", "--set", "name=other")
+        shown = [self.nj("show", i, "--json").json() for i in ids]
+        self.assertEqual([s["priority"] for s in shown], [5, 5])
+
+    def test_sweep_of_a_command_fills_its_placeholders(self):
+        path = self.write(
+            "sweep.yaml",
+            "name: s\ncommand: [echo, 'rate={rate}']\nsweep: {method: grid, parameters: {rate: [1, 2]}, replicates: 2}\n",
+        )
+        ids = self.submit(path, "--wait")
+        self.assertEqual(len(ids), 4)
+        self.assertEqual({self.nj("log", i).out for i in ids}, {"rate=1\n", "rate=2\n"})
+
+    def test_standard_input_is_a_spec_too(self):
+        (number,) = self.submit("-", text="command: [echo, stdin]\n")
+        self.nj("wait", number)
+        self.assertEqual(self.nj("log", number).out, "stdin\n")
+
+    def test_after_waits_and_after_ok_skips(self):
+        (first,) = self.submit("--hold", "--", "false")
+        (second,) = self.submit("--after", first, "--", "true")
+        (third,) = self.submit("--after-ok", f"{first}-{first}", "--", "true")
+        self.assertIn(str(first), self.nj("why", second).out)
+        self.nj("release", first)
+        self.nj("wait", second)
+        self.nj("wait", third, status=1)
+        self.assertEqual(self.nj("show", third, "--json").json()["verdict"], "skipped")
+
+    def test_wait_option_exits_with_the_verdict(self):
+        self.nj("submit", "--wait", "--", "true")
+        result = self.nj("submit", "--wait", "--", "sh", "-c", "exit 3", status=1)
+        self.assertIn("exit status 3", result.err)
+
+    def test_on_finish_runs_when_the_batch_has_ended(self):
+        mark = os.path.join(self.folder, "finished")
+        self.nj("submit", "--wait", "--on-finish", f"echo done > {mark}.new && mv {mark}.new {mark}", "--", "true")
+        wait_until(lambda: os.path.exists(mark))
+
+    def test_run_can_submit_without_handing_itself_on(self):
+        inner = f"{NJ} submit --parsable -- sh -c 'echo run=$NIGHTJAR_EXPERIMENT'"
+        self.environment["PATH"] = os.environ["PATH"]
+        (outer,) = self.submit("--wait", "--", "sh", "-c", inner)
+        number = int(self.nj("log", outer).out)
+        self.nj("wait", number)
+        self.assertEqual(self.nj("log", number).out, f"run={number}\n")
+
+    def test_bad_specs_are_told_with_file_and_line(self):
+        path = self.write("bad.yaml", "name: x\ncommand: ['true']\nresources:\n  cpus: -3\nqueu: {}\n")
+        result = self.nj("submit", path, status=2)
+        self.assertIn("bad.yaml:4: resources.cpus: ", result.err)
+        self.assertIn("bad.yaml:5: queu: ", result.err)
+        self.assertIn("did you mean", result.err)
+        self.assertEqual(self.nj("status", "--json").json()["total"], 0)
+
+    def test_what_the_daemon_refuses_is_told_by_path(self):
+        self.refused("submit", "--set", "queue.priorty=3", "--", "true", message="queue.priorty")
+
+    def test_submission_of_more_than_a_frame_is_refused(self):
+        path = self.write("big.yaml", "command: [echo, " + "x" * 1_200_000 + "]\n")
+        self.refused("submit", path, message="1048576")
+
+
+class Reading(Case):
+    def setUp(self):
+        super().setUp()
+        (self.good,) = self.submit("--name", "good", "--", "sh", "-c", f"echo line 1; echo line 2; {NJ} event test.accuracy=0.5; {NJ} event test.accuracy=0.75")
+        (self.bad,) = self.submit("--name", "bad", "--", "sh", "-c", "echo no such column >&2; exit 4")
+        self.nj("wait", self.good, self.bad, status=1)
+
+    def test_bare_call_is_status(self):
+        bare, status = self.nj(), self.nj("status")
+        self.assertEqual(bare.out, status.out)
+        self.assertIn("1 failed, 1 done", bare.out)
+        self.assertRegex(bare.out, r"good +done .*test\.accuracy 0\.75")
+        self.assertNotIn("\033", bare.out)
+
+    def test_status_json_is_what_the_daemon_answers(self):
+        told = self.nj("status", "--json").json()
+        answer = self.daemon.call("list", select={"all": True}, limit=500, offset=0)
+        self.assertEqual(told, answer)
+        self.assertEqual(set(told["experiments"][0]), ROW)
+
+    def test_status_is_cut_down_by_ids_and_states(self):
+        def ids(*arguments):
+            rows = self.nj("status", "--json", *arguments).json()["experiments"]
+            return [row["id"] for row in rows]
+
+        self.assertEqual(ids("--state", "failed"), [self.bad])
+        self.assertEqual(ids("--state", "active"), [])
+        self.assertEqual(ids(self.good), [self.good])
+        self.assertEqual(ids(f"{self.good}-{self.bad}"), [self.good, self.bad])
+        self.assertEqual(ids("last"), [self.bad])
+        self.assertEqual(ids("batch:1,batch:2", "--state", "done"), [self.good])
+        tabs = self.nj("status", "--parsable", "--state", "done").out
+        self.assertEqual(tabs.split("\t")[:4], [str(self.good), "done", "1", "good"])
+
+    def test_show_json_holds_what_is_promised(self):
+        shown = self.nj("show", self.good, "--json").json()
+        for key in ("id", "name", "state", "batch", "seed", "runs", "result"):
+            self.assertIn(key, shown)
+        self.assertEqual(shown["result"]["metrics"], {"test.accuracy": 0.75})
+        self.assertEqual(shown["result"]["artifacts"], [])
+        (run,) = shown["runs"]
+        for key in ("run", "started", "ended", "exit", "wall_s", "cpu_s", "peak_rss_bytes"):
+            self.assertIn(key, run)
+        self.assertEqual(run["exit"], 0)
+        self.assertEqual(shown, self.daemon.show(self.good))
+
+    def test_show_tells_a_person_the_same(self):
+        out = self.nj("show", "--state", "failed", "all").out
+        self.assertIn(f"{self.bad} bad  failed", out)
+        self.assertIn("no such column", out)
+        out = self.nj("show", self.good).out
+        self.assertRegex(out, r"test\.accuracy +0\.75")
+
+    def test_log_has_head_tail_run_and_path(self):
+        self.assertEqual(self.nj("log", self.good).out, "line 1\nline 2\n")
+        self.assertEqual(self.nj("log", self.good, "-n", 1).out, "line 2\n")
+        self.assertEqual(self.nj("log", self.good, "--head", "-n1").out, "line 1\n")
+        self.assertEqual(self.nj("log", self.good, "--run", 1, "-n", 99).out, "line 1\nline 2\n")
+        path = self.nj("log", self.good, "--path").out.strip()
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "line 1\nline 2\n")
+        self.refused("log", self.good, "--run", 7, message="has no run 7", status=3)
+
+    def test_why_gives_reasons(self):
+        self.assertIn("no such column", self.nj("why", self.bad).out)
+        why = self.nj("why", self.bad, "--json").json()
+        self.assertEqual((why["id"], why["state"]), (self.bad, "failed"))
+        self.assertTrue(why["reasons"])
+
+    def test_best_and_compare_rank_and_contrast(self):
+        best = self.nj("best", "all", "--metric", "test.accuracy", "--goal", "maximize", "--json").json()
+        self.assertEqual([row["id"] for row in best["rows"]], [self.good])
+        self.assertEqual(best["rows"][0]["value"], 0.75)
+        self.assertEqual(self.nj("best", "all", "-m", "test.accuracy", "--parsable").out, f"{self.good}\n")
+        self.assertIn("0.75", self.nj("best", "all", "-m", "test.accuracy").out)
+        compared = self.nj("compare", "all", "--json").json()
+        self.assertEqual(compared["metrics"], ["test.accuracy"])
+        self.assertEqual({row["id"] for row in compared["rows"]}, {self.good, self.bad})
+        self.assertRegex(self.nj("compare", "all").out, r"good +done .*0\.75")
+
+    def test_report_tells_the_night(self):
+        out = self.nj("report").out
+        self.assertIn("1 done", out)
+        self.assertIn("1 failed", out)
+        self.assertIn("no such column", out)
+        report = self.nj("report", self.good, "--json").json()
+        self.assertEqual([batch["id"] for batch in report["batches"]], [1])
+        self.assertEqual(report["batches"][0]["counts"]["done"], 1)
+
+    def test_note_is_kept_with_experiment_and_batch(self):
+        self.nj("note", self.good, "looks", "fine")
+        self.nj("note", "batch:1", "try more")
+        self.assertIn("looks fine", self.nj("show", self.good).out)
+        self.assertIn("try more", self.nj("report", "batch:1").out)
+
+    def test_clean_removes_files_but_not_the_record(self):
+        path = self.nj("log", self.good, "--path").out.strip()
+        dry = self.nj("clean", self.good, "--dry-run", "--json").json()
+        self.assertEqual(dry["experiments"], [self.good])
+        self.assertTrue(os.path.exists(path))
+        self.refused("clean", message="--older")
+        self.assertEqual(self.nj("clean", "--older", "30d", "--parsable").out, "")
+        self.nj("clean", self.good)
+        wait_until(lambda: not os.path.exists(path))
+        self.assertEqual(self.nj("show", self.good, "--json").json()["state"], "done")
+        self.refused("log", self.good, message="No such file", status=3)
+
+    def test_daemon_status_tells_its_process(self):
+        status = self.nj("daemon", "status", "--json").json()
+        self.assertEqual(status["pid"], self.daemon.process.pid)
+        self.assertIn(str(self.daemon.process.pid), self.nj("daemon").out)
+        self.nj("daemon", "reload", "--slots", 5)
+        self.assertEqual(self.nj("daemon", "status", "--json").json()["slots"], 5)
+
+    def test_messages_cannot_steer_the_terminal(self):
+        script = "printf '\\033]0;error: title\\007\\n'; exit 1"
+        self.nj("submit", "--wait", "--", "sh", "-c", script, status=1)
+        for arguments in (["status"], ["show", "last"], ["wait", "last"], ["report"]):
+            with self.subTest(arguments=arguments):
+                result = run_nj(self.environment, *arguments)
+                told = result.out + result.err
+                self.assertIn("title", told)
+                self.assertNotIn("\033", told)
+                self.assertNotIn("\a", told)
+
+
+class Changing(Case):
+    slots = 1
+
+    def test_hold_release_cancel_restart(self):
+        (blocker,) = self.submit("--", "sleep", "1000")
+        (number,) = self.submit("--", "echo", "again")
+        self.assertEqual(self.nj("hold", number).out, f"held {number}\n")
+        self.assertEqual(self.daemon.show(number)["state"], "held")
+        self.assertEqual(self.nj("release", number, "--parsable").out, f"{number}\n")
+        changed = self.nj("cancel", blocker, "--json").json()
+        self.assertEqual(changed["changed"], [blocker])
+        self.nj("wait", blocker, status=1)
+        self.nj("wait", number)
+        again = self.nj("cancel", number, status=1)
+        self.assertEqual(again.out, "")
+        self.assertIn(f"{number}: ", again.err)
+        self.nj("restart", number)
+        self.nj("wait", number)
+        self.assertEqual(len(self.daemon.show(number)["runs"]), 2)
+        self.assertEqual(self.nj("log", number, "--run", 2).out, "again\n")
+
+    def test_ranges_are_told_as_ranges(self):
+        for _ in range(3):
+            self.submit("--hold", "--", "true")
+        self.assertEqual(self.nj("cancel", "1-2,3").out, "cancelled 1-3\n")
+
+    def test_last_means_all_of_the_last_submission(self):
+        path = self.write("b.yaml", "- {command: [sleep, '1000']}\n- {command: [sleep, '1000']}\n")
+        self.submit("--hold", "--", "true")
+        ids = self.submit(path)
+        self.assertEqual(self.nj("cancel", "last", "--json").json()["changed"], ids)
+
+
+class Waiting(Case):
+    def test_status_is_the_worst_verdict(self):
+        (good,) = self.submit("--", "true")
+        (bad,) = self.submit("--", "false")
+        self.nj("wait", good)
+        result = self.nj("wait", good, bad, status=1)
+        self.assertIn(f"{bad} false: failed", result.err)
+        rows = self.nj("wait", good, bad, "--json", status=1).json()["experiments"]
+        self.assertEqual([row["state"] for row in rows], ["done", "failed"])
+
+    def test_timeout_has_a_status_of_its_own(self):
+        (number,) = self.submit("--", "sleep", "1000")
+        self.nj("wait", number, "--timeout", "0.1s", status=124)
+        self.assertNotIn(self.daemon.show(number)["state"], harness.ENDED)
+
+    def test_wait_outlives_the_daemon(self):
+        gate = os.path.join(self.folder, "gate")
+        os.mkfifo(gate)
+        (number,) = self.submit("--", "sh", "-c", f"cat {gate}")
+        self.daemon.wait(number, states=("running",))
+        waiting = subprocess.Popen([NJ, "wait", str(number)], env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(waiting.stderr.close)
+        self.addCleanup(waiting.kill)
+        wait_until(lambda: self.daemon.call("daemon.status")["clients"] > 1)
+        self.daemon.kill()
+        self.assertIn("the daemon has ended", waiting.stderr.readline())
+        self.daemon.start()
+        with open(gate, "w", encoding="utf-8") as file:
+            file.write("on\n")
+        self.assertEqual(waiting.wait(DEADLINE_S), 0)
+
+    def test_follow_prints_the_log_as_it_grows(self):
+        gate = os.path.join(self.folder, "gate")
+        os.mkfifo(gate)
+        (number,) = self.submit("--", "sh", "-c", f"echo before; cat {gate}; exit 5")
+        following = subprocess.Popen(
+            [NJ, "follow", str(number)], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.addCleanup(following.kill)
+        self.assertEqual(following.stdout.readline(), "before\n")
+        with open(gate, "w", encoding="utf-8") as file:
+            file.write("after\n")
+        out, err = following.communicate(timeout=DEADLINE_S)
+        self.assertEqual(out, "after\n")
+        self.assertIn("failed", err)
+        self.assertIn("exit status 5", err)
+        self.assertEqual(following.returncode, 1)
+
+    def test_follow_of_several_tells_each_end(self):
+        path = self.write("b.yaml", "- {name: x, command: ['true']}\n- {name: y, command: ['false']}\n")
+        self.submit(path)
+        out = self.nj("follow", "last", status=1).out
+        self.assertRegex(out, r"(?m)^\d+ x  done ")
+        self.assertRegex(out, r"(?m)^\d+ y  failed ")
+
+
+class Events(Case):
+    def setUp(self):
+        super().setUp()
+        self.environment["NJ"] = NJ
+
+    def run_script(self, script, status=0):
+        (number,) = self.submit("--", "sh", "-c", "set -e\n" + script)
+        self.nj("wait", number, status=status)
+        return self.daemon.show(number)
+
+    def test_run_reports_metrics_notes_progress_and_files(self):
+        shown = self.run_script(
+            "$NJ event loss=0.5 step=0\n$NJ event loss=0.25 step=1\n$NJ event --progress 1/2 --unit epoch\n"
+            "$NJ event test.auc=0.9 --note 'went well' --warning 'but slowly'\n"
+            "echo x > $NIGHTJAR_ARTIFACTS/model.txt\n$NJ event --artifact model=$NIGHTJAR_ARTIFACTS/model.txt\n"
+        )
+        self.assertEqual(shown["result"]["metrics"]["test.auc"], 0.9)
+        (artifact,) = shown["result"]["artifacts"]
+        self.assertEqual((artifact["name"], artifact["bytes"]), ("model", 2))
+        self.assertIn("went well", json.dumps(shown["notes"]))
+        self.assertIn("but slowly", json.dumps(shown["warnings"]))
+        history = self.daemon.call("history", id=shown["id"])["metrics"]
+        self.assertEqual(history["loss"], [[0, 0.5], [1, 0.25]])
+
+    def test_bad_events_are_refused_in_one_line(self):
+        for arguments, message in (
+            (["loss=low"], "loss: expected a number, not 'low'"),
+            (["loss"], "expected name=number"),
+            (["step=3"], "step alone says nothing"),
+            (["loss=1", "step=1.5"], "step: expected a whole number"),
+            (["loss=1", "loss=2"], "given twice"),
+            (["--progress", "5"], "expected DONE/TOTAL"),
+            (["--progress", "5/3"], "no part of a whole"),
+            (["--artifact", "model"], "expected name=path"),
+            (["--artifact", "model=/no/such/file"], "No such file"),
+            ([], "nothing to tell"),
+        ):
+            with self.subTest(arguments=arguments):
+                journal = os.path.join(self.folder, "reported.jsonl")
+                self.environment["NIGHTJAR_EVENTS"] = journal
+                self.refused("event", *arguments, message=message)
+                self.assertFalse(os.path.exists(journal))
+
+    def test_outside_a_run_it_says_so(self):
+        self.refused("event", "loss=1", message="not inside a run")
+
+
+class BadCommandLines(Case):
+    def test_each_is_one_line_and_status_two(self):
+        missing = os.path.join(self.folder, "missing.yaml")
+        for arguments, message in (
+            (["frobnicate"], "unknown command 'frobnicate'"),
+            (["sumbit"], "did you mean 'submit'"),
+            (["re"], "could be any of release, report, restart"),
+            (["status", "--frobnicate"], "unknown option --frobnicate"),
+            (["status", "--stat"], "--state needs a value"),
+            (["status", "--state", "finished"], "'finished' is none of"),
+            (["show", "3-"], "'3-' names no experiment"),
+            (["show", "x"], "'x' names no experiment"),
+            (["log", "1", "2"], "too much"),
+            (["log", "-n", "0"], "outside"),
+            (["cancel"], "something is missing"),
+            (["note", "1"], "something is missing"),
+            (["submit"], "something is missing"),
+            (["submit", "--"], "no command follows"),
+            (["submit", missing], "no such file; a command goes after --"),
+            (["submit", "a.yaml", "--", "true"], "not both"),
+            (["submit", "--cpus", "many", "--", "true"], "--cpus: expected a number"),
+            (["submit", "--memory", "lots", "--", "true"], "--memory: expected a size"),
+            (["submit", "--time", "soon", "--", "true"], "--time: expected a duration"),
+            (["submit", "--set", "nothing", "--", "true"], "path=value"),
+            (["submit", "--after", "x", "--", "true"], "--after: 'x' names no experiment"),
+            (["wait", "1", "--timeout", "soon"], "--timeout: expected a duration"),
+            (["best", "--goal", "biggest"], "--goal: 'biggest' is none of minimize, maximize"),
+            (["daemon", "dance"], "none of status, start, stop"),
+            (["daemon", "reload"], "--slots"),
+            (["help", "frobnicate"], "unknown command"),
+        ):
+            with self.subTest(arguments=arguments):
+                self.refused(*arguments, message=message)
+
+    def test_what_is_not_there_has_status_three(self):
+        for verb in ("show", "log", "why", "cancel", "wait"):
+            with self.subTest(verb=verb):
+                self.refused(verb, 12345, message="12345", status=3)
+
+    def test_nothing_submitted_is_said_so(self):
+        self.assertIn("nothing was submitted yet", self.nj().out)
+        self.refused("show", message="no experiment", status=3)
+
+
+class Starting(unittest.TestCase):
+    """The client starts a daemon where none runs."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="nightjar-test-")
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        runtime = os.path.join(self.folder, "run")
+        os.mkdir(runtime, 0o700)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("NIGHTJAR_")},
+            "NIGHTJAR_HOME": os.path.join(self.folder, "home"),
+            "XDG_RUNTIME_DIR": runtime,
+        }
+        self.addCleanup(self.stop)
+
+    def nj(self, *arguments):
+        return run_nj(self.environment, *arguments, cwd=self.folder)
+
+    def stop(self):
+        with contextlib.suppress(ValueError):
+            pid = self.nj("daemon", "status", "--json").json()["pid"]
+            os.kill(pid, signal.SIGKILL)
+
+    def test_first_submission_starts_a_daemon_that_stays(self):
+        result = self.nj("submit", "--wait", "--", "true")
+        self.assertEqual(result.status, 0, result.err)
+        status = self.nj("daemon", "status", "--json").json()
+        self.assertEqual(os.getsid(status["pid"]), status["pid"])
+        self.assertEqual(os.readlink(f"/proc/{status['pid']}/cwd"), "/")
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "home", "daemon.log")))
+
+    def test_stop_returns_when_the_daemon_is_gone_and_start_brings_another(self):
+        self.assertEqual(self.nj("daemon", "start").status, 0)
+        first = self.nj("daemon", "status", "--json").json()["pid"]
+        self.assertEqual(self.nj("daemon", "stop").status, 0)
+        self.assertFalse(os.path.exists(f"/proc/{first}/exe"))
+        self.assertEqual(self.nj("daemon", "status").status, 9)
+        self.assertEqual(self.nj("daemon", "start").status, 0)
+        self.assertNotEqual(self.nj("daemon", "status", "--json").json()["pid"], first)
+
+    def test_racing_clients_end_up_with_one_daemon(self):
+        clients = [
+            subprocess.Popen(
+                [NJ, "submit", "--parsable", "--", "true"], env=self.environment, cwd=self.folder,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            for _ in range(6)
+        ]  # fmt: skip
+        told = [client.communicate(timeout=DEADLINE_S) for client in clients]
+        self.assertEqual([client.returncode for client in clients], [0] * 6, told)
+        self.assertEqual(sorted(int(out) for out, _ in told), [1, 2, 3, 4, 5, 6])
+        wanted = f"NIGHTJAR_HOME={self.environment['NIGHTJAR_HOME']}".encode()
+        pid = self.nj("daemon", "status", "--json").json()["pid"]
+
+        def daemons():
+            found = []
+            for name in filter(str.isdigit, os.listdir("/proc")):
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{name}/exe").endswith("/nightjard"):
+                        with open(f"/proc/{name}/environ", "rb") as file:
+                            if wanted in file.read().split(b"\0"):
+                                found.append(int(name))
+            return found
+
+        wait_until(lambda: daemons() == [pid])
+
+    def test_switch_keeps_it_from_starting_one(self):
+        self.environment["NIGHTJAR_NO_START"] = "1"
+        result = self.nj("status")
+        self.assertEqual(result.status, 9)
+        self.assertIn("no daemon runs for", result.err)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "home", "daemon.log")))
+
+    def test_daemon_that_cannot_start_is_told_with_its_reason(self):
+        home = self.environment["NIGHTJAR_HOME"]
+        os.mkdir(home, 0o700)
+        with open(os.path.join(home, "queue.db"), "w", encoding="utf-8") as file:
+            file.write("this is no database, and long enough to be taken for one" * 10)
+        result = self.nj("status")
+        self.assertEqual(result.status, 9)
+        self.assertEqual(result.err.count("\n"), 1)
+        self.assertIn("queue.db", result.err)
+
+    def test_another_protocol_is_refused_clearly(self):
+        import socket
+
+        self.assertEqual(self.nj("daemon", "start").status, 0)
+        (name,) = os.listdir(os.path.join(self.folder, "run", "nightjar"))
+        self.assertEqual(self.nj("daemon", "stop").status, 0)
+        path = os.path.join(self.folder, "run", "nightjar", name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen(1)
+
+            def greet():
+                connection, _ = server.accept()
+                with connection:
+                    hello = {"protocol": 99, "version": "9.9", "pid": 1, "home": "/"}
+                    line = json.dumps({"jsonrpc": "2.0", "method": "hello", "params": hello})
+                    connection.sendall(line.encode() + b"\n")
+                    connection.recv(1 << 16)
+
+            thread = threading.Thread(target=greet)
+            thread.start()
+            result = self.nj("status")
+            thread.join(DEADLINE_S)
+        os.unlink(path)
+        self.assertEqual(result.status, 2)
+        self.assertIn("9.9", result.err)
+        self.assertIn("protocol 99", result.err)
+
+
+class Helping(unittest.TestCase):
+    def test_every_verb_has_help_a_man_page_and_a_place_in_the_overview(self):
+        overview = run_nj(os.environ, "help").out
+        verbs = [line.split()[0] for line in overview.splitlines() if line.startswith("  ")]
+        self.assertIn("submit", verbs)
+        for verb in verbs:
+            with self.subTest(verb=verb):
+                told = run_nj(os.environ, verb, "--help")
+                self.assertEqual((told.status, told.err), (0, ""))
+                self.assertTrue(told.out.startswith(f"nj {verb}"))
+                self.assertEqual(told.out, run_nj(os.environ, "help", verb).out)
+                page = run_nj(os.environ, "help", verb, "--man").out
+                self.assertTrue(page.startswith(".TH NIGHTJAR"))
+
+    @unittest.skipUnless(shutil.which("man"), "man is not installed")
+    def test_man_pages_have_no_mistakes(self):
+        for arguments in (["help", "--man"], ["help", "submit", "--man"], ["help", "event", "--man"]):
+            page = run_nj(os.environ, *arguments).out
+            checked = subprocess.run(
+                ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", "-"],
+                input=page, capture_output=True, text=True, timeout=DEADLINE_S,
+            )  # fmt: skip
+            self.assertEqual(checked.stderr, "")
+
+    def test_version_is_told(self):
+        self.assertRegex(run_nj(os.environ, "--version").out, r"^nightjar \d+\.\d+\.\d+\n$")
+
+    def test_full_disk_behind_standard_output_is_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([NJ, "help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S)
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("standard output", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
