@@ -396,6 +396,8 @@ static bool append_number(const cJSON *setting, double number, struct buffer *ou
         if (number != 0 && has_type(setting, units[i].type) && count == floor(count))
             return buffer_append_format(out, error, "%.15g%s", count, units[i].suffix);
     }
+    if (fabs(number) < 1e12 && number == (double)(int64_t)number)
+        return buffer_append_format(out, error, "%.0f", number);
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, number);
         if (strtod(text, NULL) == number)
