@@ -141,6 +141,30 @@ class Artifacts(Folder):
         with open(first.artifact("predictions.csv")) as one, open(again.artifact("predictions.csv")) as two:
             self.assertEqual(one.read(), two.read())
 
+    def test_model_file_is_open_to_other_programs(self):
+        try:
+            import h5py
+        except ImportError:
+            self.skipTest("python3-h5py is not installed")
+        run = self.run_spec(vowels())
+        with h5py.File(run.artifact("model.h5")) as file:
+            self.assertEqual(file["format"][()].decode(), "nightjar-model 1")
+            spec = json.loads(file["spec"][()])
+            self.assertEqual(spec["model"][0]["units"], "64")
+            self.assertEqual(json.loads(file["provenance"][()])["source"], VOWEL)
+            fitted = json.loads(file["preparation"][()])
+            self.assertEqual([f["name"] for f in fitted["features"]], [f"V{i}" for i in range(2, 11)])
+            self.assertEqual(fitted["classes"], sorted(fitted["classes"]))
+            rows = read_csv(VOWEL)
+            x = [[float(row[f["name"]]) * f["scale"] + f["offset"] for f in fitted["features"]] for row in rows]
+            for name in ("dense1", "dense2", "dense3"):
+                weight, bias = file[f"weights/{name}/weight"][()], file[f"weights/{name}/bias"][()].ravel()
+                x = x @ (weight.T if weight.shape[0] == len(bias) else weight) + bias
+                x = x.clip(min=0) if name != "dense3" else x
+        for prediction in read_csv(run.artifact("predictions.csv")):
+            best = fitted["classes"][x[int(prediction["row"])].argmax()]
+            self.assertEqual(best, prediction["predicted"])
+
     def test_predictions_can_be_left_out(self):
         run = self.run_spec({**vowels(), "evaluate": {"predictions": False}})
         self.assertFalse(os.path.exists(run.artifact("predictions.csv")))
@@ -321,10 +345,10 @@ class Failing(Folder):
     def test_error_is_one_line_an_event_and_a_status(self):
         run = Run(self.path("1"), {**vowels(), "data": {"source": self.path("none.csv"), "target": "y"}})
         done = run.finish()
-        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.returncode, 2)
         self.assertEqual(len(done.stderr.strip().splitlines()), 1)
         (event,) = run.events("error")
-        self.assertEqual((event["kind"], event["path"]), ("NOT_FOUND", "data.source"))
+        self.assertEqual((event["kind"], event["path"]), ("INVALID", "data.source"))
         self.assertIn("No such file", event["text"])
 
     def test_folder_without_a_spec_is_told(self):

@@ -17,6 +17,7 @@
 #include "worker/engine/watch.h"
 
 #define READ_LIMIT ((int64_t)64 * 1024 * 1024) /* bytes of a source that is looked into */
+#define GZIP_RATIO 8                           /* what they may grow to */
 #define ROWS_KEPT 16
 
 struct kept_rows { /* of the data set that is kept */
@@ -189,6 +190,8 @@ static bool add_source(const struct question *question, cJSON *sources, int64_t 
         return error_set_at(error, ERROR_INVALID, "data.source", "%s: %s", path.data,
                             strerror(errno));
     *ret_size = status.st_size;
+    if (path.size > 3 && strcmp(path.data + path.size - 3, ".gz") == 0)
+        *ret_size *= GZIP_RATIO;
     return split_sources(&question->spec.data, question->cwd, sources, error);
 }
 

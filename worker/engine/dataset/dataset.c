@@ -367,6 +367,9 @@ bool dataset_import(const struct data_config *config, const char *cwd, struct da
         return true;
     if (!error->path[0])
         (void)snprintf(error->path, sizeof(error->path), "data.source");
+    /* a file that is not there or damaged is what is wrong with the spec */
+    if (error->kind == ERROR_NOT_FOUND || error->kind == ERROR_CORRUPT)
+        error->kind = ERROR_INVALID;
     return false;
 }
 

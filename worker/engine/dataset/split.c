@@ -402,6 +402,8 @@ static bool by_index(struct splitting *at)
             if (!at->error->path[0])
                 (void)snprintf(at->error->path, sizeof(at->error->path), "data.split.%s",
                                split_part_name[i]);
+            if (at->error->kind == ERROR_NOT_FOUND)
+                at->error->kind = ERROR_INVALID;
             return false;
         }
     for (int64_t row = 0; row < at->dataset->n_rows && !at->said[SPLIT_TRAIN]; row++)

@@ -307,6 +307,9 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
             warn_constant(dataset, train, i, warnings);
         preparation->width += feature->categorical ? feature->n_categories : 1;
     }
+    if (preparation->width == 0)
+        return error_set_at(error, ERROR_INVALID, "data.features",
+                            "no feature has a value in any training row");
     return true;
 }
 
