@@ -335,6 +335,65 @@ static void the_key_forgets_what_changes_no_result(void **state)
     assert_string_not_equal(a, c);
 }
 
+/* ---- memory that runs out ---- */
+
+static int allocations_left; /* < 0: as many as wanted */
+
+static void *counted_malloc(size_t size)
+{
+    if (allocations_left == 0)
+        return NULL;
+    if (allocations_left > 0)
+        allocations_left--;
+    return malloc(size);
+}
+
+/* All that is done with a spec; false where memory was wanted somewhere. */
+static bool use_spec(struct error *error)
+{
+    static const char text[] = "base: &b {x: 1, y: [a, 2.5, true]}\ncommand: [prog, 3]\n"
+                               "data: {<<: *b}\nqueue: {after: [1]}\n";
+    scoped(spec_file_free) struct spec_file *file = NULL;
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *described = NULL, *values = NULL;
+    struct common_config config = {0};
+    char key[33];
+    bool good;
+
+    if (!spec_file_parse(text, strlen(text), "x.yaml", &file, error) ||
+        !spec_file_set(file, "data.z={q: [1]}", error) ||
+        !spec_configuration_key(file->root, key, error))
+        return false;
+    good = spec_parse_common(file->root, &config, &diagnostics);
+    values = good ? settings_json(common_settings, &config) : NULL;
+    described = settings_describe(common_settings);
+    settings_release(common_settings, &config);
+    assert_true(good || diagnostics.overflow);
+    assert_int_equal(diagnostics.n, 0);
+    return (good && values && described) || error_set(error, ERROR_NO_MEMORY, "out of memory");
+}
+
+static void every_lack_of_memory_is_told(void **state)
+{
+    cJSON_Hooks hooks = {.malloc_fn = counted_malloc, .free_fn = free};
+    bool good = false;
+    int n;
+
+    (void)state;
+    cJSON_InitHooks(&hooks);
+    for (n = 0; n < 5000 && !good; n++) {
+        struct error error = {0};
+
+        allocations_left = n;
+        good = use_spec(&error);
+        if (!good)
+            assert_int_equal(error.kind, ERROR_NO_MEMORY);
+    }
+    cJSON_InitHooks(NULL);
+    assert_true(good);
+    assert_true(n > 50);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -357,6 +416,7 @@ int main(void)
         cmocka_unit_test(common_settings_have_defaults),
         cmocka_unit_test(common_settings_complain_about_everything),
         cmocka_unit_test(the_key_forgets_what_changes_no_result),
+        cmocka_unit_test(every_lack_of_memory_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
