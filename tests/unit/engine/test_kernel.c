@@ -212,6 +212,36 @@ static void products_of_elements_have_the_plain_twins_bits(void **state)
     each_kernel(check_multiply);
 }
 
+static void check_dropout_mask(const struct kernel *kernel, int64_t width)
+{
+    const struct mask_draw draw = {.seed = 0x123456789abcdef0,
+                                   .row_id = 0xfedcba9876543210,
+                                   .step = 77,
+                                   .purpose = 0xfffffff8, /* the blocks' purposes wrap round */
+                                   .threshold = 0x40000000,
+                                   .keep = 1.25f};
+    float mask[ROOM], twin[ROOM];
+
+    fill(mask, 0, 1, 1);
+    fill(twin, 0, 1, 1);
+    kernel->dropout_mask(mask, 3 * width, &draw);
+    kernel_plain.dropout_mask(twin, 3 * width, &draw);
+    assert_same_bits(mask, twin);
+    for (int64_t i = 0; i < 3 * width; i++) {
+        uint32_t block = (uint32_t)(i / MASK_GROUP * MASK_GROUP_BLOCKS + i % MASK_GROUP_BLOCKS);
+        uint32_t word = random_block(draw.seed, draw.row_id, draw.step, draw.purpose + block)
+                            .word[i % MASK_GROUP / MASK_GROUP_BLOCKS];
+
+        assert_true(mask[i] == (word < draw.threshold ? 0 : draw.keep));
+    }
+}
+
+static void dropout_masks_are_the_words_of_philox_in_every_kernel(void **state)
+{
+    (void)state;
+    each_kernel(check_dropout_mask);
+}
+
 /* ---- exp and tanh ---- */
 
 static void check_functions(const struct kernel *kernel, int64_t n)
@@ -415,6 +445,7 @@ int main(void)
         cmocka_unit_test(softmax_and_its_loss_match_their_plain_twin),
         cmocka_unit_test(softmax_survives_large_outputs),
         cmocka_unit_test(products_of_elements_have_the_plain_twins_bits),
+        cmocka_unit_test(dropout_masks_are_the_words_of_philox_in_every_kernel),
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
         cmocka_unit_test(exp_reaches_zero_and_infinity),

@@ -46,6 +46,17 @@ VECTOR_ISA static inline float most_of(__m256 a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+#define ODD_LANES 0xaa
+
+VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __m256i *high)
+{
+    __m256i even = _mm256_mul_epu32(a, b);
+    __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
+
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), ODD_LANES);
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, ODD_LANES);
+}
+
 #define v_set(x) _mm256_set1_ps(x)
 #define v_add(a, b) _mm256_add_ps(a, b)
 #define v_sub(a, b) _mm256_sub_ps(a, b)
@@ -70,6 +81,15 @@ VECTOR_ISA static inline float most_of(__m256 a)
 #define v_store_part(to, x, mask) _mm256_maskstore_ps(to, mask, x)
 #define v_sum(a) sum_of(a)
 #define v_most(a) most_of(a)
+
+#define WORDS __m256i
+#define u_set(x) _mm256_set1_epi32((int)(x))
+#define u_add(a, b) _mm256_add_epi32(a, b)
+#define u_xor(a, b) _mm256_xor_si256(a, b)
+#define u_lanes() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+#define u_products(a, b, low, high) products_of(a, b, low, high)
+#define u_keep(a, threshold, keep) \
+    _mm256_and_ps(keep, _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a, threshold), a)))
 
 #include "worker/engine/kernel/vector_kernels.h"
 

@@ -12,6 +12,17 @@
 #define KERNEL_TABLE kernel_avx512
 #define KERNEL_NAME "avx512"
 
+#define ODD_LANES 0xaaaa
+
+VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __m512i *high)
+{
+    __m512i even = _mm512_mul_epu32(a, b);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), b);
+
+    *low = _mm512_mask_blend_epi32(ODD_LANES, even, _mm512_slli_epi64(odd, 32));
+    *high = _mm512_mask_blend_epi32(ODD_LANES, _mm512_srli_epi64(even, 32), odd);
+}
+
 #define v_set(x) _mm512_set1_ps(x)
 #define v_add(a, b) _mm512_add_ps(a, b)
 #define v_sub(a, b) _mm512_sub_ps(a, b)
@@ -36,6 +47,15 @@
 #define v_store_part(to, x, mask) _mm512_mask_storeu_ps(to, mask, x)
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define v_most(a) _mm512_reduce_max_ps(a)
+
+#define WORDS __m512i
+#define u_set(x) _mm512_set1_epi32((int)(x))
+#define u_add(a, b) _mm512_add_epi32(a, b)
+#define u_xor(a, b) _mm512_xor_si512(a, b)
+#define u_lanes() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define u_products(a, b, low, high) products_of(a, b, low, high)
+#define u_keep(a, threshold, keep) \
+    _mm512_mask_blend_ps(_mm512_cmplt_epu32_mask(a, threshold), keep, _mm512_setzero_ps())
 
 #include "worker/engine/kernel/vector_kernels.h"
 

@@ -30,6 +30,12 @@ struct adam_step {
     real epsilon;
     real root; /* 1 / sqrt(1 - beta2^t) */
 };
+struct mask_draw { /* whose fate is drawn; see dropout_mask */
+    uint64_t seed, row_id, step;
+    uint32_t purpose;
+    uint32_t threshold; /* words below it are dropped */
+    real keep;          /* the factor of the others */
+};
 struct sgd_step {
     real rate, momentum;
     bool nesterov;
@@ -55,11 +61,17 @@ struct kernel {
     void (*sgd)(real *value, real *gradient, real *velocity, int64_t n,
                 const struct sgd_step *step); /* velocity NULL: no momentum */
     void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
+    /* mask[width] = 0 or draw->keep, by the words of Philox blocks at (row_id, step) whose purposes
+     * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
+     * 16 g + j. The same bits in every table. */
+    void (*dropout_mask)(real *mask, int64_t width, const struct mask_draw *draw);
     void (*exp)(real *y, const real *x, int64_t n);
     void (*tanh)(real *y, const real *x, int64_t n);
 };
 
 extern const struct kernel kernel_plain;
+#define MASK_GROUP 64        /* values of a group */
+#define MASK_GROUP_BLOCKS 16 /* and its blocks */
 #ifndef NIGHTJAR_DOUBLE
 extern const struct kernel kernel_avx2, kernel_avx512;
 #endif

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <tgmath.h>
 
+#include "common/random.h"
+
 static real activate(real z, enum activation activation, real alpha)
 {
     switch (activation) {
@@ -113,6 +115,20 @@ static void plain_multiply(real *y, const real *x, const real *factor, int64_t n
         y[i] = x[i] * factor[i];
 }
 
+static void plain_dropout_mask(real *mask, int64_t width, const struct mask_draw *draw)
+{
+    int64_t groups = (width + MASK_GROUP - 1) / MASK_GROUP;
+
+    for (int64_t block = 0; block < groups * MASK_GROUP_BLOCKS; block++) {
+        struct philox_block bits =
+            random_block(draw->seed, draw->row_id, draw->step, draw->purpose + (uint32_t)block);
+        int64_t i = block / MASK_GROUP_BLOCKS * MASK_GROUP + block % MASK_GROUP_BLOCKS;
+
+        for (int k = 0; k < 4 && i < width; k++, i += MASK_GROUP_BLOCKS)
+            mask[i] = bits.word[k] < draw->threshold ? 0 : draw->keep;
+    }
+}
+
 static void plain_exp(real *y, const real *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -134,6 +150,7 @@ const struct kernel kernel_plain = {
     .adam = plain_adam,
     .sgd = plain_sgd,
     .multiply = plain_multiply,
+    .dropout_mask = plain_dropout_mask,
     .exp = plain_exp,
     .tanh = plain_tanh,
 };

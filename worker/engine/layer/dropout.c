@@ -2,8 +2,7 @@
  * Dropout: in training each value is zeroed with probability `rate` and the others are divided by
  * 1 - rate; otherwise y = x.
  *
- * A value's fate is a function of (seed, step, row id, layer, its place in the row): the words of
- * Philox blocks, four values a block.
+ * A value's fate is a function of (seed, step, row id, layer, its place in the row).
  */
 #include "worker/engine/layer/layer.h"
 
@@ -50,31 +49,26 @@ static bool dropout_build(struct layer *layer, const struct shape *in, int n_in,
     return true;
 }
 
-/* One row's factors at one step of its sequence. */
-static void draw_row(const struct dropout *dropout, const struct pass *pass, int64_t row,
-                     int64_t step, real *mask)
-{
-    int64_t blocks = (dropout->width + 3) / 4;
-
-    for (int64_t block = 0; block < blocks; block++) {
-        uint32_t purpose = dropout->purpose + (uint32_t)(step * blocks + block);
-        struct philox_block bits = random_block(pass->seed, pass->row_id[row], pass->step, purpose);
-
-        for (int64_t i = block * 4, k = 0; i < dropout->width && k < 4; i++, k++)
-            mask[i] = bits.word[k] < dropout->threshold ? 0 : dropout->keep;
-    }
-}
-
 static void dropout_prepare(const struct layer *layer, struct pass *pass)
 {
     const struct dropout *dropout = layer->memory;
+    uint32_t blocks =
+        (uint32_t)((dropout->width + MASK_GROUP - 1) / MASK_GROUP) * MASK_GROUP_BLOCKS;
+    struct mask_draw draw = {.seed = pass->seed,
+                             .step = pass->step,
+                             .threshold = dropout->threshold,
+                             .keep = dropout->keep};
+    real *mask = pass->buffer[MASK];
 
     if (!pass->training)
         return;
-    for (int64_t step = 0; step < dropout->steps; step++)
-        for (int64_t row = 0; row < pass->rows; row++)
-            draw_row(dropout, pass, row, step,
-                     pass->buffer[MASK] + (step * pass->rows + row) * dropout->width);
+    for (int64_t step = 0; step < dropout->steps; step++) {
+        draw.purpose = dropout->purpose + (uint32_t)step * blocks;
+        for (int64_t row = 0; row < pass->rows; row++, mask += dropout->width) {
+            draw.row_id = pass->row_id[row];
+            pass->kernel->dropout_mask(mask, dropout->width, &draw);
+        }
+    }
 }
 
 static void dropout_forward(const struct layer *layer, struct pass *pass,
