@@ -189,8 +189,7 @@ static void end_turn_badly(struct daemon *daemon, const struct error *failure)
 static void tell_status(struct daemon *daemon)
 {
     if (daemon->notify.fd >= 0)
-        notify_status(&daemon->notify, "%zu running, %zu clients",
-                      supervisor_count(daemon->supervisor), daemon->n_sessions);
+        notify_status(&daemon->notify, "%zu running", supervisor_count(daemon->supervisor));
 }
 
 static void wake_for_sessions(struct daemon *daemon)
