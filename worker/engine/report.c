@@ -58,16 +58,26 @@ void report_stop(void)
     report.full = false;
 }
 
-/* A full journal loses lines, never the run. */
+static bool leave_out(struct buffer *line, struct error *error)
+{
+    size_t size = line->size;
+
+    buffer_clear(line);
+    return buffer_append_format(line, error,
+                                "{\"event\":\"warning\",\"text\":\"a report of %zu bytes was left "
+                                "out; at most %d fit\",\"figure\":%zu}\n",
+                                size, JOURNAL_LINE_LIMIT, size);
+}
+
+/* A full journal and a table of a thousand classes lose lines, never the run. */
 static bool write_line(struct buffer *line, struct error *error)
 {
     if (report.fd < 0)
         return true;
     if (!buffer_append_text(line, "\n", error))
         return false;
-    if (line->size > JOURNAL_LINE_LIMIT)
-        return error_set(error, ERROR_INVALID, "a report of %zu bytes is longer than %d",
-                         line->size, JOURNAL_LINE_LIMIT);
+    if (line->size > JOURNAL_LINE_LIMIT && !leave_out(line, error))
+        return false;
     if (report.is_file && report.size + (int64_t)line->size > JOURNAL_FILE_LIMIT) {
         if (!report.full)
             (void)fprintf(stderr, "reported.jsonl is full; later reports are lost\n");

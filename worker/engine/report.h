@@ -1,7 +1,8 @@
 /*
  * What the engine tells while it runs: lines of reported.jsonl ($NIGHTJAR_EVENTS). Formats are
  * listed in docs/events.md. Without NIGHTJAR_EVENTS lines go to standard output, so that the engine
- * can be run by hand.
+ * can be run by hand. What is too long for a line is left out with a warning, what is too much for
+ * the file is lost.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_REPORT_H
 #define NIGHTJAR_WORKER_ENGINE_REPORT_H

@@ -264,7 +264,8 @@ static void constant_features_and_unknown_categories_are_told(void **state)
     (void)state;
     make(&fixture, json_member(item, "prepare"));
     preparation = fit(&fixture);
-    assert_true(warned(&fixture, "constant", "the same in all training rows"));
+    assert_true(
+        warned(&fixture, "data.features", "1 feature is the same in all training rows: constant"));
     assert_true(warned(&fixture, "color", "1 validation and test rows"));
     assert_true(warned(&fixture, "door", "1 validation and test rows"));
     assert_false(warned(&fixture, "small", ""));

@@ -130,17 +130,32 @@ static bool refuse_missing(const struct dataset *dataset, int64_t column,
                         (long long)feature->missing_line);
 }
 
-/* Where nothing scales or fills a column the figures are still worth a look. */
+/* One warning for all: images have many pixels that never change. */
 static void warn_constant(const struct dataset *dataset, const struct row_list *train,
-                          int64_t column, struct warning_list *warnings)
+                          struct warning_list *warnings)
 {
     static const struct column_map same = {.scale = 1, .fill = 0};
-    struct column_figures figures;
+    char names[160] = "";
+    size_t used = 0;
+    int64_t n = 0;
 
-    look(dataset, train, column, &same, &figures);
-    if (figures.minimum == figures.maximum)
-        warning_add(warnings, dataset->feature[column].name, figures.minimum,
-                    "is the same in all training rows");
+    for (int64_t i = 0; i < dataset->n_features; i++) {
+        struct column_figures figures;
+
+        if (dataset->feature[i].categorical)
+            continue;
+        look(dataset, train, i, &same, &figures);
+        if (figures.minimum != figures.maximum)
+            continue;
+        if (used < sizeof(names))
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", n ? ", " : "",
+                                     dataset->feature[i].name);
+        n++;
+    }
+    if (n > 0)
+        warning_add(warnings, "data.features", (double)n,
+                    "%lld feature%s the same in all training rows: %s%s", (long long)n,
+                    n == 1 ? " is" : "s are", names, used < sizeof(names) ? "" : ", ...");
 }
 
 /* ---- categories -------------------------------------------------------------------------------*/
@@ -303,10 +318,9 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
             return false;
         if (feature->categorical)
             warn_unknown(dataset, split, i, feature, warnings);
-        else
-            warn_constant(dataset, train, i, warnings);
         preparation->width += feature->categorical ? feature->n_categories : 1;
     }
+    warn_constant(dataset, train, warnings);
     if (preparation->width == 0)
         return error_set_at(error, ERROR_INVALID, "data.features",
                             "no feature has a value in any training row");
