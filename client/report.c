@@ -287,6 +287,10 @@ static bool print_best(const struct render *render, const cJSON *batch, struct e
             render_reset(render, STYLE_BOLD));
     if (isfinite(naive))
         fprintf(render->out, " (naive %s)", render_number(naive, number));
+    row_marks(json_member(best, "marks"), text);
+    if (*text)
+        fprintf(render->out, " %s%s%s", render_style(render, STYLE_RED), text,
+                render_reset(render, STYLE_RED));
     fprintf(render->out, ", experiment %lld  ", (long long)json_integer(best, "id", 0));
     if (!print_clean(render, row_parameters(json_member(best, "parameters"), text), error))
         return false;
@@ -320,6 +324,7 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
         return false;
     print_counts(render, batch);
     return print_configurations(render, batch, error) && print_best(render, batch, error) &&
+           print_list(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
            print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
            print_list(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&

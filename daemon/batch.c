@@ -372,23 +372,24 @@ static bool check_spec(struct expansion *expansion, const struct batch_experimen
     return good;
 }
 
-static bool deliver(struct expansion *expansion, struct batch_experiment *experiment,
+static bool deliver(struct expansion *expansion, const struct batch_experiment *composed,
                     struct error *error)
 {
     scoped(config_release) struct common_config config = {0};
+    struct batch_experiment experiment = *composed;
 
-    experiment->pipeline = !is_command(experiment->spec);
-    experiment->config = &config;
-    if (!check_spec(expansion, experiment, &config) && expansion->diagnostics->n == 0)
+    experiment.pipeline = !is_command(experiment.spec);
+    experiment.config = &config;
+    if (!check_spec(expansion, &experiment, &config) && expansion->diagnostics->n == 0)
         return error_set(error, ERROR_NO_MEMORY, "checking an experiment");
     if (expansion->diagnostics->n)
         return true;
-    if (!spec_configuration_key(experiment->spec, experiment->configuration, error))
+    if (!spec_configuration_key(experiment.spec, experiment.configuration, error))
         return false;
-    return expansion->visitor->visit(expansion->visitor->context, experiment, error);
+    return expansion->visitor->visit(expansion->visitor->context, &experiment, error);
 }
 
-static bool name_experiment(const struct expansion *expansion,
+static void name_experiment(const struct expansion *expansion,
                             const struct batch_experiment *experiment, char *ret_name, size_t size)
 {
     const char *own = json_text(experiment->delta, "name", NULL);
@@ -399,31 +400,31 @@ static bool name_experiment(const struct expansion *expansion,
         (void)snprintf(ret_name, size, "%s/%" PRId64, expansion->head->name, experiment->index + 1);
     else
         (void)snprintf(ret_name, size, "%s", expansion->head->name);
-    return true;
 }
 
 /* Composes the spec and hands the experiment on; complaints are collected, so that false means that
  * something broke. */
-static bool expand_one(struct expansion *expansion, struct batch_experiment *experiment,
+static bool expand_one(struct expansion *expansion, const struct batch_experiment *proposed,
                        struct error *error)
 {
     scoped(json_free) cJSON *spec = NULL;
+    struct batch_experiment experiment = *proposed;
     struct error complaint;
     char name[160];
 
-    name_experiment(expansion, experiment, name, sizeof(name));
-    experiment->name = name;
-    if (!batch_compose(expansion->head->base, experiment->delta, experiment->parameters, name,
-                       experiment->seed, &spec, &complaint)) {
+    name_experiment(expansion, proposed, name, sizeof(name));
+    experiment.name = name;
+    if (!batch_compose(expansion->head->base, experiment.delta, experiment.parameters, name,
+                       experiment.seed, &spec, &complaint)) {
         if (complaint.kind != ERROR_INVALID) {
             *error = complaint;
             return false;
         }
-        add_placed(expansion, experiment, complaint.path, complaint.message);
+        add_placed(expansion, &experiment, complaint.path, complaint.message);
         return true;
     }
-    experiment->spec = spec;
-    return deliver(expansion, experiment, error);
+    experiment.spec = spec;
+    return deliver(expansion, &experiment, error);
 }
 
 /* What a delta says of its name and seed would be replaced before its spec is checked. */

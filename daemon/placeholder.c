@@ -82,7 +82,7 @@ static bool expand_text(struct replacement *replacement, const char *text, const
             return false;
         text += plain;
         if (*text == '{' && text[1] != '{') {
-            const cJSON *parameter;
+            const cJSON *parameter = NULL;
             char name[128];
             size_t size;
 
@@ -113,7 +113,7 @@ static bool replace_text(struct replacement *replacement, cJSON *node, const cha
                          cJSON **ret_new, struct error *error)
 {
     scoped(buffer_release) struct buffer out = {0};
-    const cJSON *parameter;
+    const cJSON *parameter = NULL;
     size_t size;
     char name[128];
 
@@ -139,6 +139,14 @@ static void child_path(const char *path, const cJSON *child, int index, bool lis
         (void)snprintf(ret_path, size, "%s%s%s", path, *path ? "." : "", child->string);
 }
 
+/* A duplicate comes with the name that its original had among the parameters. */
+static bool rename_item(cJSON *item, const char *name)
+{
+    free(item->string);
+    item->string = name ? strdup(name) : NULL;
+    return !name || item->string;
+}
+
 static bool replace_in(struct replacement *replacement, cJSON *parent, const char *path,
                        struct error *error)
 {
@@ -153,7 +161,7 @@ static bool replace_in(struct replacement *replacement, cJSON *parent, const cha
         if (cJSON_IsString(child) && strpbrk(child->valuestring, "{}")) {
             if (!replace_text(replacement, child, here, &fresh, error))
                 return false;
-            if (!list && !(fresh->string = strdup(child->string))) {
+            if (!rename_item(fresh, child->string)) {
                 cJSON_Delete(fresh);
                 return error_set(error, ERROR_NO_MEMORY, "replacing placeholders");
             }

@@ -362,7 +362,7 @@ static bool check_whole(struct store *store, struct error *error)
 /* Refuses what is not ours, damaged or too new. Reads only. */
 static bool check_file(struct store *store, int64_t *ret_version, struct error *error)
 {
-    int64_t application, version, schema;
+    int64_t application = 0, version = 0, schema = 0;
 
     if (!pragma_integer(store, "PRAGMA application_id", &application, error) ||
         !pragma_integer(store, "PRAGMA user_version", &version, error) ||

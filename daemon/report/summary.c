@@ -4,6 +4,7 @@
 #include "common/owner.h"
 #include "daemon/store_report.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +41,10 @@ void summary_release(struct summary *summary)
 
 static size_t slot_of(const struct summary *summary, uint64_t key)
 {
-    size_t i = key % summary->n_slots;
+    size_t i;
 
+    assert(summary->n_slots);
+    i = key % summary->n_slots;
     while (summary->slot[i] && summary->group[summary->slot[i] - 1].key != key)
         i = (i + 1) % summary->n_slots;
     return i;

@@ -230,7 +230,7 @@ static void make_jobs(struct job *job)
         double size = draw(i, "size");
 
         if (draw(i, "burst") < 0.01)
-            at_ms += (int64_t)(draw(i, "gap") * 2 * 100 * (double)(YEAR_MS / JOBS));
+            at_ms += (int64_t)(draw(i, "gap") * 2 * 100 * ((double)YEAR_MS / JOBS));
         job[i] = (struct job){.arrives_ms = at_ms};
         job[i].takes_ms = 1000 + (int64_t)((double)LONGEST_MS * draw(i, "time") * draw(i, "time2") *
                                            draw(i, "time3"));
