@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/hash.h"
 #include "common/owner.h"
 #include "common/random.h"
 #include "worker/engine/checkpoint.h"
@@ -153,6 +154,16 @@ static bool declare(struct trainer *trainer, struct error *error)
            kind->declare_best(trainer->model, &trainer->best_state, error);
 }
 
+/* A checkpoint of another seed is no place to go on from either. */
+static struct checkpoint_identity identity_of(const struct train_context *context)
+{
+    const uint64_t decides[] = {context->configuration, context->seed};
+    struct checkpoint_identity identity = {.configuration = hash_bytes(decides, sizeof(decides))};
+
+    (void)kernel_identity(kernel_pick(), identity.machine);
+    return identity;
+}
+
 static bool prepare(struct trainer *trainer, struct error *error)
 {
     const struct train_context *context = trainer->context;
@@ -172,8 +183,7 @@ static bool prepare(struct trainer *trainer, struct error *error)
     if (!trainer->row ||
         (trainer->watch.n_metrics > 0 && trainer->valid->n > 0 && !trainer->prediction))
         return error_set(error, ERROR_NO_MEMORY, "preparing to train");
-    trainer->identity.configuration = context->configuration;
-    (void)kernel_identity(kernel_pick(), trainer->identity.machine);
+    trainer->identity = identity_of(context);
     return declare(trainer, error);
 }
 
@@ -487,12 +497,11 @@ bool train_model(struct model *model, const struct sample_set *set, const struct
 bool train_recall_best(struct model *model, const struct train_context *context, int64_t *ret_epoch,
                        struct error *error)
 {
-    struct checkpoint_identity identity = {.configuration = context->configuration};
+    const struct checkpoint_identity identity = identity_of(context);
     struct progress at = {0};
     struct state state = {0};
     bool same_machine;
 
-    (void)kernel_identity(kernel_pick(), identity.machine);
     if (!state_add(&state, "progress", &at, sizeof(at), error) ||
         !model->kind->declare_best(model, &state, error) ||
         !checkpoint_read(context->checkpoint_folder, BEST_CHECKPOINT, &state, &identity,

@@ -23,10 +23,11 @@ struct early_stopping_config {
     double min_delta; /* what counts as an improvement */
     int goal;         /* 0: as the metric has it; 1: minimize; 2: maximize */
 };
-struct checkpoint_config {
-    int64_t epochs;  /* write one every so many epochs; 0: not by epochs */
-    int64_t batches; /* every so many steps; 0: not by steps */
-    double time;     /* every so many seconds; 0: not by time */
+struct checkpoint_config { /* and at the end, unless less than a second would have to be done again
+                            */
+    int64_t epochs;        /* write one every so many epochs; 0: not by epochs */
+    int64_t batches;       /* every so many steps; 0: not by steps */
+    double time;           /* every so many seconds; 0: not by time */
 };
 struct train_config {
     struct kind_choice loss; /* kind NULL: as the task has it, see train_complete() */
@@ -47,7 +48,7 @@ struct train_context {
     const char *checkpoint_folder; /* NULL: no checkpoints, no resuming */
     uint64_t configuration; /* hash of data, prepare, model and train settings that decide results
                                (without train.epochs and train.checkpoint): a checkpoint of another
-                               one is not resumed */
+                               one, or of another seed, is not resumed */
     const struct kind_choices *metrics; /* reported for the validation part after each epoch; NULL:
                                            only the loss */
     const volatile sig_atomic_t *stop;  /* not 0: write a checkpoint and leave; NULL: never */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "worker/engine/model/network.h"
 #include "worker/engine/report.h"
@@ -259,6 +260,34 @@ static void checkpoints_by_batches_change_nothing_and_are_told(void **state)
     end(&whole);
 }
 
+/* Makes each batch last until the clock has moved. */
+static void wait_for_the_clock(struct fixture *fixture)
+{
+    int64_t now = clock_system.monotonic_ms(clock_system.context);
+
+    (void)fixture;
+    while (clock_system.monotonic_ms(clock_system.context) == now)
+        continue;
+}
+
+static void checkpoints_come_by_time_and_by_epochs_too(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
+    training.fixture.spec.train.checkpoint.time = 1e-3;
+    training.fixture.on_gather = wait_for_the_clock;
+    must_run(&training);
+    assert_reported(&training, "\"checkpoint\"", "\"step\":1,", "\"epoch\":0");
+    end(&training);
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
+    training.fixture.spec.train.checkpoint.epochs = 2;
+    must_run(&training);
+    assert_reported(&training, "\"checkpoint\"", "\"step\":12,", "\"epoch\":2");
+    end(&training);
+}
+
 static void finished_training_is_not_repeated(void **state)
 {
     struct training training;
@@ -373,7 +402,7 @@ static void two_damaged_checkpoints_mean_a_fresh_start(void **state)
     end(&whole);
 }
 
-static void checkpoint_of_another_configuration_is_not_resumed(void **state)
+static void checkpoint_of_another_configuration_or_seed_is_not_resumed(void **state)
 {
     struct training parts;
 
@@ -384,6 +413,12 @@ static void checkpoint_of_another_configuration_is_not_resumed(void **state)
     must_run(&parts);
     assert_int_equal(parts.result.resumed_step, 0);
     assert_reported(&parts, "\"warning\"", "is of another configuration", "");
+    end(&parts);
+    stop_in_the_middle(&parts);
+    start_again(&parts);
+    parts.context.seed++;
+    must_run(&parts);
+    assert_int_equal(parts.result.resumed_step, 0);
     end(&parts);
 }
 
@@ -654,12 +689,13 @@ int main(void)
         cmocka_unit_test(regressor_stopped_after_any_batch_ends_with_the_same_bits),
         cmocka_unit_test(stopping_at_every_batch_in_turn_changes_nothing),
         cmocka_unit_test(checkpoints_by_batches_change_nothing_and_are_told),
+        cmocka_unit_test(checkpoints_come_by_time_and_by_epochs_too),
         cmocka_unit_test(finished_training_is_not_repeated),
         cmocka_unit_test(training_goes_on_to_more_epochs_later),
         cmocka_unit_test(short_training_writes_no_checkpoint),
         cmocka_unit_test(damaged_checkpoint_gives_way_to_the_one_before),
         cmocka_unit_test(two_damaged_checkpoints_mean_a_fresh_start),
-        cmocka_unit_test(checkpoint_of_another_configuration_is_not_resumed),
+        cmocka_unit_test(checkpoint_of_another_configuration_or_seed_is_not_resumed),
         cmocka_unit_test(resuming_on_another_kernel_is_marked),
         cmocka_unit_test(full_disk_costs_a_checkpoint_not_the_training),
         cmocka_unit_test(model_ends_with_the_weights_of_its_best_epoch),
