@@ -196,24 +196,33 @@ const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE])
     return buffer;
 }
 
-const char *render_mean(const struct render *render, double mean, double deviation,
-                        char buffer[RENDER_NUMBER_SIZE])
+int render_decimals(double deviation)
 {
     char scientific[32];
-    int decimals = 4;
+    long decimals;
 
-    if (!isfinite(deviation) || deviation < 0 || !isfinite(mean))
+    if (!isfinite(deviation) || deviation <= 0)
+        return 0;
+    snprintf(scientific, sizeof(scientific), "%.1e", deviation); /* 1.2e-02 */
+    decimals = 1 - strtol(strchr(scientific, 'e') + 1, NULL, 10);
+    return decimals < 0 ? 0 : decimals > 6 ? 6 : (int)decimals;
+}
+
+const char *render_mean(const struct render *render, double mean, double deviation, int decimals,
+                        char buffer[RENDER_NUMBER_SIZE])
+{
+    const char *sign = render->unicode ? "±" : "+-";
+    bool scientific = fabs(mean) >= 1e6 || (deviation > 0 && deviation < 1e-6);
+
+    if (!isfinite(mean) || (!isfinite(deviation) && (decimals == 0 || fabs(mean) >= 1e6)))
         return render_number(mean, buffer);
-    /* two digits of it: 1.2e-02 */
-    snprintf(scientific, sizeof(scientific), "%.1e", deviation);
-    if (deviation > 0)
-        decimals = 1 - (int)strtol(strchr(scientific, 'e') + 1, NULL, 10);
-    if (decimals > 6 || fabs(mean) >= 1e6)
-        snprintf(buffer, RENDER_NUMBER_SIZE, "%.5g %s %.2g", mean, render->unicode ? "±" : "+-",
-                 deviation);
+    if (!isfinite(deviation))
+        snprintf(buffer, RENDER_NUMBER_SIZE, "%.*f", decimals, mean);
+    else if (scientific)
+        snprintf(buffer, RENDER_NUMBER_SIZE, "%.5g %s %.2g", mean, sign, deviation);
     else
-        snprintf(buffer, RENDER_NUMBER_SIZE, "%.*f %s %.*f", decimals < 0 ? 0 : decimals, mean,
-                 render->unicode ? "±" : "+-", decimals < 0 ? 0 : decimals, deviation);
+        snprintf(buffer, RENDER_NUMBER_SIZE, "%.*f %s %.*f", decimals, mean, sign, decimals,
+                 deviation);
     return buffer;
 }
 
@@ -384,25 +393,36 @@ static void measure(const struct table *table, int *width)
     }
 }
 
-/* What does not fit is taken from the columns that may shrink, the widest first. */
-static void fit_widths(const struct table *table, int *width, int limit)
+/* What does not fit is taken from the columns that may shrink, the widest first; where that is not
+ * enough they are left out, the last first. Returns how many. */
+static int fit_widths(const struct table *table, int *width, int limit)
 {
-    int total = table->indent - 2;
+    int total = table->indent - 2, left_out = 0;
 
     for (size_t i = 0; i < table->n_columns; i++)
         total += width[i] ? width[i] + 2 : 0;
     while (limit > 0 && total > limit) {
-        size_t widest = table->n_columns;
+        size_t widest = table->n_columns, last = table->n_columns;
 
-        for (size_t i = 0; i < table->n_columns; i++)
-            if (table->column[i].shrinks && width[i] > 8 &&
-                (widest == table->n_columns || width[i] > width[widest]))
+        for (size_t i = 0; i < table->n_columns; i++) {
+            if (!table->column[i].shrinks || width[i] == 0)
+                continue;
+            last = i;
+            if (width[i] > 8 && (widest == table->n_columns || width[i] > width[widest]))
                 widest = i;
-        if (widest == table->n_columns)
-            return;
-        width[widest]--;
-        total--;
+        }
+        if (last == table->n_columns)
+            break;
+        if (widest < table->n_columns) {
+            width[widest]--;
+            total--;
+        } else {
+            total -= width[last] + 2;
+            width[last] = 0;
+            left_out++;
+        }
     }
+    return left_out;
 }
 
 /* What stands before a cell, and the cell; blanks that end a line are not written. */
@@ -446,18 +466,23 @@ static bool print_row(const struct table *table, const struct render *render, co
 bool table_print(const struct table *table, const struct render *render, struct error *error)
 {
     scoped(memory_free) int *width = calloc(table->n_columns, sizeof(*width));
+    int left_out;
 
     if (!width)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
     if (!check_table(table, error))
         return false;
     measure(table, width);
-    fit_widths(table, width, render->width);
+    left_out = fit_widths(table, width, render->width);
     if (!print_row(table, render, width, NULL, error))
         return false;
     for (size_t row = 0; row < table_rows(table); row++)
         if (!print_row(table, render, width, table->cell + row * table->n_columns, error))
             return false;
+    if (left_out)
+        fprintf(render->out, "%s%*s%d columns do not fit here; --json has them%s\n",
+                render_style(render, STYLE_DIM), table->indent, "", left_out,
+                render_reset(render, STYLE_DIM));
     return true;
 }
 

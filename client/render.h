@@ -50,9 +50,10 @@ bool render_clean(const struct render *render, const char *text, int width, stru
 #define RENDER_NUMBER_SIZE 64
 /* 12, 0.4737, 1.234e-05: five significant digits, no idle zeros. Returns `buffer`, as all below. */
 const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE]);
-/* 0.473 +- 0.012: the deviation to two digits, the mean to the same place; without one (n < 2) the
- * mean alone. */
-const char *render_mean(const struct render *render, double mean, double deviation,
+/* Decimals that show two digits of a deviation; 0 and NAN: 0. At most 6. */
+int render_decimals(double deviation);
+/* 0.473 +- 0.012 with so many decimals; without a deviation (NAN: one value) the mean alone. */
+const char *render_mean(const struct render *render, double mean, double deviation, int decimals,
                         char buffer[RENDER_NUMBER_SIZE]);
 const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE]); /* 512 B, 1.5 MiB */
 /* 42ms, 0.42s, 42s, 3m 20s; "-" where negative or not finite. */
@@ -78,7 +79,9 @@ __attribute__((format(printf, 3, 4))) void table_cell(struct table *table, enum 
                                                       const char *format, ...);
 size_t table_rows(const struct table *table);
 void table_indent(struct table *table, int columns);
-/* For a person: titles, columns aligned; a column with nothing in it is left out. */
+/* For a person: titles, columns aligned; a column with nothing in it is left out. Where the
+ * terminal is too narrow for all, shrinking columns are left out from the right, and a line says
+ * so. */
 bool table_print(const struct table *table, const struct render *render, struct error *error);
 /* For a program: no titles, one tab between cells. */
 bool table_print_tabs(const struct table *table, const struct render *render, struct error *error);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CONFIGURATIONS_SHOWN 20
-#define TEXTS_SHOWN 10
+#define TEXTS_SHOWN 6
 #define PARAMETER_COLUMNS_LIMIT 6
 
 static double wall_now(void)
@@ -70,6 +70,8 @@ static void print_counts(const struct render *render, const cJSON *batch)
         first = false;
     }
     fputc('\n', render->out);
+    if (!(json_number(batch, "wall_s", 0) > 0))
+        return;
     print_label(render, "time");
     fprintf(render->out, "%s of the clock, %s of processors",
             render_duration(json_number(batch, "wall_s", NAN), time),
@@ -80,29 +82,80 @@ static void print_counts(const struct render *render, const cJSON *batch)
     fputc('\n', render->out);
 }
 
-static bool print_text_count(const struct render *render, const char *text, long long n,
-                             const cJSON *experiments, struct error *error)
+/* Texts that differ in numbers only are the same to a reader: both skip them. */
+static bool alike(const char *a, const char *b)
 {
-    const cJSON *id;
-    int shown = 0;
+    static const char digits[] = "0123456789.";
 
-    fprintf(render->out, n > 1 ? "    %lldx " : "    ", n);
-    if (!print_clean(render, text, error))
-        return false;
-    cJSON_ArrayForEach(id, experiments)
-    {
-        if (shown == 5)
-            break;
-        fprintf(render->out, shown++ ? ", %lld" : "  (%lld", (long long)id->valuedouble);
+    for (;;) {
+        a += strspn(a, digits);
+        b += strspn(b, digits);
+        if (*a != *b)
+            return false;
+        if (!*a)
+            return true;
+        a++;
+        b++;
     }
-    fputs(shown == 0                                ? "\n"
-          : cJSON_GetArraySize(experiments) > shown ? ", ...)\n"
-                                                    : ")\n",
-          render->out);
-    return true;
 }
 
 /* [{text or message, count, experiments}] or plain texts. */
+static const char *text_of(const cJSON *item)
+{
+    return cJSON_IsString(item) ? item->valuestring
+                                : json_text(item, "message", json_text(item, "text", ""));
+}
+
+static long long count_of(const cJSON *item)
+{
+    return (long long)json_integer(item, "count",
+                                   cJSON_GetArraySize(json_member(item, "experiments")));
+}
+
+/* At most five ids after the text: "  (3, 9, ...)". */
+static void print_some_ids(const struct render *render, const cJSON *item, int *shown)
+{
+    const cJSON *id;
+
+    cJSON_ArrayForEach(id, json_member(item, "experiments"))
+    {
+        if (*shown < 5)
+            fprintf(render->out, *shown ? ", %lld" : "  (%lld", (long long)id->valuedouble);
+        else if (*shown == 5)
+            fputs(", ...", render->out);
+        ++*shown;
+    }
+}
+
+/* A text with everything behind it in the list that is like it. */
+static bool print_alike(const struct render *render, const cJSON *first, struct error *error)
+{
+    const char *text = text_of(first);
+    const cJSON *other;
+    long long n = 0;
+    int shown = 0;
+
+    for (other = first; other; other = other->next)
+        if (alike(text, text_of(other)))
+            n += count_of(other);
+    fprintf(render->out, n > 1 ? "    %lldx " : "    ", n);
+    if (!print_clean(render, text, error))
+        return false;
+    for (other = first; other; other = other->next)
+        if (alike(text, text_of(other)))
+            print_some_ids(render, other, &shown);
+    fputs(shown ? ")\n" : "\n", render->out);
+    return true;
+}
+
+static bool told_before(const cJSON *list, const cJSON *item)
+{
+    for (const cJSON *before = list->child; before != item; before = before->next)
+        if (alike(text_of(before), text_of(item)))
+            return true;
+    return false;
+}
+
 static bool print_list(const struct render *render, const char *title, enum render_style style,
                        const cJSON *list, struct error *error)
 {
@@ -115,17 +168,13 @@ static bool print_list(const struct render *render, const char *title, enum rend
             render_reset(render, style));
     cJSON_ArrayForEach(item, list)
     {
-        const cJSON *experiments = json_member(item, "experiments");
-        const char *text = json_text(item, "message", json_text(item, "text", ""));
-
+        if (told_before(list, item))
+            continue;
         if (shown++ == TEXTS_SHOWN) {
-            fprintf(render->out, "    ... and %d more\n", cJSON_GetArraySize(list) - TEXTS_SHOWN);
+            fprintf(render->out, "    ... and others: --json has them all\n");
             break;
         }
-        if (!print_text_count(
-                render, cJSON_IsString(item) ? item->valuestring : text,
-                (long long)json_integer(item, "count", cJSON_GetArraySize(experiments)),
-                experiments, error))
+        if (!print_alike(render, item, error))
             return false;
     }
     return true;
@@ -178,9 +227,26 @@ static bool no_better_than_naive(const cJSON *batch, const cJSON *configuration)
     return isfinite(mean) && isfinite(naive) && (minimize ? mean >= naive : mean <= naive);
 }
 
+/* So many that every deviation of the table shows two digits. */
+static int common_decimals(const cJSON *configurations)
+{
+    const cJSON *configuration;
+    int decimals = 0;
+
+    cJSON_ArrayForEach(configuration, configurations)
+    {
+        int wanted = render_decimals(json_number(configuration, "sd", NAN));
+
+        if (json_integer(configuration, "n", 0) > 1 && wanted > decimals)
+            decimals = wanted;
+    }
+    return decimals;
+}
+
 static void add_scores(struct table *table, const struct render *render, const cJSON *batch,
                        const cJSON *configuration)
 {
+    int decimals = common_decimals(json_member(batch, "configurations"));
     char text[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
     long long n = (long long)json_integer(configuration, "n", 0);
     const cJSON *best = json_member(configuration, "best");
@@ -192,7 +258,8 @@ static void add_scores(struct table *table, const struct render *render, const c
     table_cell(table, *marks ? STYLE_RED : STYLE_PLAIN, "%s",
                n == 0 ? "-"
                       : render_mean(render, json_number(configuration, "mean", NAN),
-                                    n > 1 ? json_number(configuration, "sd", NAN) : NAN, number));
+                                    n > 1 ? json_number(configuration, "sd", NAN) : NAN, decimals,
+                                    number));
     table_cell(table, STYLE_DIM, "%s", isfinite(naive) ? render_number(naive, number) : "");
     if (json_member(best, "id"))
         table_cell(table, STYLE_PLAIN, "%s (%lld)",
@@ -243,6 +310,14 @@ static size_t make_columns(const cJSON *batch, const char *const *names, size_t 
     return used + sizeof(scores) / sizeof(*scores);
 }
 
+/* One experiment: there is nothing to compare. */
+static bool is_single(const cJSON *configurations)
+{
+    return cJSON_GetArraySize(configurations) == 0 ||
+           (cJSON_GetArraySize(configurations) == 1 &&
+            json_integer(configurations->child, "n", 0) <= 1);
+}
+
 static bool print_configurations(const struct render *render, const cJSON *batch,
                                  struct error *error)
 {
@@ -255,7 +330,7 @@ static bool print_configurations(const struct render *render, const cJSON *batch
 
     if (!table)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
-    if (!*json_text(batch, "metric", "") || cJSON_GetArraySize(configurations) == 0)
+    if (!*json_text(batch, "metric", "") || is_single(configurations))
         return true;
     cJSON_ArrayForEach(configuration, configurations)
     {
@@ -273,29 +348,66 @@ static bool print_configurations(const struct render *render, const cJSON *batch
     return true;
 }
 
+/* The configuration with the best experiment among the marked or the unmarked ones; NULL: none. */
+static const cJSON *best_configuration(const cJSON *batch, bool marked)
+{
+    bool minimize = strcmp(json_text(batch, "goal", ""), "minimize") == 0;
+    const cJSON *configuration, *found = NULL;
+    double value = NAN;
+
+    cJSON_ArrayForEach(configuration, json_member(batch, "configurations"))
+    {
+        double own = json_number(json_member(configuration, "best"), "value", NAN);
+
+        if (isnan(own) || (cJSON_GetArraySize(json_member(configuration, "marks")) > 0) != marked)
+            continue;
+        if (!found || (minimize ? own < value : own > value)) {
+            found = configuration;
+            value = own;
+        }
+    }
+    return found;
+}
+
+static bool print_best_of(const struct render *render, const cJSON *batch,
+                          const cJSON *configuration, const char *label, enum render_style style,
+                          struct error *error)
+{
+    const cJSON *best = json_member(configuration, "best");
+    double naive = json_number(configuration, "naive", NAN);
+    scoped(buffer_release) struct buffer clean = {0};
+    char marks[ROW_TEXT_SIZE], parameters[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
+    char text[4 * ROW_TEXT_SIZE];
+    size_t used;
+
+    row_marks(json_member(configuration, "marks"), marks);
+    row_parameters(json_member(configuration, "parameters"), parameters);
+    used = (size_t)snprintf(text, sizeof(text), "%s%s%s %s, experiment %lld", marks,
+                            *marks ? "  " : "", json_text(batch, "metric", ""),
+                            render_number(json_number(best, "value", NAN), number),
+                            (long long)json_integer(best, "id", 0));
+    if (*parameters)
+        snprintf(text + used, sizeof(text) - used, ": %s", parameters);
+    else if (isfinite(naive))
+        snprintf(text + used, sizeof(text) - used, " (naive %s)", render_number(naive, number));
+    if (!render_clean(render, text, render->width ? render->width - 13 : 0, &clean, error))
+        return false;
+    print_label(render, label);
+    fprintf(render->out, "%s%s%s\n", render_style(render, style), clean.data ? clean.data : "",
+            render_reset(render, style));
+    return true;
+}
+
+/* What is marked (a leak) is never called the best: it is told apart. */
 static bool print_best(const struct render *render, const cJSON *batch, struct error *error)
 {
-    const cJSON *best = json_member(batch, "best");
-    char text[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
-    double naive = json_number(best, "naive", NAN);
+    const cJSON *best = best_configuration(batch, false);
+    const cJSON *marked = best_configuration(batch, true);
+    const char *label = is_single(json_member(batch, "configurations")) ? "result" : "best";
 
-    if (!json_member(best, "id"))
-        return true;
-    print_label(render, "best");
-    fprintf(render->out, "%s%s %s%s", render_style(render, STYLE_BOLD),
-            json_text(batch, "metric", ""), render_number(json_number(best, "value", NAN), number),
-            render_reset(render, STYLE_BOLD));
-    if (isfinite(naive))
-        fprintf(render->out, " (naive %s)", render_number(naive, number));
-    row_marks(json_member(best, "marks"), text);
-    if (*text)
-        fprintf(render->out, " %s%s%s", render_style(render, STYLE_RED), text,
-                render_reset(render, STYLE_RED));
-    fprintf(render->out, ", experiment %lld  ", (long long)json_integer(best, "id", 0));
-    if (!print_clean(render, row_parameters(json_member(best, "parameters"), text), error))
+    if (best && !print_best_of(render, batch, best, label, STYLE_BOLD, error))
         return false;
-    fputc('\n', render->out);
-    return true;
+    return !marked || print_best_of(render, batch, marked, "marked", STYLE_RED, error);
 }
 
 static bool print_waiting(const struct render *render, const cJSON *batch, struct error *error)

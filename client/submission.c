@@ -165,45 +165,23 @@ bool submission_of_file(const struct arguments *arguments, struct spec_file *fil
                         cJSON **ret_params, struct error *error)
 {
     scoped(json_free) cJSON *params = cJSON_CreateObject();
-    scoped(json_free) cJSON *root = NULL, *base = NULL;
+    scoped(json_free) cJSON *base = NULL;
     char cwd[PATH_MAX];
 
-    for (size_t i = 0; cJSON_IsObject(file->root) && i < arguments->n_values; i++)
+    for (size_t i = 0; i < arguments->n_values; i++)
         if (strcmp(arguments->value[i].option->name, "set") == 0 &&
             !spec_file_set(file, arguments->value[i].text, error))
             return false;
     if (!folder_of(file->name[0] == '<' ? "-" : file->name, cwd, error))
         return false;
-    root = cJSON_Duplicate(file->root, true);
-    if (!params || !root)
+    base = cJSON_Duplicate(file->root, true);
+    if (!params || !base || !json_add_item(params, "base", &base))
         return no_memory(error);
-    if (cJSON_IsArray(root)) {
-        base = cJSON_CreateObject();
-        if (!base || !json_add_item(params, "base", &base) ||
-            !json_add_item(params, "experiments", &root))
-            return no_memory(error);
-    } else if (!json_add_item(params, "base", &root)) {
-        return no_memory(error);
-    }
     if (!json_add_text(params, "cwd", cwd))
         return no_memory(error);
     if (!fingerprint_command(params, json_at(params, "base.command"), cwd, error))
         return false;
     *ret_params = take(&params);
-    return true;
-}
-
-bool submission_is_command(const cJSON *params)
-{
-    const cJSON *delta, *deltas = json_member(params, "experiments");
-
-    if (json_at(params, "base.command"))
-        return true;
-    if (!deltas)
-        deltas = json_at(params, "base.experiments");
-    if (!deltas || !deltas->child)
-        return false;
-    cJSON_ArrayForEach(delta, deltas) if (!json_member(delta, "command")) return false;
     return true;
 }
 
@@ -248,13 +226,9 @@ static bool set_in(cJSON *spec, const char *path, const cJSON *value, struct err
 static bool set_everywhere(cJSON *params, const char *path, const cJSON *value, struct error *error)
 {
     cJSON *base = cJSON_GetObjectItemCaseSensitive(params, "base");
-    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(params, "experiments");
+    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
     cJSON *delta;
 
-    if (!cJSON_IsObject(base))
-        return error_set(error, ERROR_INVALID, "a spec is a mapping or a list of mappings");
-    if (!deltas)
-        deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
     cJSON_ArrayForEach(delta, deltas)
     {
         if (json_at(delta, path) && !set_in(delta, path, value, error))
@@ -282,13 +256,11 @@ static bool assign(cJSON *tree, const char *assignment, struct error *error)
 static bool assign_everywhere(cJSON *params, const char *assignment, struct error *error)
 {
     cJSON *base = cJSON_GetObjectItemCaseSensitive(params, "base"), *delta;
-    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(params, "experiments");
+    cJSON *deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
     scoped(memory_free) char *path = strndup(assignment, strcspn(assignment, "="));
 
     if (!path)
         return no_memory(error);
-    if (!deltas)
-        deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
     if (!assign(base, assignment, error))
         return false;
     cJSON_ArrayForEach(delta, deltas)

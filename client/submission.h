@@ -10,7 +10,7 @@
 /* What follows "--", to be run here. */
 bool submission_of_program(const struct arguments *arguments, cJSON **ret_params,
                            struct error *error);
-/* The file's content; a list is the `experiments` of an empty base. Paths in it are relative to its
+/* The file's content is the base. Paths in it are relative to its
  * folder (standard input: to the working directory). */
 bool submission_of_file(const struct arguments *arguments, struct spec_file *file,
                         cJSON **ret_params, struct error *error);
@@ -27,8 +27,5 @@ bool submission_add_context(cJSON *params, struct error *error);
 /* {path, size, mtime_ns, hash} of a file; the hash only where it is not too large to be read at
  * once. What is no regular file adds nothing. */
 bool submission_fingerprint(cJSON *params, const char *path, struct error *error);
-
-/* Whether base and deltas are commands: then nothing has to be checked by the engine. */
-bool submission_is_command(const cJSON *params);
 
 #endif

@@ -47,13 +47,21 @@ static void mean_is_given_to_the_place_of_its_deviation(void **state)
     char text[RENDER_NUMBER_SIZE];
 
     (void)state;
-    assert_string_equal(render_mean(&plain, 0.47321, 0.01234, text), "0.473 +- 0.012");
-    assert_string_equal(render_mean(&rich, 0.47321, 0.01234, text), "0.473 ± 0.012");
-    assert_string_equal(render_mean(&plain, 54.238, 1.77, text), "54.2 +- 1.8");
-    assert_string_equal(render_mean(&plain, 5423.8, 120, text), "5424 +- 120");
-    assert_string_equal(render_mean(&plain, 0.5, 0, text), "0.5000 +- 0.0000");
-    assert_string_equal(render_mean(&plain, 0.47321, NAN, text), "0.47321");
-    assert_string_equal(render_mean(&plain, 2e-9, 1e-10, text), "2e-09 +- 1e-10");
+    assert_int_equal(render_decimals(0.01234), 3);
+    assert_int_equal(render_decimals(0.0996), 2);
+    assert_int_equal(render_decimals(1.77), 1);
+    assert_int_equal(render_decimals(120), 0);
+    assert_int_equal(render_decimals(1e-12), 6);
+    assert_int_equal(render_decimals(0), 0);
+    assert_int_equal(render_decimals(NAN), 0);
+    assert_string_equal(render_mean(&plain, 0.47321, 0.01234, 3, text), "0.473 +- 0.012");
+    assert_string_equal(render_mean(&rich, 0.47321, 0.01234, 4, text), "0.4732 ± 0.0123");
+    assert_string_equal(render_mean(&plain, 5423.8, 120, 0, text), "5424 +- 120");
+    assert_string_equal(render_mean(&plain, 0.5, 0, 3, text), "0.500 +- 0.000");
+    assert_string_equal(render_mean(&plain, 0.47321, NAN, 3, text), "0.473");
+    assert_string_equal(render_mean(&plain, 0.47321, NAN, 0, text), "0.47321");
+    assert_string_equal(render_mean(&plain, 2e-9, 1e-10, 6, text), "2e-09 +- 1e-10");
+    assert_string_equal(render_mean(&plain, 3e7, 1e4, 0, text), "3e+07 +- 1e+04");
 }
 
 static void sizes_and_durations_are_short(void **state)
@@ -209,6 +217,42 @@ static void table_shrinks_to_the_terminal(void **state)
     table_free(&table);
 }
 
+static void columns_that_do_not_fit_are_left_out_and_told(void **state)
+{
+    static const struct table_column many[] = {{.title = "id"},
+                                               {.title = "parameter-one", .shrinks = true},
+                                               {.title = "parameter-two", .shrinks = true},
+                                               {.title = "metric"}};
+    struct table *table = table_new(many, 4);
+    struct render narrow = {.terminal = true, .width = 24};
+    char *text;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        table_cell(table, STYLE_PLAIN, "%d", 12345);
+    text = print(table, narrow, false);
+    assert_string_equal(text, "id     paramet~  metric\n"
+                              "12345  12345     12345\n"
+                              "1 columns do not fit here; --json has them\n");
+    free(text);
+    table_free(&table);
+}
+
+static void column_with_nothing_in_it_is_left_out(void **state)
+{
+    struct table *table = table_new(columns, 3);
+    char *text;
+
+    (void)state;
+    table_cell(table, STYLE_PLAIN, "%d", 1);
+    table_cell(table, STYLE_PLAIN, "%s", "");
+    table_cell(table, STYLE_PLAIN, "done");
+    text = print(table, plain, false);
+    assert_string_equal(text, "id  state\n 1  done\n");
+    free(text);
+    table_free(&table);
+}
+
 static void table_for_programs_has_tabs_and_no_titles(void **state)
 {
     struct table *table = example();
@@ -302,6 +346,8 @@ int main(void)
         cmocka_unit_test(long_texts_end_in_an_ellipsis),
         cmocka_unit_test(table_aligns_its_columns),
         cmocka_unit_test(table_shrinks_to_the_terminal),
+        cmocka_unit_test(columns_that_do_not_fit_are_left_out_and_told),
+        cmocka_unit_test(column_with_nothing_in_it_is_left_out),
         cmocka_unit_test(table_for_programs_has_tabs_and_no_titles),
         cmocka_unit_test(colours_need_a_terminal),
         cmocka_unit_test(row_tells_what_happened_in_few_words),

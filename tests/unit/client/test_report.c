@@ -1,0 +1,161 @@
+/* The morning's report as a person reads it. */
+#include "client/report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CONFIGURATION(split, n, mean, sd, id, value, marks)                                        \
+    "{\"parameters\":{\"data.split\":\"" split "\",\"units\":16},\"n\":" n ",\"mean\":" mean       \
+    ",\"sd\":" sd ",\"naive\":0.09,\"best\":{\"id\":" id ",\"value\":" value "},\"marks\":[" marks \
+    "],\"experiments\":[]}"
+
+static char *print(const char *batch)
+{
+    struct render render = {0};
+    struct error error = {0};
+    char *text = NULL, *json = NULL;
+    size_t size;
+    cJSON *report = NULL;
+
+    assert_true(asprintf(&json, "{\"batches\":[%s]}", batch) > 0);
+    if (!json_parse(json, strlen(json), &report, &error))
+        fail_msg("%s", error.message);
+    render.out = open_memstream(&text, &size);
+    assert_non_null(render.out);
+    assert_true(report_print(&render, report, &error));
+    fclose(render.out);
+    json_free(&report);
+    free(json);
+    return text;
+}
+
+static void expect(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+static void configurations_stand_beside_the_naive_score(void **state)
+{
+    char *text = print("{\"id\":4,\"name\":\"vowels\",\"question\":\"does it matter?\","
+                       "\"counts\":{\"done\":6,\"failed\":1},\"metric\":\"test.accuracy\","
+                       "\"goal\":\"maximize\",\"wall_s\":65,\"cpu_s\":42,\"wasted_s\":2,"
+                       "\"configurations\":[" CONFIGURATION(
+                           "rows", "3", "0.97", "0.012", "14", "0.98",
+                           "\"LEAK\"") "," CONFIGURATION("speakers", "3", "0.495", "0.0237", "24",
+                                                         "0.52", "") "]}");
+
+    (void)state;
+    expect(text, "batch 4  vowels\n");
+    expect(text, "question   does it matter?\n");
+    expect(text, "outcome    6 done, 1 failed\n");
+    expect(text, "1m 05s of the clock, 42s of processors, 2.0s spent on what failed");
+    expect(text, "rows           16  3  0.970 +- 0.012   0.09  0.98 (14)  LEAK\n");
+    expect(text, "speakers       16  3  0.495 +- 0.024   0.09  0.52 (24)\n");
+    free(text);
+}
+
+static void what_leaks_is_never_called_the_best(void **state)
+{
+    char *text = print("{\"id\":4,\"metric\":\"test.accuracy\",\"goal\":\"maximize\","
+                       "\"configurations\":[" CONFIGURATION(
+                           "rows", "3", "0.97", "0.012", "14", "0.98",
+                           "\"LEAK\"") "," CONFIGURATION("speakers", "3", "0.495", "0.0237", "24",
+                                                         "0.52", "") "]}");
+
+    (void)state;
+    expect(text, "best       test.accuracy 0.52, experiment 24: data.split=speakers units=16\n");
+    expect(text, "marked     LEAK  test.accuracy 0.98, experiment 14");
+    free(text);
+}
+
+static void best_follows_the_goal(void **state)
+{
+    char *text = print(
+        "{\"id\":4,\"metric\":\"rmse\",\"goal\":\"minimize\",\"configurations\":[" CONFIGURATION(
+            "a", "2", "0.5", "0.1", "1", "0.04", "") "," CONFIGURATION("b", "2", "0.5", "0.1", "2",
+                                                                       "0.03", "") "]}");
+
+    (void)state;
+    expect(text, "best       rmse 0.03, experiment 2");
+    free(text);
+}
+
+static void no_better_than_naive_is_said_so(void **state)
+{
+    char *text =
+        print("{\"id\":4,\"metric\":\"m\",\"goal\":\"maximize\",\"configurations\":[" CONFIGURATION(
+            "a", "2", "0.08", "0.01", "1", "0.09", "") "," CONFIGURATION("b", "2", "0.5", "0.01",
+                                                                         "2", "0.5", "") "]}");
+    char *second;
+
+    (void)state;
+    expect(text, "0.09 (1)  no better than naive\n");
+    second = strstr(text, "0.5 (2)");
+    assert_non_null(second);
+    assert_true(strncmp(second, "0.5 (2)\n", 8) == 0);
+    free(text);
+}
+
+static void failures_that_differ_in_numbers_are_told_once(void **state)
+{
+    char *text =
+        print("{\"id\":4,\"failures\":[{\"message\":\"line 7: no column c1\",\"count\":2,"
+              "\"experiments\":[3,4]},{\"message\":\"killed\",\"count\":1,\"experiments\":[5]},"
+              "{\"message\":\"line 12: no column c3\",\"count\":1,\"experiments\":[6]}],"
+              "\"warnings\":[{\"text\":\"dead unit\",\"experiments\":[1,2,3,4,5,6,7]}],"
+              "\"notes\":[\"try \\u001b[31m dropout\"]}");
+
+    (void)state;
+    expect(text, "    3x line 7: no column c1  (3, 4, 6)\n");
+    expect(text, "    killed  (5)\n");
+    assert_null(strstr(text, "line 12"));
+    expect(text, "    7x dead unit  (1, 2, 3, 4, 5, ...)\n");
+    expect(text, "    try ?[31m dropout\n");
+    free(text);
+}
+
+static void single_experiment_has_a_result_and_no_table(void **state)
+{
+    char *text = print("{\"id\":4,\"metric\":\"m\",\"goal\":\"maximize\",\"configurations\":[{"
+                       "\"parameters\":{},\"n\":1,\"mean\":0.5,\"sd\":null,\"naive\":0.1,"
+                       "\"best\":{\"id\":7,\"value\":0.5},\"marks\":[]}]}");
+
+    (void)state;
+    expect(text, "result     m 0.5, experiment 7 (naive 0.1)\n");
+    assert_null(strstr(text, "configuration"));
+    free(text);
+}
+
+static void what_waits_is_told_with_its_end(void **state)
+{
+    char *text = print("{\"id\":4,\"counts\":{\"queued\":3},\"waiting\":{\"count\":3,"
+                       "\"reason\":\"both slots are taken\",\"eta\":1790000000}}");
+
+    (void)state;
+    expect(text, "waiting    3: both slots are taken; finished about ");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(configurations_stand_beside_the_naive_score),
+        cmocka_unit_test(what_leaks_is_never_called_the_best),
+        cmocka_unit_test(best_follows_the_goal),
+        cmocka_unit_test(no_better_than_naive_is_said_so),
+        cmocka_unit_test(failures_that_differ_in_numbers_are_told_once),
+        cmocka_unit_test(single_experiment_has_a_result_and_no_table),
+        cmocka_unit_test(what_waits_is_told_with_its_end),
+    };
+
+    setenv("TZ", "UTC", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
