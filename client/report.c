@@ -156,6 +156,26 @@ static bool told_before(const cJSON *list, const cJSON *item)
     return false;
 }
 
+/* Each as it stands: findings and notes. */
+static bool print_each(const struct render *render, const char *title, enum render_style style,
+                       const cJSON *list, struct error *error)
+{
+    const cJSON *item;
+
+    if (cJSON_GetArraySize(list) > 0)
+        fprintf(render->out, "  %s%s%s\n", render_style(render, style), title,
+                render_reset(render, style));
+    cJSON_ArrayForEach(item, list)
+    {
+        fputs("    ", render->out);
+        if (!print_clean(render, text_of(item), error))
+            return false;
+        fputc('\n', render->out);
+    }
+    return true;
+}
+
+/* What goes wrong goes wrong often: alike texts are told once. */
 static bool print_list(const struct render *render, const char *title, enum render_style style,
                        const cJSON *list, struct error *error)
 {
@@ -325,6 +345,7 @@ static bool print_configurations(const struct render *render, const cJSON *batch
     const char *names[PARAMETER_COLUMNS_LIMIT];
     struct table_column columns[PARAMETER_COLUMNS_LIMIT + 6];
     size_t n = collect_parameters(configurations, names), rows = 0;
+    long long total;
     scoped(table_free) struct table *table =
         table_new(columns, make_columns(batch, names, n, columns));
 
@@ -341,9 +362,10 @@ static bool print_configurations(const struct render *render, const cJSON *batch
     table_indent(table, 2);
     if (!table_print(table, render, error))
         return false;
-    if (rows > CONFIGURATIONS_SHOWN)
-        fprintf(render->out, "  ... and %zu more: nj compare batch:%lld\n",
-                rows - CONFIGURATIONS_SHOWN, (long long)json_integer(batch, "id", 0));
+    total = (long long)json_integer(batch, "configurations_total", (int64_t)rows);
+    if (total > CONFIGURATIONS_SHOWN)
+        fprintf(render->out, "  ... and %lld more: nj compare batch:%lld\n",
+                total - CONFIGURATIONS_SHOWN, (long long)json_integer(batch, "id", 0));
     fputc('\n', render->out);
     return true;
 }
@@ -437,9 +459,10 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
     print_counts(render, batch);
     return print_configurations(render, batch, error) && print_best(render, batch, error) &&
            print_list(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
+           print_each(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
            print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
-           print_list(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&
+           print_each(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&
            print_waiting(render, batch, error);
 }
 

@@ -111,6 +111,7 @@ static void failures_that_differ_in_numbers_are_told_once(void **state)
               "\"experiments\":[3,4]},{\"message\":\"killed\",\"count\":1,\"experiments\":[5]},"
               "{\"message\":\"line 12: no column c3\",\"count\":1,\"experiments\":[6]}],"
               "\"warnings\":[{\"text\":\"dead unit\",\"experiments\":[1,2,3,4,5,6,7]}],"
+              "\"findings\":[\"model[0].units: a\",\"model[1].units: a\"],"
               "\"notes\":[\"try \\u001b[31m dropout\"]}");
 
     (void)state;
@@ -119,6 +120,7 @@ static void failures_that_differ_in_numbers_are_told_once(void **state)
     assert_null(strstr(text, "line 12"));
     expect(text, "    7x dead unit  (1, 2, 3, 4, 5, ...)\n");
     expect(text, "    try ?[31m dropout\n");
+    expect(text, "  findings\n    model[0].units: a\n    model[1].units: a\n");
     free(text);
 }
 
