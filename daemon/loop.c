@@ -98,11 +98,11 @@ static bool take_finished(struct daemon *daemon, struct error *error)
     }
 }
 
-static bool work_in_savepoint(struct daemon *daemon, struct error *error)
+static bool work_in_savepoint(struct daemon *daemon, bool durable, struct error *error)
 {
     bool decided = false;
 
-    if (!supervisor_take_in(daemon->supervisor, &decided, error))
+    if (!supervisor_take_in(daemon->supervisor, durable, &decided, error))
         return false;
     if (!decided && !daemon->starter.wanted)
         return true;
@@ -114,11 +114,14 @@ static bool work_in_savepoint(struct daemon *daemon, struct error *error)
  * the turn may succeed still; false: the transaction is of no more use. */
 static bool work(struct daemon *daemon, struct error *error)
 {
+    bool durable = daemon->starter.wanted || store_in_transaction(daemon->store) ||
+                   supervisor_expects_verdict(daemon->supervisor);
     struct error failure;
 
-    if (!daemon_begin(daemon, error) || !store_savepoint(daemon->store, error))
+    if (!(durable ? daemon_begin(daemon, error) : store_begin_relaxed(daemon->store, error)) ||
+        !store_savepoint(daemon->store, error))
         return false;
-    if (work_in_savepoint(daemon, &failure))
+    if (work_in_savepoint(daemon, durable, &failure))
         return store_keep(daemon->store, error);
     log_error("no run was started or taken in: %s", failure.message);
     supervisor_rolled_back(daemon->supervisor);

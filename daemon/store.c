@@ -215,14 +215,34 @@ static bool run(struct store *store, const char *sql, struct error *error)
     return code == SQLITE_OK || store_fail(store, code, error);
 }
 
-bool store_begin(struct store *store, struct error *error)
+static bool set_relaxed(struct store *store, bool relaxed, struct error *error)
+{
+    if (store->relaxed == relaxed)
+        return true;
+    if (!run(store, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", error))
+        return false;
+    store->relaxed = relaxed;
+    return true;
+}
+
+static bool begin(struct store *store, bool relaxed, struct error *error)
 {
     assert(!store->in_transaction);
-    if (!run(store, "BEGIN IMMEDIATE", error))
+    if (!set_relaxed(store, relaxed, error) || !run(store, "BEGIN IMMEDIATE", error))
         return false;
     store->in_transaction = true;
     store->savepoints = 0;
     return true;
+}
+
+bool store_begin(struct store *store, struct error *error)
+{
+    return begin(store, false, error);
+}
+
+bool store_begin_relaxed(struct store *store, struct error *error)
+{
+    return begin(store, true, error);
 }
 
 void store_rollback(struct store *store)

@@ -36,6 +36,9 @@ bool store_open(const char *home, struct store **ret_store, struct error *error)
 void store_free(struct store **store);
 
 bool store_begin(struct store *store, struct error *error);
+/* The same for what can be had again after a power cut (lines of journals): its commit is atomic
+ * and in order, but not synced; the next one that is syncs it too. */
+bool store_begin_relaxed(struct store *store, struct error *error);
 bool store_commit(struct store *store, struct error *error);
 void store_rollback(struct store *store);
 bool store_in_transaction(const struct store *store);

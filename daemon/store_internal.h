@@ -34,6 +34,7 @@ struct store {
     char *path; /* of queue.db, owned */
     char *home; /* owned, absolute */
     bool in_transaction;
+    bool relaxed; /* commits are not synced now */
     int savepoints;
     struct store_statement cache[STORE_STATEMENTS_LIMIT]; /* open addressing by address of sql */
     size_t n_statements;

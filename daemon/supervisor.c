@@ -11,6 +11,10 @@
  *     WATCHED: worker known -> LIVE, lock free -> ENDING  LIVE: worker gone -> ENDING
  *
  * A run leaves the list when the commit of its verdict has succeeded; only then is the lock free.
+ *
+ * A command run costs three syncs in all processes together: the worker's of `started` and of
+ * `exit`, and the commit of the verdict. `starting` rides on the commit of the submission or of the
+ * verdict before, lines that are taken in on the way on the next commit (store_begin_relaxed).
  */
 #include "daemon/supervisor.h"
 
@@ -357,7 +361,7 @@ static bool decide(struct run *run, struct error *error)
 
 /* ---- taking in ---- */
 
-static bool take_run(struct run *run, int64_t *ret_lines, struct error *error)
+static bool take_run(struct run *run, bool durable, int64_t *ret_lines, struct error *error)
 {
     struct supervisor *supervisor = run->supervisor;
     struct journal_taken taken = {0};
@@ -373,9 +377,10 @@ static bool take_run(struct run *run, int64_t *ret_lines, struct error *error)
     *ret_lines += taken.lines;
     if (run->phase == RUN_WATCHED && run->intake.started)
         adopt_worker(run);
-    if (run->phase == RUN_ENDING && !taken.more)
-        return decide(run, error);
-    return true;
+    if (run->phase != RUN_ENDING || taken.more)
+        return true;
+    run->dirty = !durable;
+    return !durable || decide(run, error);
 }
 
 static void put_off(struct run *run, const struct error *error)
@@ -390,7 +395,7 @@ static void put_off(struct run *run, const struct error *error)
 }
 
 /* One run's part of the turn, undone alone where it fails. */
-static bool take_run_safely(struct run *run, int64_t *ret_lines, struct error *error)
+static bool take_run_safely(struct run *run, bool durable, int64_t *ret_lines, struct error *error)
 {
     struct store *store = run->supervisor->options.store;
     struct error failure;
@@ -398,7 +403,7 @@ static bool take_run_safely(struct run *run, int64_t *ret_lines, struct error *e
     run->looked_ms = monotonic_ms(run->supervisor);
     if (!store_savepoint(store, error))
         return false;
-    if (take_run(run, ret_lines, &failure)) {
+    if (take_run(run, durable, ret_lines, &failure)) {
         run->failing = false;
         return store_keep(store, error);
     }
@@ -426,7 +431,16 @@ bool supervisor_busy(const struct supervisor *supervisor)
     return false;
 }
 
-bool supervisor_take_in(struct supervisor *supervisor, bool *ret_decided, struct error *error)
+bool supervisor_expects_verdict(const struct supervisor *supervisor)
+{
+    for (const struct run *run = supervisor->runs; run; run = run->next)
+        if (run->dirty && (run->gone || run->phase != RUN_LIVE))
+            return true;
+    return false;
+}
+
+bool supervisor_take_in(struct supervisor *supervisor, bool durable, bool *ret_decided,
+                        struct error *error)
 {
     int64_t lines = 0;
 
@@ -434,7 +448,7 @@ bool supervisor_take_in(struct supervisor *supervisor, bool *ret_decided, struct
     for (struct run *run = next_dirty(supervisor); run && lines < LINES_PER_TURN;
          run = next_dirty(supervisor)) {
         run->turn = supervisor->turn;
-        if (!take_run_safely(run, &lines, error))
+        if (!take_run_safely(run, durable, &lines, error))
             return false;
         if (run->decided)
             *ret_decided = true;

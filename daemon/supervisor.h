@@ -54,10 +54,14 @@ bool supervisor_adopt(struct supervisor *supervisor, struct error *error);
 
 /* Is there anything to take in? */
 bool supervisor_busy(const struct supervisor *supervisor);
-/* Takes journals in and decides about runs that are over. A run whose own part fails is undone and
- * tried again; false: the transaction is of no more use. *ret_decided: some state may have changed.
+/* Is a run over, as far as is known, so that a verdict may come? */
+bool supervisor_expects_verdict(const struct supervisor *supervisor);
+/* Takes journals in and, where the transaction is `durable`, decides about runs that are over. A
+ * run whose own part fails is undone and tried again; false: the transaction is of no more use.
+ * *ret_decided: some state may have changed.
  */
-bool supervisor_take_in(struct supervisor *supervisor, bool *ret_decided, struct error *error);
+bool supervisor_take_in(struct supervisor *supervisor, bool durable, bool *ret_decided,
+                        struct error *error);
 /* queued -> starting in the store; the worker starts after the commit. */
 bool supervisor_plan_start(struct supervisor *supervisor, int64_t experiment, uint64_t gpu_mask,
                            struct error *error);

@@ -193,7 +193,7 @@ static bool take_in(void)
 
     uv_run(&loop, UV_RUN_NOWAIT);
     assert_true(store_begin(store, &error));
-    if (!supervisor_take_in(supervisor, &decided, &error))
+    if (!supervisor_take_in(supervisor, true, &decided, &error))
         fail_msg("%s", error.message);
     return decided;
 }
@@ -388,6 +388,30 @@ static void exit_line_alone_is_no_verdict_while_the_worker_lives(void **state)
     }
     assert_string_equal(state_of(id), "running");
     end_worker();
+    turns_to_verdict();
+    assert_string_equal(state_of(id), "done");
+}
+
+static void verdict_waits_for_a_transaction_that_is_durable(void **state)
+{
+    bool decided = false;
+    struct error error;
+    int64_t id = submit_one();
+
+    (void)state;
+    start_run_of(id);
+    write_event(id, 1, STARTED);
+    write_event(id, 1, EXIT_0);
+    end_worker();
+    while (!supervisor_busy(supervisor))
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_true(supervisor_expects_verdict(supervisor));
+    assert_true(store_begin_relaxed(store, &error));
+    assert_true(supervisor_take_in(supervisor, false, &decided, &error));
+    commit();
+    assert_false(decided);
+    assert_string_equal(state_of(id), "running");
+    assert_true(supervisor_busy(supervisor));
     turns_to_verdict();
     assert_string_equal(state_of(id), "done");
 }
@@ -640,6 +664,7 @@ int main(void)
         TEST(worker_gets_folder_spec_lock_and_environment),
         TEST(run_ends_with_the_verdict_of_its_exit),
         TEST(exit_line_alone_is_no_verdict_while_the_worker_lives),
+        TEST(verdict_waits_for_a_transaction_that_is_durable),
         TEST(verdict_that_was_rolled_back_is_decided_again),
         TEST(start_that_fails_for_want_of_something_is_queued_again),
         TEST(start_that_can_never_succeed_fails_the_experiment),
