@@ -341,6 +341,29 @@ class Stopping(Folder):
                 self.assertEqual(one.read(), two.read())
 
 
+    def test_checkpoint_of_other_data_is_not_taken_up(self):
+        """A source that changed between two runs of an experiment starts the training anew, or is refused."""
+        source = self.path("t.csv")
+        shutil.copy(VOWEL, source)
+        spec = self.spec()
+        spec["data"] = {**spec["data"], "source": source}
+        first = Run(self.path("changed"), spec)
+        process = first.start()
+        self.wait_for(first, "checkpoint", process)
+        process.terminate()
+        process.communicate(timeout=DEADLINE)
+        with open(VOWEL) as file, open(source, "w") as changed:
+            changed.write(file.read().replace("-3.639", "-3.638", 1))
+        second = Run(self.path("changed"), spec, run=2)
+        done = second.finish()
+        fresh = Run(self.path("fresh"), spec)
+        self.assertEqual(fresh.finish().returncode, 0)
+        if done.returncode == 0:
+            self.assertEqual(second.results(), fresh.results())
+        else:
+            self.assertEqual(done.returncode, 2, done.stderr)
+
+
 class Failing(Folder):
     def test_error_is_one_line_an_event_and_a_status(self):
         run = Run(self.path("1"), {**vowels(), "data": {"source": self.path("none.csv"), "target": "y"}})

@@ -215,13 +215,35 @@ static bool import_and_prepare(struct run *run, struct error *error)
            tell_warnings(warnings, error) && tell_split(run, error) && write_split(run, error);
 }
 
+static bool append_hash(struct buffer *text, const void *data, int64_t n, size_t size,
+                        struct error *error)
+{
+    return !data || buffer_append_format(text, error, " %016llx",
+                                         (unsigned long long)hash_bytes(data, (size_t)n * size));
+}
+
+/* The values themselves, not where they came from. */
+static bool append_data(const struct run *run, struct buffer *text, struct error *error)
+{
+    const struct dataset *dataset = run->dataset;
+    int64_t n = dataset->n_rows;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        const struct row_list *part = &run->rows.split.split.part[i];
+
+        if (!append_hash(text, part->row, part->n, sizeof(int64_t), error))
+            return false;
+    }
+    return append_hash(text, dataset->value, n * dataset->n_features, sizeof(float), error) &&
+           append_hash(text, dataset->label, n, sizeof(int32_t), error) &&
+           append_hash(text, dataset->target, n * dataset->n_targets, sizeof(double), error);
+}
+
 /* Settings and data that decide the weights; how long to train and when to save do not. */
 static bool hash_configuration(const struct run *run, uint64_t *ret, struct error *error)
 {
     scoped(json_free) cJSON *json = settings_json(engine_settings, &run->spec);
     scoped(buffer_release) struct buffer text = {0};
-    const struct dataset *dataset = run->dataset;
-    size_t n = (size_t)dataset->n_rows;
     cJSON *train = json ? cJSON_GetObjectItemCaseSensitive(json, "train") : NULL;
 
     if (!train)
@@ -232,14 +254,8 @@ static bool hash_configuration(const struct run *run, uint64_t *ret, struct erro
     cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "data"),
                                             "source");
     if (!json_print(json, &text, error) ||
-        !buffer_append_format(
-            &text, error, " %016llx %016llx %016llx", (unsigned long long)run->seed,
-            (unsigned long long)hash_bytes(dataset->value,
-                                           n * (size_t)dataset->n_features * sizeof(float)),
-            (unsigned long long)(dataset->label
-                                     ? hash_bytes(dataset->label, n * sizeof(int32_t))
-                                     : hash_bytes(dataset->target, n * (size_t)dataset->n_targets *
-                                                                       sizeof(double)))))
+        !buffer_append_format(&text, error, " %llu", (unsigned long long)run->seed) ||
+        !append_data(run, &text, error))
         return false;
     *ret = hash_bytes(text.data, text.size);
     return true;

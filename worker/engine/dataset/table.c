@@ -50,18 +50,27 @@ void table_release(struct table *table)
 struct missing_texts {
     char *const *item;
     size_t n;
+    bool begins[256]; /* whether one of them begins with this byte; 0: one is empty */
 };
 
 static struct missing_texts missing_of(const struct table_format *format)
 {
-    if (format->missing.n > 0)
-        return (struct missing_texts){format->missing.item, format->missing.n};
-    return (struct missing_texts){default_missing,
-                                  sizeof(default_missing) / sizeof(default_missing[0])};
+    struct missing_texts missing = {.item = default_missing,
+                                    .n = sizeof(default_missing) / sizeof(default_missing[0])};
+
+    if (format->missing.n > 0) {
+        missing.item = format->missing.item;
+        missing.n = format->missing.n;
+    }
+    for (size_t i = 0; i < missing.n; i++)
+        missing.begins[(unsigned char)missing.item[i][0]] = true;
+    return missing;
 }
 
 static bool is_missing(const struct missing_texts *missing, const struct csv_field *field)
 {
+    if (!missing->begins[field->size ? (unsigned char)field->text[0] : 0])
+        return false;
     for (size_t i = 0; i < missing->n; i++)
         if (strncmp(missing->item[i], field->text, field->size) == 0 &&
             missing->item[i][field->size] == '\0')
