@@ -23,12 +23,8 @@ static bool run(struct client *client, struct error *error)
     printf("%lld is %s\n", (long long)id, json_text(result, "state", "?"));
     cJSON_ArrayForEach(reason, json_member(result, "reasons"))
     {
-        scoped(buffer_release) struct buffer clean = {0};
-
-        if (!render_clean(&render, cJSON_IsString(reason) ? reason->valuestring : "", 0, &clean,
-                          error))
+        if (!render_paragraph(&render, cJSON_IsString(reason) ? reason->valuestring : "", 2, error))
             return false;
-        printf("  %s\n", clean.data ? clean.data : "");
     }
     return true;
 }

@@ -176,6 +176,30 @@ bool render_clean(const struct render *render, const char *text, int width, stru
     return true;
 }
 
+bool render_paragraph(const struct render *render, const char *text, int indent,
+                      struct error *error)
+{
+    scoped(buffer_release) struct buffer clean = {0};
+    char *word, *rest = NULL;
+    int column = 0;
+
+    if (!render_clean(render, text, 0, &clean, error))
+        return false;
+    for (word = clean.data ? strtok_r(clean.data, " ", &rest) : NULL; word;
+         word = strtok_r(NULL, " ", &rest)) {
+        int width = render_width(word);
+
+        if (column > 0 && render->width > 0 && column + 1 + width > render->width) {
+            fputc('\n', render->out);
+            column = 0;
+        }
+        fprintf(render->out, "%*s%s", column ? 1 : indent, "", word);
+        column += (column ? 1 : indent) + width;
+    }
+    fputc('\n', render->out);
+    return true;
+}
+
 /* ---- numbers ----------------------------------------------------------------------------------
  */
 

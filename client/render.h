@@ -47,6 +47,10 @@ int render_width(const char *text);
 bool render_clean(const struct render *render, const char *text, int width, struct buffer *ret,
                   struct error *error);
 
+/* The clean text in lines that are indented and, on a terminal, broken between words. */
+bool render_paragraph(const struct render *render, const char *text, int indent,
+                      struct error *error);
+
 #define RENDER_NUMBER_SIZE 64
 /* 12, 0.4737, 1.234e-05: five significant digits, no idle zeros. Returns `buffer`, as all below. */
 const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE]);

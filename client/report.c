@@ -167,10 +167,8 @@ static bool print_each(const struct render *render, const char *title, enum rend
                 render_reset(render, style));
     cJSON_ArrayForEach(item, list)
     {
-        fputs("    ", render->out);
-        if (!print_clean(render, text_of(item), error))
+        if (!render_paragraph(render, text_of(item), 4, error))
             return false;
-        fputc('\n', render->out);
     }
     return true;
 }
@@ -458,7 +456,6 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
         return false;
     print_counts(render, batch);
     return print_configurations(render, batch, error) && print_best(render, batch, error) &&
-           print_list(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
            print_each(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
            print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&

@@ -295,12 +295,10 @@ static bool print_texts(const struct render *render, const char *title, const cJ
         print_title(render, title);
     cJSON_ArrayForEach(item, list)
     {
-        scoped(buffer_release) struct buffer clean = {0};
         const char *text = cJSON_IsString(item) ? item->valuestring : json_text(item, "text", "");
 
-        if (!render_clean(render, text, 0, &clean, error))
+        if (!render_paragraph(render, text, 2, error))
             return false;
-        fprintf(render->out, "  %s\n", clean.data ? clean.data : "");
     }
     return true;
 }

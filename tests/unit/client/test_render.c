@@ -156,6 +156,38 @@ static void long_texts_end_in_an_ellipsis(void **state)
     expect_clean(&rich, "日本語", 4, "日…");
 }
 
+static char *paragraph(const char *text, int width)
+{
+    struct render render = {.width = width};
+    char *printed = NULL;
+    size_t size;
+    struct error error;
+
+    render.out = open_memstream(&printed, &size);
+    assert_non_null(render.out);
+    assert_true(render_paragraph(&render, text, 2, &error));
+    fclose(render.out);
+    return printed;
+}
+
+static void paragraphs_are_broken_between_words(void **state)
+{
+    char *text = paragraph("one two three four", 10);
+
+    (void)state;
+    assert_string_equal(text, "  one two\n  three\n  four\n");
+    free(text);
+    text = paragraph("one two\nthree\033four", 0);
+    assert_string_equal(text, "  one two three?four\n");
+    free(text);
+    text = paragraph("longerthantheline x", 8);
+    assert_string_equal(text, "  longerthantheline\n  x\n");
+    free(text);
+    text = paragraph("", 8);
+    assert_string_equal(text, "\n");
+    free(text);
+}
+
 static char *print(const struct table *table, struct render render, bool tabs)
 {
     char *text = NULL;
@@ -344,6 +376,7 @@ int main(void)
         cmocka_unit_test(width_counts_columns_not_bytes),
         cmocka_unit_test(foreign_texts_cannot_steer_the_terminal),
         cmocka_unit_test(long_texts_end_in_an_ellipsis),
+        cmocka_unit_test(paragraphs_are_broken_between_words),
         cmocka_unit_test(table_aligns_its_columns),
         cmocka_unit_test(table_shrinks_to_the_terminal),
         cmocka_unit_test(columns_that_do_not_fit_are_left_out_and_told),
