@@ -7,10 +7,11 @@ import select
 import shutil
 import signal
 import tempfile
+import threading
 import unittest
 
 import training
-from harness import BUILD, Daemon, wait_until
+from harness import BUILD, DEADLINE_S, Daemon, wait_until
 
 ROUNDS = 3
 
@@ -141,7 +142,7 @@ class Killed(unittest.TestCase):
                     self.kill(pid)
                 except ProcessLookupError:
                     pass  # the engine goes with its worker
-            self.daemon.process.wait()
+            self.daemon.process.wait(DEADLINE_S)
             runs = len(training.run_folders(self.experiment))
             self.daemon.start()
             self.wait_for_next_run(runs)
@@ -174,6 +175,51 @@ class Commands(unittest.TestCase):
             self.assertEqual(processes_of_runs(daemon.home), [])
             self.assertEqual([run["verdict"] for run in daemon.show(number)["runs"]],
                              ["lost", "done"])
+
+
+class Queue(unittest.TestCase):
+    N = 24
+
+    def submit_until_acknowledged(self, daemon, place, i):
+        """The same token again and again; a daemon that dies under it is started again."""
+        script = f"echo $NIGHTJAR_EXPERIMENT >> {place}; " \
+                 "echo '{\"loss\":0.5,\"step\":1}' >> $NIGHTJAR_EVENTS"
+        base = {"name": f"number {i}", "command": ["sh", "-c", script]}
+        while True:
+            try:
+                return daemon.call("submit", base=base, cwd=daemon.folder, token=f"token {i}",
+                                   environment=[f"PATH={os.environ['PATH']}"])["first"]
+            except (OSError, EOFError, IndexError):
+                daemon.process.wait(DEADLINE_S)
+                daemon.start()
+
+    def test_daemon_killed_again_and_again_loses_and_repeats_nothing(self):
+        seed = random.SystemRandom().randrange(1 << 32)
+        dice = random.Random(seed)
+        print(f"(seed {seed}) ", end="", flush=True)
+        with Daemon(slots=3) as daemon:
+            place = os.path.join(daemon.folder, "ran")
+            numbers = []
+            for i in range(self.N):
+                victim = daemon.process
+                killer = threading.Timer(dice.random() * 0.02, victim.kill)
+                killer.start()
+                numbers.append(self.submit_until_acknowledged(daemon, place, i))
+                killer.join()
+                victim.wait(DEADLINE_S)
+                if daemon.process is victim:
+                    daemon.start()
+            rows = daemon.wait(*numbers)
+            self.assertEqual({row["state"] for row in rows}, {"done"}, rows)
+            self.assertEqual(numbers, list(range(1, self.N + 1)))
+            total = daemon.call("list", select={"all": True})["total"]
+            self.assertEqual(total, self.N)
+            with open(place, encoding="utf-8") as file:
+                self.assertEqual(sorted(map(int, file)), numbers)
+            for number, row in zip(numbers, rows):
+                self.assertEqual(row["name"], f"number {number - 1}")
+                self.assertEqual(daemon.call("history", id=number)["metrics"], {"loss": [[1, 0.5]]})
+            self.assertEqual(processes_of_runs(daemon.home), [])
 
 
 if __name__ == "__main__":
