@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/buffer.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/owner.h"
@@ -23,6 +25,22 @@
 
 #define PASSED_FD 3 /* where the service manager's descriptors begin */
 #define BACKLOG 1024
+#define LOCK_PATIENCE_MS 500
+#define LOCK_RETRY_MS 5
+
+/* What a killed daemon was just starting holds its descriptors until it has executed its program,
+ * so a lock that is held counts only when it stays so for a while. */
+static bool lock_patiently(int folder, int *ret_fd, struct error *error)
+{
+    int64_t end_ms = clock_system.monotonic_ms(clock_system.context) + LOCK_PATIENCE_MS;
+
+    while (!file_lock(folder, "daemon.lock", ret_fd, error)) {
+        if (error->kind != ERROR_BUSY || clock_system.monotonic_ms(clock_system.context) >= end_ms)
+            return false;
+        (void)poll(NULL, 0, LOCK_RETRY_MS);
+    }
+    return true;
+}
 
 bool listener_lock_home(const char *home, int *ret_fd, struct error *error)
 {
@@ -37,7 +55,7 @@ bool listener_lock_home(const char *home, int *ret_fd, struct error *error)
     folder = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return error_set_errno(error, errno, "%s", home);
-    if (!file_lock(folder, "daemon.lock", ret_fd, error))
+    if (!lock_patiently(folder, ret_fd, error))
         return error->kind == ERROR_BUSY
                    ? error_set_at(error, ERROR_BUSY, home, "another daemon serves this folder")
                    : false;
