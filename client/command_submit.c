@@ -1,16 +1,20 @@
 /* nj submit: queues an experiment, a batch or a command. */
 #include "client/launch.h"
+#include "client/render.h"
 #include "client/select.h"
 #include "client/spec_check.h"
 #include "client/submission.h"
 #include "client/wait.h"
 
+#include "common/buffer.h"
 #include "common/owner.h"
 #include "common/wire.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FRAME_RESERVE 128 /* bytes of a request around its params */
 
 /* --after 3-9,last: the ids that are meant go into queue.after. */
 static bool set_dependencies(struct client *client, cJSON *params, const char *option,
@@ -105,6 +109,21 @@ static bool tell_refusal(struct client *client, const struct spec_file *file)
     return cJSON_GetArraySize(problems) > 0;
 }
 
+static bool check_size(const cJSON *params, struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+    char size[RENDER_NUMBER_SIZE];
+
+    if (!json_print(params, &text, error))
+        return false;
+    if (text.size + FRAME_RESERVE <= WIRE_FRAME_LIMIT)
+        return true;
+    return error_set(error, ERROR_INVALID,
+                     "this submission has %s, environment included; at most 1 MiB can be sent at "
+                     "once: split it, or let a sweep make its experiments",
+                     render_bytes((double)text.size, size));
+}
+
 /* The token makes it safe to ask again where the daemon ended before it answered. */
 static bool send_twice(struct client *client, cJSON **params, cJSON **ret_reply,
                        struct error *error)
@@ -170,7 +189,7 @@ static bool run(struct client *client, struct error *error)
         client->exit_status = error_exit_status(ERROR_INVALID);
         return true;
     }
-    if (!submission_add_context(params, error))
+    if (!submission_add_context(params, error) || !check_size(params, error))
         return false;
     if (!send_twice(client, &params, &reply, error)) {
         client->exit_status = error_exit_status(error->kind);

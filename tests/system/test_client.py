@@ -177,7 +177,7 @@ class Submitting(Case):
 
     def test_submission_of_more_than_a_frame_is_refused(self):
         path = self.write("big.yaml", "command: [echo, " + "x" * 1_200_000 + "]\n")
-        self.refused("submit", path, message="1048576")
+        self.refused("submit", path, message="at most 1 MiB can be sent at once")
 
 
 class Reading(Case):
