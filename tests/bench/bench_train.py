@@ -45,11 +45,12 @@ def load(case):
 
 def spec(case, target, folder, test):
     parts = {"train": [i for i in range(test["n"]) if i not in test["rows"]], "test": sorted(test["rows"])}
-    (folder / "split.json").write_text(json.dumps(parts), encoding="utf-8")
+    for part, rows in parts.items():
+        (folder / part).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     layers = [{"type": "dense", "units": units, "activation": "relu"} for units in case["layers"]]
     return {
         "data": {"source": str(case["source"]), "header": case["header"], "target": target, "ignore": case["ignore"],
-                 "split": {"by": "index", "file": str(folder / "split.json")}},
+                 "split": {"by": "index", "train": str(folder / "train"), "test": str(folder / "test")}},
         "prepare": ["standard"],
         "model": layers + [{"type": "dense", "units": "classes"}],
         "train": {"loss": "cross_entropy", "optimizer": {"type": "adam", "rate": 1e-3}, "batch": case["batch"],
