@@ -54,30 +54,28 @@ __attribute__((format(printf, 3, 4))) bool error_set_errno(struct error *error, 
 /* Prepends "context: " to the message; kind, path and line stay. Returns false. */
 __attribute__((format(printf, 2, 3))) bool error_wrap(struct error *error, const char *format, ...);
 
-#ifdef __clang_analyzer__
-/* The analyzer sees one file at a time: without this it follows paths on which failing succeeded.
- */
+/* Compilers and analyzers see one file at a time: that failing returns false has to stand here, or
+ * they follow paths on which it succeeded and left its outputs unset. */
 #define error_set(...)            \
-    ({                            \
+    (__extension__({              \
         (error_set)(__VA_ARGS__); \
         false;                    \
-    })
+    }))
 #define error_set_at(...)            \
-    ({                               \
+    (__extension__({                 \
         (error_set_at)(__VA_ARGS__); \
         false;                       \
-    })
+    }))
 #define error_set_errno(...)            \
-    ({                                  \
+    (__extension__({                    \
         (error_set_errno)(__VA_ARGS__); \
         false;                          \
-    })
+    }))
 #define error_wrap(...)            \
-    ({                             \
+    (__extension__({               \
         (error_wrap)(__VA_ARGS__); \
         false;                     \
-    })
-#endif
+    }))
 
 /* One line for a person: "path: message" or "message". `buffer` is returned. */
 const char *error_describe(const struct error *error, char *buffer, unsigned long size);
