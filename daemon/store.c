@@ -112,7 +112,7 @@ void statement_end(sqlite3_stmt **statement)
 bool store_query(struct store *store, sqlite3_stmt **ret_statement, struct error *error,
                  const char *sql, const struct store_value *value)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
 
     if (!prepare(store, sql, &statement, error))
         return false;
@@ -154,7 +154,7 @@ bool store_integer(struct store *store, int64_t fallback, int64_t *ret_value, st
                    const char *sql, const struct store_value *value)
 {
     scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool row;
+    bool row = false;
 
     if (!store_query(store, &statement, error, sql, value) ||
         !store_next(store, statement, &row, error))

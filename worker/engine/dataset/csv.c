@@ -136,7 +136,7 @@ static bool read_some(struct csv_reader *reader, char *data, size_t room, size_t
 static bool refill(struct csv_reader *reader, struct error *error)
 {
     size_t kept = reader->end - reader->start;
-    size_t got;
+    size_t got = 0;
 
     if (reader->start > 0 && kept > 0)
         memmove(reader->window, reader->window + reader->start, kept);
