@@ -1,6 +1,7 @@
 #include "client/watch.h"
 
 #include "client/row.h"
+#include "client/select.h"
 #include "common/clock.h"
 #include "common/owner.h"
 
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #define RECONNECT_MS 500
+#define PAGE 500
 
 void watch_release(struct watch *watch)
 {
@@ -79,16 +81,42 @@ static bool put_all(struct watch *watch, cJSON *rows, struct error *error)
     return true;
 }
 
+/* The daemon answers with as many rows as one message holds; the others are asked for in pages.
+ * What changes meanwhile is notified after them. */
+static bool put_the_rest(struct watch *watch, int64_t n, int64_t total, struct error *error)
+{
+    while (n < total) {
+        scoped(json_free) cJSON *page = NULL;
+        cJSON *rows;
+
+        if (!select_page(watch->client, watch->select, NULL, n, PAGE, &page, error))
+            return false;
+        rows = cJSON_GetObjectItemCaseSensitive(page, "experiments");
+        if (cJSON_GetArraySize(rows) == 0)
+            break;
+        n += cJSON_GetArraySize(rows);
+        if (!put_all(watch, rows, error))
+            return false;
+    }
+    return true;
+}
+
 static bool subscribe(struct watch *watch, struct error *error)
 {
     scoped(json_free) cJSON *select = cJSON_Duplicate(watch->select, true);
     scoped(json_free) cJSON *params = NULL, *result = NULL;
+    cJSON *rows;
+    int64_t n;
 
     if (!select)
         return error_set(error, ERROR_NO_MEMORY, "watching experiments");
     if (!client_select(&select, &params, error) ||
-        !client_call(watch->client, "watch", &params, &result, error) ||
-        !put_all(watch, cJSON_GetObjectItemCaseSensitive(result, "experiments"), error))
+        !client_call(watch->client, "watch", &params, &result, error))
+        return false;
+    rows = cJSON_GetObjectItemCaseSensitive(result, "experiments");
+    n = cJSON_GetArraySize(rows);
+    if (!put_all(watch, rows, error) ||
+        !put_the_rest(watch, n, json_integer(result, "total", n), error))
         return false;
     watch->connected = true;
     return true;

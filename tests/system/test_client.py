@@ -354,6 +354,17 @@ class Waiting(Case):
         self.nj("wait", number, "--timeout", "0.1s", status=124)
         self.assertNotIn(self.daemon.show(number)["state"], harness.ENDED)
 
+    def test_wait_sees_more_than_one_message_holds(self):
+        numbers = ", ".join(str(i) for i in range(1200))
+        path = self.write("many.yaml", f"command: [echo, '{{i}}']\nsweep: {{method: grid, parameters: {{i: [{numbers}]}}}}\n")
+        self.submit(path, "--hold")
+        self.nj("cancel", "1-1150")
+        self.nj("wait", "1-1150", status=1)
+        self.nj("wait", "last", "--timeout", "0.1s", status=124)
+        self.nj("cancel", "last")
+        rows = self.nj("wait", "last", "--json", status=1).json()["experiments"]
+        self.assertEqual([row["id"] for row in rows], list(range(1, 1201)))
+
     def test_wait_outlives_the_daemon(self):
         gate = os.path.join(self.folder, "gate")
         os.mkfifo(gate)
