@@ -16,18 +16,18 @@
 
 #define FRAME_RESERVE 128 /* bytes of a request around its params */
 
-/* --after 3-9,last: the ids that are meant go into queue.after. */
+/* --after 3-9,last goes into queue.after. */
 static bool set_dependencies(struct client *client, cJSON *params, const char *option,
                              const char *path, struct error *error)
 {
     const char *text = arguments_text(&client->arguments, option, NULL);
-    scoped(id_list_release) struct id_list ids = {0};
+    scoped(json_free) cJSON *words = NULL;
 
     if (!text)
         return true;
-    if (!select_text(client, text, &ids, error))
-        return error_wrap(error, "--%s", option);
-    return submission_set_ids(params, path, ids.item, ids.n, error);
+    return (select_words(client, text, &words, error) &&
+            submission_set(params, path, words, error)) ||
+           error_wrap(error, "--%s", option);
 }
 
 static bool from_file(struct client *client, struct spec_file **ret_file, cJSON **ret_params,

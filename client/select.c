@@ -281,14 +281,15 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool ids_of(struct client *client, const cJSON *select, struct id_list *ret,
-                   struct error *error)
+bool select_ids(struct client *client, const char *fallback, struct id_list *ret,
+                struct error *error)
 {
-    scoped(json_free) cJSON *list = NULL;
+    scoped(json_free) cJSON *select = NULL, *list = NULL;
     const cJSON *rows, *row;
     struct id_list ids = {0};
 
-    if (!select_rows(client, select, &list, error))
+    if (!select_of_arguments(client, fallback, &select, error) ||
+        !select_rows(client, select, &list, error))
         return false;
     rows = json_member(list, "experiments");
     if (cJSON_GetArraySize(rows) == 0)
@@ -302,22 +303,39 @@ static bool ids_of(struct client *client, const cJSON *select, struct id_list *r
     return true;
 }
 
-bool select_ids(struct client *client, const char *fallback, struct id_list *ret,
-                struct error *error)
-{
-    scoped(json_free) cJSON *select = NULL;
-
-    return select_of_arguments(client, fallback, &select, error) &&
-           ids_of(client, select, ret, error);
-}
-
-bool select_text(struct client *client, const char *text, struct id_list *ret, struct error *error)
+static bool add_word(struct client *client, const char *word, cJSON *words, struct error *error)
 {
     scoped(selection_release) struct selection selection = {0};
-    scoped(json_free) cJSON *select = NULL;
+    scoped(json_free) cJSON *list = NULL;
+    char batch[32];
+    const cJSON *row;
 
-    return selection_parse(&text, 1, NULL, NULL, &selection, error) &&
-           resolve(client, &selection, &select, error) && ids_of(client, select, ret, error);
+    if (!selection_parse(&word, 1, NULL, NULL, &selection, error))
+        return false;
+    if (selection.last) {
+        if (!last_row(client, &list, &row, error))
+            return false;
+        snprintf(batch, sizeof(batch), "batch:%lld", (long long)json_integer(row, "batch", 0));
+        word = batch;
+    }
+    return cJSON_AddItemToArray(words, cJSON_CreateString(word)) || no_memory(error);
+}
+
+bool select_words(struct client *client, const char *text, cJSON **ret_words, struct error *error)
+{
+    scoped(json_free) cJSON *words = cJSON_CreateArray();
+    scoped(memory_free) char *copy = strdup(text);
+    char *state = NULL;
+
+    if (!words || !copy)
+        return no_memory(error);
+    for (char *word = strtok_r(copy, ",", &state); word; word = strtok_r(NULL, ",", &state))
+        if (!add_word(client, word, words, error))
+            return false;
+    if (cJSON_GetArraySize(words) == 0)
+        return bad_id(text, error);
+    *ret_words = take(&words);
+    return true;
 }
 
 bool select_single(struct client *client, int64_t *ret_id, struct error *error)

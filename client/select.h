@@ -36,8 +36,9 @@ struct id_list {
 void id_list_release(struct id_list *ids);
 bool select_ids(struct client *client, const char *fallback, struct id_list *ret,
                 struct error *error);
-/* The same for a text that is no argument. */
-bool select_text(struct client *client, const char *text, struct id_list *ret, struct error *error);
+/* The words of a text such as "3-9,last", checked, as the spec's queue.after has them: `last`
+ * becomes batch:N. The caller owns the list. */
+bool select_words(struct client *client, const char *text, cJSON **ret_words, struct error *error);
 /* The one experiment that the first argument names; none given: the last. */
 bool select_single(struct client *client, int64_t *ret_id, struct error *error);
 

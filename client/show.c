@@ -75,6 +75,26 @@ static bool print_times(const struct render *render, const cJSON *experiment, st
     return print_field(render, "time", text, error);
 }
 
+/* "3, batch 4 (done already)" */
+static bool print_after(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, json_member(experiment, "after"))
+    {
+        bool batch = json_member(item, "batch") != NULL;
+
+        if (!buffer_append_format(&text, error, "%s%s%lld%s%s", text.size ? ", " : "",
+                                  batch ? "batch " : "",
+                                  (long long)json_integer(item, batch ? "batch" : "id", 0),
+                                  json_boolean(item, "ok", false) ? " where it is done" : "",
+                                  json_boolean(item, "met", false) ? " (it has ended)" : ""))
+            return false;
+    }
+    return print_field(render, "after", text.data, error);
+}
+
 static bool print_head(const struct render *render, const cJSON *experiment, struct error *error)
 {
     char text[ROW_TEXT_SIZE], eta[ROW_TEXT_SIZE];
@@ -100,7 +120,8 @@ static bool print_head(const struct render *render, const cJSON *experiment, str
     return print_field(render, "batch", text, error) &&
            print_field(render, "parameters",
                        row_parameters(json_member(experiment, "parameters"), text), error) &&
-           print_times(render, experiment, error) && print_command(render, experiment, error) &&
+           print_times(render, experiment, error) && print_after(render, experiment, error) &&
+           print_command(render, experiment, error) &&
            print_field(render, "in", json_text(experiment, "cwd", ""), error) &&
            print_field(render, "files", json_text(experiment, "directory", ""), error) &&
            print_field(render, "message", json_text(experiment, "message", ""), error);

@@ -223,7 +223,7 @@ static bool set_in(cJSON *spec, const char *path, const cJSON *value, struct err
 }
 
 /* In the base, and in every delta that says something else. */
-static bool set_everywhere(cJSON *params, const char *path, const cJSON *value, struct error *error)
+bool submission_set(cJSON *params, const char *path, const cJSON *value, struct error *error)
 {
     cJSON *base = cJSON_GetObjectItemCaseSensitive(params, "base");
     cJSON *deltas = cJSON_GetObjectItemCaseSensitive(base, "experiments");
@@ -286,27 +286,10 @@ bool submission_set_options(const struct arguments *arguments, cJSON *params, st
         value = value_of(given);
         if (!value)
             return no_memory(error);
-        if (!set_everywhere(params, places[i].path, value, error))
+        if (!submission_set(params, places[i].path, value, error))
             return error_wrap(error, "--%s", places[i].option);
     }
     return true;
-}
-
-bool submission_set_ids(cJSON *params, const char *path, const int64_t *ids, size_t n,
-                        struct error *error)
-{
-    scoped(json_free) cJSON *list = cJSON_CreateArray();
-
-    if (!list)
-        return no_memory(error);
-    for (size_t i = 0; i < n; i++) {
-        char text[32];
-
-        snprintf(text, sizeof(text), "%lld", (long long)ids[i]);
-        if (!cJSON_AddItemToArray(list, cJSON_CreateString(text)))
-            return no_memory(error);
-    }
-    return set_everywhere(params, path, list, error);
 }
 
 /* ---- environment and token --------------------------------------------------------------------

@@ -18,9 +18,8 @@ bool submission_of_file(const struct arguments *arguments, struct spec_file *fil
 /* Options that stand for a place in the spec (--priority: queue.priority) and --set. They win over
  * what the file says, in the base and in every delta. */
 bool submission_set_options(const struct arguments *arguments, cJSON *params, struct error *error);
-/* --after and --after-ok: `ids` become queue.after or queue.after_ok. */
-bool submission_set_ids(cJSON *params, const char *path, const int64_t *ids, size_t n,
-                        struct error *error);
+/* Any other value at a path (--after: queue.after). */
+bool submission_set(cJSON *params, const char *path, const cJSON *value, struct error *error);
 /* Environment and token. */
 bool submission_add_context(cJSON *params, struct error *error);
 

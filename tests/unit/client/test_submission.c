@@ -132,19 +132,21 @@ static void list_becomes_the_experiments_of_an_empty_base(void **state)
     json_free(&params);
 }
 
-static void ids_go_into_base_and_deltas(void **state)
+static void values_go_into_base_and_deltas(void **state)
 {
     char *argv[] = {(char[]){"-"}, NULL};
     cJSON *params =
         of_text("{command: [x], experiments: [{queue: {after: [9]}}, {name: b}]}", argv);
-    const int64_t ids[] = {3, 12};
+    cJSON *words = cJSON_CreateArray();
     struct error error;
 
     (void)state;
-    assert_true(submission_set_ids(params, "queue.after", ids, 2, &error));
-    expect(params, "base.queue.after", "[\"3\",\"12\"]");
-    expect(params, "base.experiments[0].queue.after", "[\"3\",\"12\"]");
+    assert_true(cJSON_AddItemToArray(words, cJSON_CreateString("3-12")));
+    assert_true(submission_set(params, "queue.after", words, &error));
+    expect(params, "base.queue.after", "[\"3-12\"]");
+    expect(params, "base.experiments[0].queue.after", "[\"3-12\"]");
     expect(params, "base.experiments[1]", "{\"name\":\"b\"}");
+    json_free(&words);
     json_free(&params);
 }
 
@@ -178,7 +180,7 @@ int main(void)
         cmocka_unit_test(script_is_remembered_and_gives_its_name),
         cmocka_unit_test(options_are_put_where_the_spec_has_them),
         cmocka_unit_test(list_becomes_the_experiments_of_an_empty_base),
-        cmocka_unit_test(ids_go_into_base_and_deltas),
+        cmocka_unit_test(values_go_into_base_and_deltas),
         cmocka_unit_test(environment_of_a_run_is_not_handed_on),
     };
 
