@@ -449,9 +449,10 @@ static bool open_checked(struct store *store, struct error *error)
     if (!run(store, "PRAGMA locking_mode = EXCLUSIVE", error) ||
         !check_file(store, &version, error))
         return false;
+    /* temp_store stays FILE: what savepoints keep would in memory be walked at every statement. */
     if (!run(store,
              "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-             "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4000;"
+             "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4000;"
              "PRAGMA journal_size_limit = 4194304",
              error))
         return false;

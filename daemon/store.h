@@ -185,6 +185,7 @@ bool store_note(struct store *store, const cJSON *params, int64_t now_ms, struct
 /* Of `clean`: ended experiments with a run folder, ended at least older_s ago. */
 bool store_cleanable(struct store *store, const cJSON *params, int64_t now_ms,
                      struct store_ids *ret_ids, struct error *error);
+/* Changes nothing where it was restarted meanwhile. */
 bool store_set_cleaned(struct store *store, int64_t experiment, struct error *error);
 
 #endif

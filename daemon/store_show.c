@@ -554,6 +554,6 @@ bool store_cleanable(struct store *store, const cJSON *params, int64_t now_ms,
 
 bool store_set_cleaned(struct store *store, int64_t experiment, struct error *error)
 {
-    return store_execute(store, error, "UPDATE experiment SET cleaned = 1 WHERE id = ?",
+    return store_execute(store, error, "UPDATE experiment SET cleaned = 1 WHERE id = ? AND state >= 5",
                          BIND(INT(experiment)));
 }
