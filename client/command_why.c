@@ -1,5 +1,6 @@
 /* nj why: why an experiment is in the state that it is in. */
 #include "client/render.h"
+#include "client/row.h"
 #include "client/select.h"
 
 #include "common/owner.h"
@@ -8,6 +9,7 @@ static bool run(struct client *client, struct error *error)
 {
     scoped(json_free) cJSON *params = NULL, *result = NULL;
     const cJSON *reason;
+    char state[ROW_TEXT_SIZE];
     struct render render;
     int64_t id;
 
@@ -20,7 +22,7 @@ static bool run(struct client *client, struct error *error)
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
     render_open(&render, stdout);
-    printf("%lld is %s\n", (long long)id, json_text(result, "state", "?"));
+    printf("%lld is %s\n", (long long)id, row_state(result, state));
     cJSON_ArrayForEach(reason, json_member(result, "reasons"))
     {
         if (!render_paragraph(&render, cJSON_IsString(reason) ? reason->valuestring : "", 2, error))

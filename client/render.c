@@ -240,7 +240,9 @@ const char *render_mean(const struct render *render, double mean, double deviati
 
     if (!isfinite(mean) || (!isfinite(deviation) && (decimals == 0 || fabs(mean) >= 1e6)))
         return render_number(mean, buffer);
-    if (!isfinite(deviation))
+    if (deviation == 0 && decimals == 0)
+        snprintf(buffer, RENDER_NUMBER_SIZE, "%.5g %s 0", mean, sign);
+    else if (!isfinite(deviation))
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.*f", decimals, mean);
     else if (scientific)
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.5g %s %.2g", mean, sign, deviation);

@@ -51,8 +51,8 @@ const char *row_progress(const struct render *render, const cJSON *row, char buf
     else
         snprintf(buffer, ROW_TEXT_SIZE, "%s %s/%s %s",
                  render_bar(render, done / total, 10, bar, sizeof(bar)),
-                 render_number(total < 10 ? done : floor(done), of), render_number(total, all),
-                 json_text(progress, "unit", ""));
+                 render_number(total < 10 ? floor(done * 10) / 10 : floor(done), of),
+                 render_number(total, all), json_text(progress, "unit", ""));
     return buffer;
 }
 

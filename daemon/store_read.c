@@ -11,6 +11,7 @@
 #define LIST_DEFAULT 100
 #define LIST_LIMIT 1000
 #define BATCHES_LIMIT 1000
+#define PACE_MS 1000 /* of reports, before they tell when a run should end */
 
 static bool no_memory(struct error *error)
 {
@@ -85,6 +86,9 @@ enum row_column {
     ROW_DONE,
     ROW_TOTAL,
     ROW_UNIT,
+    ROW_PROGRESS_TIME,
+    ROW_FROM,
+    ROW_FROM_TIME,
     ROW_GOAL,
 };
 
@@ -100,10 +104,26 @@ static double elapsed_s(sqlite3_stmt *statement, int64_t now_ms)
     return fmax(0, (double)(end_ms - column_int(statement, ROW_STARTED)) / 1000);
 }
 
-static bool add_progress(cJSON *row, sqlite3_stmt *statement, double elapsed)
+/* By the pace between the run's first report and its last; NAN: too early to tell. */
+static double left_s(sqlite3_stmt *statement, int64_t now_ms)
+{
+    double done = column_real(statement, ROW_DONE), total = column_real(statement, ROW_TOTAL);
+    double gained = done - column_real(statement, ROW_FROM);
+    int64_t reported_ms = column_int(statement, ROW_PROGRESS_TIME);
+    int64_t span_ms = reported_ms - column_int(statement, ROW_FROM_TIME);
+    double left_ms;
+
+    if (!(gained > 0) || !(total >= done) || span_ms < PACE_MS)
+        return NAN;
+    left_ms = (double)span_ms * (total - done) / gained - (double)(now_ms - reported_ms);
+    return left_ms > 0 ? left_ms / 1000 : NAN;
+}
+
+static bool add_progress(cJSON *row, sqlite3_stmt *statement, int64_t now_ms)
 {
     double done = column_real(statement, ROW_DONE), total = column_real(statement, ROW_TOTAL);
     bool live = experiment_state_live((enum experiment_state)column_int(statement, ROW_STATE));
+    double left = left_s(statement, now_ms);
     cJSON *progress;
 
     if (!live || isnan(done))
@@ -113,9 +133,9 @@ static bool add_progress(cJSON *row, sqlite3_stmt *statement, double elapsed)
         !json_add_number(progress, "total", total) ||
         !json_add_text(progress, "unit", column_text(statement, ROW_UNIT)))
         return false;
-    if (isnan(elapsed) || !(done > 0) || !(total >= done))
+    if (isnan(left))
         return cJSON_AddNullToObject(row, "eta_s") != NULL;
-    return json_add_number(row, "eta_s", elapsed * (total - done) / done);
+    return json_add_number(row, "eta_s", left);
 }
 
 /* The one number to show: what the sweep is after, else a final one, of the test rows first. */
@@ -172,7 +192,7 @@ static bool add_facts(cJSON *row, sqlite3_stmt *statement, int64_t now_ms)
            add_time(row, "submitted", statement, ROW_SUBMITTED) &&
            add_time(row, "started", statement, ROW_STARTED) &&
            add_time(row, "ended", statement, ROW_ENDED) &&
-           json_add_number(row, "elapsed_s", elapsed) && add_progress(row, statement, elapsed) &&
+           json_add_number(row, "elapsed_s", elapsed) && add_progress(row, statement, now_ms) &&
            add_text_or_null(row, "message", column_text(statement, ROW_MESSAGE));
 }
 
@@ -204,7 +224,8 @@ bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **
                      "SELECT e.id, e.name, e.state, e.verdict, e.batch, e.priority, e.seed,"
                      " e.replicate, e.run, b.created_ms, e.started_ms, e.ended_ms, e.message,"
                      " e.marks, e.parameters, r.wall_s, r.progress_done, r.progress_total,"
-                     " r.progress_unit, b.metric FROM experiment AS e"
+                     " r.progress_unit, r.progress_ms, r.progress_from, r.progress_from_ms,"
+                     " b.metric FROM experiment AS e"
                      " JOIN batch AS b ON b.id = e.batch"
                      " LEFT JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
                      " WHERE e.id = ?",

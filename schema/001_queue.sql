@@ -127,6 +127,9 @@ CREATE TABLE run (
     progress_done REAL,
     progress_total REAL,
     progress_unit TEXT,
+    progress_ms INTEGER, -- when it was reported
+    progress_from REAL,  -- `done` of the run's first report: it may go on from a checkpoint
+    progress_from_ms INTEGER,
     events_offset INTEGER NOT NULL DEFAULT 0,
     reported_offset INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (experiment, run)

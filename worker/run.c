@@ -365,9 +365,6 @@ static void explain_failure(const struct run *run, struct verdict *verdict)
 
     if (log_capture_recent(&run->log, &text, &size, &error))
         (void)message_find(text, size, verdict->message);
-    if (!verdict->message[0] && verdict->signal)
-        (void)snprintf(verdict->message, MESSAGE_SIZE, "ended by signal %d (%s)", verdict->signal,
-                       strsignal(verdict->signal));
 }
 
 static void judge(struct run *run, struct verdict *ret_verdict)

@@ -31,7 +31,10 @@ __attribute__((format(printf, 2, 3))) static void say(struct reasons *reasons, c
 
 static const char *duration(double seconds, char buffer[24])
 {
-    return clock_format_duration((int64_t)(seconds * 1000), buffer);
+    if (seconds >= 10)
+        return clock_format_duration((int64_t)(seconds * 1000), buffer);
+    (void)snprintf(buffer, 24, seconds < 1 ? "%.2fs" : "%.1fs", seconds > 0 ? seconds : 0);
+    return buffer;
 }
 
 /* The need of the one whose place is kept, where one is. */
@@ -130,10 +133,14 @@ static bool why_ended(struct store *store, int64_t experiment, const cJSON *row,
     if (strcmp(verdict, "done") == 0)
         say(reasons, "it ended with exit status 0 after %s",
             duration(json_number(row, "elapsed_s", 0), took));
-    else if (message)
-        say(reasons, "%s", message);
-    else if (strcmp(verdict, "cancelled") == 0)
-        say(reasons, runs ? "it was cancelled while it ran" : "it was cancelled before it started");
+    else if (strcmp(verdict, "cancelled") != 0)
+        say(reasons, "%s", message ? message : "its program left no reason");
+    else if (!cJSON_IsNumber(json_member(row, "started")))
+        say(reasons, "it was cancelled before it started");
+    else
+        say(reasons, "it was cancelled after it had run for %s%s%s",
+            duration(json_number(row, "elapsed_s", 0), took), message ? ": " : "",
+            message ? message : "");
     if (runs > 1)
         say(reasons, "it took %" PRId64 " runs", runs);
     return true;
@@ -171,6 +178,8 @@ bool report_why(struct store *store, int64_t experiment, const struct report_vie
         return false;
     if (!reply || !json_add_integer(reply, "id", experiment) ||
         !json_add_text(reply, "state", json_text(row, "state", "")) ||
+        (json_text(row, "verdict", NULL) &&
+         !json_add_text(reply, "verdict", json_text(row, "verdict", ""))) ||
         !(reasons.list = json_add_array(reply, "reasons")))
         return error_set(error, ERROR_NO_MEMORY, "explaining");
     if (!collect(store, experiment, row, view, &reasons, error))

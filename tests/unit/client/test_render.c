@@ -58,6 +58,8 @@ static void mean_is_given_to_the_place_of_its_deviation(void **state)
     assert_string_equal(render_mean(&rich, 0.47321, 0.01234, 4, text), "0.4732 ± 0.0123");
     assert_string_equal(render_mean(&plain, 5423.8, 120, 0, text), "5424 +- 120");
     assert_string_equal(render_mean(&plain, 0.5, 0, 3, text), "0.500 +- 0.000");
+    assert_string_equal(render_mean(&plain, 0.25, 0, 0, text), "0.25 +- 0");
+    assert_string_equal(render_mean(&plain, 12, 0, 0, text), "12 +- 0");
     assert_string_equal(render_mean(&plain, 0.47321, NAN, 3, text), "0.473");
     assert_string_equal(render_mean(&plain, 0.47321, NAN, 0, text), "0.47321");
     assert_string_equal(render_mean(&plain, 2e-9, 1e-10, 6, text), "2e-09 +- 1e-10");

@@ -301,6 +301,24 @@ static void why_explains_every_state(void **state)
     assert_non_null(strstr(why(2, &view), "asked to stop"));
 }
 
+static void why_tells_how_long_it_ran_and_who_ended_it(void **state)
+{
+    const struct experiment_exit good = {.wall_s = 0.4};
+    const struct experiment_exit terminated = {.signal = 15, .wall_s = 2.5, .reason = "cancelled"};
+    struct report_view view = view_now();
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{}]}");
+    run_to_running(1);
+    apply_exit(1, EXPERIMENT_EVENT_EXIT, &good);
+    assert_string_equal(why(1, &view), "[\"it ended with exit status 0 after 0.40s\"]");
+    run_to_running(2);
+    apply(2, EXPERIMENT_EVENT_CANCEL);
+    apply_exit(2, EXPERIMENT_EVENT_EXIT, &terminated);
+    assert_string_equal(why(2, &view),
+                        "[\"it was cancelled after it had run for 2.5s: signal 15 (Terminated)\"]");
+}
+
 static void why_tells_whose_place_is_kept(void **state)
 {
     const struct scheduler_run run = {.id = 9, .need = {.cpus = 1}};
@@ -332,6 +350,7 @@ int main(void)
         TEST(best_ranks_by_the_goal),
         TEST(compare_shows_what_differs),
         TEST(why_explains_every_state),
+        TEST(why_tells_how_long_it_ran_and_who_ended_it),
         TEST(why_tells_whose_place_is_kept),
     };
 

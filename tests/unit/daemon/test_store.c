@@ -785,12 +785,37 @@ static void running_row_has_progress_and_time_left(void **state)
 
     (void)state;
     run_to_running(id);
-    report(id, 0, "{'event':'progress','done':1,'total':4,'unit':'epoch'}");
+    now_ms += 3000;
+    report(id, 0,
+           "{'event':'progress','done':20.5,'total':40,'unit':'epoch'}"); /* it was resumed */
     now_ms += 10000;
+    report(id, 100, "{'event':'progress','done':25.5,'total':40,'unit':'epoch'}");
+    now_ms += 4000;
     row = row_of(id);
-    assert_float_equal(json_number(row, "elapsed_s", 0), 10, 1e-6);
-    assert_float_equal(json_number(row, "eta_s", 0), 30, 1e-6);
+    assert_float_equal(json_number(row, "elapsed_s", 0), 17, 1e-6);
+    assert_float_equal(json_number(row, "eta_s", 0), 29 - 4, 1e-6);
     assert_string_equal(json_text(json_member(row, "progress"), "unit", ""), "epoch");
+}
+
+static void first_report_tells_no_time_left(void **state)
+{
+    scoped(json_free) cJSON *first = NULL;
+    scoped(json_free) cJSON *soon = NULL;
+    scoped(json_free) cJSON *overdue = NULL;
+    int64_t id = submit("{" COMMAND "}");
+
+    (void)state;
+    run_to_running(id);
+    report(id, 0, "{'event':'progress','done':0.06,'total':400,'unit':'epoch'}");
+    now_ms += 10000;
+    first = row_of(id);
+    assert_true(cJSON_IsNull(json_member(first, "eta_s")));
+    report(id, 100, "{'event':'progress','done':399,'total':400,'unit':'epoch'}");
+    soon = row_of(id);
+    assert_float_equal(json_number(soon, "eta_s", 0), 10 / 398.94, 1e-6);
+    now_ms += 1000;
+    overdue = row_of(id);
+    assert_true(cJSON_IsNull(json_member(overdue, "eta_s")));
 }
 
 static void notes_and_cleaning(void **state)
@@ -993,6 +1018,7 @@ int main(void)
         TEST(selectors_find_what_they_name),
         TEST(list_is_paged_and_counted),
         TEST(running_row_has_progress_and_time_left),
+        TEST(first_report_tells_no_time_left),
         TEST(notes_and_cleaning),
         TEST(changes_are_handed_out_once),
         TEST(setting_outlives_the_daemon),
