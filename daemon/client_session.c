@@ -15,7 +15,7 @@
 #include "common/owner.h"
 #include "common/wire.h"
 
-#define KEPT_INPUT_SIZE ((size_t)16 * 1024)
+#define KEPT_SIZE ((size_t)16 * 1024) /* an empty buffer gives larger memory back */
 
 struct held_reply {
     cJSON *id;          /* owned; NULL: null */
@@ -38,7 +38,7 @@ struct client_session {
 struct session_write {
     uv_write_t request;
     struct client_session *session;
-    char *data; /* owned */
+    char data[];
 };
 
 static void pass_on(struct client_session *session);
@@ -56,6 +56,8 @@ static void forget_replies(struct client_session *session)
     for (size_t i = 0; i < session->n_replies; i++)
         json_free(&session->reply[i].id);
     session->n_replies = 0;
+    if (session->held.capacity > KEPT_SIZE)
+        buffer_release(&session->held);
     buffer_clear(&session->held);
 }
 
@@ -115,7 +117,6 @@ static void on_written(uv_write_t *request, int status)
     scoped(memory_free) struct session_write *write = (struct session_write *)request;
     struct client_session *session = write->session;
 
-    free(write->data);
     if (session->closing)
         return;
     if (status < 0) {
@@ -126,50 +127,91 @@ static void on_written(uv_write_t *request, int status)
     close_if_done(session);
 }
 
-/* Takes `data`. */
+/* Takes the id. */
+static bool remember_reply(struct client_session *session, const struct held_reply *held,
+                           struct error *error)
+{
+    if (session->n_replies == session->capacity) {
+        size_t capacity = session->capacity ? 2 * session->capacity : 4;
+        struct held_reply *reply = realloc(session->reply, capacity * sizeof(*reply));
+        if (!reply) {
+            cJSON_Delete(held->id);
+            return error_set(error, ERROR_NO_MEMORY, "answering");
+        }
+        session->reply = reply;
+        session->capacity = capacity;
+    }
+    session->reply[session->n_replies++] = *held;
+    return true;
+}
+
+/* A line that rests on no transaction. */
+static bool hold_line(struct client_session *session, const char *line, size_t size)
+{
+    struct held_reply held = {.begin = session->held.size, .size = size};
+    struct error error;
+
+    return buffer_append(&session->held, line, size, &error) &&
+           remember_reply(session, &held, &error);
+}
+
+/* What the socket does not take yet; libuv sends it when it does. */
+static bool queue_data(struct client_session *session, const char *data, size_t size)
+{
+    scoped(memory_free) struct session_write *write = malloc(sizeof(*write) + size);
+
+    if (!write)
+        return false;
+    write->session = session;
+    memcpy(write->data, data, size);
+    uv_buf_t part = uv_buf_init(write->data, (unsigned)size);
+    if (uv_write(&write->request, (uv_stream_t *)&session->pipe, &part, 1, on_written) != 0)
+        return false;
+    (void)take(&write);
+    return true;
+}
+
 static void send_data(struct client_session *session, char *data, size_t size)
 {
-    struct session_write *write = data ? calloc(1, sizeof(*write)) : NULL;
-
-    if (!write) {
-        free(data);
-        client_session_close(session);
-        return;
-    }
-    *write = (struct session_write){.session = session, .data = data};
     uv_buf_t part = uv_buf_init(data, (unsigned)size);
-    if (uv_write(&write->request, (uv_stream_t *)&session->pipe, &part, 1, on_written) != 0) {
-        free(data);
-        free(write);
+    int sent = uv_try_write((uv_stream_t *)&session->pipe, &part, 1);
+
+    if (sent == UV_EAGAIN)
+        sent = 0;
+    if (sent < 0 ||
+        ((size_t)sent < size && !queue_data(session, data + sent, size - (size_t)sent))) {
         client_session_close(session);
         return;
     }
     if (unsent(session) > SESSION_OUTPUT_LIMIT) {
         log_warning("a client that does not read was dropped");
         client_session_close(session);
-    }
-}
-
-void client_session_tell(struct client_session *session, const char *line, size_t size)
-{
-    if (session->closing || session->ending)
         return;
-    char *copy = malloc(size);
-    if (copy)
-        memcpy(copy, line, size);
-    send_data(session, copy, size);
+    }
+    pass_on(session);
 }
 
 void client_session_release(struct client_session *session)
 {
     if (session->closing || session->n_replies == 0)
         return;
-    size_t size = session->held.size;
-    char *data = buffer_take(&session->held);
+    send_data(session, session->held.data, session->held.size);
+    if (session->closing)
+        return;
     forget_replies(session);
-    send_data(session, data, size);
-    if (!session->closing)
-        close_if_done(session);
+    close_if_done(session);
+}
+
+void client_session_tell(struct client_session *session, const char *line, size_t size)
+{
+    bool first = session->n_replies == 0;
+
+    if (session->closing || session->ending)
+        return;
+    if (!hold_line(session, line, size))
+        client_session_close(session);
+    else if (first)
+        client_session_release(session);
 }
 
 static bool hold_failure(struct buffer *out, const cJSON *id, int code, const struct error *failure,
@@ -193,7 +235,7 @@ static bool hold_failure(struct buffer *out, const cJSON *id, int code, const st
 
 void client_session_fail(struct client_session *session, const struct error *failure)
 {
-    struct buffer out = {0};
+    scoped(buffer_release) struct buffer out = {0};
     struct error error;
     bool ok = true;
 
@@ -206,33 +248,16 @@ void client_session_fail(struct client_session *session, const struct error *fai
                  : buffer_append(&out, session->held.data + reply->begin, reply->size, &error);
     }
     forget_replies(session);
-    size_t size = out.size;
-    send_data(session, ok ? buffer_take(&out) : NULL, size);
-    buffer_release(&out);
+    if (ok)
+        send_data(session, out.data, out.size);
+    else
+        client_session_close(session);
     if (!session->closing)
         close_if_done(session);
 }
 
 /* ---- replies that wait for the commit
  * -------------------------------------------------------------------------------- */
-
-/* Takes the id. */
-static bool remember_reply(struct client_session *session, const struct held_reply *held,
-                           struct error *error)
-{
-    if (session->n_replies == session->capacity) {
-        size_t capacity = session->capacity ? 2 * session->capacity : 4;
-        struct held_reply *reply = realloc(session->reply, capacity * sizeof(*reply));
-        if (!reply) {
-            cJSON_Delete(held->id);
-            return error_set(error, ERROR_NO_MEMORY, "answering");
-        }
-        session->reply = reply;
-        session->capacity = capacity;
-    }
-    session->reply[session->n_replies++] = *held;
-    return true;
-}
 
 static bool print_answer(struct client_session *session, const cJSON *id,
                          struct session_answer *answer, struct error *error)
@@ -355,7 +380,7 @@ void client_session_step(struct client_session *session)
     }
     if (session->closing)
         return;
-    if (session->input.buffer.size == 0 && session->input.buffer.capacity > KEPT_INPUT_SIZE)
+    if (session->input.buffer.size == 0 && session->input.buffer.capacity > KEPT_SIZE)
         buffer_release(&session->input.buffer);
     if (session->more || session->later)
         stop_reading(session);
@@ -369,28 +394,29 @@ bool client_session_busy(const struct client_session *session)
     return session->more && !session->closing && unsent(session) <= SESSION_OUTPUT_PAUSE;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *part)
+static void take_input(struct client_session *session, const char *data, size_t size)
 {
-    struct client_session *session = stream->data;
     struct error error;
 
-    if (size == 0)
-        return;
-    if (size == UV_EOF) {
-        client_session_end(session);
-        return;
-    }
-    if (size < 0) {
-        client_session_close(session);
-        return;
-    }
-    if (!wire_decoder_feed(&session->input, part->base, (size_t)size, &error)) {
+    if (!wire_decoder_feed(&session->input, data, size, &error)) {
         refuse_garbage(session, &error);
         return;
     }
     client_session_step(session);
     if (!session->closing && unsent(session) > SESSION_OUTPUT_PAUSE)
         stop_reading(session);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *part)
+{
+    struct client_session *session = stream->data;
+
+    if (size > 0)
+        take_input(session, part->base, (size_t)size);
+    else if (size == UV_EOF)
+        client_session_end(session);
+    else if (size < 0)
+        client_session_close(session);
 }
 
 static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_part)
@@ -459,9 +485,27 @@ bool client_session_accept(uv_stream_t *server, const struct session_host *host,
     return true;
 }
 
+/* A request that came along with the connection need not wait for the loop to find it. */
+static void read_at_once(struct client_session *session)
+{
+    char *data = session->host->read_buffer;
+    ssize_t size = -1;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&session->pipe, &fd) == 0)
+        size = recv(fd, data, SESSION_READ_SIZE, MSG_DONTWAIT);
+    if (size > 0)
+        take_input(session, data, (size_t)size);
+}
+
+/* The greeting leaves with the replies of this turn: a client wakes up once for all of them. */
 void client_session_start(struct client_session *session, const char *greeting)
 {
-    client_session_tell(session, greeting, strlen(greeting));
-    if (!session->closing)
-        pass_on(session);
+    if (!hold_line(session, greeting, strlen(greeting))) {
+        client_session_close(session);
+        return;
+    }
+    session->host->wake(session->host->context);
+    pass_on(session);
+    read_at_once(session);
 }

@@ -57,7 +57,7 @@ struct client_session_public *client_session_public(struct client_session *sessi
 /* Accepts the waiting connection of `server`. INVALID: another user's. */
 bool client_session_accept(uv_stream_t *server, const struct session_host *host,
                            struct client_session **ret_session, struct error *error);
-/* Greets and begins to read. */
+/* Greets, in front of the first replies, and begins to read. */
 void client_session_start(struct client_session *session, const char *greeting);
 /* Handles what is waiting, up to the bound; for sessions that client_session_busy. */
 void client_session_step(struct client_session *session);
@@ -68,7 +68,7 @@ void client_session_answer(struct client_session *session, struct session_answer
 void client_session_release(struct client_session *session);
 /* The commit failed: replies that rest on it become this error, the others leave. */
 void client_session_fail(struct client_session *session, const struct error *error);
-/* A notification, at once. `line` with its newline. */
+/* A notification, behind the replies that are held. `line` with its newline. */
 void client_session_tell(struct client_session *session, const char *line, size_t size);
 /* Reads no more, closes when all is sent. */
 void client_session_end(struct client_session *session);
