@@ -156,10 +156,18 @@ static const char *hear(struct fixture *fixture, char *line, size_t size)
     return line;
 }
 
+static void connect_client(struct fixture *fixture)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    fixture->client = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->path);
+    assert_int_equal(connect(fixture->client, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     char line[64];
 
     *state = fixture;
@@ -180,9 +188,7 @@ static int set_up(void **state)
     };
     assert_int_equal(uv_pipe_bind(&fixture->server, fixture->path), 0);
     assert_int_equal(uv_listen((uv_stream_t *)&fixture->server, 4, on_connection), 0);
-    fixture->client = socket(AF_UNIX, SOCK_STREAM, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->path);
-    assert_int_equal(connect(fixture->client, (struct sockaddr *)&address, sizeof(address)), 0);
+    connect_client(fixture);
     assert_string_equal(hear(fixture, line, sizeof(line)), "{\"hello\":1}");
     assert_non_null(fixture->session);
     return 0;
@@ -426,6 +432,38 @@ static void client_that_vanishes_is_forgotten(void **state)
     assert_null(fixture->session);
 }
 
+static void request_that_came_with_the_connection_is_answered_with_the_greeting(void **state)
+{
+    struct fixture *fixture = *state;
+    char lines[512];
+
+    close(fixture->client);
+    turns(fixture, 50);
+    assert_null(fixture->session);
+    connect_client(fixture);
+    ask(fixture, 7, "echo");
+    turn(fixture);
+    ssize_t size = recv(fixture->client, lines, sizeof(lines) - 1, MSG_DONTWAIT);
+    assert_true(size > 0);
+    lines[size] = 0;
+    assert_ptr_equal(strstr(lines, "{\"hello\":1}\n"), lines);
+    assert_non_null(strstr(lines, "\"id\":7"));
+}
+
+static void notification_leaves_behind_the_replies_that_are_held(void **state)
+{
+    struct fixture *fixture = *state;
+    char line[256];
+
+    fixture->held_back = true;
+    ask(fixture, 1, "echo");
+    turns(fixture, 20);
+    client_session_tell(fixture->session, "{\"told\":1}\n", strlen("{\"told\":1}\n"));
+    fixture->held_back = false;
+    assert_non_null(strstr(hear(fixture, line, sizeof(line)), "\"id\":1"));
+    assert_string_equal(hear(fixture, line, sizeof(line)), "{\"told\":1}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -446,6 +484,8 @@ int main(void)
         TEST(answer_too_long_for_one_message_becomes_an_error),
         TEST(later_answer_keeps_the_order),
         TEST(client_that_vanishes_is_forgotten),
+        TEST(request_that_came_with_the_connection_is_answered_with_the_greeting),
+        TEST(notification_leaves_behind_the_replies_that_are_held),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as main does */
