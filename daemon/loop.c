@@ -132,12 +132,8 @@ static bool work(struct daemon *daemon, struct error *error)
 static void tell_changes(struct daemon *daemon)
 {
     scoped(store_ids_release) struct store_ids ids = {0};
-    struct error error;
 
-    if (!store_take_changed(daemon->store, &ids, &error)) {
-        log_error("telling what changed: %s", error.message);
-        return;
-    }
+    store_take_changed(daemon->store, &ids);
     for (size_t i = 0; i < ids.n && daemon->n_watching > 0; i++)
         watch_tell(daemon, ids.item[i]);
 }

@@ -1,5 +1,5 @@
 /*
- * The connection: opening and migrating, transactions, cached statements, errors.
+ * The connection: opening and migrating, transactions, what changed.
  *
  * The database is held in exclusive mode: no other process can open it, there is no shared memory
  * file, and a commit is one write and one fsync of the log (WAL, synchronous=FULL).
@@ -8,203 +8,11 @@
 #include "daemon/store_internal.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* ---- errors ---- */
-
-static enum error_kind kind_of(struct store *store, int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_FULL:
-        return ERROR_NO_SPACE;
-    case SQLITE_NOMEM:
-        return ERROR_NO_MEMORY;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ERROR_CORRUPT;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return ERROR_BUSY;
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN: {
-        int os_errno = store->database ? sqlite3_system_errno(store->database) : 0;
-
-        return os_errno == ENOSPC || os_errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
-    }
-    case SQLITE_READONLY:
-        return ERROR_IO;
-    default:
-        return ERROR_INTERNAL;
-    }
-}
-
-bool store_fail(struct store *store, int code, struct error *error)
-{
-    enum error_kind kind = kind_of(store, code);
-    const char *message = store->database ? sqlite3_errmsg(store->database) : sqlite3_errstr(code);
-
-    /* SQLite may have given up the transaction by itself; then so do we. */
-    if (store->database && store->in_transaction && sqlite3_get_autocommit(store->database))
-        store->savepoints = 0;
-    if (kind == ERROR_NO_SPACE)
-        return error_set(error, kind, "%s: the disk is full; nothing was stored", store->path);
-    return error_set(error, kind, "%s: %s", store->path, message);
-}
-
-/* ---- statements ---- */
-
-static struct store_statement *slot_of(struct store *store, const char *sql)
-{
-    size_t i = ((uintptr_t)sql >> 3) % STORE_STATEMENTS_LIMIT;
-
-    while (store->cache[i].sql && store->cache[i].sql != sql)
-        i = (i + 1) % STORE_STATEMENTS_LIMIT;
-    return &store->cache[i];
-}
-
-static bool prepare(struct store *store, const char *sql, sqlite3_stmt **ret_statement,
-                    struct error *error)
-{
-    struct store_statement *slot = slot_of(store, sql);
-
-    if (!slot->sql) {
-        int code = sqlite3_prepare_v3(store->database, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                      &slot->statement, NULL);
-
-        if (code != SQLITE_OK)
-            return store_fail(store, code, error);
-        slot->sql = sql;
-        store->n_statements++;
-        assert(store->n_statements < STORE_STATEMENTS_LIMIT);
-    }
-    assert(!sqlite3_stmt_busy(slot->statement)); /* used within itself: collect rows first */
-    *ret_statement = slot->statement;
-    return true;
-}
-
-static int bind(sqlite3_stmt *statement, int column, const struct store_value *value)
-{
-    switch (value->type) {
-    case STORE_VALUE_INT:
-        return sqlite3_bind_int64(statement, column, value->integer);
-    case STORE_VALUE_REAL:
-        return sqlite3_bind_double(statement, column, value->real);
-    default:
-        return value->text ? sqlite3_bind_text(statement, column, value->text, -1, SQLITE_STATIC)
-                           : sqlite3_bind_null(statement, column);
-    }
-}
-
-void statement_end(sqlite3_stmt **statement)
-{
-    if (!*statement)
-        return;
-    (void)sqlite3_reset(*statement);
-    (void)sqlite3_clear_bindings(*statement);
-    *statement = NULL;
-}
-
-bool store_query(struct store *store, sqlite3_stmt **ret_statement, struct error *error,
-                 const char *sql, const struct store_value *value)
-{
-    sqlite3_stmt *statement = NULL;
-
-    if (!prepare(store, sql, &statement, error))
-        return false;
-    for (int i = 0; value && value[i].type != STORE_VALUE_END; i++) {
-        int code = bind(statement, i + 1, &value[i]);
-
-        if (code != SQLITE_OK)
-            return store_fail(store, code, error);
-    }
-    *ret_statement = statement;
-    return true;
-}
-
-bool store_next(struct store *store, sqlite3_stmt *statement, bool *ret_row, struct error *error)
-{
-    int code = sqlite3_step(statement);
-
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        return store_fail(store, code, error);
-    *ret_row = code == SQLITE_ROW;
-    return true;
-}
-
-bool store_execute(struct store *store, struct error *error, const char *sql,
-                   const struct store_value *value)
-{
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool row;
-
-    assert(store->in_transaction);
-    /* After SQLite gave the transaction up, no statement may commit by itself. */
-    if (sqlite3_get_autocommit(store->database))
-        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
-    return store_query(store, &statement, error, sql, value) &&
-           store_next(store, statement, &row, error);
-}
-
-bool store_integer(struct store *store, int64_t fallback, int64_t *ret_value, struct error *error,
-                   const char *sql, const struct store_value *value)
-{
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool row = false;
-
-    if (!store_query(store, &statement, error, sql, value) ||
-        !store_next(store, statement, &row, error))
-        return false;
-    *ret_value = row && !column_null(statement, 0) ? column_int(statement, 0) : fallback;
-    return true;
-}
-
-int64_t store_last_id(const struct store *store)
-{
-    return sqlite3_last_insert_rowid(store->database);
-}
-
-int64_t store_changes(const struct store *store)
-{
-    return sqlite3_changes64(store->database);
-}
-
-int64_t column_int(sqlite3_stmt *statement, int column)
-{
-    return sqlite3_column_int64(statement, column);
-}
-
-double column_real(sqlite3_stmt *statement, int column)
-{
-    return column_null(statement, column) ? __builtin_nan("")
-                                          : sqlite3_column_double(statement, column);
-}
-
-const char *column_text(sqlite3_stmt *statement, int column)
-{
-    return (const char *)sqlite3_column_text(statement, column);
-}
-
-bool column_null(sqlite3_stmt *statement, int column)
-{
-    return sqlite3_column_type(statement, column) == SQLITE_NULL;
-}
-
-bool column_json(sqlite3_stmt *statement, int column, cJSON **ret_json, struct error *error)
-{
-    const char *text = column_text(statement, column);
-
-    if (!text) {
-        *ret_json = NULL;
-        return true;
-    }
-    return json_parse(text, (size_t)sqlite3_column_bytes(statement, column), ret_json, error) ||
-           error_wrap(error, "stored JSON");
-}
 
 /* ---- transactions ---- */
 
@@ -255,12 +63,17 @@ void store_rollback(struct store *store)
     store->savepoints = 0;
 }
 
+static bool given_up(struct store *store, struct error *error)
+{
+    return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+}
+
 bool store_commit(struct store *store, struct error *error)
 {
     assert(store->in_transaction && store->savepoints == 0);
     if (sqlite3_get_autocommit(store->database)) {
         store_rollback(store);
-        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+        return given_up(store, error);
     }
     if (!run(store, "COMMIT", error)) {
         store_rollback(store);
@@ -282,7 +95,7 @@ static bool savepoint(struct store *store, const char *verb, int level, struct e
 
     (void)snprintf(sql, sizeof(sql), "%s s%d", verb, level);
     if (sqlite3_get_autocommit(store->database))
-        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+        return given_up(store, error);
     return run(store, sql, error);
 }
 
@@ -297,7 +110,8 @@ bool store_savepoint(struct store *store, struct error *error)
 
 bool store_keep(struct store *store, struct error *error)
 {
-    assert(store->savepoints > 0);
+    if (store->savepoints == 0)
+        return given_up(store, error);
     if (!savepoint(store, "RELEASE", store->savepoints, error))
         return false;
     store->savepoints--;
@@ -307,7 +121,7 @@ bool store_keep(struct store *store, struct error *error)
 bool store_undo(struct store *store, struct error *error)
 {
     if (store->savepoints == 0)
-        return error_set(error, ERROR_NO_SPACE, "%s: the transaction was given up", store->path);
+        return given_up(store, error);
     if (!savepoint(store, "ROLLBACK TO", store->savepoints, error) ||
         !savepoint(store, "RELEASE", store->savepoints, error))
         return false;
@@ -336,7 +150,7 @@ void store_free(struct store **owner)
         (void)sqlite3_close(store->database);
     }
     store_walk_free(&store->walk);
-    free(store->changed);
+    store_ids_release(&store->changed);
     free(store->path);
     free(store->home);
     memory_free(owner);
@@ -507,40 +321,15 @@ bool store_set_setting(struct store *store, const char *name, int64_t value, str
 
 bool store_note_changed(struct store *store, int64_t experiment, struct error *error)
 {
-    if (store->n_changed && store->changed[store->n_changed - 1] == experiment)
-        return true;
-    if (store->n_changed == store->changed_capacity) {
-        size_t capacity = store->changed_capacity ? 2 * store->changed_capacity : 64;
-        int64_t *changed = realloc(store->changed, capacity * sizeof(*changed));
+    const struct store_ids *changed = &store->changed;
 
-        if (!changed)
-            return error_set(error, ERROR_NO_MEMORY, "noting a change");
-        store->changed = changed;
-        store->changed_capacity = capacity;
-    }
-    store->changed[store->n_changed++] = experiment;
-    return true;
+    return (changed->n && changed->item[changed->n - 1] == experiment) ||
+           store_ids_add(&store->changed, experiment, error);
 }
 
-static int by_value(const void *a, const void *b)
+void store_take_changed(struct store *store, struct store_ids *ret_ids)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-bool store_take_changed(struct store *store, struct store_ids *ret_ids, struct error *error)
-{
-    size_t n = 0;
-
-    (void)error;
-    if (store->n_changed)
-        qsort(store->changed, store->n_changed, sizeof(int64_t), by_value);
-    for (size_t i = 0; i < store->n_changed; i++) {
-        if (n == 0 || store->changed[n - 1] != store->changed[i])
-            store->changed[n++] = store->changed[i];
-    }
-    *ret_ids = (struct store_ids){.item = take(&store->changed), .n = n};
-    store->n_changed = store->changed_capacity = 0;
-    return true;
+    store_ids_sort(&store->changed);
+    *ret_ids = store->changed;
+    store->changed = (struct store_ids){0};
 }

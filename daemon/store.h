@@ -66,14 +66,14 @@ bool store_submit(struct store *store, const cJSON *params, int64_t now_ms, cJSO
 
 struct store_ids {
     int64_t *item; /* owned, ascending */
-    size_t n;
+    size_t n, capacity;
 };
 void store_ids_release(struct store_ids *ids);
 /* `select` as docs/protocol.md has it. NULL or empty: none. */
 bool store_select(struct store *store, const cJSON *select, struct store_ids *ret_ids,
                   struct error *error);
 /* Experiments whose state changed since the last call, for `watch`; call after the commit. */
-bool store_take_changed(struct store *store, struct store_ids *ret_ids, struct error *error);
+void store_take_changed(struct store *store, struct store_ids *ret_ids);
 
 /* ---- changes of state ---- */
 

@@ -2,12 +2,11 @@
  * What the store's own files share: the connection, cached statements, and short ways to bind and
  * read. Only store*.c includes it.
  *
- *     scoped(statement_end) sqlite3_stmt *statement = NULL;
+ *     scoped(statement_end) sqlite3_stmt *row = NULL;
  *
- *     if (!store_query(store, &statement, error, "SELECT name FROM batch WHERE id = ?",
- *                      BIND(INT(id))))
+ *     if (!store_find(store, &row, &found, error, "SELECT name FROM batch WHERE token = ?",
+ *                     BIND(TEXT(token))))
  *         return false;
- *     if (!store_next(store, statement, &found, error)) ...
  *
  * A statement's text is its key in the cache, by address: it has to be a literal.
  */
@@ -38,9 +37,8 @@ struct store {
     int savepoints;
     struct store_statement cache[STORE_STATEMENTS_LIMIT]; /* open addressing by address of sql */
     size_t n_statements;
-    int64_t *changed; /* ids whose state changed; owned */
-    size_t n_changed, changed_capacity;
-    struct store_walk *walk; /* of the scheduler; owned */
+    struct store_ids changed; /* whose state changed, in any order */
+    struct store_walk *walk;  /* of the scheduler; owned */
 };
 
 enum store_value_type { STORE_VALUE_END, STORE_VALUE_INT, STORE_VALUE_REAL, STORE_VALUE_TEXT };
@@ -66,19 +64,29 @@ struct store_value {
 
 /* For scoped(): resets, unbinds; the cache keeps it. */
 void statement_end(sqlite3_stmt **statement);
+/* `value` NULL: nothing to bind. */
 bool store_query(struct store *store, sqlite3_stmt **ret_statement, struct error *error,
-                 const char *sql,
-                 const struct store_value *value); /* value NULL: nothing to bind */
+                 const char *sql, const struct store_value *value);
 bool store_next(struct store *store, sqlite3_stmt *statement, bool *ret_row, struct error *error);
+/* The first row of a query. */
+bool store_find(struct store *store, sqlite3_stmt **ret_row, bool *ret_found, struct error *error,
+                const char *sql, const struct store_value *value);
+/* The same of a query for one id. NOT_FOUND: "there is no <what> <id>". */
+bool store_get(struct store *store, sqlite3_stmt **ret_row, struct error *error, const char *what,
+               int64_t id, const char *sql);
+/* Visits every row. A visit must not run the same statement. */
+typedef bool store_visit(sqlite3_stmt *row, void *context, struct error *error);
+bool store_each(struct store *store, struct error *error, store_visit *visit, void *context,
+                const char *sql, const struct store_value *value);
 /* A statement that yields no rows; changes something, so a transaction has to be open. */
 bool store_execute(struct store *store, struct error *error, const char *sql,
                    const struct store_value *value);
 /* The first column of the first row; `fallback` where there is none, or it is NULL. */
 bool store_integer(struct store *store, int64_t fallback, int64_t *ret_value, struct error *error,
                    const char *sql, const struct store_value *value);
-int64_t store_last_id(const struct store *store); /* of the last insert */
-int64_t store_changes(const struct store *store); /* rows that the last statement changed */
+int64_t store_last_id(const struct store *store);                    /* of the last insert */
 bool store_fail(struct store *store, int code, struct error *error); /* SQLite's code -> error */
+bool store_no_memory(struct error *error);                           /* for an answer */
 
 /* Columns. Texts are borrowed until the next row. */
 int64_t column_int(sqlite3_stmt *statement, int column);      /* NULL: 0 */
@@ -87,17 +95,28 @@ const char *column_text(sqlite3_stmt *statement, int column); /* NULL: NULL */
 bool column_null(sqlite3_stmt *statement, int column);
 /* NULL column: *ret_json NULL. Caller owns. */
 bool column_json(sqlite3_stmt *statement, int column, cJSON **ret_json, struct error *error);
+/* Column -> member; null where the column is NULL (or an empty text). False: no memory. */
+bool column_add_text(sqlite3_stmt *row, int column, cJSON *object, const char *name);
+bool column_add_number(sqlite3_stmt *row, int column, cJSON *object, const char *name);
+bool column_add_time(sqlite3_stmt *row, int column, cJSON *object, const char *name);
 
+/* store.c */
 bool store_note_changed(struct store *store, int64_t experiment, struct error *error);
+
+/* store_schedule.c */
 void store_walk_free(struct store_walk **walk);
 
 /* store_state.c. After an experiment is queued again, a batch is not ended any more. */
 bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_ended, bool *ret_ok,
                     struct error *error);
 
+/* store_note.c. Appends {time, text} for each note about the experiment. */
+bool store_add_notes(struct store *store, int64_t experiment, cJSON *list, struct error *error);
+
 /* store_select.c */
-bool store_batch_range(struct store *store, int64_t batch, int64_t *ret_first, int64_t *ret_last,
-                       struct error *error); /* NOT_FOUND */
+bool store_ids_add(struct store_ids *ids, int64_t id, struct error *error);
+void store_ids_sort(struct store_ids *ids); /* ascending, each once */
+store_visit store_ids_visit;                /* adds the first column to a struct store_ids */
 
 /* store_intake.c */
 enum store_event_kind { /* numbers stand in the database */

@@ -4,7 +4,6 @@
 #include "daemon/store_internal.h"
 #include "daemon/store_report.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,11 +11,6 @@
 #define LIST_LIMIT 1000
 #define BATCHES_LIMIT 1000
 #define PACE_MS 1000 /* of reports, before they tell when a run should end */
-
-static bool no_memory(struct error *error)
-{
-    return error_set(error, ERROR_NO_MEMORY, "answering");
-}
 
 /* ---- parameters ---- */
 
@@ -40,31 +34,17 @@ bool store_readable_parameters(const char *text, cJSON **ret_parameters, struct 
     if (text && !json_parse(text, strlen(text), &parameters, error))
         return error_wrap(error, "stored parameters");
     if (!readable)
-        return no_memory(error);
+        return store_no_memory(error);
     cJSON_ArrayForEach(parameter, parameters)
     {
         if (!add_readable(readable, parameter))
-            return no_memory(error);
+            return store_no_memory(error);
     }
     *ret_parameters = take(&readable);
     return true;
 }
 
 /* ---- a row ---- */
-
-static bool add_time(cJSON *row, const char *name, sqlite3_stmt *statement, int column)
-{
-    if (column_null(statement, column))
-        return cJSON_AddNullToObject(row, name) != NULL;
-    return json_add_number(row, name, (double)column_int(statement, column) / 1000);
-}
-
-static bool add_text_or_null(cJSON *row, const char *name, const char *text)
-{
-    if (!text || !*text)
-        return cJSON_AddNullToObject(row, name) != NULL;
-    return json_add_text(row, name, text);
-}
 
 enum row_column {
     ROW_ID,
@@ -146,21 +126,19 @@ static bool add_metric(struct store *store, cJSON *row, int64_t experiment, cons
     cJSON *metric;
     bool found;
 
-    if (!store_query(
-            store, &statement, error,
-            "SELECT n.name, r.value FROM result AS r JOIN metric_name AS n ON n.id = r.name"
-            " WHERE r.experiment = ?1 ORDER BY n.name = ?2 DESC, r.final DESC,"
-            " n.name LIKE 'test.%' DESC, n.name LIKE 'valid.%' DESC, r.run DESC, r.seq"
-            " LIMIT 1",
-            BIND(INT(experiment), TEXT(goal ? goal : ""))) ||
-        !store_next(store, statement, &found, error))
+    if (!store_find(store, &statement, &found, error,
+                    "SELECT n.name, r.value FROM result AS r JOIN metric_name AS n ON n.id = r.name"
+                    " WHERE r.experiment = ?1 ORDER BY n.name = ?2 DESC, r.final DESC,"
+                    " n.name LIKE 'test.%' DESC, n.name LIKE 'valid.%' DESC, r.run DESC, r.seq"
+                    " LIMIT 1",
+                    BIND(INT(experiment), TEXT(goal ? goal : ""))))
         return false;
     if (!found)
-        return cJSON_AddNullToObject(row, "metric") || no_memory(error);
+        return cJSON_AddNullToObject(row, "metric") || store_no_memory(error);
     metric = json_add_object(row, "metric");
     return (metric && json_add_text(metric, "name", column_text(statement, 0)) &&
             json_add_number(metric, "value", column_real(statement, 1))) ||
-           no_memory(error);
+           store_no_memory(error);
 }
 
 static bool add_marks(cJSON *row, sqlite3_stmt *statement, struct error *error)
@@ -171,7 +149,7 @@ static bool add_marks(cJSON *row, sqlite3_stmt *statement, struct error *error)
         return false;
     if (!marks)
         marks = cJSON_CreateArray();
-    return (marks && json_add_item(row, "marks", &marks)) || no_memory(error);
+    return (marks && json_add_item(row, "marks", &marks)) || store_no_memory(error);
 }
 
 static bool add_facts(cJSON *row, sqlite3_stmt *statement, int64_t now_ms)
@@ -183,17 +161,18 @@ static bool add_facts(cJSON *row, sqlite3_stmt *statement, int64_t now_ms)
     return json_add_integer(row, "id", column_int(statement, ROW_ID)) &&
            json_add_text(row, "name", column_text(statement, ROW_NAME)) &&
            json_add_text(row, "state", experiment_state_text(state)) &&
-           add_text_or_null(row, "verdict", experiment_verdict_text(verdict)) &&
+           (verdict ? json_add_text(row, "verdict", experiment_verdict_text(verdict))
+                    : cJSON_AddNullToObject(row, "verdict") != NULL) &&
            json_add_integer(row, "batch", column_int(statement, ROW_BATCH)) &&
            json_add_integer(row, "priority", column_int(statement, ROW_PRIORITY)) &&
            json_add_integer(row, "seed", column_int(statement, ROW_SEED)) &&
            json_add_integer(row, "replicate", column_int(statement, ROW_REPLICATE)) &&
            json_add_integer(row, "run", column_int(statement, ROW_RUN)) &&
-           add_time(row, "submitted", statement, ROW_SUBMITTED) &&
-           add_time(row, "started", statement, ROW_STARTED) &&
-           add_time(row, "ended", statement, ROW_ENDED) &&
+           column_add_time(statement, ROW_SUBMITTED, row, "submitted") &&
+           column_add_time(statement, ROW_STARTED, row, "started") &&
+           column_add_time(statement, ROW_ENDED, row, "ended") &&
            json_add_number(row, "elapsed_s", elapsed) && add_progress(row, statement, now_ms) &&
-           add_text_or_null(row, "message", column_text(statement, ROW_MESSAGE));
+           column_add_text(statement, ROW_MESSAGE, row, "message");
 }
 
 static bool build_row(struct store *store, sqlite3_stmt *statement, int64_t now_ms, cJSON *row,
@@ -202,13 +181,13 @@ static bool build_row(struct store *store, sqlite3_stmt *statement, int64_t now_
     cJSON *parameters = NULL;
 
     if (!add_facts(row, statement, now_ms))
-        return no_memory(error);
+        return store_no_memory(error);
     if (!add_metric(store, row, column_int(statement, ROW_ID), column_text(statement, ROW_GOAL),
                     error) ||
         !add_marks(row, statement, error) ||
         !store_readable_parameters(column_text(statement, ROW_PARAMETERS), &parameters, error))
         return false;
-    return json_add_item(row, "parameters", &parameters) || no_memory(error);
+    return json_add_item(row, "parameters", &parameters) || store_no_memory(error);
 }
 
 bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **ret_row,
@@ -216,25 +195,19 @@ bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **
 {
     scoped(json_free) cJSON *row = cJSON_CreateObject();
     scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool found;
 
     if (!row)
-        return no_memory(error);
-    if (!store_query(store, &statement, error,
-                     "SELECT e.id, e.name, e.state, e.verdict, e.batch, e.priority, e.seed,"
-                     " e.replicate, e.run, b.created_ms, e.started_ms, e.ended_ms, e.message,"
-                     " e.marks, e.parameters, r.wall_s, r.progress_done, r.progress_total,"
-                     " r.progress_unit, r.progress_ms, r.progress_from, r.progress_from_ms,"
-                     " b.metric FROM experiment AS e"
-                     " JOIN batch AS b ON b.id = e.batch"
-                     " LEFT JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
-                     " WHERE e.id = ?",
-                     BIND(INT(experiment))) ||
-        !store_next(store, statement, &found, error))
-        return false;
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "there is no experiment %" PRId64, experiment);
-    if (!build_row(store, statement, now_ms, row, error))
+        return store_no_memory(error);
+    if (!store_get(store, &statement, error, "experiment", experiment,
+                   "SELECT e.id, e.name, e.state, e.verdict, e.batch, e.priority, e.seed,"
+                   " e.replicate, e.run, b.created_ms, e.started_ms, e.ended_ms, e.message,"
+                   " e.marks, e.parameters, r.wall_s, r.progress_done, r.progress_total,"
+                   " r.progress_unit, r.progress_ms, r.progress_from, r.progress_from_ms,"
+                   " b.metric FROM experiment AS e"
+                   " JOIN batch AS b ON b.id = e.batch"
+                   " LEFT JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
+                   " WHERE e.id = ?") ||
+        !build_row(store, statement, now_ms, row, error))
         return false;
     *ret_row = take(&row);
     return true;
@@ -242,30 +215,13 @@ bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **
 
 /* ---- lists ---- */
 
-static bool add_counts(struct store *store, cJSON *counts, int64_t batch, struct error *error)
+static bool add_count(sqlite3_stmt *row, void *context, struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
+    enum experiment_state state = (enum experiment_state)column_int(row, 0);
+    cJSON *counts = context;
 
-    if (!(batch ? store_query(store, &statement, error,
-                              "SELECT state, n FROM state_count WHERE batch = ? AND n > 0",
-                              BIND(INT(batch)))
-                : store_query(store, &statement, error,
-                              "SELECT state, sum(n) FROM state_count GROUP BY state"
-                              " HAVING sum(n) > 0",
-                              NULL)))
-        return false;
-    for (;;) {
-        bool row;
-
-        if (!store_next(store, statement, &row, error))
-            return false;
-        if (!row)
-            return true;
-        if (!json_add_integer(
-                counts, experiment_state_text((enum experiment_state)column_int(statement, 0)),
-                column_int(statement, 1)))
-            return no_memory(error);
-    }
+    return json_add_integer(counts, experiment_state_text(state), column_int(row, 1)) ||
+           store_no_memory(error);
 }
 
 bool store_counts(struct store *store, cJSON **ret_counts, struct error *error)
@@ -273,8 +229,9 @@ bool store_counts(struct store *store, cJSON **ret_counts, struct error *error)
     scoped(json_free) cJSON *counts = cJSON_CreateObject();
 
     if (!counts)
-        return no_memory(error);
-    if (!add_counts(store, counts, 0, error))
+        return store_no_memory(error);
+    if (!store_each(store, error, add_count, counts,
+                    "SELECT state, sum(n) FROM state_count GROUP BY state HAVING sum(n) > 0", NULL))
         return false;
     *ret_counts = take(&counts);
     return true;
@@ -285,8 +242,9 @@ bool store_batch_counts(struct store *store, int64_t batch, cJSON **ret_counts, 
     scoped(json_free) cJSON *counts = cJSON_CreateObject();
 
     if (!counts)
-        return no_memory(error);
-    if (!add_counts(store, counts, batch, error))
+        return store_no_memory(error);
+    if (!store_each(store, error, add_count, counts,
+                    "SELECT state, n FROM state_count WHERE batch = ? AND n > 0", BIND(INT(batch))))
         return false;
     *ret_counts = take(&counts);
     return true;
@@ -305,12 +263,12 @@ static bool add_page(struct store *store, const struct store_ids *ids, int64_t o
     if (offset < 0)
         offset = bounded(n + offset, 0, n);
     for (int64_t i = offset; i < n && i - offset < limit; i++) {
-        cJSON *row;
+        cJSON *row = NULL;
 
         if (!store_row(store, ids->item[i], now_ms, &row, error))
             return false;
         if (!cJSON_AddItemToArray(list, row))
-            return no_memory(error);
+            return store_no_memory(error);
     }
     return true;
 }
@@ -325,14 +283,14 @@ bool store_list(struct store *store, const cJSON *params, int64_t now_ms, cJSON 
     int64_t limit = bounded(json_integer(params, "limit", LIST_DEFAULT), 0, LIST_LIMIT);
 
     if (!list)
-        return no_memory(error);
+        return store_no_memory(error);
     if (!store_select(store, json_member(params, "select"), &ids, error) ||
         !add_page(store, &ids, json_integer(params, "offset", 0), limit, now_ms, list, error) ||
         !store_counts(store, &counts, error))
         return false;
     if (!json_add_item(reply, "counts", &counts) ||
         !json_add_integer(reply, "total", (int64_t)ids.n))
-        return no_memory(error);
+        return store_no_memory(error);
     if (json_boolean(params, "batches", false)) {
         scoped(json_free) cJSON *all = NULL;
 
@@ -340,54 +298,48 @@ bool store_list(struct store *store, const cJSON *params, int64_t now_ms, cJSON 
             return false;
         batches = cJSON_DetachItemFromObjectCaseSensitive(all, "batches");
         if (!json_add_item(reply, "batches", &batches))
-            return no_memory(error);
+            return store_no_memory(error);
     }
     *ret_reply = take(&reply);
     return true;
 }
 
-static bool add_batch(struct store *store, sqlite3_stmt *statement, cJSON *list,
-                      struct error *error)
+struct batch_list {
+    struct store *store;
+    cJSON *list; /* borrowed */
+};
+
+static bool add_batch(sqlite3_stmt *row, void *context, struct error *error)
 {
+    const struct batch_list *batches = context;
     cJSON *batch = cJSON_CreateObject(), *counts;
 
-    if (!batch || !cJSON_AddItemToArray(list, batch))
-        return no_memory(error);
-    counts = json_add_object(batch, "counts");
-    if (!counts || !add_counts(store, counts, column_int(statement, 0), error))
-        return counts ? false : no_memory(error);
-    return (json_add_integer(batch, "id", column_int(statement, 0)) &&
-            json_add_text(batch, "name", column_text(statement, 1)) &&
-            add_text_or_null(batch, "question", column_text(statement, 2)) &&
-            json_add_integer(batch, "first", column_int(statement, 3)) &&
-            json_add_integer(batch, "last", column_int(statement, 4)) &&
-            add_time(batch, "created", statement, 5) && add_time(batch, "ended", statement, 6)) ||
-           no_memory(error);
+    if (!batch || !cJSON_AddItemToArray(batches->list, batch))
+        return store_no_memory(error);
+    if (!store_batch_counts(batches->store, column_int(row, 0), &counts, error))
+        return false;
+    return (json_add_item(batch, "counts", &counts) &&
+            json_add_integer(batch, "id", column_int(row, 0)) &&
+            json_add_text(batch, "name", column_text(row, 1)) &&
+            column_add_text(row, 2, batch, "question") &&
+            json_add_integer(batch, "first", column_int(row, 3)) &&
+            json_add_integer(batch, "last", column_int(row, 4)) &&
+            column_add_time(row, 5, batch, "created") && column_add_time(row, 6, batch, "ended")) ||
+           store_no_memory(error);
 }
 
 bool store_batches(struct store *store, cJSON **ret_reply, struct error *error)
 {
     scoped(json_free) cJSON *reply = cJSON_CreateObject();
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
-    cJSON *list = reply ? json_add_array(reply, "batches") : NULL;
+    struct batch_list batches = {store, reply ? json_add_array(reply, "batches") : NULL};
 
-    if (!list)
-        return no_memory(error);
-    if (!store_query(store, &statement, error,
-                     "SELECT * FROM (SELECT id, name, question, first, last, created_ms, ended_ms"
-                     " FROM batch ORDER BY id DESC LIMIT ?) ORDER BY id",
-                     BIND(INT(BATCHES_LIMIT))))
+    if (!batches.list)
+        return store_no_memory(error);
+    if (!store_each(store, error, add_batch, &batches,
+                    "SELECT * FROM (SELECT id, name, question, first, last, created_ms, ended_ms"
+                    " FROM batch ORDER BY id DESC LIMIT ?) ORDER BY id",
+                    BIND(INT(BATCHES_LIMIT))))
         return false;
-    for (;;) {
-        bool row;
-
-        if (!store_next(store, statement, &row, error))
-            return false;
-        if (!row)
-            break;
-        if (!add_batch(store, statement, list, error))
-            return false;
-    }
     *ret_reply = take(&reply);
     return true;
 }

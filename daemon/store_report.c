@@ -35,16 +35,11 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
 {
     scoped(statement_end) sqlite3_stmt *row = NULL;
     scoped(store_batch_head_release) struct store_batch_head head = {.id = batch};
-    bool found;
 
-    if (!store_query(store, &row, error,
-                     "SELECT first, last, created_ms, ended_ms, minimize, name, question, metric,"
-                     " base FROM batch WHERE id = ?",
-                     BIND(INT(batch))) ||
-        !store_next(store, row, &found, error))
+    if (!store_get(store, &row, error, "batch", batch,
+                   "SELECT first, last, created_ms, ended_ms, minimize, name, question, metric,"
+                   " base FROM batch WHERE id = ?"))
         return false;
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "there is no batch %" PRId64, batch);
     head.first = column_int(row, 0);
     head.last = column_int(row, 1);
     head.created_ms = column_int(row, 2);
@@ -61,36 +56,26 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
 bool store_batch_of(struct store *store, int64_t experiment, int64_t *ret_batch,
                     struct error *error)
 {
-    if (!store_integer(store, 0, ret_batch, error, "SELECT batch FROM experiment WHERE id = ?",
-                       BIND(INT(experiment))))
+    scoped(statement_end) sqlite3_stmt *row = NULL;
+
+    if (!store_get(store, &row, error, "experiment", experiment,
+                   "SELECT batch FROM experiment WHERE id = ?"))
         return false;
-    return *ret_batch ||
-           error_set(error, ERROR_NOT_FOUND, "there is no experiment %" PRId64, experiment);
+    *ret_batch = column_int(row, 0);
+    return true;
 }
 
 bool store_recent_batches(struct store *store, int64_t since_ms, int64_t limit,
                           struct store_ids *ret_ids, struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *row = NULL;
-    scoped(store_ids_release) struct store_ids ids = {.item =
-                                                          calloc((size_t)limit, sizeof(int64_t))};
-    bool found;
+    scoped(store_ids_release) struct store_ids ids = {0};
 
-    if (!ids.item)
-        return error_set(error, ERROR_NO_MEMORY, "listing batches");
-    if (!store_query(store, &row, error,
-                     "SELECT * FROM (SELECT id FROM batch WHERE ended_ms IS NULL"
-                     " OR ended_ms >= ?1 OR created_ms >= ?1 ORDER BY id DESC LIMIT ?2)"
-                     " ORDER BY id",
-                     BIND(INT(since_ms), INT(limit))))
+    if (!store_each(store, error, store_ids_visit, &ids,
+                    "SELECT * FROM (SELECT id FROM batch WHERE ended_ms IS NULL"
+                    " OR ended_ms >= ?1 OR created_ms >= ?1 ORDER BY id DESC LIMIT ?2)"
+                    " ORDER BY id",
+                    BIND(INT(since_ms), INT(limit))))
         return false;
-    for (;;) {
-        if (!store_next(store, row, &found, error))
-            return false;
-        if (!found)
-            break;
-        ids.item[ids.n++] = column_int(row, 0);
-    }
     *ret_ids = ids;
     ids = (struct store_ids){0};
     return true;
@@ -103,56 +88,57 @@ static double or_zero(double value)
     return isnan(value) ? 0 : value;
 }
 
+struct outcomes {
+    store_outcome_visit *visit;
+    void *context;
+};
+
+static bool visit_outcome(sqlite3_stmt *row, void *context, struct error *error)
+{
+    const struct outcomes *outcomes = context;
+    const struct store_outcome outcome = {
+        .id = column_int(row, 0),
+        .batch = column_int(row, 1),
+        .seed = column_int(row, 2),
+        .replicate = column_int(row, 3),
+        .runs = column_int(row, 4),
+        .state = (enum experiment_state)column_int(row, 5),
+        .verdict = (enum experiment_verdict)column_int(row, 6),
+        .name = column_text(row, 7),
+        .configuration = column_text(row, 8),
+        .parameters = column_text(row, 9),
+        .marks = column_text(row, 10),
+        .message = column_text(row, 11),
+        .value = column_real(row, 12),
+        .naive = column_real(row, 13),
+        .wall_s = or_zero(column_real(row, 14)),
+        .cpu_s = or_zero(column_real(row, 15)),
+        .wasted_s = or_zero(column_real(row, 16)),
+    };
+
+    return outcomes->visit(&outcome, outcomes->context, error);
+}
+
 bool store_outcomes(struct store *store, int64_t first, int64_t last, const char *metric,
                     store_outcome_visit *visit, void *context, struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *row = NULL;
+    struct outcomes outcomes = {visit, context};
     int64_t name;
 
     if (!store_integer(store, 0, &name, error, "SELECT id FROM metric_name WHERE name = ?",
-                       BIND(TEXT(metric))) ||
-        !store_query(
-            store, &row, error,
-            "SELECT e.id, e.batch, e.seed, e.replicate, e.run, e.state, e.verdict, e.name,"
-            " e.configuration, e.parameters, e.marks, e.message, v.value, v.naive,"
-            " (SELECT sum(wall_s) FROM run AS r WHERE r.experiment = e.id),"
-            " (SELECT sum(cpu_s) FROM run AS r WHERE r.experiment = e.id),"
-            " (SELECT sum(wall_s) FROM run AS r WHERE r.experiment = e.id"
-            " AND r.verdict NOT IN (0, 1, 9))"
-            " FROM experiment AS e LEFT JOIN result AS v ON v.experiment = e.id AND v.name = ?3"
-            " WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id",
-            BIND(INT(first), INT(last), INT(name))))
+                       BIND(TEXT(metric))))
         return false;
-    for (;;) {
-        struct store_outcome outcome;
-        bool found;
-
-        if (!store_next(store, row, &found, error))
-            return false;
-        if (!found)
-            return true;
-        outcome = (struct store_outcome){
-            .id = column_int(row, 0),
-            .batch = column_int(row, 1),
-            .seed = column_int(row, 2),
-            .replicate = column_int(row, 3),
-            .runs = column_int(row, 4),
-            .state = (enum experiment_state)column_int(row, 5),
-            .verdict = (enum experiment_verdict)column_int(row, 6),
-            .name = column_text(row, 7),
-            .configuration = column_text(row, 8),
-            .parameters = column_text(row, 9),
-            .marks = column_text(row, 10),
-            .message = column_text(row, 11),
-            .value = column_real(row, 12),
-            .naive = column_real(row, 13),
-            .wall_s = or_zero(column_real(row, 14)),
-            .cpu_s = or_zero(column_real(row, 15)),
-            .wasted_s = or_zero(column_real(row, 16)),
-        };
-        if (!visit(&outcome, context, error))
-            return false;
-    }
+    return store_each(
+        store, error, visit_outcome, &outcomes,
+        "SELECT e.id, e.batch, e.seed, e.replicate, e.run, e.state, e.verdict, e.name,"
+        " e.configuration, e.parameters, e.marks, e.message, v.value, v.naive,"
+        " (SELECT sum(wall_s) FROM run AS r WHERE r.experiment = e.id),"
+        " (SELECT sum(cpu_s) FROM run AS r WHERE r.experiment = e.id),"
+        " (SELECT sum(wall_s) FROM run AS r WHERE r.experiment = e.id"
+        " AND r.verdict NOT IN (0, 1, 9))"
+        " FROM experiment AS e LEFT JOIN result AS v ON v.experiment = e.id AND v.name = ?3"
+        " WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id",
+        BIND(INT(first), INT(last), INT(name)));
 }
 
 bool store_has_metric(struct store *store, int64_t first, int64_t last, const char *metric,
@@ -175,87 +161,68 @@ bool store_first_metric(struct store *store, int64_t first, int64_t last, char *
     scoped(statement_end) sqlite3_stmt *row = NULL;
     bool found;
 
-    if (!store_query(store, &row, error,
-                     "SELECT n.name FROM result AS r JOIN metric_name AS n ON n.id = r.name"
-                     " WHERE r.experiment BETWEEN ?1 AND ?2"
-                     " ORDER BY r.final DESC, r.run, r.seq, r.name LIMIT 1",
-                     BIND(INT(first), INT(last))) ||
-        !store_next(store, row, &found, error))
+    if (!store_find(store, &row, &found, error,
+                    "SELECT n.name FROM result AS r JOIN metric_name AS n ON n.id = r.name"
+                    " WHERE r.experiment BETWEEN ?1 AND ?2"
+                    " ORDER BY r.final DESC, r.run, r.seq, r.name LIMIT 1",
+                    BIND(INT(first), INT(last))))
         return false;
     (void)snprintf(ret_metric, size, "%s", found ? column_text(row, 0) : "");
     return true;
 }
 
+static bool add_result(sqlite3_stmt *row, void *context, struct error *error)
+{
+    cJSON *results = context;
+
+    return json_add_number(results, column_text(row, 0), column_real(row, 1)) ||
+           store_no_memory(error);
+}
+
 bool store_results(struct store *store, int64_t experiment, cJSON **ret_results,
                    struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *row = NULL;
     scoped(json_free) cJSON *results = cJSON_CreateObject();
 
     if (!results)
-        return error_set(error, ERROR_NO_MEMORY, "reading results");
-    if (!store_query(store, &row, error,
-                     "SELECT n.name, r.value FROM result AS r JOIN metric_name AS n"
-                     " ON n.id = r.name WHERE r.experiment = ? ORDER BY r.final DESC, r.run, r.seq",
-                     BIND(INT(experiment))))
+        return store_no_memory(error);
+    if (!store_each(store, error, add_result, results,
+                    "SELECT n.name, r.value FROM result AS r JOIN metric_name AS n"
+                    " ON n.id = r.name WHERE r.experiment = ? ORDER BY r.final DESC, r.run, r.seq",
+                    BIND(INT(experiment))))
         return false;
-    for (;;) {
-        bool found;
-
-        if (!store_next(store, row, &found, error))
-            return false;
-        if (!found)
-            break;
-        if (!json_add_number(results, column_text(row, 0), column_real(row, 1)))
-            return error_set(error, ERROR_NO_MEMORY, "reading results");
-    }
     *ret_results = take(&results);
     return true;
 }
 
 /* ---- warnings ---- */
 
-static bool add_warning(sqlite3_stmt *row, cJSON *list, struct error *error)
+static bool add_warning(sqlite3_stmt *row, void *context, struct error *error)
 {
     scoped(json_free) cJSON *ids = NULL;
-    cJSON *item = cJSON_CreateObject();
+    cJSON *list = context, *item = cJSON_CreateObject();
 
-    if (!column_json(row, 2, &ids, error)) {
-        json_free(&item);
+    if (!item || !cJSON_AddItemToArray(list, item))
+        return store_no_memory(error);
+    if (!column_json(row, 2, &ids, error))
         return false;
-    }
-    while (cJSON_GetArraySize(ids) > IDS_LIMIT)
-        cJSON_DeleteItemFromArray(ids, IDS_LIMIT);
-    if (item && cJSON_AddItemToArray(list, item) &&
-        json_add_text(item, "text", column_text(row, 0)) &&
-        json_add_integer(item, "count", column_int(row, 1)) &&
-        json_add_item(item, "experiments", &ids))
-        return true;
-    return error_set(error, ERROR_NO_MEMORY, "reading warnings");
+    return (json_add_text(item, "text", column_text(row, 0)) &&
+            json_add_integer(item, "count", column_int(row, 1)) &&
+            json_add_item(item, "experiments", &ids)) ||
+           store_no_memory(error);
 }
 
 bool store_warnings(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                     struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *row = NULL;
-
-    if (!store_query(store, &row, error,
-                     "SELECT text, count(*), json_group_array(experiment) FROM (SELECT DISTINCT"
-                     " json ->> 'text' AS text, experiment FROM event"
-                     " WHERE experiment BETWEEN ?1 AND ?2 AND kind = 1 AND text IS NOT NULL)"
-                     " GROUP BY text ORDER BY count(*) DESC, text LIMIT ?3",
-                     BIND(INT(first), INT(last), INT(limit))))
-        return false;
-    for (;;) {
-        bool found;
-
-        if (!store_next(store, row, &found, error))
-            return false;
-        if (!found)
-            return true;
-        if (!add_warning(row, list, error))
-            return false;
-    }
+    return store_each(store, error, add_warning, list,
+                      "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <="
+                      " ?4) FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
+                      " ORDER BY experiment) AS place FROM (SELECT DISTINCT json ->> 'text' AS"
+                      " text, experiment FROM event WHERE experiment BETWEEN ?1 AND ?2"
+                      " AND kind = 1 AND text IS NOT NULL))"
+                      " GROUP BY text ORDER BY count(*) DESC, text LIMIT ?3",
+                      BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 
 /* ---- the line ---- */
@@ -265,16 +232,11 @@ bool store_place(struct store *store, int64_t experiment, struct store_place *re
 {
     scoped(statement_end) sqlite3_stmt *row = NULL;
     struct store_place place;
-    bool found;
 
-    if (!store_query(store, &row, error,
-                     "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus, e.blocked, e.retries_left"
-                     " FROM experiment AS e JOIN need AS n ON n.id = e.need WHERE e.id = ?",
-                     BIND(INT(experiment))) ||
-        !store_next(store, row, &found, error))
+    if (!store_get(store, &row, error, "experiment", experiment,
+                   "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus, e.blocked, e.retries_left"
+                   " FROM experiment AS e JOIN need AS n ON n.id = e.need WHERE e.id = ?"))
         return false;
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "there is no experiment %" PRId64, experiment);
     place = (struct store_place){
         .candidate = {.id = column_int(row, 0),
                       .priority = column_int(row, 1),
@@ -291,8 +253,9 @@ bool store_place(struct store *store, int64_t experiment, struct store_place *re
     return true;
 }
 
-static bool describe_dependency(sqlite3_stmt *row, cJSON *reasons)
+static bool describe_dependency(sqlite3_stmt *row, void *context, struct error *error)
 {
+    cJSON *reasons = context;
     bool is_batch = column_int(row, 0), ok = column_int(row, 2), met = column_int(row, 3);
     enum experiment_state state = (enum experiment_state)column_int(row, 4);
     char text[256];
@@ -306,32 +269,19 @@ static bool describe_dependency(sqlite3_stmt *row, cJSON *reasons)
         (void)snprintf(text, sizeof(text), "it %s experiment %" PRId64 ", which is %s%s",
                        met ? "waited for" : "waits for", column_int(row, 1),
                        experiment_state_text(state), ok && !met ? " and must succeed" : "");
-    return cJSON_AddItemToArray(reasons, cJSON_CreateString(text));
+    return cJSON_AddItemToArray(reasons, cJSON_CreateString(text)) || store_no_memory(error);
 }
 
 bool store_explain_dependencies(struct store *store, int64_t experiment, cJSON *reasons,
                                 struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *row = NULL;
-
-    if (!store_query(store, &row, error,
-                     "SELECT d.kind, d.needs, d.ok, d.met, (SELECT state FROM experiment"
-                     " WHERE id = d.needs AND d.kind = 0) AS s FROM dependency AS d"
-                     " WHERE d.experiment = ?1 AND (d.met = 0 OR (d.ok = 1 AND d.kind = 0"
-                     " AND s <> 5) OR (d.ok = 1 AND d.kind = 1 AND EXISTS (SELECT 1 FROM"
-                     " state_count WHERE batch = d.needs AND state <> 5 AND n > 0))) LIMIT ?2",
-                     BIND(INT(experiment), INT(IDS_LIMIT))))
-        return false;
-    for (;;) {
-        bool found;
-
-        if (!store_next(store, row, &found, error))
-            return false;
-        if (!found)
-            return true;
-        if (!describe_dependency(row, reasons))
-            return error_set(error, ERROR_NO_MEMORY, "explaining");
-    }
+    return store_each(store, error, describe_dependency, reasons,
+                      "SELECT d.kind, d.needs, d.ok, d.met, (SELECT state FROM experiment"
+                      " WHERE id = d.needs AND d.kind = 0) AS s FROM dependency AS d"
+                      " WHERE d.experiment = ?1 AND (d.met = 0 OR (d.ok = 1 AND d.kind = 0"
+                      " AND s <> 5) OR (d.ok = 1 AND d.kind = 1 AND EXISTS (SELECT 1 FROM"
+                      " state_count WHERE batch = d.needs AND state <> 5 AND n > 0))) LIMIT ?2",
+                      BIND(INT(experiment), INT(IDS_LIMIT)));
 }
 
 bool store_first_queued(struct store *store, int64_t first, int64_t last, int64_t *ret_id,

@@ -33,13 +33,12 @@ static bool first_of(struct store *store, struct cursor *cursor, struct error *e
     scoped(statement_end) sqlite3_stmt *statement = NULL;
     bool row;
 
-    if (!store_query(store, &statement, error,
-                     "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus"
-                     " FROM experiment AS e INDEXED BY experiment_ready, need AS n"
-                     " WHERE e.state = 1 AND e.blocked = 0 AND e.need = ?1 AND n.id = ?1"
-                     " ORDER BY e.priority DESC, e.id LIMIT 1",
-                     BIND(INT(cursor->need))) ||
-        !store_next(store, statement, &row, error))
+    if (!store_find(store, &statement, &row, error,
+                    "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus"
+                    " FROM experiment AS e INDEXED BY experiment_ready, need AS n"
+                    " WHERE e.state = 1 AND e.blocked = 0 AND e.need = ?1 AND n.id = ?1"
+                    " ORDER BY e.priority DESC, e.id LIMIT 1",
+                    BIND(INT(cursor->need))))
         return false;
     cursor->ended = !row;
     if (row)
@@ -56,22 +55,20 @@ static bool advance(struct store *store, struct cursor *cursor, struct error *er
     scoped(statement_end) sqlite3_stmt *statement = NULL;
     bool row;
 
-    if (!store_query(
-            store, &statement, error,
+    if (!store_find(
+            store, &statement, &row, error,
             "SELECT id, priority FROM experiment INDEXED BY experiment_ready"
             " WHERE state = 1 AND blocked = 0 AND need = ?1 AND priority = ?2 AND id > ?3"
             " ORDER BY id LIMIT 1",
-            BIND(INT(cursor->need), INT(cursor->candidate.priority), INT(cursor->candidate.id))) ||
-        !store_next(store, statement, &row, error))
+            BIND(INT(cursor->need), INT(cursor->candidate.priority), INT(cursor->candidate.id))))
         return false;
     if (!row) {
         statement_end(&statement);
-        if (!store_query(store, &statement, error,
-                         "SELECT id, priority FROM experiment INDEXED BY experiment_ready"
-                         " WHERE state = 1 AND blocked = 0 AND need = ?1 AND priority < ?2"
-                         " ORDER BY priority DESC, id LIMIT 1",
-                         BIND(INT(cursor->need), INT(cursor->candidate.priority))) ||
-            !store_next(store, statement, &row, error))
+        if (!store_find(store, &statement, &row, error,
+                        "SELECT id, priority FROM experiment INDEXED BY experiment_ready"
+                        " WHERE state = 1 AND blocked = 0 AND need = ?1 AND priority < ?2"
+                        " ORDER BY priority DESC, id LIMIT 1",
+                        BIND(INT(cursor->need), INT(cursor->candidate.priority))))
             return false;
     }
     cursor->ended = !row;

@@ -3,6 +3,7 @@
 #include "daemon/store_internal.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define EVERY_STATE ((1 << EXPERIMENT_STATE_COUNT) - 1)
@@ -10,9 +11,10 @@
 struct selection {
     struct store *store;
     struct store_ids ids;
-    size_t capacity;
     int64_t states; /* bit s: state s is wanted */
 };
+
+/* ---- ids ---- */
 
 void store_ids_release(struct store_ids *ids)
 {
@@ -20,38 +22,53 @@ void store_ids_release(struct store_ids *ids)
     *ids = (struct store_ids){0};
 }
 
-static void selection_release(struct selection *selection)
+bool store_ids_add(struct store_ids *ids, int64_t id, struct error *error)
 {
-    store_ids_release(&selection->ids);
-}
-
-static bool add_id(struct selection *selection, int64_t id, struct error *error)
-{
-    if (selection->ids.n == selection->capacity) {
-        size_t capacity = selection->capacity ? 2 * selection->capacity : 64;
-        int64_t *item = realloc(selection->ids.item, capacity * sizeof(*item));
+    if (ids->n == ids->capacity) {
+        size_t capacity = ids->capacity ? 2 * ids->capacity : 64;
+        int64_t *item = realloc(ids->item, capacity * sizeof(*item));
 
         if (!item)
-            return error_set(error, ERROR_NO_MEMORY, "selecting experiments");
-        selection->ids.item = item;
-        selection->capacity = capacity;
+            return error_set(error, ERROR_NO_MEMORY, "listing ids");
+        ids->item = item;
+        ids->capacity = capacity;
     }
-    selection->ids.item[selection->ids.n++] = id;
+    ids->item[ids->n++] = id;
     return true;
 }
 
-static bool add_rows(struct selection *selection, sqlite3_stmt *statement, struct error *error)
+bool store_ids_visit(sqlite3_stmt *row, void *context, struct error *error)
 {
-    for (;;) {
-        bool row;
+    struct store_ids *ids = context;
 
-        if (!store_next(selection->store, statement, &row, error))
-            return false;
-        if (!row)
-            return true;
-        if (!add_id(selection, column_int(statement, 0), error))
-            return false;
+    return store_ids_add(ids, column_int(row, 0), error);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+void store_ids_sort(struct store_ids *ids)
+{
+    size_t n = 0;
+
+    if (ids->n)
+        qsort(ids->item, ids->n, sizeof(int64_t), by_value);
+    for (size_t i = 0; i < ids->n; i++) {
+        if (n == 0 || ids->item[n - 1] != ids->item[i])
+            ids->item[n++] = ids->item[i];
     }
+    ids->n = n;
+}
+
+/* ---- selectors ---- */
+
+static void selection_release(struct selection *selection)
+{
+    store_ids_release(&selection->ids);
 }
 
 static bool read_states(const cJSON *select, int64_t *ret_states, struct error *error)
@@ -79,13 +96,11 @@ static bool read_states(const cJSON *select, int64_t *ret_states, struct error *
 
 static bool add_range(struct selection *selection, int64_t first, int64_t last, struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
     int64_t exists;
 
-    if (!store_query(selection->store, &statement, error,
-                     "SELECT id FROM experiment WHERE id BETWEEN ?1 AND ?2 AND ?3 >> state & 1",
-                     BIND(INT(first), INT(last), INT(selection->states))) ||
-        !add_rows(selection, statement, error) ||
+    if (!store_each(selection->store, error, store_ids_visit, &selection->ids,
+                    "SELECT id FROM experiment WHERE id BETWEEN ?1 AND ?2 AND ?3 >> state & 1",
+                    BIND(INT(first), INT(last), INT(selection->states))) ||
         !store_integer(selection->store, 0, &exists, error,
                        "SELECT EXISTS (SELECT 1 FROM experiment WHERE id BETWEEN ?1 AND ?2)",
                        BIND(INT(first), INT(last))))
@@ -98,6 +113,12 @@ static bool add_range(struct selection *selection, int64_t first, int64_t last, 
                      first, last);
 }
 
+static bool is_id(const cJSON *json)
+{
+    return cJSON_IsNumber(json) && fabs(json->valuedouble) < 9007199254740992.0 &&
+           json->valuedouble == floor(json->valuedouble);
+}
+
 static bool add_ids(struct selection *selection, const cJSON *select, struct error *error)
 {
     const cJSON *range;
@@ -106,8 +127,7 @@ static bool add_ids(struct selection *selection, const cJSON *select, struct err
     {
         const cJSON *first = cJSON_GetArrayItem(range, 0), *last = cJSON_GetArrayItem(range, 1);
 
-        if (!cJSON_IsNumber(first) || !cJSON_IsNumber(last) ||
-            first->valuedouble > last->valuedouble)
+        if (!is_id(first) || !is_id(last) || first->valuedouble > last->valuedouble)
             return error_set_at(error, ERROR_INVALID, "select.ids", "expected pairs [first, last]");
         if (!add_range(selection, (int64_t)first->valuedouble, (int64_t)last->valuedouble, error))
             return false;
@@ -115,20 +135,16 @@ static bool add_ids(struct selection *selection, const cJSON *select, struct err
     return true;
 }
 
-bool store_batch_range(struct store *store, int64_t batch, int64_t *ret_first, int64_t *ret_last,
-                       struct error *error)
+static bool range_of(struct store *store, int64_t batch, int64_t *ret_first, int64_t *ret_last,
+                     struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool found;
+    scoped(statement_end) sqlite3_stmt *row = NULL;
 
-    if (!store_query(store, &statement, error, "SELECT first, last FROM batch WHERE id = ?",
-                     BIND(INT(batch))) ||
-        !store_next(store, statement, &found, error))
+    if (!store_get(store, &row, error, "batch", batch,
+                   "SELECT first, last FROM batch WHERE id = ?"))
         return false;
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "there is no batch %" PRId64, batch);
-    *ret_first = column_int(statement, 0);
-    *ret_last = column_int(statement, 1);
+    *ret_first = column_int(row, 0);
+    *ret_last = column_int(row, 1);
     return true;
 }
 
@@ -140,10 +156,9 @@ static bool add_batches(struct selection *selection, const cJSON *select, struct
     {
         int64_t first, last;
 
-        if (!cJSON_IsNumber(batch))
+        if (!is_id(batch))
             return error_set_at(error, ERROR_INVALID, "select.batch", "expected ids of batches");
-        if (!store_batch_range(selection->store, (int64_t)batch->valuedouble, &first, &last,
-                               error) ||
+        if (!range_of(selection->store, (int64_t)batch->valuedouble, &first, &last, error) ||
             !add_range(selection, first, last, error))
             return false;
     }
@@ -165,36 +180,12 @@ static bool add_last(struct selection *selection, struct error *error)
 static bool add_all(struct selection *selection, struct error *error)
 {
     for (int state = 0; state < EXPERIMENT_STATE_COUNT; state++) {
-        scoped(statement_end) sqlite3_stmt *statement = NULL;
-
-        if (!(selection->states >> state & 1))
-            continue;
-        if (!store_query(selection->store, &statement, error,
-                         "SELECT id FROM experiment WHERE state = ?", BIND(INT(state))) ||
-            !add_rows(selection, statement, error))
+        if ((selection->states >> state & 1) &&
+            !store_each(selection->store, error, store_ids_visit, &selection->ids,
+                        "SELECT id FROM experiment WHERE state = ?", BIND(INT(state))))
             return false;
     }
     return true;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void sort_and_thin(struct store_ids *ids)
-{
-    size_t n = 0;
-
-    if (ids->n)
-        qsort(ids->item, ids->n, sizeof(int64_t), by_value);
-    for (size_t i = 0; i < ids->n; i++) {
-        if (n == 0 || ids->item[n - 1] != ids->item[i])
-            ids->item[n++] = ids->item[i];
-    }
-    ids->n = n;
 }
 
 bool store_select(struct store *store, const cJSON *select, struct store_ids *ret_ids,
@@ -209,7 +200,7 @@ bool store_select(struct store *store, const cJSON *select, struct store_ids *re
         return false;
     if (json_boolean(select, "all", false) && !add_all(&selection, error))
         return false;
-    sort_and_thin(&selection.ids);
+    store_ids_sort(&selection.ids);
     *ret_ids = selection.ids;
     selection.ids = (struct store_ids){0};
     return true;

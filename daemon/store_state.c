@@ -4,9 +4,7 @@
  * batch that has ended.
  */
 #include "common/owner.h"
-#include "daemon/batch.h"
 #include "daemon/store_internal.h"
-#include "daemon/store_report.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -58,18 +56,13 @@ static bool load(struct store *store, int64_t experiment, struct loaded *ret_loa
                  struct error *error)
 {
     scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool found;
 
-    if (!store_query(store, &statement, error,
-                     "SELECT e.state, e.pipeline, e.requeue, e.cancel_requested, e.retries_left,"
-                     " e.losses, e.run, e.batch, e.checkpoint_step > coalesce(r.checkpoint_step, 0)"
-                     " FROM experiment AS e LEFT JOIN run AS r"
-                     " ON r.experiment = e.id AND r.run = e.run WHERE e.id = ?",
-                     BIND(INT(experiment))) ||
-        !store_next(store, statement, &found, error))
+    if (!store_get(store, &statement, error, "experiment", experiment,
+                   "SELECT e.state, e.pipeline, e.requeue, e.cancel_requested, e.retries_left,"
+                   " e.losses, e.run, e.batch, e.checkpoint_step > coalesce(r.checkpoint_step, 0)"
+                   " FROM experiment AS e LEFT JOIN run AS r"
+                   " ON r.experiment = e.id AND r.run = e.run WHERE e.id = ?"))
         return false;
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "there is no experiment %" PRId64, experiment);
     *ret_loaded = (struct loaded){
         .state = (enum experiment_state)column_int(statement, 0),
         .facts = {.pipeline = column_int(statement, 1),
@@ -242,7 +235,7 @@ struct dependent {
 };
 struct dependents {
     struct dependent *item; /* owned */
-    size_t n;
+    size_t n, capacity;
 };
 
 static void dependents_release(struct dependents *dependents)
@@ -250,31 +243,21 @@ static void dependents_release(struct dependents *dependents)
     free(dependents->item);
 }
 
-static bool load_dependents(struct store *store, const struct ended *ended,
-                            struct dependents *ret_dependents, struct error *error)
+static bool add_dependent(sqlite3_stmt *row, void *context, struct error *error)
 {
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
+    struct dependents *dependents = context;
 
-    if (!store_query(store, &statement, error,
-                     "SELECT experiment, ok FROM dependency"
-                     " WHERE kind = ?1 AND needs = ?2 AND met = 0",
-                     BIND(INT(ended->kind), INT(ended->id))))
-        return false;
-    for (;;) {
-        struct dependent *grown;
-        bool row;
+    if (dependents->n == dependents->capacity) {
+        size_t capacity = dependents->capacity ? 2 * dependents->capacity : 16;
+        struct dependent *item = realloc(dependents->item, capacity * sizeof(*item));
 
-        if (!store_next(store, statement, &row, error))
-            return false;
-        if (!row)
-            return true;
-        grown = realloc(ret_dependents->item, (ret_dependents->n + 1) * sizeof(*grown));
-        if (!grown)
+        if (!item)
             return error_set(error, ERROR_NO_MEMORY, "following dependencies");
-        ret_dependents->item = grown;
-        grown[ret_dependents->n++] =
-            (struct dependent){column_int(statement, 0), column_int(statement, 1)};
+        dependents->item = item;
+        dependents->capacity = capacity;
     }
+    dependents->item[dependents->n++] = (struct dependent){column_int(row, 0), column_int(row, 1)};
+    return true;
 }
 
 static bool release_dependents(struct store *store, const struct ended *ended,
@@ -283,7 +266,10 @@ static bool release_dependents(struct store *store, const struct ended *ended,
     scoped(dependents_release) struct dependents dependents = {0};
     struct store_change change;
 
-    if (!load_dependents(store, ended, &dependents, error))
+    if (!store_each(store, error, add_dependent, &dependents,
+                    "SELECT experiment, ok FROM dependency"
+                    " WHERE kind = ?1 AND needs = ?2 AND met = 0",
+                    BIND(INT(ended->kind), INT(ended->id))))
         return false;
     if (dependents.n == 0)
         return true;
@@ -328,229 +314,16 @@ bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_end
                     struct error *error)
 {
     scoped(statement_end) sqlite3_stmt *statement = NULL;
-    const char *what = kind == 0 ? "experiment" : "batch";
-    bool found;
 
-    if (!store_query(store, &statement, error,
-                     kind == 0 ? "SELECT ended_ms IS NOT NULL, state = 5 FROM experiment"
-                                 " WHERE id = ?"
-                               : "SELECT ended_ms IS NOT NULL, NOT EXISTS (SELECT 1 FROM"
-                                 " state_count WHERE batch = id AND state <> 5 AND n > 0)"
-                                 " FROM batch WHERE id = ?",
-                     BIND(INT(id))) ||
-        !store_next(store, statement, &found, error))
+    if (!store_get(store, &statement, error, kind == 0 ? "experiment" : "batch", id,
+                   kind == 0 ? "SELECT ended_ms IS NOT NULL, state = 5 FROM experiment"
+                               " WHERE id = ?"
+                             : "SELECT ended_ms IS NOT NULL, NOT EXISTS (SELECT 1 FROM"
+                               " state_count WHERE batch = id AND state <> 5 AND n > 0)"
+                               " FROM batch WHERE id = ?"))
         return false;
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "there is no %s %" PRId64, what, id);
     *ret_ended = column_int(statement, 0);
     *ret_ok = column_int(statement, 1);
-    return true;
-}
-
-/* ---- starting ---- */
-
-void store_launch_release(struct store_launch *launch)
-{
-    json_free(&launch->document);
-    json_free(&launch->environment);
-    *launch = (struct store_launch){0};
-}
-
-struct frozen {
-    cJSON *base, *delta, *parameters, *readable, *fingerprints, *spec; /* owned */
-};
-
-static void frozen_release(struct frozen *frozen)
-{
-    json_free(&frozen->base);
-    json_free(&frozen->delta);
-    json_free(&frozen->parameters);
-    json_free(&frozen->readable);
-    json_free(&frozen->fingerprints);
-    json_free(&frozen->spec);
-}
-
-static bool add_identity(cJSON *document, int64_t experiment, sqlite3_stmt *row)
-{
-    return json_add_integer(document, "v", SPEC_VERSION) &&
-           json_add_integer(document, "id", experiment) &&
-           json_add_integer(document, "run", column_int(row, 0)) &&
-           json_add_integer(document, "batch", column_int(row, 1)) &&
-           json_add_text(document, "name", column_text(row, 2)) &&
-           json_add_integer(document, "seed", column_int(row, 3)) &&
-           json_add_integer(document, "replicate", column_int(row, 4)) &&
-           json_add_text(document, "cwd", column_text(row, 8));
-}
-
-static bool build_document(int64_t experiment, sqlite3_stmt *row, cJSON **ret_document,
-                           struct error *error)
-{
-    scoped(json_free) cJSON *document = cJSON_CreateObject();
-    scoped(frozen_release) struct frozen frozen = {0};
-
-    if (!column_json(row, 5, &frozen.base, error) || !column_json(row, 6, &frozen.delta, error) ||
-        !column_json(row, 7, &frozen.parameters, error) ||
-        !column_json(row, 9, &frozen.fingerprints, error) ||
-        !store_readable_parameters(column_text(row, 7), &frozen.readable, error) ||
-        !batch_compose(frozen.base, frozen.delta, frozen.parameters, column_text(row, 2),
-                       column_int(row, 3), &frozen.spec, error))
-        return false;
-    if (!frozen.fingerprints)
-        frozen.fingerprints = cJSON_CreateArray();
-    if (!document || !add_identity(document, experiment, row) ||
-        !json_add_item(document, "parameters", &frozen.readable) ||
-        !json_add_item(document, "fingerprints", &frozen.fingerprints) ||
-        !json_add_item(document, "spec", &frozen.spec))
-        return error_set(error, ERROR_NO_MEMORY, "starting experiment %" PRId64, experiment);
-    *ret_document = take(&document);
-    return true;
-}
-
-static void config_release(struct common_config *config)
-{
-    settings_release(common_settings, config);
-}
-
-static bool read_resources(struct store_launch *launch, struct error *error)
-{
-    scoped(config_release) struct common_config config = {0};
-    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
-    scoped(json_free) cJSON *part = cJSON_CreateObject();
-    const cJSON *resources = json_member(json_member(launch->document, "spec"), "resources");
-    cJSON *copy = resources ? cJSON_Duplicate(resources, true) : cJSON_CreateObject();
-
-    if (!part || !copy || !json_add_item(part, "resources", &copy))
-        return error_set(error, ERROR_NO_MEMORY, "starting experiment %" PRId64,
-                         launch->experiment);
-    if (!settings_parse(common_settings, part, "", &config, &diagnostics))
-        return error_set(error, ERROR_CORRUPT, "the stored spec of experiment %" PRId64 ": %s",
-                         launch->experiment,
-                         diagnostics.n ? diagnostics.item[0].message : "out of memory");
-    launch->cpus = config.resources.cpus;
-    launch->memory = config.resources.memory;
-    launch->time_s = config.resources.time;
-    launch->grace_s = config.resources.grace;
-    launch->log_bytes = config.resources.log;
-    return true;
-}
-
-static bool load_launch(struct store *store, struct store_launch *launch, struct error *error)
-{
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool found;
-
-    if (!store_query(store, &statement, error,
-                     "SELECT e.run, e.batch, e.name, e.seed, e.replicate, b.base, e.delta,"
-                     " e.parameters, b.cwd, b.fingerprints, v.variables, e.pipeline, e.fresh"
-                     " FROM experiment AS e JOIN batch AS b ON b.id = e.batch"
-                     " LEFT JOIN environment AS v ON v.id = b.environment WHERE e.id = ?",
-                     BIND(INT(launch->experiment))) ||
-        !store_next(store, statement, &found, error))
-        return false;
-    assert(found);
-    launch->run = column_int(statement, 0);
-    launch->pipeline = column_int(statement, 11);
-    launch->fresh = column_int(statement, 12);
-    return column_json(statement, 10, &launch->environment, error) &&
-           build_document(launch->experiment, statement, &launch->document, error);
-}
-
-bool store_start(struct store *store, int64_t experiment, uint64_t gpu_mask, int64_t now_ms,
-                 struct store_launch *ret_launch, struct error *error)
-{
-    scoped(store_launch_release) struct store_launch launch = {.experiment = experiment,
-                                                               .gpu_mask = gpu_mask};
-    struct store_change change;
-
-    if (!store_apply(store, experiment, EXPERIMENT_EVENT_START, NULL, now_ms, &change, error))
-        return false;
-    if (!change.decision.allowed)
-        return error_set(error, ERROR_INVALID, "experiment %" PRId64 " %s", experiment,
-                         change.decision.reason);
-    if (!store_execute(store, error, "UPDATE experiment SET run = run + 1 WHERE id = ?",
-                       BIND(INT(experiment))) ||
-        !store_execute(store, error,
-                       "INSERT INTO run (experiment, run, gpu_mask, created_ms, checkpoint_step)"
-                       " SELECT id, run, ?2, ?3, checkpoint_step FROM experiment WHERE id = ?1",
-                       BIND(INT(experiment), INT((int64_t)gpu_mask), INT(now_ms))) ||
-        !load_launch(store, &launch, error) || !read_resources(&launch, error))
-        return false;
-    *ret_launch = launch;
-    launch = (struct store_launch){0};
-    return true;
-}
-
-bool store_set_worker(struct store *store, int64_t experiment, int64_t run, int64_t pid,
-                      int64_t start, const char *boot, struct error *error)
-{
-    return store_execute(store, error,
-                         "UPDATE run SET worker_pid = ?3, worker_start = ?4, boot = ?5"
-                         " WHERE experiment = ?1 AND run = ?2",
-                         BIND(INT(experiment), INT(run), INT(pid), INT(start), TEXT(boot)));
-}
-
-/* ---- what is under way ---- */
-
-static bool read_live(sqlite3_stmt *row, struct store_live *ret_live, struct error *error)
-{
-    scoped(json_free) cJSON *exit = NULL;
-    struct store_live live = {
-        .experiment = column_int(row, 0),
-        .run = column_int(row, 1),
-        .state = (enum experiment_state)column_int(row, 2),
-        .need = {column_real(row, 3), column_int(row, 4), column_int(row, 5)},
-        .gpu_mask = (uint64_t)column_int(row, 6),
-        .worker_pid = column_int(row, 7),
-        .worker_start = column_int(row, 8),
-        .events_offset = column_int(row, 10),
-        .reported_offset = column_int(row, 11),
-        .started_ms = column_int(row, 12),
-        .cancel_requested = column_int(row, 13),
-    };
-
-    (void)snprintf(live.boot, sizeof(live.boot), "%s", column_text(row, 9));
-    if (!column_json(row, 14, &exit, error))
-        return false;
-    live.exited = exit != NULL;
-    if (exit)
-        experiment_exit_read(exit, &live.exit);
-    *ret_live = live;
-    return true;
-}
-
-bool store_live(struct store *store, struct store_live **ret_live, size_t *ret_n,
-                struct error *error)
-{
-    scoped(memory_free) struct store_live *live = NULL;
-    scoped(statement_end) sqlite3_stmt *statement = NULL;
-    size_t n = 0;
-
-    if (!store_query(store, &statement, error,
-                     "SELECT e.id, r.run, e.state, n.cpus, n.memory, n.gpus, r.gpu_mask,"
-                     " r.worker_pid, r.worker_start, r.boot, r.events_offset, r.reported_offset,"
-                     " r.started_ms, e.cancel_requested, r.exit_line"
-                     " FROM experiment AS e JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
-                     " JOIN need AS n ON n.id = e.need"
-                     " WHERE e.state IN (2, 3, 4) ORDER BY e.id",
-                     NULL))
-        return false;
-    for (;;) {
-        struct store_live *grown;
-        bool row;
-
-        if (!store_next(store, statement, &row, error))
-            return false;
-        if (!row)
-            break;
-        grown = realloc(live, (n + 1) * sizeof(*grown));
-        if (!grown)
-            return error_set(error, ERROR_NO_MEMORY, "listing runs");
-        live = grown;
-        if (!read_live(statement, &live[n++], error))
-            return false;
-    }
-    *ret_live = take(&live);
-    *ret_n = n;
     return true;
 }
 
@@ -586,16 +359,15 @@ bool store_next_finished(struct store *store, struct store_ended_batch *ret_batc
     scoped(statement_end) sqlite3_stmt *statement = NULL;
     bool found;
 
-    if (!store_query(store, &statement, error,
-                     "SELECT b.id, b.name, b.cwd, b.on_finish, v.variables,"
-                     " coalesce((SELECT n FROM state_count WHERE batch = b.id AND state = 5), 0),"
-                     " coalesce((SELECT n FROM state_count WHERE batch = b.id AND state = 6), 0),"
-                     " coalesce((SELECT n FROM state_count WHERE batch = b.id AND state = 7), 0)"
-                     " FROM batch AS b LEFT JOIN environment AS v ON v.id = b.environment"
-                     " WHERE b.ended_ms IS NOT NULL AND b.on_finish IS NOT NULL"
-                     " AND b.finish_started = 0 ORDER BY b.id LIMIT 1",
-                     NULL) ||
-        !store_next(store, statement, &found, error) ||
+    if (!store_find(store, &statement, &found, error,
+                    "SELECT b.id, b.name, b.cwd, b.on_finish, v.variables,"
+                    " coalesce((SELECT n FROM state_count WHERE batch = b.id AND state = 5), 0),"
+                    " coalesce((SELECT n FROM state_count WHERE batch = b.id AND state = 6), 0),"
+                    " coalesce((SELECT n FROM state_count WHERE batch = b.id AND state = 7), 0)"
+                    " FROM batch AS b LEFT JOIN environment AS v ON v.id = b.environment"
+                    " WHERE b.ended_ms IS NOT NULL AND b.on_finish IS NOT NULL"
+                    " AND b.finish_started = 0 ORDER BY b.id LIMIT 1",
+                    NULL) ||
         (found && !read_ended(statement, &batch, error)))
         return false;
     *ret_batch = batch;

@@ -238,9 +238,8 @@ static bool answer_again(struct store *store, const char *token, cJSON **ret_rep
 
     if (!token)
         return true;
-    if (!store_query(store, &statement, error, "SELECT id, first, last FROM batch WHERE token = ?",
-                     BIND(TEXT(token))) ||
-        !store_next(store, statement, &found, error))
+    if (!store_find(store, &statement, &found, error,
+                    "SELECT id, first, last FROM batch WHERE token = ?", BIND(TEXT(token))))
         return false;
     return !found || reply(column_int(statement, 0), column_int(statement, 1),
                            column_int(statement, 2), ret_reply, error);
