@@ -50,6 +50,7 @@ static bool add_daemon(cJSON *result, const struct daemon *daemon, int64_t monot
            json_add_number(result, "uptime_s",
                            (double)(monotonic_ms - daemon->started_ms) / 1000) &&
            json_add_integer(result, "clients", (int64_t)daemon->n_sessions) &&
+           json_add_integer(result, "watching", (int64_t)daemon->n_watching) &&
            json_add_integer(result, "database_bytes", store_size_bytes(daemon->store)) &&
            json_add_integer(result, "disk_free_bytes", machine_disk_free(daemon->options.home));
 }

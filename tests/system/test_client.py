@@ -378,7 +378,7 @@ class Waiting(Case):
         waiting = subprocess.Popen([NJ, "wait", str(number)], env=self.environment, stderr=subprocess.PIPE, text=True)
         self.addCleanup(waiting.stderr.close)
         self.addCleanup(waiting.kill)
-        wait_until(lambda: self.daemon.call("daemon.status")["clients"] > 1)
+        wait_until(lambda: self.daemon.call("daemon.status")["watching"] == 1)
         self.daemon.kill()
         self.assertIn("the daemon has ended", waiting.stderr.readline())
         self.daemon.start()
