@@ -201,6 +201,16 @@ static void wake_for_sessions(struct daemon *daemon)
         }
 }
 
+/* A queue whose file is gone keeps nothing: nothing more is promised, and the next daemon begins
+ * anew. */
+static bool check_place(struct daemon *daemon, struct error *error)
+{
+    if (store_check_place(daemon->store, error))
+        return true;
+    daemon->stopping = true;
+    return error_wrap(error, "the daemon ends");
+}
+
 static void end_turn(struct daemon *daemon)
 {
     struct error error = {0};
@@ -213,6 +223,8 @@ static void end_turn(struct daemon *daemon)
         error = daemon->turn_failure;
         ok = false;
     }
+    if (ok)
+        ok = check_place(daemon, &error);
     if (ok && store_in_transaction(daemon->store))
         ok = store_commit(daemon->store, &error);
     if (ok)

@@ -274,13 +274,36 @@ static bool open_checked(struct store *store, struct error *error)
     return migrate(store, version, error);
 }
 
+static bool remember_place(struct store *store, struct error *error)
+{
+    struct stat status;
+
+    if (stat(store->path, &status) != 0)
+        return error_set(error, ERROR_IO, "%s: %s", store->path, strerror(errno));
+    store->device = status.st_dev;
+    store->inode = status.st_ino;
+    return true;
+}
+
+bool store_check_place(const struct store *store, struct error *error)
+{
+    struct stat status;
+    bool known = stat(store->path, &status) == 0;
+
+    if (known ? status.st_dev == store->device && status.st_ino == store->inode : errno != ENOENT)
+        return true;
+    return error_set(error, ERROR_IO, "%s was %s while the daemon had it open", store->path,
+                     known ? "replaced" : "removed");
+}
+
 bool store_open(const char *home, struct store **ret_store, struct error *error)
 {
     scoped(store_free) struct store *store = calloc(1, sizeof(*store));
 
     if (!store || !(store->home = strdup(home)) || asprintf(&store->path, "%s/queue.db", home) < 0)
         return error_set(error, ERROR_NO_MEMORY, "opening %s", home);
-    if (!open_database(store, error) || !open_checked(store, error))
+    if (!open_database(store, error) || !open_checked(store, error) ||
+        !remember_place(store, error))
         return false;
     *ret_store = take(&store);
     return true;

@@ -34,6 +34,9 @@ struct store;
 bool store_open(const char *home, struct store **ret_store, struct error *error);
 /* Rolls back what is open. */
 void store_free(struct store **store);
+/* IO: queue.db was removed or replaced behind the daemon's back; what is committed from then on
+ * is lost with it. */
+bool store_check_place(const struct store *store, struct error *error);
 
 bool store_begin(struct store *store, struct error *error);
 /* The same for what can be had again after a power cut (lines of journals): its commit is atomic

@@ -16,6 +16,7 @@
 #include "daemon/store.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 extern const char *const store_migration[]; /* made at build time from schema/NNN_*.sql */
 extern const int store_migrations;
@@ -32,6 +33,8 @@ struct store {
     sqlite3 *database;
     char *path; /* of queue.db, owned */
     char *home; /* owned, absolute */
+    dev_t device;
+    ino_t inode; /* of queue.db */
     bool in_transaction;
     bool relaxed; /* commits are not synced now */
     int savepoints;

@@ -1,4 +1,5 @@
-/* `best`: the experiments that are done, best value first. */
+/* `best`: the experiments that are done, best value first; those with a mark (LEAK) come last, for
+ * their number says nothing. */
 #include "daemon/report/metric.h"
 #include "daemon/report/report.h"
 
@@ -7,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TOP_DEFAULT 5
 #define TOP_LIMIT 1000
@@ -14,6 +16,7 @@
 struct entry {
     int64_t id;
     double value;
+    bool marked;
 };
 struct ranking {
     struct entry *entry; /* owned */
@@ -40,7 +43,8 @@ static bool rank(const struct store_outcome *outcome, void *context, struct erro
         ranking->entry = entry;
         ranking->capacity = capacity;
     }
-    ranking->entry[ranking->n++] = (struct entry){outcome->id, outcome->value};
+    ranking->entry[ranking->n++] = (struct entry){
+        outcome->id, outcome->value, outcome->marks && strcmp(outcome->marks, "[]") != 0};
     return true;
 }
 
@@ -48,6 +52,8 @@ static int compare(const void *a, const void *b, int direction)
 {
     const struct entry *x = a, *y = b;
 
+    if (x->marked != y->marked)
+        return x->marked ? 1 : -1;
     if (x->value != y->value)
         return direction * (x->value > y->value ? 1 : -1);
     return (x->id > y->id) - (x->id < y->id);

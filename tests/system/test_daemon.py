@@ -380,6 +380,18 @@ class Restarting(unittest.TestCase):
             self.assertIn("another daemon", second.stderr)
             self.assertEqual(daemon.wait(daemon.submit("true"))[0]["state"], "done")
 
+    def test_home_that_is_removed_ends_the_daemon_and_nothing_is_promised(self):
+        with Daemon() as daemon:
+            daemon.wait(daemon.submit("true"))
+            with daemon.connect() as client:
+                shutil.rmtree(daemon.home)
+                with self.assertRaises((RpcError, EOFError, OSError)):
+                    client.call("submit", base={"command": ["true"]}, cwd="/", environment=[])
+            daemon.process.wait(harness.DEADLINE_S)
+            self.assertIn("queue.db was removed", daemon.read_log())
+            daemon.start()
+            self.assertEqual(daemon.submit("true"), 1)
+
     def test_stale_socket_is_replaced(self):
         with Daemon() as daemon:
             daemon.kill()
