@@ -95,6 +95,31 @@ static bool print_after(const struct render *render, const cJSON *experiment, st
     return print_field(render, "after", text.data, error);
 }
 
+/* "by group: train 528 rows of 8 groups, test 462 rows of 7 groups" */
+static bool print_split(const struct render *render, const cJSON *experiment, struct error *error)
+{
+    static const char *const part[] = {"train", "valid", "test"};
+    const cJSON *split = json_at(experiment, "result.split");
+    scoped(buffer_release) struct buffer text = {0};
+
+    if (!split)
+        return true;
+    if (!buffer_append_format(&text, error, "by %s: ", json_text(split, "by", "")))
+        return false;
+    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+        long long rows = json_integer(split, part[i], 0);
+        long long groups = json_integer(json_member(split, "groups"), part[i], 0);
+
+        if (rows > 0 && !buffer_append_format(&text, error, "%s%s %lld row%s", i ? ", " : "",
+                                              part[i], rows, rows == 1 ? "" : "s"))
+            return false;
+        if (groups > 0 &&
+            !buffer_append_format(&text, error, " of %lld group%s", groups, groups == 1 ? "" : "s"))
+            return false;
+    }
+    return print_field(render, "split", text.data, error);
+}
+
 static bool print_head(const struct render *render, const cJSON *experiment, struct error *error)
 {
     char text[ROW_TEXT_SIZE], eta[ROW_TEXT_SIZE];
@@ -121,7 +146,7 @@ static bool print_head(const struct render *render, const cJSON *experiment, str
            print_field(render, "parameters",
                        row_parameters(json_member(experiment, "parameters"), text), error) &&
            print_times(render, experiment, error) && print_after(render, experiment, error) &&
-           print_command(render, experiment, error) &&
+           print_command(render, experiment, error) && print_split(render, experiment, error) &&
            print_field(render, "in", json_text(experiment, "cwd", ""), error) &&
            print_field(render, "files", json_text(experiment, "directory", ""), error) &&
            print_field(render, "message", json_text(experiment, "message", ""), error);
@@ -317,8 +342,13 @@ static bool print_texts(const struct render *render, const char *title, const cJ
     cJSON_ArrayForEach(item, list)
     {
         const char *text = cJSON_IsString(item) ? item->valuestring : json_text(item, "text", "");
+        const char *where = json_text(item, "where", "");
+        bool told = !*where || strstr(text, where);
+        scoped(buffer_release) struct buffer line = {0};
 
-        if (!render_paragraph(render, text, 2, error))
+        if (!buffer_append_format(&line, error, "%s%s%s", told ? "" : where, told ? "" : ": ",
+                                  text) ||
+            !render_paragraph(render, line.data, 2, error))
             return false;
     }
     return true;

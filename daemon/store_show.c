@@ -173,6 +173,17 @@ static bool add_table(const cJSON *event, int64_t run, void *context)
     return !rows || (copy && json_add_item(table, "rows", &copy));
 }
 
+/* The last run's word counts: its data may have changed. */
+static bool add_split(const cJSON *event, int64_t run, void *context)
+{
+    cJSON *result = context, *copy = cJSON_Duplicate(event, true);
+
+    (void)run;
+    cJSON_DeleteItemFromObjectCaseSensitive(result, "split");
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "event");
+    return copy && json_add_item(result, "split", &copy);
+}
+
 static bool add_result(struct store *store, int64_t experiment, cJSON *reply, struct error *error)
 {
     cJSON *result = json_add_object(reply, "result");
@@ -187,7 +198,8 @@ static bool add_result(struct store *store, int64_t experiment, cJSON *reply, st
     if (!artifacts.into || !tables.into)
         return store_no_memory(error);
     return each_event(store, experiment, STORE_EVENT_ARTIFACT, add_artifact, &artifacts, error) &&
-           each_event(store, experiment, STORE_EVENT_TABLE, add_table, &tables, error);
+           each_event(store, experiment, STORE_EVENT_TABLE, add_table, &tables, error) &&
+           each_event(store, experiment, STORE_EVENT_SPLIT, add_split, result, error);
 }
 
 /* ---- warnings and notes ---- */
@@ -200,7 +212,8 @@ static bool add_text_once(cJSON *list, const cJSON *event, const char *const *me
         return true;
     cJSON_ArrayForEach(item, list)
     {
-        if (strcmp(json_text(item, "text", ""), json_text(event, "text", "")) == 0)
+        if (strcmp(json_text(item, "text", ""), json_text(event, "text", "")) == 0 &&
+            strcmp(json_text(item, "where", ""), json_text(event, "where", "")) == 0)
             return true;
     }
     item = cJSON_CreateObject();
