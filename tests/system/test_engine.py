@@ -106,6 +106,33 @@ class Scores(Folder):
         self.assertGreater(results["test.r2"], 0.35)
 
 
+class Stopped(Folder):
+    def test_numbers_are_those_of_the_best_epoch_and_a_note_says_so(self):
+        """Every metric may decide; the final losses and scores belong to the weights that are kept."""
+        split = {"by": "group", "train": 0.6, "valid": 0.2, "test": 0.2}
+        for metric, better in (("valid.accuracy", max), ("valid.log_loss", min), ("valid.auc", max), ("valid.loss", min)):
+            with self.subTest(metric):
+                spec = {**vowels(split), "evaluate": {"metrics": ["accuracy", "log_loss", "auc"]}}
+                spec["train"] = {**TRAIN, "epochs": 300, "early_stopping": {"metric": metric, "patience": 5}}
+                run = self.run_spec(spec, metric)
+                curve = [e["value"] for e in run.events("metric") if e["name"] == metric and "step" in e]
+                best = curve.index(better(curve)) + 1
+                self.assertEqual(len(curve), best + 5)
+                (note,) = run.events("note")
+                self.assertTrue(note["text"].startswith(f"training ended early, after epoch {best + 5} of 300; the "
+                                                        f"weights are those of epoch {best} ({metric} "), note)
+                self.assertAlmostEqual(run.results()[metric], curve[best - 1], places=6)
+                self.assertAlmostEqual(run.results()["valid.loss"], run.results()["valid.log_loss"], places=6)
+
+    def test_last_weights_are_kept_where_that_is_said(self):
+        split = {"by": "group", "train": 0.6, "valid": 0.2, "test": 0.2}
+        run = self.run_spec({**vowels(split), "train": {**TRAIN, "restore_best": False}})
+        curve = [e["value"] for e in run.events("metric") if e["name"] == "valid.loss" and "step" in e]
+        self.assertNotEqual(min(curve), curve[-1])
+        self.assertAlmostEqual(run.results()["valid.loss"], curve[-1], places=6)
+        self.assertEqual(run.events("note"), [])
+
+
 class Artifacts(Folder):
     def test_split_and_predictions_agree_with_the_data(self):
         run = self.run_spec(vowels())

@@ -53,7 +53,8 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
 /* ---- predictions ------------------------------------------------------------------------------*/
 
 bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,
-                           int64_t n, int64_t batch, double **ret_prediction, struct error *error)
+                           int64_t n, int64_t batch, double **ret_prediction, struct loss_sum *sum,
+                           struct error *error)
 {
     int64_t width = model->n_outputs_per_row;
     scoped(memory_free) double *prediction = malloc((size_t)(n * width + 1) * sizeof(*prediction));
@@ -64,7 +65,7 @@ bool pipeline_predict_rows(struct model *model, const struct samples *samples, c
     for (int64_t from = 0; from < n; from += batch) {
         int64_t size = n - from < batch ? n - from : batch;
 
-        if (!model_predict(model, &samples->set, row + from, size, prediction + from * width, NULL,
+        if (!model_predict(model, &samples->set, row + from, size, prediction + from * width, sum,
                            error))
             return false;
     }
@@ -150,7 +151,7 @@ bool pipeline_write_predictions(struct model *model, const struct samples *sampl
 {
     scoped(memory_free) double *prediction = NULL;
 
-    if (!pipeline_predict_rows(model, samples, row, n, batch, &prediction, error) ||
+    if (!pipeline_predict_rows(model, samples, row, n, batch, &prediction, NULL, error) ||
         !write_header(samples, actual, out, error))
         return false;
     for (int64_t i = 0; i < n; i++)

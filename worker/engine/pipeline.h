@@ -65,9 +65,11 @@ bool pipeline_write_predictions(struct model *model, const struct samples *sampl
                                 const int64_t *row, int64_t n, int64_t batch, bool actual,
                                 struct buffer *out, struct error *error);
 
-/* Predictions of the rows, [n][outputs], owned by the caller. */
+/* Predictions of the rows, [n][outputs], owned by the caller. Their loss is added to *sum, which
+ * may be NULL. */
 bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,
-                           int64_t n, int64_t batch, double **ret_prediction, struct error *error);
+                           int64_t n, int64_t batch, double **ret_prediction, struct loss_sum *sum,
+                           struct error *error);
 
 /* ---- the model file: model.h5 -----------------------------------------------------------------
  *   /format        "nightjar-model 1"

@@ -279,6 +279,37 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
                        &run->spec.train, &context, ret_result, error);
 }
 
+/* Which epoch's weights the numbers are about. */
+static bool tell_training(const struct run *run, const struct train_result *result,
+                          struct error *error)
+{
+    const struct train_config *config = &run->spec.train;
+    const char *metric = config->early_stopping.metric;
+    char what[160] = "";
+
+    if (result->stopped_early)
+        (void)snprintf(what, sizeof(what), "training ended early, after epoch %lld of %lld; ",
+                       (long long)result->epochs, (long long)config->epochs);
+    if (config->restore_best && result->best_epoch > 0 && result->best_epoch < result->epochs)
+        return report_note(error, "%sthe weights are those of epoch %lld (%s %.6g)", what,
+                           (long long)result->best_epoch, metric ? metric : "valid.loss",
+                           result->best_value);
+    if (result->stopped_early)
+        return report_note(error, "%sthe weights are those of its end", what);
+    return true;
+}
+
+/* The curve ended with the last epoch's weights; what counts is the loss of those that are kept. */
+static bool tell_loss(enum split_part which, const struct loss_sum *sum, struct error *error)
+{
+    char name[32];
+
+    if (which == SPLIT_TEST)
+        return true;
+    (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);
+    return report_metric(name, sum->loss / sum->weight, REPORT_FINAL, NAN, error);
+}
+
 static bool evaluate_part(const struct run *run, enum split_part which, const double *naive,
                           struct error *error)
 {
@@ -286,11 +317,13 @@ static bool evaluate_part(const struct run *run, enum split_part which, const do
     const struct sample_set *set = &run->rows.samples->set;
     scoped(evaluation_release) struct evaluation evaluation = {0};
     scoped(memory_free) double *prediction = NULL;
+    struct loss_sum sum = {0};
 
     if (part->n == 0)
         return true;
     return pipeline_predict_rows(run->model, run->rows.samples, part->row, part->n, 0, &prediction,
-                                 error) &&
+                                 &sum, error) &&
+           tell_loss(which, &sum, error) &&
            metric_evaluate(&run->spec.evaluate.metrics, set, part->row, part->n, prediction, naive,
                            &evaluation, error) &&
            metric_report(&evaluation, split_part_name[which], error);
@@ -319,8 +352,8 @@ static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
     *ret_stopped = result.stopped;
     if (result.stopped)
         return report_sync(error);
-    return write_model(run, error) && write_predictions(run, error) && evaluate(run, error) &&
-           report_sync(error);
+    return tell_training(run, &result, error) && write_model(run, error) &&
+           write_predictions(run, error) && evaluate(run, error) && report_sync(error);
 }
 
 /* Why it gave up, for whoever reads the journal; the first error is the one that counts. */

@@ -162,6 +162,20 @@ bool report_warning(const char *where, double figure, struct error *error, const
     return send_event(&event, complete, error);
 }
 
+bool report_note(struct error *error, const char *format, ...)
+{
+    cJSON *event = cJSON_CreateObject();
+    char text[1024];
+    va_list arguments;
+    bool complete;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    complete = json_add_text(event, "event", "note") && json_add_text(event, "text", text);
+    return send_event(&event, complete, error);
+}
+
 bool report_mark(const char *mark, const char *reason, int64_t count, struct error *error)
 {
     cJSON *event = cJSON_CreateObject();

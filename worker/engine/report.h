@@ -24,6 +24,8 @@ bool report_progress(double done, double total, const char *unit, struct error *
 /* `where` may be NULL (a layer, a column); figure NAN where none. */
 __attribute__((format(printf, 4, 5))) bool
 report_warning(const char *where, double figure, struct error *error, const char *format, ...);
+__attribute__((format(printf, 2, 3))) bool report_note(struct error *error, const char *format,
+                                                       ...);
 bool report_mark(const char *mark, const char *reason, int64_t count,
                  struct error *error); /* "LEAK" */
 bool report_artifact(const char *name, const char *path,

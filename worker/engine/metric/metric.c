@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buffer.h"
 #include "common/json.h"
 #include "common/owner.h"
 #include "worker/engine/report.h"
@@ -250,6 +251,22 @@ static bool no_better(const struct metric_value *value)
                                         : !(value->value < value->naive);
 }
 
+/* One line for all metrics of a part, the same in every run that has the trouble. */
+static bool warn_no_better(const struct evaluation *evaluation, const char *part,
+                           struct error *error)
+{
+    scoped(buffer_release) struct buffer names = {0};
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < evaluation->n_values; i++)
+        if (no_better(&evaluation->value[i]) &&
+            !buffer_append_format(&names, error, "%s%s.%s", n++ ? ", " : "", part,
+                                  evaluation->value[i].name))
+            return false;
+    return n == 0 || report_warning(part, (double)n, error,
+                                    "%s: no better than predicting without looking", names.data);
+}
+
 bool metric_report(const struct evaluation *evaluation, const char *part, struct error *error)
 {
     char name[METRIC_NAME_SIZE + 32];
@@ -260,14 +277,9 @@ bool metric_report(const struct evaluation *evaluation, const char *part, struct
         (void)snprintf(name, sizeof(name), "%s.%s", part, value->name);
         if (!report_metric(name, value->value, REPORT_FINAL, value->naive, error))
             return false;
-        if (no_better(value) &&
-            !report_warning(name, value->value, error,
-                            "no better than predicting without looking (%.6g against %.6g)",
-                            value->value, value->naive))
-            return false;
     }
     for (int64_t i = 0; i < evaluation->n_tables; i++)
         if (!report_table(&evaluation->table[i], part, error))
             return false;
-    return true;
+    return warn_no_better(evaluation, part, error);
 }
