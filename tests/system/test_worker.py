@@ -152,7 +152,7 @@ class Verdicts(WorkerCase):
     def test_signal_that_ended_it_is_journalled(self):
         _, end = self.execute(["sh", "-c", "kill -SEGV $$"])
         self.assertEqual((end["status"], end["signal"]), (-1, signal.SIGSEGV))
-        self.assertIn("signal 11", end["message"])
+        self.assertEqual(end["message"], "")  # the log told nothing; the daemon words the rest
 
     def test_traceback_becomes_the_message(self):
         _, end = self.execute([sys.executable, "-c", "print('on'); raise ValueError('bad rate')"])
