@@ -23,6 +23,16 @@ static bool run(struct store *store, const char *sql, struct error *error)
     return code == SQLITE_OK || store_fail(store, code, error);
 }
 
+/* One without values or rows. */
+static bool step(struct store *store, const char *sql, struct error *error)
+{
+    scoped(statement_end) sqlite3_stmt *statement = NULL;
+    bool row;
+
+    return store_query(store, &statement, error, sql, NULL) &&
+           store_next(store, statement, &row, error);
+}
+
 static bool set_relaxed(struct store *store, bool relaxed, struct error *error)
 {
     if (store->relaxed == relaxed)
@@ -36,7 +46,7 @@ static bool set_relaxed(struct store *store, bool relaxed, struct error *error)
 static bool begin(struct store *store, bool relaxed, struct error *error)
 {
     assert(!store->in_transaction);
-    if (!set_relaxed(store, relaxed, error) || !run(store, "BEGIN IMMEDIATE", error))
+    if (!set_relaxed(store, relaxed, error) || !step(store, "BEGIN IMMEDIATE", error))
         return false;
     store->in_transaction = true;
     store->savepoints = 0;
@@ -75,7 +85,7 @@ bool store_commit(struct store *store, struct error *error)
         store_rollback(store);
         return given_up(store, error);
     }
-    if (!run(store, "COMMIT", error)) {
+    if (!step(store, "COMMIT", error)) {
         store_rollback(store);
         return false;
     }
@@ -88,21 +98,18 @@ bool store_in_transaction(const struct store *store)
     return store->in_transaction;
 }
 
-/* Runs "<verb> s<level>". */
-static bool savepoint(struct store *store, const char *verb, int level, struct error *error)
+/* Savepoints all have one name: SQLite means the innermost. */
+static bool savepoint(struct store *store, const char *sql, struct error *error)
 {
-    char sql[64];
-
-    (void)snprintf(sql, sizeof(sql), "%s s%d", verb, level);
     if (sqlite3_get_autocommit(store->database))
         return given_up(store, error);
-    return run(store, sql, error);
+    return step(store, sql, error);
 }
 
 bool store_savepoint(struct store *store, struct error *error)
 {
     assert(store->in_transaction);
-    if (!savepoint(store, "SAVEPOINT", store->savepoints + 1, error))
+    if (!savepoint(store, "SAVEPOINT part", error))
         return false;
     store->savepoints++;
     return true;
@@ -112,7 +119,7 @@ bool store_keep(struct store *store, struct error *error)
 {
     if (store->savepoints == 0)
         return given_up(store, error);
-    if (!savepoint(store, "RELEASE", store->savepoints, error))
+    if (!savepoint(store, "RELEASE part", error))
         return false;
     store->savepoints--;
     return true;
@@ -122,8 +129,7 @@ bool store_undo(struct store *store, struct error *error)
 {
     if (store->savepoints == 0)
         return given_up(store, error);
-    if (!savepoint(store, "ROLLBACK TO", store->savepoints, error) ||
-        !savepoint(store, "RELEASE", store->savepoints, error))
+    if (!savepoint(store, "ROLLBACK TO part", error) || !savepoint(store, "RELEASE part", error))
         return false;
     store->savepoints--;
     return true;
