@@ -153,11 +153,13 @@ static bool say_difference(const struct summary *summary, const char *name,
                            struct buffer *out, struct error *error)
 {
     double difference = fabs(mean_of(best) - mean_of(worst));
+    /* a number that leaks is not better than an honest one */
+    bool alike = strcmp(best->mark, worst->mark) == 0;
 
-    if (!buffer_append_format(out, error,
-                              "%s: %s %s%s (%.4g, n=%zu) is better than %s%s (%.4g, n=%zu)", name,
+    if (!buffer_append_format(out, error, "%s: %s %s%s (%.4g, n=%zu) %s %s%s (%.4g, n=%zu)", name,
                               summary->metric.name, best->text, best->mark, mean_of(best), best->n,
-                              worst->text, worst->mark, mean_of(worst), worst->n))
+                              alike ? "is better than" : "against", worst->text, worst->mark,
+                              mean_of(worst), worst->n))
         return false;
     if (error_size > 0)
         return buffer_append_format(out, error, ": they differ by %.3g, %.1f standard errors",

@@ -85,9 +85,8 @@ static void report_answers_the_question(void **state)
     assert_true(cJSON_IsNull(json_member(batch, "waiting")));
 
     found = cJSON_GetStringValue(json_at(batch, "findings[0]"));
-    assert_string_equal(found,
-                        "split: test.accuracy rows [LEAK] (0.91, n=6) is better than speakers "
-                        "(0.46, n=6): they differ by 0.45, 77.9 standard errors");
+    assert_string_equal(found, "split: test.accuracy rows [LEAK] (0.91, n=6) against speakers "
+                               "(0.46, n=6): they differ by 0.45, 77.9 standard errors");
     found = cJSON_GetStringValue(json_at(batch, "findings[1]"));
     assert_string_equal(
         found, "units: 8 [LEAK] and 16 [LEAK] do not differ by more than twice their pooled "
