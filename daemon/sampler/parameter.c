@@ -234,13 +234,59 @@ static bool read_range(const cJSON *json, struct range_config *config, const cha
     return true;
 }
 
+/* What a key says, and beside what it would be passed over in silence. */
+enum {
+    SAYS_LIST = 1,
+    SAYS_LABELS = 2,
+    SAYS_RANGE = 4,
+    SAYS_LOW = 8,
+    SAYS_HIGH = 16,
+    SAYS_STEP = 32
+};
+static const struct {
+    const char *name;
+    unsigned says, bars;
+} keys[] = {
+    {"choice", SAYS_LIST, SAYS_LIST | SAYS_RANGE},
+    {"values", SAYS_LIST, SAYS_LIST | SAYS_RANGE},
+    {"value", SAYS_LIST, SAYS_LIST | SAYS_RANGE | SAYS_LABELS},
+    {"labels", SAYS_LABELS, SAYS_RANGE},
+    {"low", SAYS_RANGE | SAYS_LOW, SAYS_LOW},
+    {"min", SAYS_RANGE | SAYS_LOW, SAYS_LOW},
+    {"high", SAYS_RANGE | SAYS_HIGH, SAYS_HIGH},
+    {"max", SAYS_RANGE | SAYS_HIGH, SAYS_HIGH},
+    {"step", SAYS_RANGE | SAYS_STEP, SAYS_STEP},
+    {"q", SAYS_RANGE | SAYS_STEP, SAYS_STEP},
+    {"log", SAYS_RANGE, 0},
+    {"int", SAYS_RANGE, 0},
+    {"distribution", SAYS_RANGE, 0},
+};
+
+static bool check_keys(const cJSON *json, const char *path, struct diagnostics *diagnostics)
+{
+    const size_t n = sizeof(keys) / sizeof(keys[0]);
+
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = i + 1; j < n; j++) {
+            if (!((keys[i].bars & keys[j].says) || (keys[j].bars & keys[i].says)) ||
+                !json_member(json, keys[i].name) || !json_member(json, keys[j].name))
+                continue;
+            diagnostics_add(diagnostics, path, "%s and %s do not go together", keys[i].name,
+                            keys[j].name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_object(const cJSON *json, const char *path, struct sampler_parameter *parameter,
                         struct diagnostics *diagnostics)
 {
     scoped(range_config_release) struct range_config config = {0};
     const cJSON *choice;
 
-    if (!settings_parse(sampler_range_settings, json, path, &config, diagnostics))
+    if (!settings_parse(sampler_range_settings, json, path, &config, diagnostics) ||
+        !check_keys(json, path, diagnostics))
         return false;
     choice = config.choice ? config.choice : config.values;
     if (choice)
