@@ -91,8 +91,9 @@ static bool add_dependency(struct submission *submission, int64_t experiment, in
 {
     bool ended, was_ok;
 
-    if (kind == 1 && needs == submission->batch)
-        return error_set(error, ERROR_NOT_FOUND, "a batch cannot wait for itself");
+    /* Nothing waits for itself, nor for what is submitted with it. */
+    if (needs > (kind == 0 ? submission->newest_before : submission->batch - 1))
+        return error_set(error, ERROR_NOT_FOUND, "it is not there yet");
     if (!store_is_ended(submission->store, kind, needs, &ended, &was_ok, error))
         return false;
     *ret_failed = *ret_failed || (ended && ok && !was_ok);
@@ -108,18 +109,16 @@ static bool add_range(struct submission *submission, int64_t experiment,
                       const struct spec_reference *reference, bool ok, bool *ret_failed,
                       struct error *error)
 {
-    for (int64_t id = reference->first; id <= reference->last_id; id++) {
-        struct error missing;
+    bool any = false;
 
-        if (add_dependency(submission, experiment, reference->batch, id, ok, ret_failed, &missing))
-            continue;
-        /* A range takes what exists in it. */
-        if (missing.kind == ERROR_NOT_FOUND && reference->first < reference->last_id)
-            continue;
-        *error = missing;
-        return false;
+    /* A range takes what exists in it. */
+    for (int64_t id = reference->first; id <= reference->last_id; id++) {
+        if (add_dependency(submission, experiment, reference->batch, id, ok, ret_failed, error))
+            any = true;
+        else if (error->kind != ERROR_NOT_FOUND)
+            return false;
     }
-    return true;
+    return any || error_set(error, ERROR_NOT_FOUND, "nothing to wait for");
 }
 
 static bool add_dependencies(struct submission *submission, int64_t experiment,

@@ -526,6 +526,41 @@ static void dependency_on_nothing_is_refused(void **state)
                         "queue.after: there is no 7");
 }
 
+static void range_waits_for_what_was_there_before(void **state)
+{
+    int64_t first = submit("{" COMMAND "}");
+    int64_t second =
+        submit("{'base':{'command':['true'],'queue':{'after':['1-9']}},'experiments':[{},{}]}");
+    cJSON *reply = NULL;
+
+    (void)state;
+    assert_string_equal(
+        try_submit("{'base':{'command':['true'],'queue':{'after':['7-9']}}}", &reply),
+        "queue.after: there is no 7-9");
+    assert_int_equal(first_candidate(), first);
+    run_to_end(first, 0);
+    assert_int_equal(first_candidate(), second);
+    run_to_end(second, 0);
+    assert_int_equal(first_candidate(), second + 1);
+}
+
+static void numbers_that_are_no_ids_are_refused(void **state)
+{
+    static const char *const selects[] = {"{'ids':[[1e300,1e300]]}", "{'ids':[[0.5,1]]}",
+                                          "{'ids':[3]}", "{'batch':[-1e300]}"};
+
+    (void)state;
+    submit("{" COMMAND "}");
+    for (size_t i = 0; i < sizeof(selects) / sizeof(selects[0]); i++) {
+        scoped(json_free) cJSON *select = parse_json(selects[i]);
+        struct store_ids ids;
+        struct error error;
+
+        assert_false(store_select(store, select, &ids, &error));
+        assert_int_equal(error.kind, ERROR_INVALID);
+    }
+}
+
 static void finished_batch_is_announced_once(void **state)
 {
     struct store_ended_batch batch;
@@ -1007,6 +1042,8 @@ int main(void)
         TEST(failure_skips_a_chain_of_any_length),
         TEST(dependent_on_a_batch_waits_for_all_of_it),
         TEST(dependency_on_nothing_is_refused),
+        TEST(range_waits_for_what_was_there_before),
+        TEST(numbers_that_are_no_ids_are_refused),
         TEST(finished_batch_is_announced_once),
         TEST(live_runs_are_listed_with_what_adoption_needs),
         TEST(lines_taken_in_twice_change_nothing),
