@@ -1,7 +1,8 @@
 #include "daemon/batch.h"
 
 #include "common/owner.h"
-#include "daemon/placeholder.h"
+#include "daemon/compose.h"
+#include "daemon/parameter.h"
 #include "daemon/sampler/sampler.h"
 
 #include <ctype.h>
@@ -12,23 +13,7 @@
 
 #define NAME_LIMIT 100
 #define LARGEST_SEED 9007199254740991.0
-
-const cJSON *batch_parameter_value(const cJSON *parameter)
-{
-    return cJSON_IsObject(parameter) ? json_member(parameter, "value") : parameter;
-}
-
-bool batch_parameter_text(const cJSON *parameter, struct buffer *out, struct error *error)
-{
-    const char *label = json_text(parameter, "label", NULL);
-    const cJSON *value = batch_parameter_value(parameter);
-
-    if (label)
-        return buffer_append_text(out, label, error);
-    if (cJSON_IsString(value))
-        return buffer_append_text(out, value->valuestring, error);
-    return value ? json_print(value, out, error) : buffer_append_text(out, "null", error);
-}
+#define SEED_EXPECTED "expected a whole number from 0 to 2^53 - 1"
 
 /* ---- the submission as a whole ---- */
 
@@ -41,7 +26,7 @@ void batch_head_release(struct batch_head *head)
 static bool settle(const struct diagnostics *diagnostics, struct error *error)
 {
     if (diagnostics->n == 0)
-        return true;
+        return !diagnostics->overflow || error_set(error, ERROR_NO_MEMORY, "checking a submission");
     return error_set_at(error, ERROR_INVALID, diagnostics->item[0].path, "%s",
                         diagnostics->item[0].message);
 }
@@ -106,11 +91,16 @@ static void check_name(const char *name, struct diagnostics *diagnostics)
     }
 }
 
+static const cJSON *unless_null(const cJSON *json)
+{
+    return json && !cJSON_IsNull(json) ? json : NULL;
+}
+
 static const cJSON *pick_member(const cJSON *params, const cJSON *base, const char *name)
 {
-    const cJSON *here = json_member(params, name);
+    const cJSON *here = unless_null(json_member(params, name));
 
-    return here && !cJSON_IsNull(here) ? here : json_member(base, name);
+    return here ? here : unless_null(json_member(base, name));
 }
 
 static void check_type(const cJSON *json, int type, const char *path, const char *expected,
@@ -138,19 +128,22 @@ static void read_seed(const cJSON *params, const cJSON *base, struct batch_head 
     if (!seed)
         return;
     if (!is_seed(seed))
-        diagnostics_add(diagnostics, "seed", "expected a whole number from 0 to 2^53 - 1");
+        diagnostics_add(diagnostics, "seed", SEED_EXPECTED);
     else
         head->seed = (int64_t)seed->valuedouble;
 }
 
-static void read_goal(struct batch_head *head)
+static void read_goal(struct batch_head *head, struct diagnostics *diagnostics)
 {
     const cJSON *goal = json_member(head->sweep, "goal");
     const char *minimize = json_text(goal, "minimize", NULL);
+    const char *metric = minimize ? minimize : json_text(goal, "maximize", "");
 
+    if (strlen(metric) >= sizeof(head->metric))
+        diagnostics_add(diagnostics, "sweep.goal", "a name of over %zu bytes",
+                        sizeof(head->metric) - 1);
     head->minimize = minimize != NULL;
-    (void)snprintf(head->metric, sizeof(head->metric), "%s",
-                   minimize ? minimize : json_text(goal, "maximize", ""));
+    (void)snprintf(head->metric, sizeof(head->metric), "%s", metric);
 }
 
 static bool strip(const cJSON *base, struct batch_head *head, struct error *error)
@@ -164,9 +157,24 @@ static bool strip(const cJSON *base, struct batch_head *head, struct error *erro
     return true;
 }
 
+/* What belongs to a batch as a whole would be silently passed over in one experiment. */
+static void check_whose(const cJSON *delta, const char *path, struct diagnostics *diagnostics)
+{
+    static const char *const names[] = {"question", "on_finish"};
+
+    if (json_member(delta, "sweep") || json_member(delta, "experiments"))
+        diagnostics_add(diagnostics, path, "sweep and experiments stand at the top of a file");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (json_member(delta, names[i]))
+            diagnostics_add(diagnostics, path,
+                            "%s belongs to the whole batch, not to one experiment of it", names[i]);
+    }
+}
+
 static void check_types(const cJSON *params, const struct batch_head *head,
                         struct diagnostics *diagnostics)
 {
+    static const char *const texts[] = {"name", "question", "on_finish", "cwd", "token"};
     const cJSON *item;
     int i = 0;
 
@@ -174,7 +182,11 @@ static void check_types(const cJSON *params, const struct batch_head *head,
     check_type(head->experiments, cJSON_Array, "experiments", "a list", diagnostics);
     check_type(head->environment, cJSON_Array, "environment", "a list of texts", diagnostics);
     check_type(head->fingerprints, cJSON_Array, "fingerprints", "a list", diagnostics);
-    check_type(json_member(params, "token"), cJSON_String, "token", "a text", diagnostics);
+    for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++)
+        check_type(unless_null(json_member(params, texts[n])), cJSON_String, texts[n], "a text",
+                   diagnostics);
+    cJSON_ArrayForEach(item, head->environment)
+        check_type(item, cJSON_String, "environment", "a list of texts", diagnostics);
     if (head->sweep && head->experiments)
         diagnostics_add(diagnostics, "sweep",
                         "sweep and experiments do not go together; submit two batches");
@@ -186,15 +198,9 @@ static void check_types(const cJSON *params, const struct batch_head *head,
 
         (void)snprintf(path, sizeof(path), "experiments[%d]", i++);
         check_type(item, cJSON_Object, path, "an object", diagnostics);
-        if (json_member(item, "sweep") || json_member(item, "experiments"))
-            diagnostics_add(diagnostics, path, "sweep and experiments stand at the top of a file");
+        check_whose(item, path, diagnostics);
     }
     check_name(head->name, diagnostics);
-}
-
-static const cJSON *unless_null(const cJSON *json)
-{
-    return json && !cJSON_IsNull(json) ? json : NULL;
 }
 
 bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
@@ -209,8 +215,8 @@ bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
     }
     if (!strip(base, &head, error))
         return false;
-    head.experiments = unless_null(pick_member(params, base, "experiments"));
-    head.sweep = unless_null(pick_member(params, base, "sweep"));
+    head.experiments = pick_member(params, base, "experiments");
+    head.sweep = pick_member(params, base, "sweep");
     head.environment = unless_null(json_member(params, "environment"));
     head.fingerprints = unless_null(json_member(params, "fingerprints"));
     head.question = json_text(params, "question", json_text(head.base, "question", NULL));
@@ -220,101 +226,12 @@ bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
     head.hold = json_boolean(params, "hold", false);
     name_batch(params, head.base, head.experiments, head.name, sizeof(head.name));
     read_seed(params, base, &head, diagnostics);
-    read_goal(&head);
+    read_goal(&head, diagnostics);
     check_types(params, &head, diagnostics);
     if (!settle(diagnostics, error))
         return false;
     *ret_head = head;
     head = (struct batch_head){0};
-    return true;
-}
-
-/* ---- the spec in force ---- */
-
-static bool is_command(const cJSON *spec)
-{
-    return json_member(spec, "command") != NULL;
-}
-
-/* Whether the path begins with a key that the spec's kind has. */
-static bool names_setting(const cJSON *spec, const char *path)
-{
-    enum spec_owner owner;
-    char key[64];
-    size_t length = strcspn(path, ".[");
-
-    if (length >= sizeof(key))
-        return false;
-    memcpy(key, path, length);
-    key[length] = '\0';
-    owner = spec_owner_of(key);
-    return owner == SPEC_OWNER_COMMON || (owner == SPEC_OWNER_ENGINE && !is_command(spec));
-}
-
-static bool set_parameter(cJSON *spec, const cJSON *parameter, const cJSON *used,
-                          struct error *error)
-{
-    bool was_used = json_member(used, parameter->string) != NULL;
-    cJSON *value;
-    char path[128];
-
-    (void)snprintf(path, sizeof(path), "sweep.parameters.%s", parameter->string);
-    if (was_used && (is_command(spec) || !names_setting(spec, parameter->string)))
-        return true;
-    if (!names_setting(spec, parameter->string))
-        return error_set_at(error, ERROR_INVALID, path,
-                            "is used nowhere: there is no {%s} in the spec, and it names no "
-                            "setting such as %s",
-                            parameter->string,
-                            is_command(spec) ? "resources.cpus" : "train.optimizer.rate");
-    value = cJSON_Duplicate(batch_parameter_value(parameter), true);
-    if (!value)
-        return error_set(error, ERROR_NO_MEMORY, "composing a spec");
-    if (json_set_at(spec, parameter->string, &value, error))
-        return true;
-    if (error->kind == ERROR_INVALID)
-        return error_set_at(error, ERROR_INVALID, path, "names no place of the spec");
-    return false;
-}
-
-static bool apply_parameters(cJSON *spec, const cJSON *parameters, struct error *error)
-{
-    scoped(json_free) cJSON *used = NULL;
-    const cJSON *parameter;
-
-    if (!placeholder_replace(spec, parameters, &used, error))
-        return false;
-    cJSON_ArrayForEach(parameter, parameters)
-    {
-        if (!set_parameter(spec, parameter, used, error))
-            return false;
-    }
-    return true;
-}
-
-static bool set_identity(cJSON *spec, const char *name, int64_t seed, struct error *error)
-{
-    cJSON_DeleteItemFromObjectCaseSensitive(spec, "name");
-    cJSON_DeleteItemFromObjectCaseSensitive(spec, "seed");
-    if (json_add_text(spec, "name", name) && json_add_integer(spec, "seed", seed))
-        return true;
-    return error_set(error, ERROR_NO_MEMORY, "composing a spec");
-}
-
-bool batch_compose(const cJSON *base, const cJSON *delta, const cJSON *parameters, const char *name,
-                   int64_t seed, cJSON **ret_spec, struct error *error)
-{
-    scoped(json_free) cJSON *spec = cJSON_Duplicate(base, true);
-
-    if (!spec)
-        return error_set(error, ERROR_NO_MEMORY, "composing a spec");
-    if (delta && !json_merge(spec, delta, error))
-        return false;
-    if (parameters && !apply_parameters(spec, parameters, error))
-        return false;
-    if (!set_identity(spec, name, seed, error))
-        return false;
-    *ret_spec = take(&spec);
     return true;
 }
 
@@ -378,7 +295,7 @@ static bool deliver(struct expansion *expansion, const struct batch_experiment *
     scoped(config_release) struct common_config config = {0};
     struct batch_experiment experiment = *composed;
 
-    experiment.pipeline = !is_command(experiment.spec);
+    experiment.pipeline = !compose_is_command(experiment.spec);
     experiment.config = &config;
     if (!check_spec(expansion, &experiment, &config) && expansion->diagnostics->n == 0)
         return error_set(error, ERROR_NO_MEMORY, "checking an experiment");
@@ -414,8 +331,8 @@ static bool expand_one(struct expansion *expansion, const struct batch_experimen
 
     name_experiment(expansion, proposed, name, sizeof(name));
     experiment.name = name;
-    if (!batch_compose(expansion->head->base, experiment.delta, experiment.parameters, name,
-                       experiment.seed, &spec, &complaint)) {
+    if (!compose_spec(expansion->head->base, experiment.delta, experiment.parameters, name,
+                      experiment.seed, &spec, &complaint)) {
         if (complaint.kind != ERROR_INVALID) {
             *error = complaint;
             return false;
@@ -442,7 +359,7 @@ static void read_identity(const cJSON *delta, struct batch_experiment *experimen
     if (is_seed(seed))
         experiment->seed = (int64_t)seed->valuedouble;
     else
-        diagnostics_add(diagnostics, path, "expected a whole number from 0 to 2^53 - 1");
+        diagnostics_add(diagnostics, path, SEED_EXPECTED);
 }
 
 static bool expand_list(struct expansion *expansion, struct error *error)
@@ -468,12 +385,15 @@ static bool expand_trial(struct expansion *expansion, const struct sampler_sweep
 {
     scoped(json_free) cJSON *parameters = NULL;
     const cJSON *swept;
-    int64_t seed;
+    int64_t seed = expansion->head->seed;
 
     if (!sampler_propose(sweep, trial, &parameters, error))
         return false;
-    swept = batch_parameter_value(json_member(parameters, "seed"));
-    seed = swept && cJSON_IsNumber(swept) ? (int64_t)swept->valuedouble : expansion->head->seed;
+    swept = parameter_value(json_member(parameters, "seed"));
+    if (is_seed(swept))
+        seed = (int64_t)swept->valuedouble;
+    else if (swept)
+        add_once(expansion->diagnostics, "sweep.parameters.seed", SEED_EXPECTED);
     for (int64_t i = 0; i < sweep->space.replicates; i++) {
         struct batch_experiment experiment = {.index = trial * sweep->space.replicates + i,
                                               .parameters = parameters,
@@ -492,7 +412,7 @@ static bool expand_sweep(struct expansion *expansion, struct error *error)
 
     if (!sampler_sweep_read(expansion->head->sweep, (uint64_t)expansion->head->seed, &sweep,
                             expansion->diagnostics))
-        return true;
+        return expansion->diagnostics->n || error_set(error, ERROR_NO_MEMORY, "reading a sweep");
     for (int64_t trial = 0; trial < sweep.trials; trial++) {
         if (!expand_trial(expansion, &sweep, trial, error))
             return false;
@@ -530,20 +450,16 @@ static bool print_line(void *context, const struct batch_experiment *experiment,
 {
     struct buffer *out = (struct buffer *)context;
     scoped(json_free) cJSON *line = cJSON_CreateObject();
-    cJSON *parameters, *spec;
+    scoped(json_free) cJSON *spec = cJSON_Duplicate(experiment->spec, true);
+    scoped(json_free) cJSON *parameters = experiment->parameters
+                                              ? cJSON_Duplicate(experiment->parameters, true)
+                                              : cJSON_CreateObject();
 
-    if (!line)
-        return error_set(error, ERROR_NO_MEMORY, "expanding");
-    parameters = experiment->parameters ? cJSON_Duplicate(experiment->parameters, true)
-                                        : cJSON_CreateObject();
-    spec = cJSON_Duplicate(experiment->spec, true);
-    if (!json_add_text(line, "name", experiment->name) ||
+    if (!line || !json_add_text(line, "name", experiment->name) ||
         !json_add_integer(line, "seed", experiment->seed) ||
         !json_add_integer(line, "replicate", experiment->replicate) ||
-        !json_add_item(line, "parameters", &parameters) || !json_add_item(line, "spec", &spec)) {
-        json_free(&spec);
+        !json_add_item(line, "parameters", &parameters) || !json_add_item(line, "spec", &spec))
         return error_set(error, ERROR_NO_MEMORY, "expanding");
-    }
     return json_print(line, out, error) && buffer_append_text(out, "\n", error);
 }
 

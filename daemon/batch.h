@@ -4,13 +4,7 @@
  * Three forms: `experiments` (a list of deltas over the base), `sweep` (a sampler proposes
  * parameters), or the base alone. Both lists may also stand inside the base, as they do in a file.
  * What is stored of an experiment is the base (once a batch), its delta and its parameters;
- * batch_compose makes the spec in force of them, at submit and at each start alike.
- *
- * `{name}` in an element of the command or in any other text of the spec is replaced by the
- * parameter; "{{" and "}}" stand for braces. An element that is nothing but "{name}" outside a
- * command takes the value with its type. For pipelines a parameter that is used in no placeholder
- * names a path of the spec (model[0].units); for commands one that is used nowhere must be the path
- * of something that the spec has.
+ * compose_spec makes the spec in force of them, at submit and at each start alike.
  */
 #ifndef NIGHTJAR_DAEMON_BATCH_H
 #define NIGHTJAR_DAEMON_BATCH_H
@@ -72,14 +66,6 @@ bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
  * collected (to DIAGNOSTICS_LIMIT); after the first one nothing more is visited. */
 bool batch_expand(const struct batch_head *head, const struct batch_visitor *visitor,
                   int64_t *ret_count, struct diagnostics *diagnostics, struct error *error);
-
-/* The spec in force. `delta` and `parameters` may be NULL. Caller owns *ret_spec. */
-bool batch_compose(const cJSON *base, const cJSON *delta, const cJSON *parameters, const char *name,
-                   int64_t seed, cJSON **ret_spec, struct error *error);
-/* A parameter's value without its label. */
-const cJSON *batch_parameter_value(const cJSON *parameter);
-/* How a person reads it: its label, else the value: text as it is, the rest as JSON. */
-bool batch_parameter_text(const cJSON *parameter, struct buffer *out, struct error *error);
 
 /* `nightjard expand`: params of submit -> one JSON line an experiment {"name","seed","replicate",
  * "parameters","spec"}, or one line {"diagnostics":[...]} and an error of kind INVALID. */

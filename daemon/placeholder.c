@@ -1,7 +1,7 @@
 #include "daemon/placeholder.h"
 
 #include "common/owner.h"
-#include "daemon/batch.h"
+#include "daemon/parameter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +65,7 @@ static bool read_name(const char *text, const char *path, char name[128], size_t
 
 static bool append_value(const cJSON *parameter, struct buffer *out, struct error *error)
 {
-    const cJSON *value = batch_parameter_value(parameter);
+    const cJSON *value = parameter_value(parameter);
 
     if (cJSON_IsString(value))
         return buffer_append_text(out, value->valuestring, error);
@@ -121,7 +121,7 @@ static bool replace_text(struct replacement *replacement, cJSON *node, const cha
         if (!read_name(node->valuestring, path, name, &size, error) ||
             !find(replacement, path, name, &parameter, error))
             return false;
-        *ret_new = cJSON_Duplicate(batch_parameter_value(parameter), true);
+        *ret_new = cJSON_Duplicate(parameter_value(parameter), true);
     } else {
         if (!expand_text(replacement, node->valuestring, path, &out, error))
             return false;

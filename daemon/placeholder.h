@@ -1,4 +1,4 @@
-/* `{name}` in the texts of a spec. See batch.h for what it means. */
+/* `{name}` in the texts of a spec. See compose.h for what it means. */
 #ifndef NIGHTJAR_DAEMON_PLACEHOLDER_H
 #define NIGHTJAR_DAEMON_PLACEHOLDER_H
 

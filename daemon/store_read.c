@@ -1,6 +1,6 @@
 /* Rows of lists: what docs/protocol.md calls a row, batches and counts. */
 #include "common/owner.h"
-#include "daemon/batch.h"
+#include "daemon/parameter.h"
 #include "daemon/store_internal.h"
 #include "daemon/store_report.h"
 
@@ -14,34 +14,13 @@
 
 /* ---- parameters ---- */
 
-static bool add_readable(cJSON *readable, const cJSON *parameter)
-{
-    const char *label = json_text(parameter, "label", NULL);
-    cJSON *copy;
-
-    if (label)
-        return json_add_text(readable, parameter->string, label);
-    copy = cJSON_Duplicate(batch_parameter_value(parameter), true);
-    return copy && json_add_item(readable, parameter->string, &copy);
-}
-
 bool store_readable_parameters(const char *text, cJSON **ret_parameters, struct error *error)
 {
     scoped(json_free) cJSON *parameters = NULL;
-    scoped(json_free) cJSON *readable = cJSON_CreateObject();
-    const cJSON *parameter;
 
     if (text && !json_parse(text, strlen(text), &parameters, error))
         return error_wrap(error, "stored parameters");
-    if (!readable)
-        return store_no_memory(error);
-    cJSON_ArrayForEach(parameter, parameters)
-    {
-        if (!add_readable(readable, parameter))
-            return store_no_memory(error);
-    }
-    *ret_parameters = take(&readable);
-    return true;
+    return parameters_readable(parameters, ret_parameters, error);
 }
 
 /* ---- a row ---- */

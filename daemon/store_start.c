@@ -1,7 +1,7 @@
 /* What a start needs, and what is under way. */
 #include "common/owner.h"
 #include "common/spec/spec.h"
-#include "daemon/batch.h"
+#include "daemon/compose.h"
 #include "daemon/store_internal.h"
 #include "daemon/store_report.h"
 
@@ -33,8 +33,8 @@ bool store_spec(struct store *store, int64_t experiment, cJSON **ret_spec, struc
                      " JOIN batch AS b ON b.id = e.batch WHERE e.id = ?") &&
            column_json(row, 0, &frozen.base, error) && column_json(row, 1, &frozen.delta, error) &&
            column_json(row, 2, &frozen.parameters, error) &&
-           batch_compose(frozen.base, frozen.delta, frozen.parameters, column_text(row, 3),
-                         column_int(row, 4), ret_spec, error);
+           compose_spec(frozen.base, frozen.delta, frozen.parameters, column_text(row, 3),
+                        column_int(row, 4), ret_spec, error);
 }
 
 /* ---- starting ---- */

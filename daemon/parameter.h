@@ -1,0 +1,18 @@
+/*
+ * What an experiment got of a sweep: {"model[0].units": 32, "rate": {"label": "slow", "value":
+ * 0.1}}. A value that has a label, and any object, is wrapped.
+ */
+#ifndef NIGHTJAR_DAEMON_PARAMETER_H
+#define NIGHTJAR_DAEMON_PARAMETER_H
+
+#include "common/error.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+
+/* Without its label; borrowed. NULL: there is none. */
+const cJSON *parameter_value(const cJSON *parameter);
+/* As people read them: labels instead of labelled values. NULL: {}. Caller owns. */
+bool parameters_readable(const cJSON *parameters, cJSON **ret_readable, struct error *error);
+
+#endif
