@@ -97,6 +97,14 @@ static void add_finding(struct checking *checking, const char *path, const char 
     snprintf(finding->problem.message, sizeof(finding->problem.message), "%s", message);
 }
 
+static bool is_told_of(const struct checking *checking, const char *path)
+{
+    for (size_t i = 0; i < checking->n_findings; i++)
+        if (*path && strcmp(checking->finding[i].problem.path, path) == 0)
+            return true;
+    return false;
+}
+
 static void add_diagnostics(struct checking *checking, const struct diagnostics *diagnostics)
 {
     for (size_t i = 0; i < diagnostics->n; i++)
@@ -432,7 +440,11 @@ static void check_common(struct checking *checking, const cJSON *spec)
     spec_parse_common(spec, &config, &diagnostics);
     spec_check_experiment(spec, &diagnostics);
     settings_release(common_settings, &config);
-    add_diagnostics(checking, &diagnostics);
+    for (size_t i = 0; i < diagnostics.n; i++) /* the expansion may have put it in its own words */
+        if (!is_told_of(checking, diagnostics.item[i].path))
+            add_finding(checking, diagnostics.item[i].path, diagnostics.item[i].message,
+                        NO_CONFIGURATION);
+    checking->overflow = checking->overflow || diagnostics.overflow;
 }
 
 static bool check_keys(struct checking *checking, const cJSON *spec)

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 from engine import BUILD, DEADLINE, IRIS, VOWEL, check
+from harness import Daemon
 
 GOOD = {
     "name": "bad",
@@ -143,6 +144,26 @@ CASES = [
      "data.target: classification has one target, not 2"),
 ]
 
+# what the engine does not read
+OF_THE_QUEUE = [
+    ({"queue": {"priority": 5000}}, "queue.priority: 5000 is outside [-1000, 1000]"),
+    ({"queue": {"windw": "night"}}, "queue.windw: unknown setting"),
+    ({"queue": {"after": ["7"]}}, "queue.after: there is no 7"),
+    ({"resources": {"memory": "4 apples"}}, "resources.memory: "),
+    ({"resources": {"time": "-3h"}}, "resources.time: "),
+    ({"resources": {"cpus": 0}}, "resources.cpus: 0 is outside [0.1, 1024]"),
+    ({"seed": -1}, "seed: expected a whole number from 0"),
+    ({"sweep": {}}, "sweep.parameters: required, but missing"),
+    ({"sweep": {"parameters": {"model[0].unit": [1, 2]}}}, "model[0].unit"),
+    ({"sweep": {"parameters": {"train.epochs": []}}}, "sweep.parameters.train.epochs"),
+    ({"sweep": {"method": "gird", "parameters": {"train.epochs": [1]}}}, "sweep.method: unknown sweep method 'gird'"),
+    ({"sweep": {"method": "random", "parameters": {"train.epochs": {"low": 1, "high": 9, "int": True}}}}, "sweep.trials"),
+    ({"sweep": {"parameters": {"train.optimizer.rate": {"low": 1e-4, "high": 1e-2, "log": True}}}}, "sweep.parameters.train.optimizer.rate"),
+    ({"sweep": {"parameters": {"train.optimizer.rate": [1e-3, -1]}}}, "train.optimizer.rate: -1 is outside (0, 10]"),
+    ({"experiments": []}, "experiments"),
+    ({"experiments": [{"train": {"epoch": 1}}]}, "train.epoch: unknown setting"),
+]
+
 ROWS = "".join(f"{i % 5},{'a' if i % 2 else 'b'}\n" for i in range(39))
 FILES = {
     "empty": b"",
@@ -253,19 +274,35 @@ class BadSpecs(unittest.TestCase):
         self.assertEqual({d["path"] for d in answer["diagnostics"]},
                          {"train.epochs", "train.batch", "data.sorce", "prepare[0]"})
 
-    @unittest.skipUnless(os.path.exists(os.path.join(BUILD, "nj")) and os.path.exists(os.path.join(BUILD, "nightjard")),
-                         "the client is not built")
-    def test_client_says_the_same(self):
-        for changes, expected in CASES[::5]:
-            path = os.path.join(self.folder, "spec.json")
-            with open(path, "w") as file:
-                json.dump(self.spec(changes), file, indent=1)
+    def nj(self, verb, spec, environment):
+        path = os.path.join(self.folder, "spec.json")
+        with open(path, "w") as file:
+            json.dump(spec, file, indent=1)
+        done = subprocess.run([os.path.join(BUILD, "nj"), verb, path], capture_output=True, text=True,
+                              timeout=DEADLINE, env=environment)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertEqual(done.stdout, "")
+        (line,) = done.stderr.splitlines()
+        return line
+
+    def test_client_checks_without_a_daemon(self):
+        home = os.path.join(self.folder, "home")
+        for changes, expected in CASES:
             with self.subTest(expected):
-                done = subprocess.run([os.path.join(BUILD, "nj"), "check", path], capture_output=True, text=True,
-                                      timeout=DEADLINE, env={**os.environ, "NIGHTJAR_HOME": self.folder + "/home"})
-                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-                self.assertIn(expected.split(": ", 1)[1], done.stdout + done.stderr)
-                self.assertIn(self.detail(changes), done.stdout + done.stderr)
+                line = self.nj("check", self.spec(changes), {**os.environ, "NIGHTJAR_HOME": home})
+                self.assertRegex(line, r"^\S*spec\.json(:\d+)?: ")
+                self.assertIn(expected, line)
+                self.assertIn(self.detail(changes), line)
+        self.assertFalse(os.path.exists(os.path.join(home, "queue.db")))
+
+    def test_client_submits_none(self):
+        with Daemon() as daemon:
+            for changes, expected in [*CASES[::4], *OF_THE_QUEUE]:
+                with self.subTest(expected):
+                    line = self.nj("submit", self.spec(changes), {**daemon.environment, "NIGHTJAR_NO_START": "1"})
+                    self.assertIn(expected, line)
+            self.assertEqual(daemon.call("list", select={"all": True})["total"], 0)
+            self.assertEqual(os.listdir(os.path.join(daemon.home, "runs")), [])
 
 
 if __name__ == "__main__":
