@@ -59,6 +59,32 @@ static void add_row(struct table *table, const cJSON *result, const cJSON *row, 
     add_values(table, json_member(result, "metrics"), json_member(row, "metrics"), raw);
 }
 
+/* What a reader looks for comes first, for it is the last to be left out: numbers of test rows,
+ * those of training rows at the end. */
+static bool order_metrics(cJSON *result, struct error *error)
+{
+    static const char *const order[] = {"test.", "valid.", "", "train."};
+    scoped(json_free) cJSON *metrics = cJSON_DetachItemFromObjectCaseSensitive(result, "metrics");
+    cJSON *ordered = json_add_array(result, "metrics");
+
+    if (!ordered)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        cJSON *item = metrics ? metrics->child : NULL;
+
+        while (item) {
+            cJSON *next = item->next;
+            const char *name = cJSON_IsString(item) ? item->valuestring : "";
+            bool train = strncmp(name, "train.", 6) == 0;
+
+            if (strncmp(name, order[i], strlen(order[i])) == 0 && (*order[i] || !train))
+                cJSON_AddItemToArray(ordered, cJSON_DetachItemViaPointer(metrics, item));
+            item = next;
+        }
+    }
+    return true;
+}
+
 static bool all_numbers(const cJSON *result, const char *parameter)
 {
     const cJSON *row;
@@ -78,7 +104,7 @@ static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
 {
     static const struct table_column fixed[] = {
         {.title = "id", .right = true},
-        {.title = "name", .shrinks = true},
+        {.title = "name", .drops = true},
         {.title = "state"},
         {.title = "seed", .right = true},
         {.title = "marks"},
@@ -94,19 +120,22 @@ static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
         return NULL;
     memcpy(columns, fixed, sizeof(fixed));
     cJSON_ArrayForEach(name, parameters) columns[n++] = (struct table_column){
-        .title = cJSON_IsString(name) ? name->valuestring : "?",
+        .title = cJSON_IsString(name) ? row_short_name(parameters, name->valuestring) : "?",
         .right = all_numbers(result, cJSON_IsString(name) ? name->valuestring : ""),
         .shrinks = true};
-    cJSON_ArrayForEach(name, metrics) columns[n++] = (struct table_column){
-        .title = cJSON_IsString(name) ? name->valuestring : "?", .right = true};
+    cJSON_ArrayForEach(name, metrics) columns[n++] =
+        (struct table_column){.title = cJSON_IsString(name) ? name->valuestring : "?",
+                              .right = true,
+                              .drops = name->prev != NULL && name != metrics->child};
     *ret_n = n;
     return columns;
 }
 
-static bool print(const cJSON *result, bool tabs, struct error *error)
+static bool print(cJSON *result, bool tabs, struct error *error)
 {
     size_t n;
-    scoped(memory_free) struct table_column *columns = make_columns(result, &n);
+    bool ordered = order_metrics(result, error);
+    scoped(memory_free) struct table_column *columns = ordered ? make_columns(result, &n) : NULL;
     scoped(table_free) struct table *table = columns ? table_new(columns, n) : NULL;
     const cJSON *row;
     struct render render;

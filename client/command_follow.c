@@ -24,24 +24,27 @@ static void following_release(struct following *following)
     run_log_close(&following->log);
 }
 
-/* "12 vowel/3 done  3.2s  test.accuracy 0.47" */
+/* "12 vowel/3  units=64  done  3.2s  test.accuracy 0.47" */
 static bool tell_end(const struct following *following, const cJSON *row, FILE *out,
                      struct error *error)
 {
     char state[ROW_TEXT_SIZE], outcome[ROW_TEXT_SIZE], time[RENDER_NUMBER_SIZE];
-    scoped(buffer_release) struct buffer name = {0}, clean = {0};
+    char parameters[ROW_TEXT_SIZE];
+    scoped(buffer_release) struct buffer name = {0}, clean = {0}, settings = {0};
     const struct render *render = out == stdout ? &following->out : &following->messages;
     enum render_style style;
 
     row_state(row, state);
     style = render_state_style(state);
+    row_parameters(json_member(row, "parameters"), parameters);
     if (!render_clean(render, json_text(row, "name", ""), 0, &name, error) ||
+        !render_clean(render, parameters, 0, &settings, error) ||
         !render_clean(render, row_outcome(row, outcome), 0, &clean, error))
         return false;
-    fprintf(out, "%lld %s  %s%s%s  %s  %s\n", (long long)json_integer(row, "id", 0),
-            name.data ? name.data : "", render_style(render, style), state,
-            render_reset(render, style), render_duration(json_number(row, "elapsed_s", -1), time),
-            clean.data ? clean.data : "");
+    fprintf(out, "%lld %s  %s%s%s%s%s  %s  %s\n", (long long)json_integer(row, "id", 0),
+            name.data ? name.data : "", settings.data ? settings.data : "", *parameters ? "  " : "",
+            render_style(render, style), state, render_reset(render, style),
+            render_duration(json_number(row, "elapsed_s", -1), time), clean.data ? clean.data : "");
     fflush(out);
     return true;
 }

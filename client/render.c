@@ -419,14 +419,30 @@ static void measure(const struct table *table, int *width)
     }
 }
 
-/* What does not fit is taken from the columns that may shrink, the widest first; where that is not
- * enough they are left out, the last first. Returns how many. */
+/* The last ones that may go, until the others fit. Returns how many; *total: columns in use. */
+static int drop_columns(const struct table *table, int *width, int limit, int *total)
+{
+    int left_out = 0;
+
+    for (size_t i = table->n_columns; i-- > 0 && limit > 0 && *total > limit;) {
+        if (!table->column[i].drops || width[i] == 0)
+            continue;
+        *total -= width[i] + 2;
+        width[i] = 0;
+        left_out++;
+    }
+    return left_out;
+}
+
+/* What does not fit then is taken from the columns that may shrink, the widest first; where that
+ * is not enough they are left out, the last first. Returns how many. */
 static int fit_widths(const struct table *table, int *width, int limit)
 {
-    int total = table->indent - 2, left_out = 0;
+    int total = table->indent - 2, left_out;
 
     for (size_t i = 0; i < table->n_columns; i++)
         total += width[i] ? width[i] + 2 : 0;
+    left_out = drop_columns(table, width, limit, &total);
     while (limit > 0 && total > limit) {
         size_t widest = table->n_columns, last = table->n_columns;
 
@@ -506,8 +522,9 @@ bool table_print(const struct table *table, const struct render *render, struct 
         if (!print_row(table, render, width, table->cell + row * table->n_columns, error))
             return false;
     if (left_out)
-        fprintf(render->out, "%s%*s%d columns do not fit here; --json has them%s\n",
+        fprintf(render->out, "%s%*s%d column%s here; --json has %s%s\n",
                 render_style(render, STYLE_DIM), table->indent, "", left_out,
+                left_out == 1 ? " does not fit" : "s do not fit", left_out == 1 ? "it" : "them",
                 render_reset(render, STYLE_DIM));
     return true;
 }

@@ -74,6 +74,7 @@ struct table_column {
     const char *title;
     bool right;   /* numbers */
     bool shrinks; /* is cut where the terminal is too narrow */
+    bool drops;   /* is left out whole there, before any is cut */
 };
 struct table;
 struct table *table_new(const struct table_column *columns,
@@ -84,8 +85,7 @@ __attribute__((format(printf, 3, 4))) void table_cell(struct table *table, enum 
 size_t table_rows(const struct table *table);
 void table_indent(struct table *table, int columns);
 /* For a person: titles, columns aligned; a column with nothing in it is left out. Where the
- * terminal is too narrow for all, shrinking columns are left out from the right, and a line says
- * so. */
+ * terminal is too narrow for all, columns are left out from the right, and a line says so. */
 bool table_print(const struct table *table, const struct render *render, struct error *error);
 /* For a program: no titles, one tab between cells. */
 bool table_print_tabs(const struct table *table, const struct render *render, struct error *error);

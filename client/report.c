@@ -315,15 +315,17 @@ static size_t make_columns(const cJSON *batch, const char *const *names, size_t 
         {.title = "best", .right = true},
         {.title = "marks"},
     };
+    const cJSON *configurations = json_member(batch, "configurations");
+    const cJSON *first = configurations ? configurations->child : NULL;
+    const cJSON *parameters = json_member(first, "parameters");
     size_t used = 0;
 
     if (n == 0)
         columns[used++] = (struct table_column){.title = "configuration", .shrinks = true};
     for (size_t i = 0; i < n; i++)
-        columns[used++] = (struct table_column){
-            .title = names[i],
-            .right = all_numbers(json_member(batch, "configurations"), names[i]),
-            .shrinks = true};
+        columns[used++] = (struct table_column){.title = row_short_name(parameters, names[i]),
+                                                .right = all_numbers(configurations, names[i]),
+                                                .shrinks = true};
     memcpy(columns + used, scores, sizeof(scores));
     return used + sizeof(scores) / sizeof(*scores);
 }

@@ -119,6 +119,28 @@ const char *row_value(const cJSON *value, char buffer[ROW_TEXT_SIZE])
     return buffer;
 }
 
+static const char *last_part(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot ? dot + 1 : name;
+}
+
+const char *row_short_name(const cJSON *parameters, const char *name)
+{
+    const char *last = last_part(name);
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, parameters)
+    {
+        const char *other = item->string ? item->string : cJSON_GetStringValue(item);
+
+        if (other && strcmp(other, name) != 0 && strcmp(last_part(other), last) == 0)
+            return name;
+    }
+    return last;
+}
+
 const char *row_parameters(const cJSON *parameters, char buffer[ROW_TEXT_SIZE])
 {
     const cJSON *parameter;
@@ -126,7 +148,8 @@ const char *row_parameters(const cJSON *parameters, char buffer[ROW_TEXT_SIZE])
 
     buffer[0] = '\0';
     cJSON_ArrayForEach(parameter, parameters)
-        add(buffer, "%s%s=%s", *buffer ? " " : "", parameter->string, row_value(parameter, value));
+        add(buffer, "%s%s=%s", *buffer ? " " : "", row_short_name(parameters, parameter->string),
+            row_value(parameter, value));
     return buffer;
 }
 
@@ -140,13 +163,10 @@ bool row_print_table(const struct render *render, const cJSON *const *row, size_
                      struct error *error)
 {
     static const struct table_column columns[] = {
-        {.title = "id", .right = true},
-        {.title = "name", .shrinks = true},
-        {.title = "state"},
-        {.title = "time", .right = true},
-        {.title = "left", .right = true},
-        {.title = "progress", .shrinks = true},
-        {.title = "outcome", .shrinks = true},
+        {.title = "id", .right = true},         {.title = "name", .shrinks = true},
+        {.title = "parameters", .drops = true}, {.title = "state"},
+        {.title = "time", .right = true},       {.title = "left", .right = true},
+        {.title = "progress", .shrinks = true}, {.title = "outcome", .shrinks = true},
     };
     scoped(table_free) struct table *table = table_new(columns, sizeof(columns) / sizeof(*columns));
 
@@ -154,11 +174,13 @@ bool row_print_table(const struct render *render, const cJSON *const *row, size_
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
     for (size_t i = 0; i < n; i++) {
         char text[ROW_TEXT_SIZE], time[RENDER_NUMBER_SIZE];
-        const char *state = row_state(row[i], text);
+        const char *state;
         bool marked = cJSON_GetArraySize(json_member(row[i], "marks")) > 0;
 
         table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(row[i], "id", 0));
         table_cell(table, STYLE_PLAIN, "%s", json_text(row[i], "name", ""));
+        table_cell(table, STYLE_DIM, "%s", row_parameters(json_member(row[i], "parameters"), text));
+        state = row_state(row[i], text);
         table_cell(table, render_state_style(state), "%s", state);
         table_cell(table, STYLE_PLAIN, "%s", render_duration(row_elapsed(row[i]), time));
         table_cell(table, STYLE_PLAIN, "%s", row_eta(row[i], text));

@@ -237,12 +237,14 @@ static void live_line(struct live *live, const char *text)
 
 static void draw_row(struct live *live, const cJSON *row)
 {
-    char line[4 * ROW_TEXT_SIZE], state[ROW_TEXT_SIZE], progress[ROW_TEXT_SIZE], eta[ROW_TEXT_SIZE],
-        outcome[ROW_TEXT_SIZE];
+    char line[6 * ROW_TEXT_SIZE], state[ROW_TEXT_SIZE], progress[ROW_TEXT_SIZE], eta[ROW_TEXT_SIZE],
+        outcome[ROW_TEXT_SIZE], parameters[ROW_TEXT_SIZE];
 
     row_eta(row, eta);
-    snprintf(line, sizeof(line), "%lld %s %s  %s%s%s%s%s", (long long)json_integer(row, "id", 0),
-             json_text(row, "name", ""), row_state(row, state),
+    row_parameters(json_member(row, "parameters"), parameters);
+    snprintf(line, sizeof(line), "%lld %s  %s%s%s  %s%s%s%s%s",
+             (long long)json_integer(row, "id", 0), json_text(row, "name", ""), parameters,
+             *parameters ? "  " : "", row_state(row, state),
              row_progress(live->render, row, progress), *eta ? "  left " : "", eta,
              *progress ? "  " : "", row_outcome(row, outcome));
     live_line(live, line);

@@ -267,7 +267,28 @@ static void columns_that_do_not_fit_are_left_out_and_told(void **state)
     text = print(table, narrow, false);
     assert_string_equal(text, "id     paramet~  metric\n"
                               "12345  12345     12345\n"
-                              "1 columns do not fit here; --json has them\n");
+                              "1 column does not fit here; --json has it\n");
+    free(text);
+    table_free(&table);
+}
+
+static void whole_columns_go_before_others_are_cut(void **state)
+{
+    static const struct table_column many[] = {{.title = "name", .shrinks = true},
+                                               {.title = "one", .drops = true},
+                                               {.title = "two"},
+                                               {.title = "three", .drops = true}};
+    struct table *table = table_new(many, 4);
+    struct render narrow = {.terminal = true, .width = 26};
+    char *text;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        table_cell(table, STYLE_PLAIN, "%d", 12345678);
+    text = print(table, narrow, false);
+    assert_string_equal(text, "name      two\n"
+                              "12345678  12345678\n"
+                              "2 columns do not fit here; --json has them\n");
     free(text);
     table_free(&table);
 }
@@ -365,6 +386,12 @@ static void parameters_are_shown_by_their_labels(void **state)
     (void)state;
     assert_string_equal(row_parameters(row, text), "split=new speakers units=32 list=[1,2] name=x");
     json_free(&row);
+    row = row_of("{\"train.optimizer.rate\":0.1,\"model[0].units\":8}");
+    assert_string_equal(row_parameters(row, text), "rate=0.1 units=8");
+    json_free(&row);
+    row = row_of("{\"model[0].units\":8,\"model[1].units\":4,\"seed\":1}");
+    assert_string_equal(row_parameters(row, text), "model[0].units=8 model[1].units=4 seed=1");
+    json_free(&row);
 }
 
 int main(void)
@@ -382,6 +409,7 @@ int main(void)
         cmocka_unit_test(table_aligns_its_columns),
         cmocka_unit_test(table_shrinks_to_the_terminal),
         cmocka_unit_test(columns_that_do_not_fit_are_left_out_and_told),
+        cmocka_unit_test(whole_columns_go_before_others_are_cut),
         cmocka_unit_test(column_with_nothing_in_it_is_left_out),
         cmocka_unit_test(table_for_programs_has_tabs_and_no_titles),
         cmocka_unit_test(colours_need_a_terminal),

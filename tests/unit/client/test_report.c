@@ -57,8 +57,8 @@ static void configurations_stand_beside_the_naive_score(void **state)
     expect(text, "question   does it matter?\n");
     expect(text, "outcome    6 done, 1 failed\n");
     expect(text, "1m 05s of the clock, 42s of processors, 2.0s spent on what failed");
-    expect(text, "rows           16  3  0.970 +- 0.012   0.09  0.98 (14)  LEAK\n");
-    expect(text, "speakers       16  3  0.495 +- 0.024   0.09  0.52 (24)\n");
+    expect(text, "rows         16  3  0.970 +- 0.012   0.09  0.98 (14)  LEAK\n");
+    expect(text, "speakers     16  3  0.495 +- 0.024   0.09  0.52 (24)\n");
     free(text);
 }
 
@@ -71,7 +71,7 @@ static void what_leaks_is_never_called_the_best(void **state)
                                                          "0.52", "") "]}");
 
     (void)state;
-    expect(text, "best       test.accuracy 0.52, experiment 24: data.split=speakers units=16\n");
+    expect(text, "best       test.accuracy 0.52, experiment 24: split=speakers units=16\n");
     expect(text, "marked     LEAK  test.accuracy 0.98, experiment 14");
     free(text);
 }
