@@ -40,6 +40,8 @@ def processes_of_runs(home):
 
 @unittest.skipUnless(os.path.exists(os.path.join(BUILD, "nightjar-engine")), "no engine is built")
 class Killed(unittest.TestCase):
+    core = None  # OPENBLAS_CORETYPE; None: as the environment has it, else what the worker chooses
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="nightjar-fault-")
@@ -57,8 +59,8 @@ class Killed(unittest.TestCase):
 
     @classmethod
     def submit(cls, daemon, **resources):
-        environment = [f"{name}={value}" for name, value in os.environ.items()
-                       if not name.startswith("NIGHTJAR_")]
+        told = {**os.environ, **({"OPENBLAS_CORETYPE": cls.core} if cls.core else {})}
+        environment = [f"{name}={value}" for name, value in told.items() if not name.startswith("NIGHTJAR_")]
         spec = {**training.spec(cls.source), "seed": 11, "resources": {"grace": 60, **resources}}
         return daemon.call("submit", base=spec, cwd=cls.folder, environment=environment)["first"]
 
@@ -91,6 +93,9 @@ class Killed(unittest.TestCase):
         self.assertEqual(len(training.run_folders(self.experiment)), runs)
         shown = self.daemon.show(self.number)
         self.assertEqual(len(shown["runs"]), runs)
+        cores = {run["blas_core"] for run in shown["runs"]}
+        self.assertEqual(len(cores), 1)
+        self.assertIn(self.core, [None, *cores])
         training.assert_same(self, training.result(self.experiment), self.expected)
         self.assertEqual(shown["result"]["metrics"], self.result)
         history = self.daemon.call("history", id=self.number)["metrics"]
@@ -150,6 +155,19 @@ class Killed(unittest.TestCase):
 
     def wait_for_next_run(self, runs):
         wait_until(lambda: len(training.run_folders(self.experiment)) > runs)
+
+
+def has_flags(*wanted):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        flags = next((line.split() for line in file if line.startswith("flags")), [])
+    return set(wanted) <= set(flags)
+
+
+@unittest.skipUnless(has_flags("avx2", "fma"), "this processor does not run Haswell's kernels")
+class KilledOnHaswell(Killed):
+    """Its kernels are those whose sums depend on how rows are partitioned."""
+
+    core = "Haswell"
 
 
 class Commands(unittest.TestCase):
