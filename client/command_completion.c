@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STATES "held queued starting running stopping done failed cancelled active ended"
+
 /* ---- the script --------------------------------------------------------------------------------
  * `words` are the candidates, `kind` says what else may stand there: file, setting (a path),
  * assignment (a path and =), text (nothing can be offered).
@@ -38,11 +40,13 @@ static const char script_head[] =
     "        *) [[ -n $verb ]] || verb=${COMP_WORDS[i]} ;;\n"
     "        esac\n"
     "    done\n"
-    "    # bash cuts --name=value at the =\n"
+    "    # bash cuts --name=value and --set path=value at the =\n"
     "    if [[ $word == '=' ]]; then\n"
     "        word=''\n"
+    "        [[ ${COMP_WORDS[COMP_CWORD - 2]} != --set ]] || return\n"
     "    elif [[ $before == '=' ]]; then\n"
     "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+    "        [[ ${COMP_WORDS[COMP_CWORD - 3]} != --set ]] || return\n"
     "    fi\n"
     "    case $verb in\n";
 
@@ -56,7 +60,8 @@ static const char script_tail[] =
     "    setting) words=$(\"${COMP_WORDS[0]}\" completion settings 2> /dev/null) ;;\n"
     "    assignment)\n"
     "        compopt -o nospace 2> /dev/null\n"
-    "        words=$(\"${COMP_WORDS[0]}\" completion settings 2> /dev/null | sed 's/$/=/')\n"
+    "        words=$(\"${COMP_WORDS[0]}\" completion paths 2> /dev/null | sed 's/$/=/')\n"
+    "        [[ ! $word =~ \\[[0-9]+\\] ]] || words=${words//'[0]'/${BASH_REMATCH[0]}}\n"
     "        ;;\n"
     "    esac\n"
     "    [[ -z $words ]] || mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W \"$words\" -- "
@@ -90,6 +95,8 @@ static void print_option_value(const struct command_option *option)
         for (size_t i = 0; option->choices[i]; i++)
             printf("%s%s", i ? " " : "", option->choices[i]);
         printf("'");
+    } else if (strcmp(option->name, "state") == 0) {
+        printf("words='" STATES "'");
     } else if (strcmp(option->name, "set") == 0) {
         printf("kind='assignment'");
     } else {
@@ -160,11 +167,39 @@ static void print_bash(void)
 
 /* ---- settings --------------------------------------------------------------------------------*/
 
-/* Paths as they stand in a spec: the settings of all kinds under the setting that chooses one. */
-static bool append_paths(const cJSON *table, const char *prefix, struct buffer *out,
+/* Every path that `nj explain` knows, with the kinds as steps; or, for `nj completion paths`, as it
+ * stands in a spec: train.optimizer.rate, model[0].units. */
+static bool append_paths(const cJSON *table, const char *prefix, bool in_spec, struct buffer *out,
+                         struct error *error);
+
+static bool append_kinds(const cJSON *setting, const char *path, bool in_spec, struct buffer *out,
                          struct error *error)
 {
-    const cJSON *setting, *kind;
+    const cJSON *kinds = json_member(setting, "kinds"), *kind;
+    bool list = strcmp(json_text(setting, "type", ""), "kinds") == 0;
+    char below[300];
+
+    snprintf(below, sizeof(below), "%s%s", path, list ? "[0]" : "");
+    if (in_spec && cJSON_GetArraySize(kinds) > 0 &&
+        !buffer_append_format(out, error, "%s.type\n", below))
+        return false;
+    cJSON_ArrayForEach(kind, kinds)
+    {
+        if (!in_spec) {
+            snprintf(below, sizeof(below), "%s.%s", path, json_text(kind, "name", ""));
+            if (!buffer_append_format(out, error, "%s\n", below))
+                return false;
+        }
+        if (!append_paths(json_member(kind, "settings"), below, in_spec, out, error))
+            return false;
+    }
+    return true;
+}
+
+static bool append_paths(const cJSON *table, const char *prefix, bool in_spec, struct buffer *out,
+                         struct error *error)
+{
+    const cJSON *setting;
 
     cJSON_ArrayForEach(setting, table)
     {
@@ -173,27 +208,19 @@ static bool append_paths(const cJSON *table, const char *prefix, struct buffer *
         snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "",
                  json_text(setting, "name", ""));
         if (!buffer_append_format(out, error, "%s\n", path) ||
-            !append_paths(json_member(setting, "settings"), path, out, error))
+            !append_paths(json_member(setting, "settings"), path, in_spec, out, error) ||
+            !append_kinds(setting, path, in_spec, out, error))
             return false;
-        cJSON_ArrayForEach(kind, json_member(setting, "kinds"))
-        {
-            char below[300];
-
-            snprintf(below, sizeof(below), "%s.%s", path, json_text(kind, "name", ""));
-            if (!buffer_append_format(out, error, "%s\n", below) ||
-                !append_paths(json_member(kind, "settings"), below, out, error))
-                return false;
-        }
     }
     return true;
 }
 
-static bool print_settings(struct error *error)
+static bool print_settings(bool in_spec, struct error *error)
 {
     scoped(json_free) cJSON *tree = NULL;
     scoped(buffer_release) struct buffer out = {0};
 
-    if (!settings_tree_read(&tree, error) || !append_paths(tree, "", &out, error))
+    if (!settings_tree_read(&tree, error) || !append_paths(tree, "", in_spec, &out, error))
         return false;
     fwrite(out.data, 1, out.size, stdout);
     return true;
@@ -203,23 +230,23 @@ static bool run(struct client *client, struct error *error)
 {
     const char *what = client->arguments.argument[0];
 
-    if (strcmp(what, "settings") == 0)
-        return print_settings(error);
+    if (strcmp(what, "settings") == 0 || strcmp(what, "paths") == 0)
+        return print_settings(strcmp(what, "paths") == 0, error);
     if (strcmp(what, "bash") == 0)
         print_bash();
     else if (strcmp(what, "verbs") == 0)
         print_verbs("\n", "\n");
     else
-        return error_set(error, ERROR_INVALID, "completion: '%s' is none of bash, settings, verbs",
-                         what);
+        return error_set(error, ERROR_INVALID,
+                         "completion: '%s' is none of bash, paths, settings, verbs", what);
     return true;
 }
 
-static const char *const words[] = {"bash", "settings", "verbs", NULL};
+static const char *const words[] = {"bash", "paths", "settings", "verbs", NULL};
 
 const struct command command_completion = {
     .name = "completion",
-    .synopsis = "bash | settings | verbs",
+    .synopsis = "bash | paths | settings | verbs",
     .help = "Print a shell's completion script, or what it offers.",
     .description = "    source <(nj completion bash)",
     .takes = ARGUMENT_WORD,

@@ -176,8 +176,11 @@ static void man_of_command(const struct command *command)
 {
     const char *form = command->synopsis;
 
-    printf(".TH NIGHTJAR\\-%s 1 \"\" \"nightjar " NIGHTJAR_VERSION "\"\n.SH NAME\n", command->name);
-    printf("nightjar\\-%s \\- ", command->name);
+    printf(".TH NIGHTJAR\\-");
+    for (const char *at = command->name; *at; at++)
+        putchar(toupper((unsigned char)*at));
+    printf(" 1 \"\" \"nightjar " NIGHTJAR_VERSION "\"\n.SH NAME\nnightjar\\-%s \\- ",
+           command->name);
     roff_text(command->help);
     printf(".SH SYNOPSIS\n");
     for (bool more = true; more;) {

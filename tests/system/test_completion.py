@@ -46,6 +46,9 @@ class Completion(unittest.TestCase):
         self.assertEqual(offered("best", "--goal", ""), ["minimize", "maximize"])
         self.assertEqual(offered("best", "--goal", "=", "ma"), ["maximize"])
 
+    def test_states_are_offered(self):
+        self.assertEqual(offered("restart", "last", "--state", "fa"), ["failed"])
+
     def test_words_of_a_verb_are_offered(self):
         self.assertEqual(offered("daemon", "sta"), ["start", "status"])
         self.assertEqual(offered("help", "expl"), ["explain"])
@@ -63,6 +66,18 @@ class Completion(unittest.TestCase):
         self.assertEqual(offered("explain", "resources.cp"), ["resources.cpus"])
         self.assertIn("train.optimizer.adam.rate", offered("explain", "train.opt"))
         self.assertEqual(offered("check", "x.yaml", "--set", "resources.cp"), ["resources.cpus="])
+
+    def test_paths_to_set_are_those_of_a_spec(self):
+        self.assertIn("train.optimizer.rate=", offered("submit", "x.yaml", "--set", "train.opt"))
+        self.assertIn("train.optimizer.type=", offered("submit", "x.yaml", "--set", "train.opt"))
+        self.assertEqual(
+            set(offered("submit", "x.yaml", "--set", "model[2].un")), {"model[2].units="}
+        )
+        self.assertEqual(offered("submit", "x.yaml", "--set", "train.loss", "="), [])
+        self.assertEqual(offered("submit", "x.yaml", "--set", "train.loss", "=", "c"), [])
+        self.assertEqual(
+            offered("submit", "x.yaml", "--set", "train.loss", "=", "mse", "--ti"), ["--time"]
+        )
 
     def test_a_program_follows_two_dashes(self):
         self.assertIn("true", offered("submit", "--", "tru"))
