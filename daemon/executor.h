@@ -55,13 +55,13 @@ struct executor_kind {
 /* All-zero is closed. */
 struct executor {
     const struct executor_kind *kind; /* NULL: closed */
-    int worker_fd;                    /* owned: the worker's binary as it was when we started */
+    int worker_fd, engine_fd;         /* owned: the binaries as they were when we started */
     unsigned long files;              /* soft limit of descriptors that runs are to have */
 };
 
 void executor_worker_release(struct executor_worker *worker); /* closes; ends nothing */
 
-/* Opens the worker's binary in `folder` once, so that an upgrade under a running daemon mixes no
+/* Opens the programs in `folder` once, so that an upgrade under a running daemon mixes no
  * versions. To be called before the limit of descriptors is raised. */
 bool executor_local_open(const char *folder, struct executor *ret_executor, struct error *error);
 void executor_close(struct executor *executor);

@@ -23,6 +23,7 @@
 #include "common/process.h"
 
 #define WORKER_LOCK_FD 3
+#define WORKER_ENGINE_FD 4
 
 void executor_worker_release(struct executor_worker *worker)
 {
@@ -32,8 +33,10 @@ void executor_worker_release(struct executor_worker *worker)
 
 void executor_close(struct executor *executor)
 {
-    if (executor->kind)
+    if (executor->kind) {
         descriptor_close(&executor->worker_fd);
+        descriptor_close(&executor->engine_fd);
+    }
     executor->kind = NULL;
 }
 
@@ -109,14 +112,16 @@ static bool watch_child(pid_t pid, struct executor_worker *ret_worker, struct er
 static bool local_start(const struct executor *executor, const struct executor_start *start,
                         struct executor_worker *ret_worker, struct error *error)
 {
-    char binary[64], folder[4096], lock[16];
-    char program[] = "nightjar-worker", verb[] = "run", option[] = "--lock-fd";
-    char *arguments[] = {program, verb, folder, option, lock, NULL};
+    char binary[64], folder[4096], lock[16], engine[16];
+    char program[] = "nightjar-worker", verb[] = "run";
+    char lock_option[] = "--lock-fd", engine_option[] = "--engine-fd";
+    char *arguments[] = {program, verb, folder, lock_option, lock, engine_option, engine, NULL};
     posix_spawn_file_actions_t actions;
     pid_t pid;
 
     snprintf(binary, sizeof(binary), "/proc/self/fd/%d", executor->worker_fd);
     snprintf(lock, sizeof(lock), "%d", WORKER_LOCK_FD);
+    snprintf(engine, sizeof(engine), "%d", WORKER_ENGINE_FD);
     if ((size_t)snprintf(folder, sizeof(folder), "%s", start->folder) >= sizeof(folder))
         return error_set_at(error, ERROR_INVALID, start->folder, "the path is too long");
     int code = posix_spawn_file_actions_init(&actions);
@@ -127,6 +132,8 @@ static bool local_start(const struct executor *executor, const struct executor_s
         code = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (code == 0)
         code = posix_spawn_file_actions_adddup2(&actions, start->lock_fd, WORKER_LOCK_FD);
+    if (code == 0)
+        code = posix_spawn_file_actions_adddup2(&actions, executor->engine_fd, WORKER_ENGINE_FD);
     if (code == 0)
         code = spawn_prepared(executor, &pid, binary, &actions, arguments, start->environment);
     posix_spawn_file_actions_destroy(&actions);
@@ -227,21 +234,35 @@ static const struct executor_kind executor_local = {
     .end_survivors = local_end_survivors,
 };
 
-bool executor_local_open(const char *folder, struct executor *ret_executor, struct error *error)
+/* Out of the way of the numbers that a child's descriptors get before it becomes the worker. */
+static bool open_binary(const char *folder, const char *name, int *ret_fd, struct error *error)
 {
     char path[4096];
-    struct rlimit limit = {.rlim_cur = 1024};
 
-    snprintf(path, sizeof(path), "%s/nightjar-worker", folder);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     scoped(descriptor_close) int opened = open(path, O_PATH | O_CLOEXEC);
     if (opened < 0)
         return error_set_errno(error, errno, "%s", path);
-    /* Out of the way of the numbers that a child's descriptors get before it becomes the worker. */
-    int fd = fcntl(opened, F_DUPFD_CLOEXEC, WORKER_LOCK_FD + 1);
+    int fd = fcntl(opened, F_DUPFD_CLOEXEC, WORKER_ENGINE_FD + 1);
     if (fd < 0)
         return error_set_errno(error, errno, "%s", path);
+    *ret_fd = fd;
+    return true;
+}
+
+bool executor_local_open(const char *folder, struct executor *ret_executor, struct error *error)
+{
+    scoped(descriptor_close) int worker = -1, engine = -1;
+    struct rlimit limit = {.rlim_cur = 1024};
+
+    if (!open_binary(folder, "nightjar-worker", &worker, error) ||
+        !open_binary(folder, "nightjar-engine", &engine, error))
+        return false;
     getrlimit(RLIMIT_NOFILE, &limit);
-    *ret_executor = (struct executor){
-        .kind = &executor_local, .worker_fd = fd, .files = (unsigned long)limit.rlim_cur};
+    *ret_executor = (struct executor){.kind = &executor_local,
+                                      .worker_fd = worker,
+                                      .engine_fd = engine,
+                                      .files = (unsigned long)limit.rlim_cur};
+    worker = engine = -1;
     return true;
 }

@@ -91,7 +91,7 @@ __attribute__((noreturn)) static void become(const struct child_plan *plan, int 
         give_up(failure, CHILD_STAGE_EXECUTE);
     if (plan->cwd[0] && chdir(plan->cwd) != 0)
         give_up(failure, CHILD_STAGE_CWD);
-    (void)execvpe(plan->argv[0], plan->argv, plan->environment);
+    (void)execvpe(plan->program, plan->argv, plan->environment);
     give_up(failure, CHILD_STAGE_EXECUTE);
 }
 

@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct child_plan { /* all borrowed */
+struct child_plan {      /* all borrowed */
+    const char *program; /* looked for in PATH where it has no slash */
     char *const *argv;
     char *const *environment;
     const char *cwd; /* "": the parent's */

@@ -1,7 +1,7 @@
 /*
  * nightjar-worker: the parent of one run.
  *
- *     nightjar-worker run DIR [--lock-fd N]
+ *     nightjar-worker run DIR [--lock-fd N] [--engine-fd N]
  *
  * Exit status 0: the run has ended and its journal says how. Anything else: there is no such
  * journal entry (8: somebody else is at it).
@@ -21,7 +21,7 @@
 
 #define EXIT_USAGE 2
 
-static const char usage[] = "usage: nightjar-worker run DIR [--lock-fd N]\n"
+static const char usage[] = "usage: nightjar-worker run DIR [--lock-fd N] [--engine-fd N]\n"
                             "       nightjar-worker --version\n";
 
 static int complain(const char *what, const char *argument)
@@ -54,13 +54,30 @@ static bool have_standard_streams(void)
     return fd >= 0 && close(fd) == 0;
 }
 
-static int run(const char *folder, int lock_fd)
+/* Fills `handles` from the arguments that follow the folder; 0, or the exit status of a complaint.
+ */
+static int parse_handles(char *const *argument, struct run_handles *handles)
+{
+    for (; *argument; argument += 2) {
+        int *handle = !strcmp(*argument, "--lock-fd")     ? &handles->lock
+                      : !strcmp(*argument, "--engine-fd") ? &handles->engine
+                                                          : NULL;
+
+        if (!handle)
+            return complain("run: unknown argument ", *argument);
+        if (!argument[1] || !parse_descriptor(argument[1], handle))
+            return complain("run: a descriptor is wanted after ", *argument);
+    }
+    return 0;
+}
+
+static int run(const char *folder, const struct run_handles *handles)
 {
     struct error error;
     char text[1280];
 
     (void)umask(077);
-    if (run_execute(folder, lock_fd, environ, &error))
+    if (run_execute(folder, handles, environ, &error))
         return 0;
     log_error("%s", error_describe(&error, text, sizeof(text)));
     return error_exit_status(error.kind);
@@ -68,7 +85,8 @@ static int run(const char *folder, int lock_fd)
 
 int main(int argc, char **argv)
 {
-    int lock_fd = -1;
+    struct run_handles handles = {.lock = -1, .engine = -1};
+    int status;
 
     if (!have_standard_streams())
         return error_exit_status(ERROR_IO);
@@ -83,11 +101,6 @@ int main(int argc, char **argv)
         return complain("unknown verb ", argv[1]);
     if (argc < 3)
         return complain("run: a folder is missing", "");
-    if (argc > 3 && strcmp(argv[3], "--lock-fd") != 0)
-        return complain("run: unknown argument ", argv[3]);
-    if (argc == 4 || (argc == 5 && !parse_descriptor(argv[4], &lock_fd)))
-        return complain("run: --lock-fd wants a descriptor", "");
-    if (argc > 5)
-        return complain("run: unknown argument ", argv[5]);
-    return run(argv[2], lock_fd);
+    status = parse_handles(argv + 3, &handles);
+    return status ? status : run(argv[2], &handles);
 }

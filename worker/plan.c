@@ -105,13 +105,18 @@ static bool read_frozen(struct plan *plan, struct error *error)
     return read_config(plan, error);
 }
 
-/* Beside this program, unless NIGHTJAR_BIN names another folder. */
-static bool find_engine(struct plan *plan, struct error *error)
+/* The descriptor that the daemon passed, so that an upgrade under a running daemon mixes no
+ * versions; else beside this program, unless NIGHTJAR_BIN names another folder. */
+static bool find_engine(struct plan *plan, int engine_fd, struct error *error)
 {
     const char *folder = environment_get(&plan->environment, "NIGHTJAR_BIN");
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
+    if (engine_fd >= 0) {
+        (void)snprintf(self, sizeof(self), "%d", engine_fd);
+        return join("/proc/self/fd", self, &plan->engine, error);
+    }
     if (folder && *folder)
         return join(folder, ENGINE_NAME, &plan->engine, error);
     if (n <= 0)
@@ -123,7 +128,7 @@ static bool find_engine(struct plan *plan, struct error *error)
 
 static bool build_argv(struct plan *plan, struct error *error)
 {
-    static char verb[] = "run";
+    static char name[] = ENGINE_NAME, verb[] = "run";
     const struct setting_texts *command = &plan->config.command;
     size_t n = plan->pipeline ? 3 : command->n;
 
@@ -131,13 +136,15 @@ static bool build_argv(struct plan *plan, struct error *error)
     if (!plan->argv)
         return error_set(error, ERROR_NO_MEMORY, "reading the command");
     if (plan->pipeline) {
-        plan->argv[0] = plan->engine;
+        plan->program = plan->engine;
+        plan->argv[0] = name;
         plan->argv[1] = verb;
         plan->argv[2] = plan->folder;
         return true;
     }
     for (size_t i = 0; i < n; i++)
         plan->argv[i] = command->item[i];
+    plan->program = plan->argv[0];
     return true;
 }
 
@@ -229,14 +236,14 @@ static bool choose_blas(struct plan *plan, struct error *error)
            environment_set(environment, "OPENBLAS_CORETYPE", plan->blas_core, error);
 }
 
-bool plan_read(struct plan *plan, char *const *environment, struct error *error)
+bool plan_read(struct plan *plan, int engine_fd, char *const *environment, struct error *error)
 {
     if (!read_frozen(plan, error) || !environment_copy(environment, &plan->environment, error))
         return false;
     plan->pipeline = plan->config.command.n == 0;
     if (!build_environment(plan, error))
         return false;
-    if (plan->pipeline && (!find_engine(plan, error) || !choose_blas(plan, error)))
+    if (plan->pipeline && (!find_engine(plan, engine_fd, error) || !choose_blas(plan, error)))
         return false;
     return build_argv(plan, error);
 }

@@ -346,7 +346,7 @@ static void explain_no_start(const struct run *run, enum child_stage stage, int 
                              struct verdict *verdict)
 {
     bool in_cwd = stage == CHILD_STAGE_CWD;
-    const char *what = in_cwd ? plan_cwd(&run->plan) : run->plan.argv[0];
+    const char *what = in_cwd ? plan_cwd(&run->plan) : run->plan.program;
     const char *why = !in_cwd && os_errno == ENOENT ? "command not found" : strerror(os_errno);
     char text[MESSAGE_SIZE];
     int n = snprintf(text, sizeof(text), "%s: %s", what, why);
@@ -466,16 +466,22 @@ static bool journal_refusal(struct run *run, const struct error *cause, struct e
 
 /* ---- the sequence ---- */
 
-static bool take_lock(struct run *run, int lock_fd, struct error *error)
+/* What was passed to us is not for what we start. */
+static bool keep_handles(const struct run_handles *handles, struct error *error)
+{
+    if (handles->lock >= 0 && fcntl(handles->lock, F_SETFD, FD_CLOEXEC) != 0)
+        return error_set_errno(error, errno, "--lock-fd %d", handles->lock);
+    if (handles->engine >= 0 && fcntl(handles->engine, F_SETFD, FD_CLOEXEC) != 0)
+        return error_set_errno(error, errno, "--engine-fd %d", handles->engine);
+    return true;
+}
+
+static bool take_lock(struct run *run, struct error *error)
 {
     scoped(memory_free) char *path = NULL;
 
-    if (lock_fd >= 0) {
-        if (fcntl(lock_fd, F_SETFD, FD_CLOEXEC) != 0)
-            return error_set_errno(error, errno, "--lock-fd %d", lock_fd);
-        run->lock = lock_fd;
+    if (run->lock >= 0)
         return true;
-    }
     if (asprintf(&path, "%s/lock", run->plan.experiment) < 0) {
         path = NULL;
         return error_set(error, ERROR_NO_MEMORY, "locking the experiment");
@@ -526,7 +532,8 @@ static bool watch_signals(struct run *run, struct error *error)
 static bool prepare_child(struct run *run, struct error *error)
 {
     scoped(descriptor_close) int write_end = -1;
-    struct child_plan child = {.argv = run->plan.argv,
+    struct child_plan child = {.program = run->plan.program,
+                               .argv = run->plan.argv,
                                .environment = run->plan.environment.item,
                                .cwd = plan_cwd(&run->plan)};
     int fd[2];
@@ -572,9 +579,10 @@ static bool execute(struct run *run, struct error *error)
     return journal_exit(run, error);
 }
 
-bool run_execute(const char *folder, int lock_fd, char *const *environment, struct error *error)
+bool run_execute(const char *folder, const struct run_handles *handles, char *const *environment,
+                 struct error *error)
 {
-    scoped(run_release) struct run run = {.lock = lock_fd,
+    scoped(run_release) struct run run = {.lock = handles->lock,
                                           .signals = -1,
                                           .output = -1,
                                           .journal = {.fd = -1},
@@ -582,10 +590,11 @@ bool run_execute(const char *folder, int lock_fd, char *const *environment, stru
                                           .child = {.pidfd = -1, .go = -1, .failure = -1}};
     struct error cause;
 
-    if (!plan_locate(folder, &run.plan, error) || !take_lock(&run, lock_fd, error) ||
-        !open_journal(&run, error) || !watch_signals(&run, error) || !reaper_start(error))
+    if (!keep_handles(handles, error) || !plan_locate(folder, &run.plan, error) ||
+        !take_lock(&run, error) || !open_journal(&run, error) || !watch_signals(&run, error) ||
+        !reaper_start(error))
         return false;
-    if (!plan_read(&run.plan, environment, &cause))
+    if (!plan_read(&run.plan, handles->engine, environment, &cause))
         return journal_refusal(&run, &cause, error);
     plan_report_changes(&run.plan);
     return execute(&run, error);

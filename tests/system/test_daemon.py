@@ -111,13 +111,21 @@ class Running(unittest.TestCase):
                 pass
             daemon.wait(number)
 
-    def test_worker_binary_that_is_replaced_does_not_matter(self):
+    def test_programs_that_are_replaced_do_not_matter(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("nightjard", "nightjar-worker"):
+            for name in ("nightjard", "nightjar-worker", "nightjar-engine"):
                 shutil.copy(os.path.join(harness.BUILD, name), folder)
+            table = os.path.join(folder, "table.csv")
+            with open(table, "w", encoding="utf-8") as file:
+                file.write("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(40)))
+            pipeline = {"data": {"source": table, "target": "y", "split": {"train": 0.5, "test": 0.5}},
+                        "model": [{"type": "dense", "units": "classes"}], "train": {"epochs": 1}}
             with Daemon(environment={"NIGHTJAR_BIN": folder}) as daemon:
-                os.unlink(os.path.join(folder, "nightjar-worker"))
+                for name in ("nightjar-worker", "nightjar-engine"):
+                    os.unlink(os.path.join(folder, name))
                 self.assertEqual(daemon.wait(daemon.submit("true"))[0]["state"], "done")
+                number = daemon.call("submit", base=pipeline, cwd=folder)["first"]
+                self.assertEqual(daemon.wait(number)[0]["verdict"], "done")
 
     def test_on_finish_runs_once_when_the_batch_has_ended(self):
         with Daemon() as daemon:

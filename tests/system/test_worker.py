@@ -288,7 +288,7 @@ class Surroundings(WorkerCase):
     def test_bad_command_lines_are_refused(self):
         for arguments in ([], ["walk"], ["run"], ["run", "/tmp", "--lock-fd"],
                           ["run", "/tmp", "--lock-fd", "x"], ["run", "/tmp", "--lock-fd", "2"],
-                          ["run", "/tmp", "--lock", "3"], ["run", "/tmp", "--lock-fd", "3", "y"]):
+                          ["run", "/tmp", "--lock", "3"], ["run", "/tmp", "--engine-fd"], ["run", "/tmp", "--lock-fd", "3", "y"]):
             with self.subTest(arguments=arguments):
                 result = subprocess.run([WORKER, *arguments], capture_output=True, text=True)
                 self.assertEqual(result.returncode, 2)

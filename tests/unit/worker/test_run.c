@@ -108,7 +108,8 @@ static int execute(const char *folder, enum failure kind, int call, bool *ret_di
         failure = kind;
         calls_left = call;
         (void)file_system_use(&failing);
-        done = run_execute(folder, -1, environ, &error);
+        done =
+            run_execute(folder, &(struct run_handles){.lock = -1, .engine = -1}, environ, &error);
         _exit((done ? 0 : error_exit_status(error.kind)) | (calls_left < 0 ? 0x80 : 0));
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
