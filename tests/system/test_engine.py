@@ -123,6 +123,7 @@ class Stopped(Folder):
                                                         f"weights are those of epoch {best} ({metric} "), note)
                 self.assertAlmostEqual(run.results()[metric], curve[best - 1], places=6)
                 self.assertAlmostEqual(run.results()["valid.loss"], run.results()["valid.log_loss"], places=6)
+                self.assertEqual(sorted(os.listdir(run.checkpoint)), ["best.ckpt", "last.ckpt"])
 
     def test_last_weights_are_kept_where_that_is_said(self):
         split = {"by": "group", "train": 0.6, "valid": 0.2, "test": 0.2}

@@ -64,7 +64,8 @@ const struct setting train_settings[] = {
     SETTING_NESTED(struct train_config, early_stopping, struct early_stopping_config,
                    early_stopping_settings, "When to end before the last epoch."),
     SETTING_NESTED(struct train_config, checkpoint, struct checkpoint_config, checkpoint_settings,
-                   "When to write what a stopped run goes on from."),
+                   "When to write what a stopped run goes on from; and at the end, unless all are "
+                   "0."),
     {0},
 };
 
@@ -92,7 +93,6 @@ bool train_complete(struct train_config *config, enum task task, struct error *e
 /* ---- the trainer ---- */
 
 #define PROGRESS_INTERVAL_MS 300
-#define WORTH_KEEPING_MS 1000
 #define SHUFFLE_CHUNK 64
 #define LAST_CHECKPOINT "last.ckpt"
 #define BEST_CHECKPOINT "best.ckpt"
@@ -278,14 +278,14 @@ static bool checkpoint_after_batch(struct trainer *trainer, struct error *error)
     return !due || try_checkpoint(trainer, error);
 }
 
-/* At the end only what would take longer than a moment to do again is worth the syncs. */
+/* The end is always worth one: whoever looks finds the last state and the best. */
 static bool checkpoint_after_epoch(struct trainer *trainer, struct error *error)
 {
-    int64_t epochs = trainer->config->checkpoint.epochs;
-    bool due = epochs > 0 && (trainer->at.ended || trainer->at.epoch % epochs == 0);
+    const struct checkpoint_config *when = &trainer->config->checkpoint;
+    bool due = when->epochs > 0 && trainer->at.epoch % when->epochs == 0;
 
     if (trainer->at.ended && !due)
-        due = now_ms() - trainer->checkpoint_ms >= WORTH_KEEPING_MS;
+        due = when->epochs > 0 || when->batches > 0 || when->time > 0;
     return !due || try_checkpoint(trainer, error);
 }
 

@@ -23,8 +23,7 @@ struct early_stopping_config {
     double min_delta; /* what counts as an improvement */
     int goal;         /* 0: as the metric has it; 1: minimize; 2: maximize */
 };
-struct checkpoint_config { /* and at the end, unless less than a second would have to be done again
-                            */
+struct checkpoint_config { /* and at the end; never where all are 0 */
     int64_t epochs;        /* write one every so many epochs; 0: not by epochs */
     int64_t batches;       /* every so many steps; 0: not by steps */
     double time;           /* every so many seconds; 0: not by time */

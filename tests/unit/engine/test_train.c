@@ -324,16 +324,29 @@ static void training_goes_on_to_more_epochs_later(void **state)
     end(&whole);
 }
 
-static void short_training_writes_no_checkpoint(void **state)
+static bool holds(const struct training *training, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", training->folder, name);
+    return file_exists(AT_FDCWD, path);
+}
+
+static void end_is_kept_unless_nothing_is(void **state)
 {
     struct training training;
-    char path[128];
 
     (void)state;
     begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
     must_run(&training);
-    (void)snprintf(path, sizeof(path), "%s/last.ckpt", training.folder);
-    assert_false(file_exists(AT_FDCWD, path));
+    assert_true(holds(&training, "last.ckpt") && holds(&training, "best.ckpt"));
+    assert_reported(&training, "\"checkpoint\"", "\"epoch\":4", "");
+    end(&training);
+
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER);
+    training.fixture.spec.train.checkpoint.time = 0;
+    must_run(&training);
+    assert_false(holds(&training, "last.ckpt") || holds(&training, "best.ckpt"));
     assert_not_reported(&training, "\"checkpoint\"", "");
     end(&training);
 }
@@ -692,7 +705,7 @@ int main(void)
         cmocka_unit_test(checkpoints_come_by_time_and_by_epochs_too),
         cmocka_unit_test(finished_training_is_not_repeated),
         cmocka_unit_test(training_goes_on_to_more_epochs_later),
-        cmocka_unit_test(short_training_writes_no_checkpoint),
+        cmocka_unit_test(end_is_kept_unless_nothing_is),
         cmocka_unit_test(damaged_checkpoint_gives_way_to_the_one_before),
         cmocka_unit_test(two_damaged_checkpoints_mean_a_fresh_start),
         cmocka_unit_test(checkpoint_of_another_configuration_or_seed_is_not_resumed),
