@@ -4,19 +4,27 @@
 
 #include "common/buffer.h"
 #include "common/owner.h"
+#include "common/wire.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+bool client_ask(struct client *client, const struct buffer *request, int64_t id, cJSON **ret_result,
+                struct error *error)
+{
+    return (client->connection || connection_open(true, &client->connection, NULL, error)) &&
+           connection_ask(client->connection, request, id, ret_result, error);
+}
+
+/* The request is made before the daemon is woken by a connection. */
 bool client_call(struct client *client, const char *method, cJSON **params, cJSON **ret_result,
                  struct error *error)
 {
-    if (!client->connection && !connection_open(true, &client->connection, NULL, error)) {
-        if (params)
-            json_free(params);
-        return false;
-    }
-    return connection_call(client->connection, method, params, ret_result, error);
+    scoped(buffer_release) struct buffer request = {0};
+    int64_t id = ++client->last_id;
+
+    return wire_request(&request, id, method, params, error) &&
+           client_ask(client, &request, id, ret_result, error);
 }
 
 bool client_object(cJSON **ret, struct error *error)

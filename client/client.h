@@ -105,6 +105,7 @@ struct client {
     const struct command *command; /* borrowed: the verb in hand */
     struct arguments arguments;
     struct connection *connection; /* owned; NULL until something was asked */
+    int64_t last_id;               /* of the requests so far */
     int exit_status;
 };
 
@@ -112,6 +113,9 @@ struct client {
  * taken (NULL: none); *ret_result is the caller's. */
 bool client_call(struct client *client, const char *method, cJSON **params, cJSON **ret_result,
                  struct error *error);
+/* The same for a request that wire_request() made with this id. */
+bool client_ask(struct client *client, const struct buffer *request, int64_t id, cJSON **ret_result,
+                struct error *error);
 /* An empty object; NO_MEMORY. */
 bool client_object(cJSON **ret, struct error *error);
 /* {"select": ...}; *select is taken in any case. */

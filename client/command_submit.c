@@ -1,6 +1,5 @@
 /* nj submit: queues an experiment, a batch or a command. */
 #include "client/launch.h"
-#include "client/render.h"
 #include "client/select.h"
 #include "client/spec_check.h"
 #include "client/submission.h"
@@ -13,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define FRAME_RESERVE 128 /* bytes of a request around its params */
 
 /* --after 3-9,last goes into queue.after. */
 static bool set_dependencies(struct client *client, cJSON *params, const char *option,
@@ -109,37 +106,32 @@ static bool tell_refusal(struct client *client, const struct spec_file *file)
     return cJSON_GetArraySize(problems) > 0;
 }
 
-static bool check_size(const cJSON *params, struct error *error)
+static bool make_request(int64_t id, cJSON **params, struct buffer *request, struct error *error)
 {
-    scoped(buffer_release) struct buffer text = {0};
-    char size[RENDER_NUMBER_SIZE];
-
-    if (!json_print(params, &text, error))
-        return false;
-    if (text.size + FRAME_RESERVE <= WIRE_FRAME_LIMIT)
+    if (wire_request(request, id, "submit", params, error))
         return true;
+    if (error->kind != ERROR_INVALID)
+        return false;
     return error_set(error, ERROR_INVALID,
-                     "this submission has %s, environment included; at most 1 MiB can be sent at "
-                     "once: split it, or let a sweep make its experiments",
-                     render_bytes((double)text.size, size));
+                     "this submission is too long, environment included; at most 1 MiB can be "
+                     "sent at once: split it, or let a sweep make its experiments");
 }
 
 /* The token makes it safe to ask again where the daemon ended before it answered. */
 static bool send_twice(struct client *client, cJSON **params, cJSON **ret_reply,
                        struct error *error)
 {
-    scoped(json_free) cJSON *again = cJSON_Duplicate(*params, true);
+    scoped(buffer_release) struct buffer request = {0};
+    int64_t id = ++client->last_id;
 
-    if (!again) {
-        json_free(params);
-        return error_set(error, ERROR_NO_MEMORY, "preparing the submission");
-    }
-    if (client_call(client, "submit", params, ret_reply, error))
+    if (!make_request(id, params, &request, error))
+        return false;
+    if (client_ask(client, &request, id, ret_reply, error))
         return true;
     if (error->kind != ERROR_UNREACHABLE || !client->connection)
         return false;
     connection_free(&client->connection);
-    return client_call(client, "submit", &again, ret_reply, error);
+    return client_ask(client, &request, id, ret_reply, error);
 }
 
 static bool select_batch(const cJSON *reply, cJSON **ret_select, struct error *error)
@@ -189,7 +181,7 @@ static bool run(struct client *client, struct error *error)
         client->exit_status = error_exit_status(ERROR_INVALID);
         return true;
     }
-    if (!submission_add_context(params, error) || !check_size(params, error))
+    if (!submission_add_context(params, error))
         return false;
     if (!send_twice(client, &params, &reply, error)) {
         client->exit_status = error_exit_status(error->kind);

@@ -1,7 +1,6 @@
 #include "client/connection.h"
 
 #include "client/launch.h"
-#include "common/buffer.h"
 #include "common/clock.h"
 #include "common/owner.h"
 #include "common/wire.h"
@@ -20,7 +19,6 @@
 
 struct connection {
     int fd;
-    int64_t last_id;
     struct wire_decoder decoder;
     cJSON *refusal; /* owned: `data` of the last refusal; NULL: none */
     cJSON *kept;    /* owned: a list of notifications that came while a reply was awaited */
@@ -250,14 +248,10 @@ static bool receive_reply(struct connection *connection, int64_t id, cJSON **ret
     }
 }
 
-bool connection_call(struct connection *connection, const char *method, cJSON **params,
-                     cJSON **ret_result, struct error *error)
+bool connection_ask(struct connection *connection, const struct buffer *request, int64_t id,
+                    cJSON **ret_result, struct error *error)
 {
-    scoped(buffer_release) struct buffer frame = {0};
-    int64_t id = ++connection->last_id;
-
-    return wire_request(&frame, id, method, params, error) &&
-           send_all(connection->fd, frame.data, frame.size, error) &&
+    return send_all(connection->fd, request->data, request->size, error) &&
            receive_reply(connection, id, ret_result, error);
 }
 

@@ -4,6 +4,7 @@
 #ifndef NIGHTJAR_CLIENT_CONNECTION_H
 #define NIGHTJAR_CLIENT_CONNECTION_H
 
+#include "common/buffer.h"
 #include "common/error.h"
 #include "common/json.h"
 
@@ -18,10 +19,10 @@ struct connection;
 bool connection_open(bool start, struct connection **ret, bool *ret_started, struct error *error);
 void connection_free(struct connection **connection);
 
-/* *params is taken in any case (NULL: none). The daemon's refusal comes back as the error it had.
- * Notifications that arrive meanwhile are kept for connection_next(). */
-bool connection_call(struct connection *connection, const char *method, cJSON **params,
-                     cJSON **ret_result, struct error *error);
+/* Sends what wire_request() made with this id and waits for its reply. The daemon's refusal comes
+ * back as the error it had. Notifications that arrive meanwhile are kept for connection_next(). */
+bool connection_ask(struct connection *connection, const struct buffer *request, int64_t id,
+                    cJSON **ret_result, struct error *error);
 /* What came with the last refusal ("data" of the error object: diagnostics); NULL: nothing.
  * Borrowed until the next call. */
 const cJSON *connection_refusal(const struct connection *connection);
