@@ -207,22 +207,29 @@ static bool no_memory(struct error *error)
     return false;
 }
 
+/* cJSON_ReplaceItemInObject takes no notice when it has no memory for the name. */
+void json_replace(cJSON *parent, cJSON *old, cJSON **value)
+{
+    cJSON *item = take(value);
+
+    if (!(item->type & cJSON_StringIsConst))
+        cJSON_free(item->string);
+    item->string = take(&old->string);
+    item->type = (item->type & ~cJSON_StringIsConst) | (old->type & cJSON_StringIsConst);
+    (void)cJSON_ReplaceItemViaPointer(parent, old, item);
+}
+
 /* Puts *value where `step` leads from `json`; taken in any case. */
 static bool put(cJSON *json, const struct step *step, cJSON **value, struct error *error)
 {
     scoped(json_free) cJSON *item = take(value);
-    bool fits = false, good;
+    bool fits = false;
     cJSON *old = follow(json, step, &fits);
 
-    if (old && step->name[0])
-        good = cJSON_ReplaceItemInObjectCaseSensitive(json, step->name, item);
-    else if (old)
-        good = cJSON_ReplaceItemViaPointer(json, old, item);
-    else if (step->name[0])
-        good = cJSON_AddItemToObject(json, step->name, item);
-    else
-        good = cJSON_AddItemToArray(json, item);
-    if (!good)
+    if (old)
+        json_replace(json, old, &item);
+    else if (step->name[0] ? !cJSON_AddItemToObject(json, step->name, item)
+                           : !cJSON_AddItemToArray(json, item))
         return no_memory(error);
     item = NULL;
     return true;
@@ -282,11 +289,11 @@ static bool merge_member(cJSON *target, const cJSON *patch, struct error *error)
     if (cJSON_IsObject(old) && cJSON_IsObject(patch))
         return json_merge(old, patch, error);
     copy = cJSON_Duplicate(patch, true);
-    if (copy && (old ? cJSON_ReplaceItemInObjectCaseSensitive(target, patch->string, copy)
-                     : cJSON_AddItemToObject(target, patch->string, copy)))
-        return true;
-    cJSON_Delete(copy);
-    return no_memory(error);
+    if (!copy)
+        return no_memory(error);
+    if (old)
+        json_replace(target, old, &copy);
+    return !copy || json_add_item(target, patch->string, &copy) || no_memory(error);
 }
 
 bool json_merge(cJSON *target, const cJSON *patch, struct error *error)

@@ -45,6 +45,10 @@ bool json_add_item(cJSON *object, const char *name, cJSON **value);
 cJSON *json_add_object(cJSON *object, const char *name); /* borrowed; NULL: no memory */
 cJSON *json_add_array(cJSON *object, const char *name);  /* borrowed; NULL: no memory */
 
+/* Puts *value, which it takes, in the place and under the name of a child of `parent`. Needs no
+ * memory. */
+void json_replace(cJSON *parent, cJSON *old, cJSON **value);
+
 /* Paths: a.b[2].c */
 const cJSON *json_at(const cJSON *json, const char *path); /* NULL where missing */
 /* Sets what `path` names (objects on the way are made, lists are not lengthened except by [n] =

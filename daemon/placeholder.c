@@ -4,7 +4,6 @@
 #include "daemon/parameter.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct replacement {
@@ -139,14 +138,6 @@ static void child_path(const char *path, const cJSON *child, int index, bool lis
         (void)snprintf(ret_path, size, "%s%s%s", path, *path ? "." : "", child->string);
 }
 
-/* A duplicate comes with the name that its original had among the parameters. */
-static bool rename_item(cJSON *item, const char *name)
-{
-    free(item->string);
-    item->string = name ? strdup(name) : NULL;
-    return !name || item->string;
-}
-
 static bool replace_in(struct replacement *replacement, cJSON *parent, const char *path,
                        struct error *error)
 {
@@ -161,11 +152,7 @@ static bool replace_in(struct replacement *replacement, cJSON *parent, const cha
         if (cJSON_IsString(child) && strpbrk(child->valuestring, "{}")) {
             if (!replace_text(replacement, child, here, &fresh, error))
                 return false;
-            if (!rename_item(fresh, child->string)) {
-                cJSON_Delete(fresh);
-                return error_set(error, ERROR_NO_MEMORY, "replacing placeholders");
-            }
-            cJSON_ReplaceItemViaPointer(parent, child, fresh);
+            json_replace(parent, child, &fresh);
         } else if (!replace_in(replacement, child, here, error)) {
             return false;
         }
