@@ -163,8 +163,19 @@ static bool read_choice(const cJSON *choice, const cJSON *labels, const char *pa
         parameter->values && (cJSON_IsArray(choice) ? add_list(parameter->values, choice, labels)
                                                     : add_mapping(parameter->values, choice));
     if (!whole)
-        diagnostics_add(diagnostics, path, "out of memory");
+        diagnostics->overflow = true;
     return whole;
+}
+
+static bool read_single(const cJSON *value, const char *path, struct sampler_parameter *parameter,
+                        struct diagnostics *diagnostics)
+{
+    scoped(json_free) cJSON *list = cJSON_CreateArray();
+
+    if (list && cJSON_AddItemToArray(list, cJSON_Duplicate(value, true)))
+        return read_choice(list, NULL, path, parameter, diagnostics);
+    diagnostics->overflow = true;
+    return false;
 }
 
 static bool is_whole(double value)
@@ -291,12 +302,8 @@ static bool read_object(const cJSON *json, const char *path, struct sampler_para
     choice = config.choice ? config.choice : config.values;
     if (choice)
         return read_choice(choice, config.labels, path, parameter, diagnostics);
-    if (json_member(json, "value")) {
-        scoped(json_free) cJSON *list = cJSON_CreateArray();
-
-        return list && cJSON_AddItemReferenceToArray(list, config.value) &&
-               read_choice(list, NULL, path, parameter, diagnostics);
-    }
+    if (json_member(json, "value"))
+        return read_single(config.value, path, parameter, diagnostics);
     return read_range(json, &config, path, parameter, diagnostics);
 }
 
@@ -304,7 +311,6 @@ bool sampler_parameter_read(const char *name, const cJSON *json,
                             struct sampler_parameter *ret_parameter,
                             struct diagnostics *diagnostics)
 {
-    scoped(json_free) cJSON *single = NULL;
     char path[128];
 
     (void)snprintf(path, sizeof(path), "sweep.parameters.%s", name);
@@ -313,9 +319,7 @@ bool sampler_parameter_read(const char *name, const cJSON *json,
         return read_choice(json, NULL, path, ret_parameter, diagnostics);
     if (cJSON_IsObject(json))
         return read_object(json, path, ret_parameter, diagnostics);
-    single = cJSON_CreateArray();
-    return single && cJSON_AddItemToArray(single, cJSON_Duplicate(json, true)) &&
-           read_choice(single, NULL, path, ret_parameter, diagnostics);
+    return read_single(json, path, ret_parameter, diagnostics);
 }
 
 static double step_of(const struct sampler_parameter *parameter)

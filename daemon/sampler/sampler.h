@@ -69,7 +69,8 @@ struct sampler_sweep {
 
 void sampler_sweep_release(struct sampler_sweep *sweep);
 /* Reads what stands at `sweep`; borrows names from it. `seed` is the batch's, which batch_head_read
- * took from the sweep where it has one. False: `diagnostics` got at least one complaint. */
+ * took from the sweep where it has one. False: `diagnostics` got at least one complaint, or there
+ * is no memory (overflow). */
 bool sampler_sweep_read(const cJSON *sweep, uint64_t seed, struct sampler_sweep *ret_sweep,
                         struct diagnostics *diagnostics);
 /* The parameters of one trial; caller owns. */

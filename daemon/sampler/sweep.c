@@ -53,7 +53,7 @@ static bool read_parameters(const cJSON *parameters, struct sampler_space *space
     }
     space->parameter = calloc((size_t)cJSON_GetArraySize(parameters), sizeof(space->parameter[0]));
     if (!space->parameter) {
-        diagnostics_add(diagnostics, "sweep.parameters", "out of memory");
+        diagnostics->overflow = true;
         return false;
     }
     cJSON_ArrayForEach(item, parameters)

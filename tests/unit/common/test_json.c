@@ -13,16 +13,8 @@
 
 #include "common/owner.h"
 #include "common/random.h"
-
-static cJSON *parse(const char *text)
-{
-    struct error error = {0};
-    cJSON *json = NULL;
-
-    if (!json_parse(text, strlen(text), &json, &error))
-        fail_msg("%s: %s", text, error.message);
-    return json;
-}
+#include "tests/double/memory_double.h"
+#include "tests/support/json_text.h"
 
 static void expect_refused(const char *text, size_t size, const char *message)
 {
@@ -59,7 +51,7 @@ static void value_prints_as_it_was_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        scoped(json_free) cJSON *json = parse(texts[i]);
+        scoped(json_free) cJSON *json = json_of(texts[i]);
         expect_printed(json, texts[i]);
     }
 }
@@ -67,7 +59,7 @@ static void value_prints_as_it_was_read(void **state)
 static void white_space_and_escapes_are_understood(void **state)
 {
     scoped(json_free) cJSON *json =
-        parse(" {\r\n\t\"a\" : [ 1 , 2 ] ,\"b\":\"\\u00e9\\ud83c\\udf19\\/\\b\\f\"} \n");
+        json_of(" {\r\n\t\"a\" : [ 1 , 2 ] ,\"b\":\"\\u00e9\\ud83c\\udf19\\/\\b\\f\"} \n");
 
     (void)state;
     expect_printed(json, "{\"a\":[1,2],\"b\":\"\xc3\xa9\xf0\x9f\x8c\x99/\\b\\f\"}");
@@ -170,7 +162,7 @@ static void depth_is_bounded(void **state)
 static void not_a_number_is_null_and_infinity_a_number(void **state)
 {
     scoped(json_free) cJSON *json =
-        parse("{\"a\":NaN,\"b\":Infinity,\"c\":-Infinity,\"d\":\"NaN\"}");
+        json_of("{\"a\":NaN,\"b\":Infinity,\"c\":-Infinity,\"d\":\"NaN\"}");
 
     (void)state;
     assert_true(cJSON_IsNull(json_member(json, "a")));
@@ -183,7 +175,7 @@ static void not_a_number_is_null_and_infinity_a_number(void **state)
 static void expect_number(double value, const char *text)
 {
     scoped(json_free) cJSON *json = cJSON_CreateNumber(value);
-    scoped(json_free) cJSON *again = parse(text);
+    scoped(json_free) cJSON *again = json_of(text);
 
     expect_printed(json, text);
     assert_memory_equal(&again->valuedouble, &value, sizeof(value));
@@ -252,7 +244,7 @@ static void broken_utf8_prints_as_replacement(void **state)
 
 static void pretty_print_indents_by_two(void **state)
 {
-    scoped(json_free) cJSON *json = parse("{\"a\":[1,{}],\"b\":[]}");
+    scoped(json_free) cJSON *json = json_of("{\"a\":[1,{}],\"b\":[]}");
     scoped(buffer_release) struct buffer text = {0};
     struct error error;
 
@@ -264,7 +256,7 @@ static void pretty_print_indents_by_two(void **state)
 static void member_of_another_type_yields_the_fallback(void **state)
 {
     scoped(json_free) cJSON *json =
-        parse("{\"t\":\"x\",\"n\":1.5,\"i\":7,\"big\":1e300,\"b\":true,\"z\":null}");
+        json_of("{\"t\":\"x\",\"n\":1.5,\"i\":7,\"big\":1e300,\"b\":true,\"z\":null}");
 
     (void)state;
     assert_string_equal(json_text(json, "t", "?"), "x");
@@ -301,7 +293,7 @@ static void builders_add_what_they_are_given(void **state)
 
 static void path_leads_to_its_value(void **state)
 {
-    scoped(json_free) cJSON *json = parse("{\"a\":{\"b\":[1,{\"c\":7},[8,9]]}}");
+    scoped(json_free) cJSON *json = json_of("{\"a\":{\"b\":[1,{\"c\":7},[8,9]]}}");
 
     (void)state;
     assert_int_equal(json_at(json, "a.b[1].c")->valueint, 7);
@@ -316,7 +308,7 @@ static void path_leads_to_its_value(void **state)
 
 static bool set(cJSON *json, const char *path, const char *value, struct error *error)
 {
-    cJSON *item = parse(value);
+    cJSON *item = json_of(value);
     bool good = json_set_at(json, path, &item, error);
 
     assert_null(item);
@@ -325,7 +317,7 @@ static bool set(cJSON *json, const char *path, const char *value, struct error *
 
 static void path_is_set_and_made_on_the_way(void **state)
 {
-    scoped(json_free) cJSON *json = parse("{\"a\":{\"b\":[1]},\"z\":null}");
+    scoped(json_free) cJSON *json = json_of("{\"a\":{\"b\":[1]},\"z\":null}");
     struct error error;
 
     (void)state;
@@ -342,7 +334,7 @@ static void path_is_set_and_made_on_the_way(void **state)
 static void path_that_does_not_fit_changes_nothing(void **state)
 {
     static const char *const before = "{\"a\":{\"b\":[1]},\"n\":5}";
-    scoped(json_free) cJSON *json = parse(before);
+    scoped(json_free) cJSON *json = json_of(before);
     struct error error;
     static const struct {
         const char *path, *at;
@@ -364,9 +356,9 @@ static void path_that_does_not_fit_changes_nothing(void **state)
 static void merge_goes_down_objects_and_replaces_the_rest(void **state)
 {
     scoped(json_free) cJSON *target =
-        parse("{\"a\":{\"x\":1,\"y\":[1,2]},\"b\":2,\"c\":{\"d\":1}}");
+        json_of("{\"a\":{\"x\":1,\"y\":[1,2]},\"b\":2,\"c\":{\"d\":1}}");
     scoped(json_free) cJSON *patch =
-        parse("{\"a\":{\"y\":[3],\"z\":null},\"b\":{\"n\":1},\"c\":7,\"e\":\"new\"}");
+        json_of("{\"a\":{\"y\":[3],\"z\":null},\"b\":{\"n\":1},\"c\":7,\"e\":\"new\"}");
     struct error error;
 
     (void)state;
@@ -379,23 +371,13 @@ static void merge_goes_down_objects_and_replaces_the_rest(void **state)
 
 /* ---- memory that runs out ---- */
 
-static int allocations_left; /* < 0: as many as wanted */
-
-static void *counted_malloc(size_t size)
-{
-    if (allocations_left == 0)
-        return NULL;
-    if (allocations_left > 0)
-        allocations_left--;
-    return malloc(size);
-}
-
 static bool work_on_trees(struct error *error)
 {
     static const char *const text = "{\"a\":{\"b\":[1,\"x\",null,{}]},\"c\":true,\"d\":1.5}";
     static const char *const change = "{\"a\":{\"n\":[7]},\"c\":{\"x\":0}}";
     scoped(json_free) cJSON *json = NULL;
     scoped(json_free) cJSON *patch = NULL;
+    scoped(buffer_release) struct buffer printed = {0};
     cJSON *value = NULL;
 
     if (!json_parse(text, strlen(text), &json, error) ||
@@ -409,29 +391,32 @@ static bool work_on_trees(struct error *error)
         return false;
     if (!json_add_text(json, "t", "x") || !json_add_integer(json_add_object(json, "o"), "i", 1))
         return error_set(error, ERROR_NO_MEMORY, "out of memory");
-    expect_printed(json, "{\"a\":{\"b\":[null,\"x\",null,{}],\"n\":[7],\"new\":[{\"x\":\"v\"}]},"
-                         "\"c\":{\"x\":0},\"d\":1.5,\"t\":\"x\",\"o\":{\"i\":1}}");
+    if (!json_print(json, &printed, error))
+        return false;
+    assert_string_equal(printed.data,
+                        "{\"a\":{\"b\":[null,\"x\",null,{}],\"n\":[7],\"new\":[{\"x\":\"v\"}]},"
+                        "\"c\":{\"x\":0},\"d\":1.5,\"t\":\"x\",\"o\":{\"i\":1}}");
     return true;
 }
 
 /* The sanitizers see what is lost or freed twice on the way. */
 static void every_lack_of_memory_is_told(void **state)
 {
-    cJSON_Hooks hooks = {.malloc_fn = counted_malloc, .free_fn = free};
-    bool done = false;
-    int n;
+    int64_t n = 0;
 
     (void)state;
-    cJSON_InitHooks(&hooks);
-    for (n = 0; !done && n < 200; n++) {
+    for (;; n++) {
         struct error error = {0};
-        allocations_left = n;
-        done = work_on_trees(&error);
-        if (!done)
-            assert_int_equal(error.kind, ERROR_NO_MEMORY);
+        bool good;
+
+        memory_double_start(n);
+        good = work_on_trees(&error);
+        if (!memory_double_stop())
+            break;
+        assert_false(good);
+        assert_int_equal(error.kind, ERROR_NO_MEMORY);
     }
-    cJSON_InitHooks(NULL);
-    assert_true(done && n > 30);
+    assert_true(n > 30);
 }
 
 int main(void)

@@ -3,6 +3,8 @@
 #include "common/spec/setting.h"
 
 #include "common/owner.h"
+#include "tests/double/memory_double.h"
+#include "tests/support/json_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,16 +106,6 @@ static void fixture_release(struct fixture *fixture)
 {
     settings_release(whole_settings, &fixture->config);
     diagnostics_release(&fixture->diagnostics);
-}
-
-static cJSON *json_of(const char *text)
-{
-    struct error error = {0};
-    cJSON *json = NULL;
-
-    if (!json_parse(text, strlen(text), &json, &error))
-        fail_msg("%s", error.message);
-    return json;
 }
 
 static struct fixture parse(const char *text)
@@ -520,6 +512,53 @@ static void sizes_are_read(void **state)
         assert_false(setting_parse_size(bad[i], &bytes));
 }
 
+/* ---- memory that runs out ---- */
+
+static void a_config_is_whole_or_refused(void **state)
+{
+    scoped(json_free) cJSON *object = json_of(
+        "{\"name\":\"n\",\"label\":\"l\",\"size\":\"classes\",\"steps\":[1,2],\"shares\":[0,1],"
+        "\"columns\":[\"a\",\"b\"],\"optimizer\":{\"type\":\"adam\",\"rate\":1},"
+        "\"extra\":{\"type\":\"file\",\"path\":\"p\"},\"layers\":[\"adam\",\"plain\"],"
+        "\"any\":{\"x\":[1]}}");
+    int64_t n = 0;
+
+    (void)state;
+    for (;; n++) {
+        scoped(fixture_release) struct fixture fixture = {0};
+        scoped(json_free) cJSON *values = NULL;
+
+        memory_double_start(n);
+        fixture.good =
+            settings_parse(whole_settings, object, "", &fixture.config, &fixture.diagnostics);
+        values = fixture.good ? settings_json(whole_settings, &fixture.config) : NULL;
+        if (!memory_double_stop())
+            break;
+        assert_null(values);
+    }
+    assert_true(n > 30);
+}
+
+static void a_complaint_without_memory_is_none_the_less_one(void **state)
+{
+    scoped(json_free) cJSON *object = json_of("{\"units\":0,\"qqqq\":1,\"columns\":[3]}");
+    int64_t n = 0;
+
+    (void)state;
+    for (;; n++) {
+        scoped(fixture_release) struct fixture fixture = {0};
+
+        memory_double_start(n);
+        fixture.good =
+            settings_parse(whole_settings, object, "", &fixture.config, &fixture.diagnostics);
+        assert_false(fixture.good);
+        assert_true(fixture.diagnostics.n || fixture.diagnostics.overflow);
+        if (!memory_double_stop())
+            break;
+    }
+    assert_true(n > 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -544,6 +583,8 @@ int main(void)
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(durations_are_read),
         cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(a_config_is_whole_or_refused),
+        cmocka_unit_test(a_complaint_without_memory_is_none_the_less_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "daemon/store.h"
+#include "tests/support/json_text.h"
 
 #include <fcntl.h>
 
@@ -47,21 +48,6 @@ static inline int close_store(void **state)
     (void)state;
     store_free(&store);
     return file_remove_tree(AT_FDCWD, home, &error) ? 0 : -1;
-}
-
-/* JSON with single quotes. */
-static inline cJSON *parse_json(const char *text)
-{
-    char *copy = strdup(text);
-    cJSON *json = NULL;
-    struct error error;
-
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    if (!json_parse(copy, strlen(copy), &json, &error))
-        fail_msg("%s: %s", error.message, copy);
-    free(copy);
-    return json;
 }
 
 /* "" where it went well, else "path: message" of the first complaint. Borrowed until the next. */

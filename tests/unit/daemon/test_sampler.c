@@ -14,20 +14,7 @@
 #include "common/owner.h"
 #include "daemon/batch.h"
 #include "daemon/sampler/sampler.h"
-
-static cJSON *parse_json(const char *text)
-{
-    char *copy = strdup(text);
-    cJSON *json = NULL;
-    struct error error;
-
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    if (!json_parse(copy, strlen(copy), &json, &error))
-        fail_msg("%s: %s", error.message, copy);
-    free(copy);
-    return json;
-}
+#include "tests/support/json_text.h"
 
 /* One line a trial, or the complaints. Borrowed until the next call. */
 static const char *trials(const char *sweep, int64_t seed, int64_t limit)

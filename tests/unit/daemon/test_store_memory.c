@@ -1,0 +1,148 @@
+/* The store without memory: whatever allocation fails, nothing is half stored. */
+#include "tests/unit/daemon/store_fixture.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+
+#include <sqlite3.h>
+
+#include "tests/double/memory_double.h"
+
+/* SQLite's memory comes from here too, so that the double counts it. */
+static void *allocate(int size)
+{
+    return malloc((size_t)size);
+}
+
+static void *reallocate(void *pointer, int size)
+{
+    return realloc(pointer, (size_t)size);
+}
+
+static int size_of(void *pointer)
+{
+    return (int)malloc_usable_size(pointer);
+}
+
+static int round_up(int size)
+{
+    return (size + 7) & ~7;
+}
+
+static int begin(void *context)
+{
+    (void)context;
+    return SQLITE_OK;
+}
+
+static void end(void *context)
+{
+    (void)context;
+}
+
+static void expect_count(const char *sum, int64_t n)
+{
+    scoped(json_free) cJSON *counts = NULL;
+    struct error error;
+
+    assert_true(store_counts(store, &counts, &error));
+    assert_int_equal(json_integer(counts, sum, 0), n);
+}
+
+/* One submission whose allocation `n` fails; whether there was one. */
+static bool submit_without(const cJSON *params, int64_t n)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error = {0}, undo;
+    bool good, failed;
+
+    assert_true(store_begin(store, &error));
+    assert_true(store_savepoint(store, &error));
+    memory_double_start(n);
+    good = store_submit(store, params, now_ms, &reply, &diagnostics, &error);
+    failed = memory_double_stop();
+    if (good) {
+        /* SQLite does without some of its memory, and we only where all is there all the same */
+        assert_int_equal(json_integer(reply, "count", 0), 4);
+        assert_true(store_keep(store, &error));
+        if (failed) {
+            expect_count("queued", 5);
+            store_rollback(store);
+            return true;
+        }
+        assert_true(store_commit(store, &error));
+        return false;
+    }
+    assert_true(failed);
+    if (error.kind != ERROR_NO_MEMORY)
+        fail_msg("allocation %" PRId64 ": %s", n, error.message);
+    (void)store_undo(store, &undo);
+    store_rollback(store);
+    return true;
+}
+
+static void submission_without_memory_stores_nothing(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json(
+        "{'name':'s','question':'q','token':'t','environment':['A=b'],'base':{'command':['x',"
+        "'{a}'],'queue':{'after':['1']}},'sweep':{'parameters':{'a':{'choice':{'l':1,'m':2}}},"
+        "'replicates':2}}");
+    int64_t n = 0;
+
+    (void)state;
+    submit("{'base':{'command':['true']}}");
+    while (submit_without(params, n)) {
+        expect_count("queued", 1);
+        n++;
+    }
+    expect_count("queued", 5);
+    assert_true(n > 100);
+}
+
+static void reading_without_memory_is_told(void **state)
+{
+    int64_t n = 0;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'parameters':{'a':[1,2]}}}");
+    run_to_running(1);
+    report(1, 0, "{'event':'metric','name':'loss','value':1.5,'step':3}");
+    report(1, 100, "{'event':'warning','text':'hm'}");
+    end_with(1, 0);
+    for (;; n++) {
+        scoped(json_free) cJSON *shown = NULL;
+        struct error error = {0};
+        bool good;
+
+        memory_double_start(n);
+        good = store_show(store, 1, now_ms, &shown, &error);
+        if (!memory_double_stop())
+            break;
+        if (good)
+            assert_non_null(json_at(shown, "runs[0].log"));
+        else
+            assert_int_equal(error.kind, ERROR_NO_MEMORY);
+    }
+    assert_true(n > 100);
+}
+
+int main(void)
+{
+    static const sqlite3_mem_methods methods = {.xMalloc = allocate,
+                                                .xFree = free,
+                                                .xRealloc = reallocate,
+                                                .xSize = size_of,
+                                                .xRoundup = round_up,
+                                                .xInit = begin,
+                                                .xShutdown = end};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(submission_without_memory_stores_nothing, open_store,
+                                        close_store),
+        cmocka_unit_test_setup_teardown(reading_without_memory_is_told, open_store, close_store),
+    };
+
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
