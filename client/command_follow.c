@@ -137,6 +137,34 @@ static bool follow_several(struct following *following, struct error *error)
     return true;
 }
 
+/* ---- for a program ----------------------------------------------------------------------------
+ */
+
+/* A row as it is now, and again with every change. */
+static bool follow_json(struct watch *watch, struct error *error)
+{
+    const cJSON *row;
+
+    for (size_t i = 0; i < watch->n; i++)
+        if (!client_print_json(watch->item[i].row, error))
+            return false;
+    fflush(stdout);
+    while (!watch_all_ended(watch)) {
+        if (!watch_next(watch, -1, &row, error) || (row && !client_print_json(row, error)))
+            return false;
+        fflush(stdout);
+    }
+    return true;
+}
+
+static bool follow(struct client *client, struct following *following, struct error *error)
+{
+    if (arguments_flag(&client->arguments, "json"))
+        return follow_json(&following->watch, error);
+    return following->watch.n == 1 ? follow_log(client, following, error)
+                                   : follow_several(following, error);
+}
+
 static bool run(struct client *client, struct error *error)
 {
     scoped(following_release) struct following following = {.log = {.fd = -1}, .ends_line = true};
@@ -148,8 +176,7 @@ static bool run(struct client *client, struct error *error)
     if (!select_of_arguments(client, "last", &select, error) ||
         !watch_open(client, &select, &following.watch, error))
         return false;
-    if (following.watch.n == 1 ? !follow_log(client, &following, error)
-                               : !follow_several(&following, error)) {
+    if (!follow(client, &following, error)) {
         live_clear(&following.live);
         return false;
     }
@@ -159,13 +186,14 @@ static bool run(struct client *client, struct error *error)
 
 static const struct command_option options[] = {
     COMMAND_OPTION_STATE,
+    {.name = "json", .help = "Print a line of JSON for each, and again whenever one changes."},
     {0},
 };
 
 const struct command command_follow = {
     .name = "follow",
     .alias = "tail",
-    .synopsis = "[ID]... [--state STATES]",
+    .synopsis = "[ID]... [--state STATES] [--json]",
     .help = "Print the log of an experiment as it grows, or how several get on, until they end.",
     .description =
         "Of one experiment: its log, with progress and the time left below it on a terminal. Of "

@@ -258,7 +258,9 @@ static const struct command_option options[] = {
     {.name = "on-finish",
      .type = OPTION_TEXT,
      .value = "COMMAND",
-     .help = "A shell command to run when the batch has ended."},
+     .help = "A shell command to run when the batch has ended, where it was submitted, with "
+             "NIGHTJAR_BATCH, NIGHTJAR_DONE and NIGHTJAR_FAILED set; what it prints is kept in "
+             "on_finish/ of the home."},
     {.name = "wait", .letter = 'w', .help = "Wait until it has ended; exit with its verdict."},
     {.name = "quiet", .letter = 'q', .help = "With --wait: draw no progress."},
     COMMAND_OPTION_JSON,

@@ -50,11 +50,30 @@ static bool print_head(const struct render *render, const cJSON *batch, struct e
     return true;
 }
 
+/* How long one waited for it, and what it cost: runs beside one another count each. */
+static void print_time_used(const struct render *render, const cJSON *batch)
+{
+    double took = json_number(batch, "ended", NAN) - json_number(batch, "created", NAN);
+    char time[RENDER_NUMBER_SIZE];
+
+    if (!(json_number(batch, "wall_s", 0) > 0))
+        return;
+    print_label(render, "time");
+    if (took > 0)
+        fprintf(render->out, "%s from submission to end; ", render_duration(took, time));
+    fprintf(render->out, "%s in runs", render_duration(json_number(batch, "wall_s", NAN), time));
+    fprintf(render->out, ", %s of processors",
+            render_duration(json_number(batch, "cpu_s", NAN), time));
+    if (json_number(batch, "wasted_s", 0) > 0)
+        fprintf(render->out, ", %s spent on what failed or was stopped",
+                render_duration(json_number(batch, "wasted_s", 0), time));
+    fputc('\n', render->out);
+}
+
 static void print_counts(const struct render *render, const cJSON *batch)
 {
     static const char *const order[] = {"done",     "failed",   "cancelled", "running",
                                         "starting", "stopping", "queued",    "held"};
-    char time[RENDER_NUMBER_SIZE], cpu[RENDER_NUMBER_SIZE], wasted[RENDER_NUMBER_SIZE];
     const cJSON *counts = json_member(batch, "counts");
     bool first = true;
 
@@ -70,16 +89,7 @@ static void print_counts(const struct render *render, const cJSON *batch)
         first = false;
     }
     fputc('\n', render->out);
-    if (!(json_number(batch, "wall_s", 0) > 0))
-        return;
-    print_label(render, "time");
-    fprintf(render->out, "%s of the clock, %s of processors",
-            render_duration(json_number(batch, "wall_s", NAN), time),
-            render_duration(json_number(batch, "cpu_s", NAN), cpu));
-    if (json_number(batch, "wasted_s", 0) > 0)
-        fprintf(render->out, ", %s spent on what failed or was stopped",
-                render_duration(json_number(batch, "wasted_s", 0), wasted));
-    fputc('\n', render->out);
+    print_time_used(render, batch);
 }
 
 /* Texts that differ in numbers only are the same to a reader: both skip them. */

@@ -36,6 +36,19 @@ static bool print_field(const struct render *render, const char *label, const ch
     return true;
 }
 
+/* As a shell would read it back. */
+static bool append_quoted(const char *text, struct buffer *line, struct error *error)
+{
+    if (!buffer_append_text(line, "'", error))
+        return false;
+    for (const char *quote; (quote = strchr(text, '\'')); text = quote + 1) {
+        if (!buffer_append(line, text, (size_t)(quote - text), error) ||
+            !buffer_append_text(line, "'\\''", error))
+            return false;
+    }
+    return buffer_append_text(line, text, error) && buffer_append_text(line, "'", error);
+}
+
 static bool print_command(const struct render *render, const cJSON *experiment, struct error *error)
 {
     scoped(buffer_release) struct buffer line = {0};
@@ -46,8 +59,8 @@ static bool print_command(const struct render *render, const cJSON *experiment, 
         const char *text = cJSON_IsString(word) ? word->valuestring : "";
         bool quoted = !*text || strpbrk(text, " \t\n\"'\\$;&|<>()*?");
 
-        if (!buffer_append_format(&line, error, "%s%s%s%s", line.size ? " " : "", quoted ? "'" : "",
-                                  text, quoted ? "'" : ""))
+        if (!buffer_append_text(&line, line.size ? " " : "", error) ||
+            !(quoted ? append_quoted(text, &line, error) : buffer_append_text(&line, text, error)))
             return false;
     }
     return print_field(render, "command", line.data, error);

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -247,6 +248,13 @@ class Reading(Case):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), "line 1\nline 2\n")
         self.refused("log", self.good, "--run", 7, message="has no run 7", status=3)
+        told = self.nj("log", self.good, "-n", 1, "--json").json()
+        self.assertEqual(told, {"id": self.good, "run": 1, "path": path, "text": "line 2\n"})
+
+    def test_log_in_json_is_utf8_whatever_was_printed(self):
+        (number,) = self.submit("--", "printf", r"caf\303\251 \377 \000 end")
+        self.nj("wait", number)
+        self.assertEqual(self.nj("log", number, "--json").json()["text"], "caf\u00e9 \ufffd \ufffd end")
 
     def test_why_gives_reasons(self):
         self.assertIn("no such column", self.nj("why", self.bad).out)
@@ -409,6 +417,20 @@ class Waiting(Case):
         out = self.nj("follow", "last", status=1).out
         self.assertRegex(out, r"(?m)^\d+ x  done ")
         self.assertRegex(out, r"(?m)^\d+ y  failed ")
+
+    def test_follow_in_json_tells_every_change_until_the_end(self):
+        (number,) = self.submit("--", "sh", "-c", "exit 3")
+        lines = self.nj("follow", number, "--json", status=1).out.splitlines()
+        rows = [json.loads(line) for line in lines]
+        self.assertEqual({row["id"] for row in rows}, {number})
+        self.assertEqual(rows[-1]["state"], "failed")
+
+    def test_shown_command_can_be_pasted_into_a_shell(self):
+        words = ["echo", "it's", "a b", "plain", ""]
+        (number,) = self.submit("--hold", "--", *words)
+        out = self.nj("show", number).out
+        line = next(line for line in out.splitlines() if line.startswith("command"))
+        self.assertEqual(shlex.split(line.split(None, 1)[1]), words)
 
 
 class Events(Case):

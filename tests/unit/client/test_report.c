@@ -56,7 +56,7 @@ static void configurations_stand_beside_the_naive_score(void **state)
     expect(text, "batch 4  vowels\n");
     expect(text, "question   does it matter?\n");
     expect(text, "outcome    6 done, 1 failed\n");
-    expect(text, "1m 05s of the clock, 42s of processors, 2.0s spent on what failed");
+    expect(text, "1m 05s in runs, 42s of processors, 2.0s spent on what failed");
     expect(text, "rows         16  3  0.970 +- 0.012   0.09  0.98 (14)  LEAK\n");
     expect(text, "speakers     16  3  0.495 +- 0.024   0.09  0.52 (24)\n");
     free(text);
