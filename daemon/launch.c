@@ -39,6 +39,7 @@ bool launch_lock(const char *home, int64_t experiment, int *ret_fd, struct error
 
 /* ---- the folder ---- */
 
+/* What lies in it is made by the worker: workers start side by side, the daemon is one. */
 static bool make_folders(const char *home, const struct store_launch *launch, const char *folder,
                          int *ret_lock, struct error *error)
 {
@@ -53,10 +54,7 @@ static bool make_folders(const char *home, const struct store_launch *launch, co
     snprintf(path, sizeof(path), "%s/runs/%" PRId64 "/checkpoint", home, launch->experiment);
     if (launch->fresh && !file_remove_tree(AT_FDCWD, path, error))
         return false;
-    if (!file_make_folders(path, error))
-        return false;
-    snprintf(path, sizeof(path), "%s/artifacts", folder);
-    if (!file_make_folders(folder, error) || !file_make_folders(path, error))
+    if (!file_make_folders(folder, error))
         return false;
     *ret_lock = lock;
     lock = -1;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +160,9 @@ static bool set_threads(struct plan *plan, struct error *error)
 {
     static const char *const name[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                        "NUMEXPR_NUM_THREADS"};
-    int64_t threads = (int64_t)ceil(plan->config.resources.cpus);
+    double cpus = plan->config.resources.cpus;
+    /* Rounded up by hand: ceil() would have every worker load libm. */
+    int64_t threads = (int64_t)cpus + (cpus > (double)(int64_t)cpus);
 
     for (size_t i = 0; i < sizeof(name) / sizeof(*name); i++)
         if (!set_number(&plan->environment, name[i], threads < 1 ? 1 : threads, error))

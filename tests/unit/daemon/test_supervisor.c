@@ -349,8 +349,6 @@ static void worker_gets_folder_spec_lock_and_environment(void **state)
     start_run_of(id);
     (void)snprintf(path, sizeof(path), "%s/spec.json", fake.folder);
     assert_true(file_exists(AT_FDCWD, path));
-    (void)snprintf(path, sizeof(path), "%s/artifacts", fake.folder);
-    assert_true(file_exists(AT_FDCWD, path));
     assert_string_equal(fake.thread_setting, "OMP_NUM_THREADS=2");
     assert_false(lock_is_free(id));
     release_lock();
