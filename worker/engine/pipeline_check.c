@@ -199,7 +199,7 @@ static bool add_warnings(cJSON *list, const struct warning_list *warnings)
 {
     for (int i = 0; i < warnings->n; i++) {
         const struct warning *warning = &warnings->item[i];
-        char text[384];
+        char text[sizeof(struct warning) + 2];
         cJSON *item;
 
         (void)snprintf(text, sizeof(text), "%s%s%s", warning->where, warning->where[0] ? ": " : "",

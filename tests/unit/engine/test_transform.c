@@ -266,10 +266,29 @@ static void constant_features_and_unknown_categories_are_told(void **state)
     preparation = fit(&fixture);
     assert_true(
         warned(&fixture, "data.features", "1 feature is the same in all training rows: constant"));
-    assert_true(warned(&fixture, "color", "1 validation and test rows"));
-    assert_true(warned(&fixture, "door", "1 validation and test rows"));
+    assert_true(warned(&fixture, "color, door", "a category that no training row has"));
     assert_false(warned(&fixture, "small", ""));
     unmake(&fixture);
+}
+
+static void same_warning_of_many_columns_is_one_line(void **state)
+{
+    scoped(memory_free) struct warning_list *list = calloc(1, sizeof(*list));
+    size_t length;
+
+    (void)state;
+    assert_non_null(list);
+    warning_add(list, "a", 7, "is %s", "odd");
+    warning_add(list, "b", 1, "is %s", "even");
+    assert_true(list->item[0].figure == 7);
+    for (int i = 0; i < 1000; i++)
+        warning_add(list, "column", 7, "is %s", "odd");
+    assert_int_equal(list->n, 2);
+    assert_true(list->item[0].figure == 1001);
+    assert_memory_equal(list->item[0].where, "a, column, column", 17);
+    length = strlen(list->item[0].where);
+    assert_string_equal(list->item[0].where + length - 5, ", ...");
+    assert_string_equal(list->item[1].where, "b");
 }
 
 /* Every kind keeps its promises whatever the column: a scale that can be undone, no surprise. */
@@ -311,6 +330,7 @@ int main(void)
         cmocka_unit_test(damaged_preparation_is_refused),
         cmocka_unit_test(missing_values_are_refused_without_imputation),
         cmocka_unit_test(constant_features_and_unknown_categories_are_told),
+        cmocka_unit_test(same_warning_of_many_columns_is_one_line),
         cmocka_unit_test(transforms_of_any_column_are_finite),
     };
 

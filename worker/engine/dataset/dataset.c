@@ -113,7 +113,7 @@ static bool pack_numbers(struct dataset *dataset, int64_t at, const struct colum
     }
     if (largest > EXACT_IN_FLOAT && warnings)
         warning_add(warnings, column->name, largest,
-                    "holds integers beyond 2^24, which float32 rounds");
+                    "integers beyond 2^24, which float32 rounds");
     return true;
 }
 

@@ -209,8 +209,7 @@ static void warn_unknown(const struct dataset *dataset, const struct split *spli
         }
     if (unknown > 0)
         warning_add(warnings, feature->name, (double)unknown,
-                    "%lld validation and test rows have a category that no training row has",
-                    (long long)unknown);
+                    "validation or test rows have a category that no training row has");
 }
 
 /* ---- targets ----------------------------------------------------------------------------------*/
@@ -259,12 +258,13 @@ static void warn_classes(const struct dataset *dataset, const struct row_list *t
 {
     for (int32_t k = 0; k < dataset->classes.n; k++) {
         bool found = false;
+        char where[96];
 
         for (int64_t i = 0; !found && i < train->n; i++)
             found = dataset->label[train->row[i]] == k;
+        (void)snprintf(where, sizeof(where), "class '%s'", dataset->classes.text[k]);
         if (!found)
-            warning_add(warnings, dataset->target_name[0], (double)k,
-                        "class '%s' has no training row", dataset->classes.text[k]);
+            warning_add(warnings, where, (double)NAN, "no training row has it");
     }
 }
 
