@@ -34,6 +34,10 @@
  * An engine that somebody killed (SIGKILL, neither by its worker nor for want of memory) counts as
  * lost: an engine never does that to itself.
  *
+ * Before it is run again it waits, four times as long after each retry spent: 1 s, 4 s, 16 s, ...
+ * where it failed, 10 s, 40 s, ... where it had no memory (somebody else may give some back), ten
+ * minutes at most. The first loss costs no time, the second one second.
+ *
  * lost: spends no retry. Three losses one after the other without a checkpoint that moved forward
  * hold the experiment, because they would go on for ever.
  */
@@ -189,6 +193,15 @@ static void on_never_started(enum experiment_state state, const struct experimen
         end(decision, EXPERIMENT_CANCELLED, VERDICT_CANCELLED);
 }
 
+static int64_t delay_ms(int64_t first_ms, int64_t times)
+{
+    int64_t delay = first_ms;
+
+    for (int64_t i = 0; i < times && delay < EXPERIMENT_DELAY_LIMIT_MS; i++)
+        delay *= 4;
+    return delay < EXPERIMENT_DELAY_LIMIT_MS ? delay : EXPERIMENT_DELAY_LIMIT_MS;
+}
+
 /* A run that ended before its experiment did, through no fault of its own. */
 static void go_on_later(const struct experiment_facts *facts, bool counts_as_loss,
                         struct experiment_decision *decision)
@@ -208,8 +221,11 @@ static void go_on_later(const struct experiment_facts *facts, bool counts_as_los
         decision->losses = 0;
     else if (counts_as_loss)
         decision->losses = facts->losses + 1;
+    if (counts_as_loss && decision->losses > 1)
+        decision->delay_ms = delay_ms(1000, decision->losses - 2);
     if (decision->losses >= EXPERIMENT_LOSSES_LIMIT) {
         decision->state = EXPERIMENT_HELD;
+        decision->delay_ms = 0;
         (void)snprintf(decision->reason, sizeof(decision->reason),
                        "held: cut short %d times without progress; release it to try again",
                        EXPERIMENT_LOSSES_LIMIT);
@@ -226,6 +242,8 @@ static void fail(const struct experiment_facts *facts, enum experiment_verdict v
     } else if (facts->retries_left > 0) {
         decision->state = EXPERIMENT_QUEUED;
         decision->spend_retry = true;
+        decision->delay_ms =
+            delay_ms(verdict == VERDICT_OUT_OF_MEMORY ? 10000 : 1000, facts->retries_spent);
     } else {
         end(decision, EXPERIMENT_FAILED, verdict);
     }
@@ -347,6 +365,9 @@ void experiment_exit_describe(const struct experiment_exit *exit, char *text, si
     if (strcmp(exit->reason, "timeout") == 0)
         (void)snprintf(text, size, "time limit reached after %.0f s%s%s", exit->wall_s, separator,
                        exit->message);
+    else if (strcmp(exit->reason, "out_of_memory") == 0)
+        (void)snprintf(text, size, "out of memory, with a peak of %.1f MiB%s%s",
+                       (double)exit->peak_rss_bytes / (1024 * 1024), separator, exit->message);
     else if (exit->signal)
         (void)snprintf(text, size, "signal %d (%s)%s%s", (int)exit->signal,
                        strsignal((int)exit->signal), separator, exit->message);

@@ -84,12 +84,13 @@ struct experiment_facts {
     bool requeue;          /* run again after a lost run */
     bool cancel_requested; /* in state stopping */
     bool progressed;       /* this run moved the checkpoint forward */
-    int64_t retries_left;
+    int64_t retries_left, retries_spent;
     int64_t losses;                     /* without progress, one after the other */
     const struct experiment_exit *exit; /* borrowed; for EXIT only */
 };
 
 #define EXPERIMENT_LOSSES_LIMIT 3
+#define EXPERIMENT_DELAY_LIMIT_MS (10 * 60 * 1000)
 
 struct experiment_decision {
     bool allowed;
@@ -99,9 +100,10 @@ struct experiment_decision {
     enum experiment_verdict verdict;     /* of the experiment; NONE while it is not ended */
     enum experiment_verdict run_verdict; /* of the run that this event ends; NONE: ends none */
     bool spend_retry;
-    bool stop_run;  /* the worker is to be asked to stop */
-    bool fresh;     /* forget checkpoint, metrics, retries spent: begin again */
-    int64_t losses; /* the new number */
+    bool stop_run;    /* the worker is to be asked to stop */
+    bool fresh;       /* forget checkpoint, metrics, retries spent: begin again */
+    int64_t losses;   /* the new number */
+    int64_t delay_ms; /* QUEUED: how long it is to wait before its next attempt */
 };
 
 struct experiment_decision experiment_decide(enum experiment_state state,

@@ -107,6 +107,7 @@ static bool work_in_savepoint(struct daemon *daemon, bool durable, struct error 
     if (!decided && !daemon->starter.wanted)
         return true;
     return take_finished(daemon, error) &&
+           store_release_due(daemon->store, daemon_wall_ms(daemon), error) &&
            starter_pick(&daemon->starter, daemon->store, daemon->supervisor, error);
 }
 
@@ -157,6 +158,22 @@ static void load_slots(struct daemon *daemon)
     daemon_set_slots(daemon, daemon->options.slots > 0 ? daemon->options.slots : slots);
 }
 
+/* One timer for whatever becomes possible by time alone; nothing waits: none. */
+static void wake_for_delays(struct daemon *daemon)
+{
+    int64_t delay_ms = starter_delay_ms(&daemon->starter), due_ms;
+    struct error error;
+
+    if (!store_next_due(daemon->store, daemon_wall_ms(daemon), &due_ms, &error)) {
+        log_error("looking for retries: %s", error.message);
+        due_ms = RETRY_MS;
+    }
+    if (delay_ms >= 0)
+        retry_within(daemon, delay_ms);
+    if (due_ms >= 0)
+        retry_within(daemon, due_ms);
+}
+
 static void end_turn_well(struct daemon *daemon)
 {
     daemon->starter.wanted = false;
@@ -166,9 +183,7 @@ static void end_turn_well(struct daemon *daemon)
     }
     supervisor_committed(daemon->supervisor);
     tell_changes(daemon);
-    int64_t delay_ms = starter_delay_ms(&daemon->starter);
-    if (delay_ms >= 0)
-        retry_within(daemon, delay_ms);
+    wake_for_delays(daemon);
 }
 
 static void end_turn_badly(struct daemon *daemon, const struct error *failure)

@@ -153,6 +153,12 @@ bool store_warn(struct store *store, int64_t experiment, int64_t run, const char
 bool store_candidates(struct store *store, struct scheduler_source *ret_source,
                       struct error *error);
 
+/* Until the first retry is due: 0 at once, -1 where none waits. */
+bool store_next_due(struct store *store, int64_t now_ms, int64_t *ret_delay_ms,
+                    struct error *error);
+/* Retries that are due become candidates. */
+bool store_release_due(struct store *store, int64_t now_ms, struct error *error);
+
 /* ---- batches that have ended ---- */
 
 struct store_ended_batch {

@@ -113,6 +113,15 @@ void store_walk_free(struct store_walk **walk);
 bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_ended, bool *ret_ok,
                     struct error *error);
 
+/* store_breaker.c. The run that just ended makes the rest of its batch wait: appends those to be
+ * held to `ids`, with the reason in batch.broken. */
+bool store_breaker_count(struct store *store, int64_t experiment, enum experiment_verdict verdict,
+                         const struct experiment_exit *exit, struct store_ids *ids,
+                         struct error *error);
+bool store_breaker_tell(struct store *store, int64_t experiment, struct error *error);
+/* One of it was released: it begins to count anew. */
+bool store_breaker_reset(struct store *store, int64_t experiment, struct error *error);
+
 /* store_note.c. Appends {time, text} for each note about the experiment. */
 bool store_add_notes(struct store *store, int64_t experiment, cJSON *list, struct error *error);
 

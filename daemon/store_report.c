@@ -18,6 +18,7 @@ void store_batch_head_release(struct store_batch_head *head)
     free(head->name);
     free(head->question);
     free(head->metric);
+    free(head->broken);
     json_free(&head->base);
     *head = (struct store_batch_head){0};
 }
@@ -38,7 +39,7 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
 
     if (!store_get(store, &row, error, "batch", batch,
                    "SELECT first, last, created_ms, ended_ms, minimize, name, question, metric,"
-                   " base FROM batch WHERE id = ?"))
+                   " base, broken FROM batch WHERE id = ?"))
         return false;
     head.first = column_int(row, 0);
     head.last = column_int(row, 1);
@@ -46,7 +47,8 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
     head.ended_ms = column_int(row, 3);
     head.minimize = column_int(row, 4);
     if (!copy_text(row, 5, &head.name, error) || !copy_text(row, 6, &head.question, error) ||
-        !copy_text(row, 7, &head.metric, error) || !column_json(row, 8, &head.base, error))
+        !copy_text(row, 7, &head.metric, error) || !column_json(row, 8, &head.base, error) ||
+        !copy_text(row, 9, &head.broken, error))
         return false;
     *ret_head = head;
     head = (struct store_batch_head){0};
@@ -234,7 +236,8 @@ bool store_place(struct store *store, int64_t experiment, struct store_place *re
     struct store_place place;
 
     if (!store_get(store, &row, error, "experiment", experiment,
-                   "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus, e.blocked, e.retries_left"
+                   "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus, e.blocked, e.retries_left,"
+                   " e.not_before_ms"
                    " FROM experiment AS e JOIN need AS n ON n.id = e.need WHERE e.id = ?"))
         return false;
     place = (struct store_place){
@@ -243,9 +246,11 @@ bool store_place(struct store *store, int64_t experiment, struct store_place *re
                       .need = {column_real(row, 2), column_int(row, 3), column_int(row, 4)}},
         .blocked = column_int(row, 5),
         .retries_left = column_int(row, 6),
+        .not_before_ms = column_int(row, 7),
     };
     if (!store_integer(store, 0, &place.before, error,
                        "SELECT count(*) FROM experiment WHERE state = 1 AND blocked = 0"
+                       " AND not_before_ms IS NULL"
                        " AND (priority > ?2 OR (priority = ?2 AND id < ?1))",
                        BIND(INT(experiment), INT(place.candidate.priority))))
         return false;
@@ -287,8 +292,9 @@ bool store_explain_dependencies(struct store *store, int64_t experiment, cJSON *
 bool store_first_queued(struct store *store, int64_t first, int64_t last, int64_t *ret_id,
                         struct error *error)
 {
-    return store_integer(store, 0, ret_id, error,
-                         "SELECT id FROM experiment WHERE id BETWEEN ?1 AND ?2 AND state = 1"
-                         " ORDER BY blocked > 0, priority DESC, id LIMIT 1",
-                         BIND(INT(first), INT(last)));
+    return store_integer(
+        store, 0, ret_id, error,
+        "SELECT id FROM experiment WHERE id BETWEEN ?1 AND ?2 AND state = 1"
+        " ORDER BY blocked > 0, not_before_ms IS NOT NULL, priority DESC, id LIMIT 1",
+        BIND(INT(first), INT(last)));
 }

@@ -11,6 +11,7 @@ struct store_batch_head {
     char *metric;                 /* owned: sweep.goal; NULL: none */
     bool minimize;                /* of metric */
     cJSON *base;                  /* owned */
+    char *broken;                 /* owned: why its rest was held; NULL: it was not */
 };
 void store_batch_head_release(struct store_batch_head *head);
 bool store_batch_head(struct store *store, int64_t batch, struct store_batch_head *ret_head,
@@ -67,6 +68,7 @@ struct store_place {
     int64_t blocked; /* dependencies that are still to end */
     int64_t before;  /* in line before it */
     int64_t retries_left;
+    int64_t not_before_ms; /* 0: at once */
 };
 bool store_place(struct store *store, int64_t experiment, struct store_place *ret_place,
                  struct error *error);

@@ -36,7 +36,8 @@ static bool first_of(struct store *store, struct cursor *cursor, struct error *e
     if (!store_find(store, &statement, &row, error,
                     "SELECT e.id, e.priority, n.cpus, n.memory, n.gpus"
                     " FROM experiment AS e INDEXED BY experiment_ready, need AS n"
-                    " WHERE e.state = 1 AND e.blocked = 0 AND e.need = ?1 AND n.id = ?1"
+                    " WHERE e.state = 1 AND e.blocked = 0 AND e.not_before_ms IS NULL AND e.need = "
+                    "?1 AND n.id = ?1"
                     " ORDER BY e.priority DESC, e.id LIMIT 1",
                     BIND(INT(cursor->need))))
         return false;
@@ -58,7 +59,8 @@ static bool advance(struct store *store, struct cursor *cursor, struct error *er
     if (!store_find(
             store, &statement, &row, error,
             "SELECT id, priority FROM experiment INDEXED BY experiment_ready"
-            " WHERE state = 1 AND blocked = 0 AND need = ?1 AND priority = ?2 AND id > ?3"
+            " WHERE state = 1 AND blocked = 0 AND not_before_ms IS NULL AND need = ?1 AND priority "
+            "= ?2 AND id > ?3"
             " ORDER BY id LIMIT 1",
             BIND(INT(cursor->need), INT(cursor->candidate.priority), INT(cursor->candidate.id))))
         return false;
@@ -66,7 +68,8 @@ static bool advance(struct store *store, struct cursor *cursor, struct error *er
         statement_end(&statement);
         if (!store_find(store, &statement, &row, error,
                         "SELECT id, priority FROM experiment INDEXED BY experiment_ready"
-                        " WHERE state = 1 AND blocked = 0 AND need = ?1 AND priority < ?2"
+                        " WHERE state = 1 AND blocked = 0 AND not_before_ms IS NULL AND need = ?1 "
+                        "AND priority < ?2"
                         " ORDER BY priority DESC, id LIMIT 1",
                         BIND(INT(cursor->need), INT(cursor->candidate.priority))))
             return false;
@@ -127,7 +130,8 @@ static bool add_cursors(struct store_walk *walk, struct error *error)
     for (;;) {
         if (!store_integer(walk->store, 0, &need, error,
                            "SELECT need FROM experiment INDEXED BY experiment_ready"
-                           " WHERE state = 1 AND blocked = 0 AND need > ? ORDER BY need LIMIT 1",
+                           " WHERE state = 1 AND blocked = 0 AND not_before_ms IS NULL AND need > "
+                           "? ORDER BY need LIMIT 1",
                            BIND(INT(need))))
             return false;
         if (need == 0)

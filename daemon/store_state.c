@@ -59,7 +59,8 @@ static bool load(struct store *store, int64_t experiment, struct loaded *ret_loa
 
     if (!store_get(store, &statement, error, "experiment", experiment,
                    "SELECT e.state, e.pipeline, e.requeue, e.cancel_requested, e.retries_left,"
-                   " e.losses, e.run, e.batch, e.checkpoint_step > coalesce(r.checkpoint_step, 0)"
+                   " e.losses, e.run, e.batch, e.checkpoint_step > coalesce(r.checkpoint_step, 0),"
+                   " e.retries - e.retries_left"
                    " FROM experiment AS e LEFT JOIN run AS r"
                    " ON r.experiment = e.id AND r.run = e.run WHERE e.id = ?"))
         return false;
@@ -69,6 +70,7 @@ static bool load(struct store *store, int64_t experiment, struct loaded *ret_loa
                   .requeue = column_int(statement, 2),
                   .cancel_requested = column_int(statement, 3),
                   .retries_left = column_int(statement, 4),
+                  .retries_spent = column_int(statement, 9),
                   .losses = column_int(statement, 5),
                   .progressed = column_int(statement, 8)},
         .run = column_int(statement, 6),
@@ -154,11 +156,13 @@ static bool write_state(struct store *store, int64_t experiment, enum experiment
         "UPDATE experiment SET state = ?2, verdict = ?3, losses = ?4,"
         " retries_left = retries_left - ?5, ended_ms = iif(?6, ?7, NULL),"
         " cancel_requested = iif(?8, 1, iif(?9, 0, cancel_requested)),"
-        " started_ms = iif(?10, NULL, started_ms), message = iif(?11, message, nullif(?12, ''))"
+        " started_ms = iif(?10, NULL, started_ms), message = iif(?11, message, nullif(?12, '')),"
+        " not_before_ms = nullif(?13, 0)"
         " WHERE id = ?1",
         BIND(INT(experiment), INT(decision->state), INT(decision->verdict), INT(decision->losses),
              INT(decision->spend_retry), INT(ended), INT(now_ms), INT(cancel),
-             INT(ended || waiting), INT(waiting), INT(keeps_message), TEXT(message)));
+             INT(ended || waiting), INT(waiting), INT(keeps_message), TEXT(message),
+             INT(decision->delay_ms ? now_ms + decision->delay_ms : 0)));
 }
 
 static bool end_batch(struct store *store, int64_t batch, struct worklist *list,
@@ -289,6 +293,30 @@ static bool release_dependents(struct store *store, const struct ended *ended,
     return true;
 }
 
+/* What many failures alike, a success or a release mean for the rest of the batch. */
+static bool mind_breaker(struct store *store, int64_t experiment, enum experiment_event event,
+                         const struct experiment_exit *exit, const struct store_change *change,
+                         struct worklist *list, struct error *error)
+{
+    scoped(store_ids_release) struct store_ids rest = {0};
+    struct store_change held;
+
+    if (!change->decision.allowed)
+        return true;
+    if (event == EXPERIMENT_EVENT_RELEASE)
+        return store_breaker_reset(store, experiment, error);
+    if (event != EXPERIMENT_EVENT_EXIT)
+        return true;
+    if (!store_breaker_count(store, experiment, change->decision.run_verdict, exit, &rest, error))
+        return false;
+    for (size_t i = 0; i < rest.n; i++) {
+        if (!apply_one(store, rest.item[i], EXPERIMENT_EVENT_HOLD, NULL, list, &held, error) ||
+            !store_breaker_tell(store, rest.item[i], error))
+            return false;
+    }
+    return true;
+}
+
 bool store_apply(struct store *store, int64_t experiment, enum experiment_event event,
                  const struct experiment_exit *exit, int64_t now_ms,
                  struct store_change *ret_change, struct error *error)
@@ -297,7 +325,8 @@ bool store_apply(struct store *store, int64_t experiment, enum experiment_event 
     struct store_change change;
 
     assert(store_in_transaction(store));
-    if (!apply_one(store, experiment, event, exit, &list, &change, error))
+    if (!apply_one(store, experiment, event, exit, &list, &change, error) ||
+        !mind_breaker(store, experiment, event, exit, &change, &list, error))
         return false;
     /* A list and no recursion: chains of dependents may be as long as the queue. */
     for (size_t i = 0; i < list.n; i++) {
@@ -325,6 +354,39 @@ bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_end
     *ret_ended = column_int(statement, 0);
     *ret_ok = column_int(statement, 1);
     return true;
+}
+
+/* ---- retries that are due ---- */
+
+bool store_next_due(struct store *store, int64_t now_ms, int64_t *ret_delay_ms, struct error *error)
+{
+    int64_t due_ms;
+
+    if (!store_integer(store, 0, &due_ms, error,
+                       "SELECT not_before_ms FROM experiment WHERE not_before_ms IS NOT NULL"
+                       " ORDER BY not_before_ms LIMIT 1",
+                       NULL))
+        return false;
+    if (due_ms == 0)
+        *ret_delay_ms = -1;
+    else
+        *ret_delay_ms =
+            due_ms <= now_ms || due_ms - now_ms > EXPERIMENT_DELAY_LIMIT_MS ? 0 : due_ms - now_ms;
+    return true;
+}
+
+bool store_release_due(struct store *store, int64_t now_ms, struct error *error)
+{
+    int64_t delay_ms;
+
+    if (!store_next_due(store, now_ms, &delay_ms, error))
+        return false;
+    /* What is further away than any delay was written before the clock was set back. */
+    return delay_ms != 0 ||
+           store_execute(store, error,
+                         "UPDATE experiment SET not_before_ms = NULL WHERE not_before_ms <= ?1"
+                         " OR not_before_ms > ?1 + ?2",
+                         BIND(INT(now_ms), INT(EXPERIMENT_DELAY_LIMIT_MS)));
 }
 
 /* ---- batches that have ended ---- */

@@ -202,13 +202,14 @@ static bool add_experiment(void *context, const struct batch_experiment *experim
     if (!store_execute(
             submission->store, error,
             "INSERT INTO experiment (batch, name, state, priority, need, seed, replicate,"
-            " configuration, delta, parameters, pipeline, requeue, retries, retries_left)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
+            " configuration, delta, parameters, pipeline, requeue, retries, retries_left, breaker)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14)",
             BIND(INT(submission->batch), TEXT(experiment->name),
                  INT(hold ? EXPERIMENT_HELD : EXPERIMENT_QUEUED), INT(queue->priority),
                  INT(submission->need_id), INT(experiment->seed), INT(experiment->replicate),
                  TEXT(experiment->configuration), TEXT(delta), TEXT(parameters),
-                 INT(experiment->pipeline), INT(queue->requeue), INT(queue->retries))))
+                 INT(experiment->pipeline), INT(queue->requeue), INT(queue->retries),
+                 INT(queue->breaker))))
         return false;
     submission->last = store_last_id(submission->store);
     if (!submission->first)

@@ -23,6 +23,7 @@ CREATE TABLE batch (
     token TEXT UNIQUE, -- the client's name of this submission
     metric TEXT,       -- sweep.goal
     minimize INTEGER NOT NULL DEFAULT 0,
+    broken TEXT, -- why its rest was held: see failure
     first INTEGER NOT NULL DEFAULT 0, -- its experiments: a closed range
     last INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
@@ -60,7 +61,9 @@ CREATE TABLE experiment (
     requeue INTEGER NOT NULL,
     retries INTEGER NOT NULL,
     retries_left INTEGER NOT NULL,
+    breaker INTEGER NOT NULL DEFAULT 0, -- how many configurations may fail alike; 0: any number
     losses INTEGER NOT NULL DEFAULT 0, -- one after the other, without progress
+    not_before_ms INTEGER,       -- of a queued one: when its next attempt is due
     fresh INTEGER NOT NULL DEFAULT 0,  -- the next run forgets the checkpoint
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     cleaned INTEGER NOT NULL DEFAULT 0, -- its run folder was removed
@@ -71,7 +74,9 @@ CREATE TABLE experiment (
     marks TEXT -- JSON: ["LEAK"]
 ) STRICT;
 -- The scheduler's walk: for each need the first in line.
-CREATE INDEX experiment_ready ON experiment (need, priority DESC, id) WHERE state = 1 AND blocked = 0;
+CREATE INDEX experiment_ready ON experiment (need, priority DESC, id)
+    WHERE state = 1 AND blocked = 0 AND not_before_ms IS NULL;
+CREATE INDEX experiment_not_before ON experiment (not_before_ms) WHERE not_before_ms IS NOT NULL;
 CREATE INDEX experiment_state ON experiment (state);
 CREATE INDEX experiment_batch ON experiment (batch, state);
 
@@ -91,6 +96,15 @@ CREATE TRIGGER experiment_moved AFTER UPDATE OF state ON experiment WHEN OLD.sta
     INSERT INTO state_count VALUES (NEW.batch, NEW.state, 1)
         ON CONFLICT DO UPDATE SET n = n + 1;
 END;
+
+-- Configurations of a batch that failed since its last success, and how: when enough of them failed
+-- alike the rest of the batch is held (batch.broken).
+CREATE TABLE failure (
+    batch INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, -- daemon/failure.h
+    configuration TEXT NOT NULL,
+    PRIMARY KEY (batch, fingerprint, configuration)
+) STRICT, WITHOUT ROWID;
 
 -- queue.after and queue.after_ok. `kind` 0: needs an experiment; 1: needs a batch.
 CREATE TABLE dependency (

@@ -17,6 +17,9 @@ static const struct setting queue_settings[] = {
     SETTING_BOOLEAN(struct queue_config, hold, 0, "Wait for `nj release` before it may start."),
     SETTING_BOOLEAN(struct queue_config, requeue, 1,
                     "Run it again after its run was lost (a crash or a reboot)."),
+    SETTING_INTEGER(struct queue_config, breaker, 3, 0, 1000000, "",
+                    "How many configurations may fail alike, with none that succeeds, before the "
+                    "rest of the batch is held; 0: any number."),
     SETTING_TEXTS(struct queue_config, after, 0, 1000,
                   "What must have ended before, however it ended: 12, 3-9, batch:4, last."),
     SETTING_TEXTS(struct queue_config, after_ok, 0, 1000,

@@ -62,6 +62,7 @@ struct queue_config {
     int64_t retries;            /* how often a failed experiment is run again */
     bool hold;                  /* wait for `nj release` */
     bool requeue;               /* run again after a lost run */
+    int64_t breaker;            /* configurations that may fail alike; 0: any number */
     struct setting_texts after; /* what to wait for (spec_reference), however it ends */
     struct setting_texts after_ok;
 };

@@ -133,7 +133,7 @@ static bool add_waiting(struct store *store, const struct store_batch_head *head
                         const struct summary *summary, const struct report_view *view, cJSON *batch,
                         struct error *error)
 {
-    char reason[256] = "all of them are held";
+    char reason[800] = "all of them are held";
     double eta = NAN, together = fmax(1, (double)view->limits.slots);
     enum scheduler_obstacle obstacle = SCHEDULER_FITS;
     struct store_place place;
@@ -160,6 +160,8 @@ static bool add_waiting(struct store *store, const struct store_batch_head *head
         eta = (double)view->wall_ms / 1000 +
               summary->done_wall_s / (double)summary->done *
                   ceil((double)(summary->waiting + summary->live) / together);
+    if (head->broken)
+        (void)snprintf(reason, sizeof(reason), "%s", head->broken);
     waiting = json_add_object(batch, "waiting");
     return (waiting && json_add_integer(waiting, "count", summary->waiting) &&
             json_add_integer(waiting, "running", summary->live) &&

@@ -62,7 +62,14 @@ bool report_explain(struct store *store, const struct store_place *place,
 {
     struct scheduler_need kept;
     int64_t kept_id;
+    char left[24];
 
+    if (place->not_before_ms > view->wall_ms) {
+        (void)snprintf(text, size, "it is run again in %s",
+                       duration((double)(place->not_before_ms - view->wall_ms) / 1000, left));
+        *ret_obstacle = SCHEDULER_FITS;
+        return true;
+    }
     if (!kept_place(store, view, &kept_id, &kept, error))
         return false;
     *ret_obstacle =
@@ -88,7 +95,7 @@ static bool why_queued(struct store *store, int64_t experiment, const cJSON *row
         if (!report_explain(store, &place, view, text, sizeof(text), &obstacle, error))
             return false;
         say(reasons, "%s", text);
-        if (place.before && obstacle != SCHEDULER_TOO_LARGE)
+        if (place.before && place.not_before_ms <= view->wall_ms && obstacle != SCHEDULER_TOO_LARGE)
             say(reasons, "%" PRId64 " %s before it in line (priority %" PRId64 ")", place.before,
                 place.before == 1 ? "experiment stands" : "experiments stand",
                 place.candidate.priority);
