@@ -18,8 +18,9 @@ const struct setting sweep_settings[] = {
     SETTING_KIND(struct sweep_config, method, &sampler_registry, "grid", 0,
                  "How trials are chosen."),
     SETTING_JSON(struct sweep_config, parameters, SETTING_REQUIRED,
-                 "The search space: a path of the spec, or a name that {name} stands for, and its "
-                 "values."),
+                 "The search space. Each is a path of the spec, or a name that {name} stands for, "
+                 "with a list of values (one of them may be {label, value}), or with low and "
+                 "high and, where wanted, log: true, int: true, step."),
     SETTING_INTEGER(struct sweep_config, trials, 0, 0, BATCH_EXPERIMENTS_LIMIT, "",
                     "How many configurations to draw."),
     SETTING_INTEGER(struct sweep_config, replicates, 1, 1, BATCH_EXPERIMENTS_LIMIT, "",
