@@ -229,12 +229,13 @@ static bool is_latest_live(const struct line *line, bool *ret_live, struct error
 
 static bool take_started(const struct line *line, struct error *error)
 {
-    int64_t started_ms = (int64_t)(json_number(line->json, "t", 0) * 1000);
+    double started_s = json_number(line->json, "t", 0);
+    int64_t started_ms = line->now_ms;
     struct store_change change;
     bool live;
 
-    if (started_ms <= 0)
-        started_ms = line->now_ms;
+    if (started_s > 0 && started_s < 1e12)
+        started_ms = (int64_t)(started_s * 1000);
     if (!store_execute(line->store, error,
                        "UPDATE run SET started_ms = ?3, worker_pid = ?4, worker_start = ?5,"
                        " boot = ?6, blas_core = ?7 WHERE experiment = ?1 AND run = ?2",

@@ -18,9 +18,10 @@
 #define LEVEL_TEXT 64
 
 struct level {
-    char text[LEVEL_TEXT];
+    const cJSON *value;    /* borrowed */
+    char text[LEVEL_TEXT]; /* the value, as far as it fits */
     size_t n;
-    double sum, squares;
+    double mean, squares; /* of deviations from the mean; updated value by value (Welford) */
     bool marked;
     char mark[32];
 };
@@ -46,18 +47,30 @@ static bool text_of(const cJSON *value, char *ret_text, struct error *error)
     return true;
 }
 
-static struct level *level_of(struct factor *factor, const char *text)
+/* *ret_level NULL: there are too many. */
+static bool level_of(struct factor *factor, const cJSON *value, struct level **ret_level,
+                     struct error *error)
 {
-    for (size_t i = 0; i < factor->n; i++) {
-        if (strcmp(factor->level[i].text, text) == 0)
-            return &factor->level[i];
-    }
-    if (factor->n == LEVELS_LIMIT) {
-        factor->overflow = true;
-        return NULL;
-    }
-    (void)snprintf(factor->level[factor->n].text, LEVEL_TEXT, "%s", text);
-    return &factor->level[factor->n++];
+    struct level *level = factor->level;
+
+    while (level < factor->level + factor->n && !cJSON_Compare(level->value, value, true))
+        level++;
+    factor->overflow = level == factor->level + LEVELS_LIMIT;
+    *ret_level = factor->overflow ? NULL : level;
+    if (factor->overflow || level < factor->level + factor->n)
+        return true;
+    level->value = value;
+    factor->n++;
+    return text_of(value, level->text, error);
+}
+
+static void add_value(struct level *level, double value)
+{
+    double deviation = value - level->mean;
+
+    level->n++;
+    level->mean += deviation / (double)level->n;
+    level->squares += deviation * (value - level->mean);
 }
 
 static bool read_factor(const struct summary *summary, const char *name, struct factor *factor,
@@ -68,20 +81,15 @@ static bool read_factor(const struct summary *summary, const char *name, struct 
         const struct summary_group *group = &summary->group[i];
         const cJSON *value = json_member(group->parameters, name);
         struct level *level;
-        char text[LEVEL_TEXT];
 
         if (!value || group->n == 0)
             continue;
-        if (!text_of(value, text, error))
+        if (!level_of(factor, value, &level, error))
             return false;
-        level = level_of(factor, text);
         if (!level)
             return true;
-        for (size_t j = 0; j < group->n; j++) {
-            level->n++;
-            level->sum += group->value[j];
-            level->squares += group->value[j] * group->value[j];
-        }
+        for (size_t j = 0; j < group->n; j++)
+            add_value(level, group->value[j]);
         if (group->marks->child && !level->marked) {
             level->marked = true;
             (void)snprintf(level->mark, sizeof(level->mark), " [%s]",
@@ -89,16 +97,6 @@ static bool read_factor(const struct summary *summary, const char *name, struct 
         }
     }
     return true;
-}
-
-static double mean_of(const struct level *level)
-{
-    return level->sum / (double)level->n;
-}
-
-static double squares_of(const struct level *level)
-{
-    return fmax(0, level->squares - level->sum * level->sum / (double)level->n);
 }
 
 /* NaN: too few values. */
@@ -125,7 +123,7 @@ static double spread_over_levels(const struct factor *factor)
     size_t freedom = 0;
 
     for (size_t i = 0; i < factor->n; i++) {
-        squares += squares_of(&factor->level[i]);
+        squares += factor->level[i].squares;
         freedom += factor->level[i].n - 1;
     }
     return freedom >= 2 ? sqrt(squares / (double)freedom) : NAN;
@@ -139,9 +137,9 @@ static void find_ends(const struct summary *summary, const struct factor *factor
     for (size_t i = 1; i < factor->n; i++) {
         const struct level *level = &factor->level[i];
 
-        if (report_metric_better(&summary->metric, mean_of(level), mean_of(best)))
+        if (report_metric_better(&summary->metric, level->mean, best->mean))
             best = level;
-        if (report_metric_better(&summary->metric, mean_of(worst), mean_of(level)))
+        if (report_metric_better(&summary->metric, worst->mean, level->mean))
             worst = level;
     }
     *ret_best = best;
@@ -152,14 +150,14 @@ static bool say_difference(const struct summary *summary, const char *name,
                            const struct level *best, const struct level *worst, double error_size,
                            struct buffer *out, struct error *error)
 {
-    double difference = fabs(mean_of(best) - mean_of(worst));
+    double difference = fabs(best->mean - worst->mean);
     /* a number that leaks is not better than an honest one */
     bool alike = strcmp(best->mark, worst->mark) == 0;
 
     if (!buffer_append_format(out, error, "%s: %s %s%s (%.4g, n=%zu) %s %s%s (%.4g, n=%zu)", name,
-                              summary->metric.name, best->text, best->mark, mean_of(best), best->n,
+                              summary->metric.name, best->text, best->mark, best->mean, best->n,
                               alike ? "is better than" : "against", worst->text, worst->mark,
-                              mean_of(worst), worst->n))
+                              worst->mean, worst->n))
         return false;
     if (error_size > 0)
         return buffer_append_format(out, error, ": they differ by %.3g, %.1f standard errors",
@@ -200,7 +198,7 @@ static bool judge(const struct summary *summary, const struct factor *factor, bo
         return true;
     find_ends(summary, factor, &best, &worst);
     error_size = spread * sqrt(1.0 / (double)best->n + 1.0 / (double)worst->n);
-    if (fabs(mean_of(best) - mean_of(worst)) > 2 * error_size)
+    if (fabs(best->mean - worst->mean) > 2 * error_size)
         said = say_difference(summary, name, best, worst, error_size, &text, error);
     else
         said = say_nothing_found(factor, name, &text, error);

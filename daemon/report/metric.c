@@ -28,6 +28,9 @@ bool report_metric_read(const char *name, const char *goal, struct report_metric
 {
     struct report_metric metric = {.minimize = report_metric_minimizes(name)};
 
+    if (strlen(name) >= sizeof(metric.name))
+        return error_set_at(error, ERROR_INVALID, "metric", "a name of over %zu bytes",
+                            sizeof(metric.name) - 1);
     if (goal && strcmp(goal, "minimize") != 0 && strcmp(goal, "maximize") != 0)
         return error_set_at(error, ERROR_INVALID, "goal", "expected minimize or maximize, not '%s'",
                             goal);

@@ -13,6 +13,7 @@
 #define CONFIGURATIONS_LIMIT 40
 #define WARNINGS_LIMIT 10
 #define DAY_S 86400.0
+#define LONGEST_S 1e10
 
 static bool no_memory(struct error *error)
 {
@@ -243,6 +244,9 @@ static bool wanted_batches(struct store *store, const cJSON *params, const struc
     double since_s = json_number(params, "since_s", DAY_S);
     size_t n = (size_t)cJSON_GetArraySize(batches);
 
+    if (!(since_s >= 0 && since_s <= LONGEST_S))
+        return error_set_at(error, ERROR_INVALID, "since_s", "%g is outside [0, %g]", since_s,
+                            LONGEST_S);
     if (n == 0)
         return store_recent_batches(store, view->wall_ms - (int64_t)(since_s * 1000), BATCHES_LIMIT,
                                     ret_ids, error);
@@ -254,7 +258,9 @@ static bool wanted_batches(struct store *store, const cJSON *params, const struc
         return no_memory(error);
     cJSON_ArrayForEach(item, batches)
     {
-        ret_ids->item[ret_ids->n++] = cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0;
+        if (!cJSON_IsNumber(item) || !(fabs(item->valuedouble) < 9007199254740992.0))
+            return error_set_at(error, ERROR_INVALID, "batch", "expected ids of batches");
+        ret_ids->item[ret_ids->n++] = (int64_t)item->valuedouble;
     }
     return true;
 }
