@@ -1,29 +1,20 @@
 /* macro_f1: the mean of 2 tp / (2 tp + fp + fn) over the classes that occur or were predicted. */
 #include "worker/engine/metric/outcome.h"
 
-#include "common/owner.h"
+#include <math.h>
+
+static double f1(const struct class_count *count)
+{
+    double both = count->actual + count->predicted;
+
+    return both > 0 ? 2 * count->found / both : NAN;
+}
 
 static bool macro_f1_measure(const void *config, const struct outcome *outcome,
                              struct evaluation *evaluation, struct error *error)
 {
-    scoped(memory_free) double *cell = NULL;
-    int64_t k = outcome->n_classes, present = 0;
-    double sum = 0;
-
     (void)config;
-    if (!outcome_confusion(outcome, &cell, error))
-        return false;
-    for (int64_t i = 0; i < k; i++) {
-        double both = 0; /* rows of the class and rows predicted to be of it */
-
-        for (int64_t j = 0; j < k; j++)
-            both += cell[i * k + j] + cell[j * k + i];
-        if (both > 0) {
-            sum += 2 * cell[i * k + i] / both;
-            present++;
-        }
-    }
-    return evaluation_add(evaluation, GOAL_MAXIMIZE, sum / (double)present, error, "macro_f1");
+    return outcome_class_mean(outcome, "macro_f1", f1, evaluation, error);
 }
 
 const struct metric_kind metric_macro_f1 = {

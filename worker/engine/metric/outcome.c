@@ -1,5 +1,7 @@
 #include "worker/engine/metric/outcome.h"
 
+#include "common/owner.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -27,6 +29,35 @@ bool outcome_confusion(const struct outcome *outcome, double **ret_cell, struct 
         cell[(size_t)outcome->label[i] * k + (size_t)outcome_class(outcome, i)]++;
     *ret_cell = cell;
     return true;
+}
+
+bool outcome_class_mean(const struct outcome *outcome, const char *name,
+                        double (*figure)(const struct class_count *count),
+                        struct evaluation *evaluation, struct error *error)
+{
+    scoped(memory_free) struct class_count *count =
+        calloc((size_t)outcome->n_classes, sizeof(*count));
+    double sum = 0;
+    int64_t n = 0;
+
+    if (!count)
+        return error_set(error, ERROR_NO_MEMORY, "counting predictions");
+    for (int64_t i = 0; i < outcome->n; i++) {
+        int32_t actual = outcome->label[i], predicted = outcome_class(outcome, i);
+
+        count[actual].actual++;
+        count[predicted].predicted++;
+        count[actual].found += actual == predicted;
+    }
+    for (int64_t k = 0; k < outcome->n_classes; k++) {
+        double value = figure(&count[k]);
+
+        if (isnan(value))
+            continue;
+        sum += value;
+        n++;
+    }
+    return evaluation_add(evaluation, GOAL_MAXIMIZE, sum / (double)n, error, "%s", name);
 }
 
 double outcome_log_loss(const struct outcome *outcome, int64_t i)

@@ -8,6 +8,15 @@
 int32_t outcome_class(const struct outcome *outcome, int64_t i);
 /* *ret_cell: [n_classes][n_classes], true classes by predicted ones; the caller frees it. */
 bool outcome_confusion(const struct outcome *outcome, double **ret_cell, struct error *error);
+/* A metric that is the mean of a figure of each class, over the classes that occur or were
+ * predicted; `figure` gives NAN for one to leave out. */
+struct class_count { /* of rows */
+    double found;    /* of the class, and predicted to be */
+    double actual, predicted;
+};
+bool outcome_class_mean(const struct outcome *outcome, const char *name,
+                        double (*figure)(const struct class_count *count),
+                        struct evaluation *evaluation, struct error *error);
 /* -log of the true class' probability, which is normalised and clipped. */
 double outcome_log_loss(const struct outcome *outcome, int64_t i);
 
