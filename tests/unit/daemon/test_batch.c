@@ -129,6 +129,25 @@ static void replicates_share_a_configuration_key(void **state)
     assert_string_not_equal(keys.key[0], keys.key[2]);
 }
 
+static void nothing_is_visited_after_a_complaint(void **state)
+{
+    scoped(json_free) cJSON *params =
+        parse_json("{'base':{'command':['x']},'experiments':[{},{'resources':{'cpus':-1}},{},{'"
+                   "resources':{'gpus':-1}}]}");
+    scoped(batch_head_release) struct batch_head head = {0};
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    struct keys keys = {0};
+    const struct batch_visitor visitor = {keep_key, &keys};
+    struct error error;
+    int64_t count;
+
+    (void)state;
+    assert_true(batch_head_read(params, &head, &diagnostics, &error));
+    assert_false(batch_expand(&head, &visitor, &count, &diagnostics, &error));
+    assert_int_equal(keys.n, 1);
+    assert_int_equal(diagnostics.n, 2);
+}
+
 static void placeholders_become_values(void **state)
 {
     (void)state;
@@ -295,6 +314,7 @@ int main(void)
         cmocka_unit_test(both_lists_may_stand_inside_the_file),
         cmocka_unit_test(replicates_are_seeds_of_one_configuration),
         cmocka_unit_test(replicates_share_a_configuration_key),
+        cmocka_unit_test(nothing_is_visited_after_a_complaint),
         cmocka_unit_test(placeholders_become_values),
         cmocka_unit_test(parameters_of_a_pipeline_are_paths),
         cmocka_unit_test(swept_seed_is_the_first_of_its_replicates),

@@ -338,6 +338,123 @@ static void why_tells_whose_place_is_kept(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
+/* One parameter, a value an experiment. */
+static void run_loss(const double *loss, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char line[128];
+
+        run_to_running(i + 1);
+        (void)snprintf(line, sizeof(line), "{'event':'metric','name':'loss','value':%.17g}",
+                       loss[i]);
+        report(i + 1, 0, line);
+        end_with(i + 1, 0);
+    }
+}
+
+static const char *finding_of(const char *sweep, const double *loss, int n)
+{
+    static char text[512];
+    scoped(json_free) cJSON *reply = NULL;
+    const char *found;
+    char params[512];
+
+    (void)snprintf(params, sizeof(params), "{'base':{'command':['x','{a}']},'sweep':{%s}}", sweep);
+    submit(params);
+    run_loss(loss, n);
+    reply = report_of("{'batch':[1]}");
+    found = cJSON_GetStringValue(json_at(reply, "batches[0].findings[0]"));
+    (void)snprintf(text, sizeof(text), "%s", found ? found : "");
+    return text;
+}
+
+#define TWO_SETTINGS "'goal':{'minimize':'loss'},'parameters':{'a':[1,2]},'replicates':4"
+
+/* Means differ by 1.5 standard errors. */
+static void difference_of_less_than_two_standard_errors_is_none(void **state)
+{
+    static const double loss[] = {1, 2, 3, 4, 2.37, 3.37, 4.37, 5.37};
+
+    (void)state;
+    assert_non_null(strstr(finding_of(TWO_SETTINGS, loss, 8), "do not differ"));
+}
+
+static void spread_of_large_values_is_seen(void **state)
+{
+    static const double loss[] = {1e9 + 1, 1e9 + 2, 1e9 + 3, 1e9 + 4,
+                                  1e9 + 2, 1e9 + 3, 1e9 + 4, 1e9 + 5};
+
+    (void)state;
+    assert_non_null(strstr(finding_of("'goal':{'minimize':'loss'},'method':'random','trials':8,"
+                                      "'parameters':{'a':{'choice':[1,2]}},'seed':3",
+                                      loss, 8),
+                           "do not differ"));
+}
+
+/* Where the grid is not full, what the other parameter does counts as chance. */
+static void unfinished_grid_is_judged_over_all_values(void **state)
+{
+    static const double loss[] = {1, 1.01, 9, 9.01, 3, 3.01};
+    scoped(json_free) cJSON *whole = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}','{b}']},'sweep':{'goal':{'minimize':'loss'},"
+           "'parameters':{'a':[1,2],'b':[1,2]},'replicates':2}}");
+    run_loss(loss, 6);
+    whole = report_of("{'batch':[1]}");
+    assert_non_null(
+        strstr(cJSON_GetStringValue(json_at(whole, "batches[0].findings[0]")), "do not differ"));
+}
+
+static void long_settings_are_told_apart_by_their_value(void **state)
+{
+    static const double loss[] = {1, 1.1, 1, 1.1, 5, 5.1, 5, 5.1};
+    char sweep[400], path[80];
+
+    (void)state;
+    memset(path, 'p', 70);
+    path[70] = '\0';
+    (void)snprintf(sweep, sizeof(sweep),
+                   "'goal':{'minimize':'loss'},'parameters':{'a':['%s1','%s2']},'replicates':4",
+                   path, path);
+    assert_non_null(strstr(finding_of(sweep, loss, 8), "standard errors"));
+}
+
+/* The name says that lower is better; the sweep knows better. */
+static void goal_of_the_sweep_beats_the_name(void **state)
+{
+    static const double loss[] = {1, 2};
+    scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'maximize':'loss'},"
+           "'parameters':{'a':[1,2,3]}}}");
+    run_loss(loss, 2);
+    reply = report_of("{'batch':[1]}");
+    assert_int_equal(json_integer(json_at(reply, "batches[0].best"), "id", 0), 2);
+    assert_float_equal(json_number(json_at(reply, "batches[0].configurations[0]"), "mean", 0), 2,
+                       1e-9);
+    assert_int_equal(json_integer(json_at(reply, "batches[0].configurations[2]"), "n", 9), 0);
+}
+
+static void only_what_is_done_can_be_best(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'all':true},'metric':'loss'}");
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{}]}");
+    for (int64_t id = 1; id <= 2; id++) {
+        run_to_running(id);
+        report(id, 0, id == 1 ? "{'loss':1}" : "{'loss':2}");
+        end_with(id, id == 1);
+    }
+    assert_true(report_best(store, params, &reply, &error));
+    assert_int_equal(json_integer(json_at(reply, "rows[0]"), "id", 0), 2);
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "rows")), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +466,12 @@ int main(void)
         TEST(metric_comes_from_goal_then_evaluate_then_the_first_final),
         cmocka_unit_test(direction_is_known_by_name),
         TEST(best_ranks_by_the_goal_and_leaks_last),
+        TEST(difference_of_less_than_two_standard_errors_is_none),
+        TEST(spread_of_large_values_is_seen),
+        TEST(unfinished_grid_is_judged_over_all_values),
+        TEST(long_settings_are_told_apart_by_their_value),
+        TEST(goal_of_the_sweep_beats_the_name),
+        TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
         TEST(why_explains_every_state),
         TEST(why_tells_how_long_it_ran_and_who_ended_it),

@@ -75,6 +75,9 @@ static void every_spelling_means_the_same(void **state)
                         "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
     assert_string_equal(trials("{'parameters':{'a':{'low':0.1,'high':0.5,'step':0.1}}}", 0, 99),
                         "{\"a\":0.1}\n{\"a\":0.2}\n{\"a\":0.3}\n{\"a\":0.4}\n{\"a\":0.5}\n");
+    /* 0.6 / 0.1 is 5.999999999999999 */
+    assert_non_null(strstr(trials("{'parameters':{'a':{'low':0.1,'high':0.7,'step':0.1}}}", 0, 99),
+                           "{\"a\":0.7}"));
 }
 
 static void labels_stand_beside_values(void **state)
@@ -255,6 +258,27 @@ static void registry_lists_every_method_in_order(void **state)
     assert_int_equal(n_kinds, n_files);
 }
 
+static void parameters_are_drawn_independently(void **state)
+{
+    scoped(json_free) cJSON *sweep =
+        parse_json("{'method':'random','trials':50,'parameters':{'a':{'low':0,'high':1},"
+                   "'b':{'low':0,'high':1}}}");
+    scoped(sampler_sweep_release) struct sampler_sweep read = {0};
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    struct error error;
+    int apart = 0;
+
+    (void)state;
+    assert_true(sampler_sweep_read(sweep, 1, &read, &diagnostics));
+    for (int64_t i = 0; i < read.trials; i++) {
+        scoped(json_free) cJSON *drawn = NULL;
+
+        assert_true(sampler_propose(&read, i, &drawn, &error));
+        apart += fabs(json_number(drawn, "a", 0) - json_number(drawn, "b", 0)) > 0.01;
+    }
+    assert_in_range(apart, 40, 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +290,7 @@ int main(void)
         cmocka_unit_test(log_integers_reach_both_ends),
         cmocka_unit_test(bad_sweeps_are_refused_with_their_place),
         cmocka_unit_test(registry_lists_every_method_in_order),
+        cmocka_unit_test(parameters_are_drawn_independently),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,7 @@ static void each_limit_holds(void **state)
 static void tenths_of_a_cpu_add_up(void **state)
 {
     const struct scheduler_limits one = {.slots = 20, .cpus = 1};
+    static const double uneven[] = {0.2, 0.4, 0.3, 0.1}; /* 1.0000000000000002 */
     struct scheduler_candidate line[11];
     struct scheduler_memory memory = {0};
     struct scheduler_pick pick[16];
@@ -102,6 +103,9 @@ static void tenths_of_a_cpu_add_up(void **state)
     for (int i = 0; i < 11; i++)
         line[i] = (struct scheduler_candidate){.id = i + 1, .need = {.cpus = 0.1}};
     assert_int_equal(pick_from(&one, NULL, 0, line, 11, &memory, 0, pick), 10);
+    for (int i = 0; i < 4; i++)
+        line[i].need.cpus = uneven[i];
+    assert_int_equal(pick_from(&one, NULL, 0, line, 5, &memory, 0, pick), 4);
 }
 
 static void gpus_are_given_one_by_one(void **state)
