@@ -33,7 +33,8 @@ static void print_range(const struct spec_range *range, const char *what,
         snprintf(text, sizeof(text), "%s", print(range->low, low));
     else
         snprintf(text, sizeof(text), "%s to %s", print(range->low, low), print(range->high, high));
-    printf(", %s%s", text, what);
+    printf(", %s%.*s", text,
+           (int)strlen(what) - (range->high == 1 && what[strlen(what) - 1] == 's'), what);
 }
 
 static const char *print_count(double value, char *buffer)

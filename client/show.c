@@ -205,7 +205,8 @@ static bool print_metrics(const struct render *render, const cJSON *experiment, 
         if (json_member(naive, metric->string))
             row_value(json_member(naive, metric->string), without);
         table_cell(table, STYLE_PLAIN, "%s", metric->string);
-        table_cell(table, STYLE_PLAIN, "%s", row_value(metric, value));
+        table_cell(table, STYLE_PLAIN, "%s",
+                   cJSON_IsNull(metric) ? "undefined" : row_value(metric, value));
         table_cell(table, STYLE_DIM, "%s", without);
     }
     if (table_rows(table) == 0)

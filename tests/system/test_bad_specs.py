@@ -125,6 +125,8 @@ CASES = [
     ({"data": {"source": "@twice", "header": True, "target": "y"}}, "data.source: "),
     # columns and values
     ({"data.target": "Klass"}, "data.target: "),
+    ({"data": {"source": "@semicolon", "target": "y"}}, "data.target: "),
+    ({"data": {"source": "@nameless", "target": "y"}}, "data.target: "),
     ({"data.features": ["V2", "V99"]}, "data.features: "),
     ({"data.features": ["V2", "V2"]}, "data.features: 'V2' is named twice"),
     ({"data.features": ["V2", "Class"]}, "data.target: 'Class' cannot have a feature too"),
@@ -183,6 +185,8 @@ FILES = {
     "typo": ("x,y\nl,a\n" + ROWS).encode(),
     "only_target": b"y\na\nb\n",
     "index": b"3\n990\n",
+    "semicolon": b"x;y\n1;a\n2;b\n",
+    "nameless": b"1,a\n2,b\n",
 }
 # What the messages about files say behind the file's name.
 DETAILS = {
@@ -197,6 +201,8 @@ DETAILS = {
     "@plain.csv.gz": "is not a gzip file",
     "@twice": "columns 1 and 2 are both called 'x'",
     "@inf_target": "line 3, column 'y': 'inf' is not a finite number",
+    "@semicolon": "has no column 'y'; another data.delimiter would find more than one",
+    "@nameless": "has no column 'y'; without a header they are called c1 to c2",
     "@index": "line 2: '990' is no row number from 0 to 989",
 }
 

@@ -41,19 +41,37 @@ static bool no_memory(struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "resolving columns");
 }
 
+/* What is behind most names that are not there. */
+static const char *advice(const struct table_profile *profile, char *buffer, size_t size)
+{
+    const char *first = profile->column[0].name;
+
+    if (profile->n_columns == 1 && strpbrk(first, ";\t|"))
+        return "; another data.delimiter would find more than one";
+    if (strcmp(first, "c1") != 0)
+        return "";
+    (void)snprintf(buffer, size, "; without a header they are called c1 to c%lld",
+                   (long long)profile->n_columns);
+    return buffer;
+}
+
 static bool no_column(const struct resolving *at, const char *setting, const char *name)
 {
     int64_t n = at->profile->n_columns;
     scoped(memory_free) const char **names = calloc((size_t)n, sizeof(*names));
     const char *near;
+    char buffer[80];
 
     if (!names)
         return no_memory(at->error);
     for (int64_t i = 0; i < n; i++)
         names[i] = at->profile->column[i].name;
     near = setting_suggest(name, names, (size_t)n);
-    return error_set_at(at->error, ERROR_INVALID, setting, "%s has no column '%s'%s%s%s", at->path,
-                        name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    if (near)
+        return error_set_at(at->error, ERROR_INVALID, setting,
+                            "%s has no column '%s'; did you mean '%s'?", at->path, name, near);
+    return error_set_at(at->error, ERROR_INVALID, setting, "%s has no column '%s'%s", at->path,
+                        name, advice(at->profile, buffer, sizeof(buffer)));
 }
 
 /* Gives a role to the columns named. *ret_list (may be NULL): their numbers, owned. */
