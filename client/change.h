@@ -1,4 +1,4 @@
-/* Verbs that change the state of experiments: cancel, hold, release, restart. */
+/* Verbs that change the state of experiments: cancel, hold, release, restart, pause, resume. */
 #ifndef NIGHTJAR_CLIENT_CHANGE_H
 #define NIGHTJAR_CLIENT_CHANGE_H
 

@@ -15,7 +15,8 @@
 /* Running before waiting before ended; then the newest. */
 static int rank(const cJSON *row)
 {
-    static const char *const order[] = {"running", "stopping", "starting", "queued", "held"};
+    static const char *const order[] = {"running",  "paused", "stopping",
+                                        "starting", "queued", "held"};
     const char *state = json_text(row, "state", "");
 
     for (int i = 0; i < (int)(sizeof(order) / sizeof(*order)); i++)
@@ -32,14 +33,14 @@ static int compare(const void *a, const void *b)
     if (rank(x) != rank(y))
         return rank(x) - rank(y);
     /* what waits is listed as it will start; what ended, the newest first */
-    if (rank(x) < 5)
+    if (rank(x) < 6)
         return (id_x > id_y) - (id_x < id_y);
     return (id_x < id_y) - (id_x > id_y);
 }
 
 static void print_counts(const struct render *render, const cJSON *counts)
 {
-    static const char *const order[] = {"running", "starting", "stopping",  "queued",
+    static const char *const order[] = {"running", "starting", "paused",    "stopping", "queued",
                                         "held",    "failed",   "cancelled", "done"};
     size_t shown = 0;
 

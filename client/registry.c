@@ -20,9 +20,11 @@ extern const struct command command_help;
 extern const struct command command_hold;
 extern const struct command command_log;
 extern const struct command command_note;
+extern const struct command command_pause;
 extern const struct command command_release;
 extern const struct command command_report;
 extern const struct command command_restart;
+extern const struct command command_resume;
 extern const struct command command_show;
 extern const struct command command_status;
 extern const struct command command_submit;
@@ -30,11 +32,11 @@ extern const struct command command_wait;
 extern const struct command command_why;
 
 const struct command *const command_registry[] = {
-    &command_best,       &command_cancel,  &command_check, &command_clean,   &command_compare,
-    &command_completion, &command_daemon,  &command_event, &command_explain, &command_follow,
-    &command_help,       &command_hold,    &command_log,   &command_note,    &command_release,
-    &command_report,     &command_restart, &command_show,  &command_status,  &command_submit,
-    &command_wait,       &command_why,     NULL,
+    &command_best,       &command_cancel, &command_check,   &command_clean,   &command_compare,
+    &command_completion, &command_daemon, &command_event,   &command_explain, &command_follow,
+    &command_help,       &command_hold,   &command_log,     &command_note,    &command_pause,
+    &command_release,    &command_report, &command_restart, &command_resume,  &command_show,
+    &command_status,     &command_submit, &command_wait,    &command_why,     NULL,
 };
 
 static const struct command *find_exact(const char *name)

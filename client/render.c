@@ -77,7 +77,7 @@ enum render_style render_state_style(const char *state)
     } styles[] = {
         {"running", STYLE_CYAN},  {"starting", STYLE_CYAN}, {"stopping", STYLE_YELLOW},
         {"queued", STYLE_PLAIN},  {"held", STYLE_YELLOW},   {"done", STYLE_GREEN},
-        {"cancelled", STYLE_DIM}, {"skipped", STYLE_DIM},
+        {"cancelled", STYLE_DIM}, {"skipped", STYLE_DIM},   {"paused", STYLE_YELLOW},
     };
 
     for (size_t i = 0; i < sizeof(styles) / sizeof(*styles); i++)

@@ -72,7 +72,7 @@ static void print_time_used(const struct render *render, const cJSON *batch)
 
 static void print_counts(const struct render *render, const cJSON *batch)
 {
-    static const char *const order[] = {"done",     "failed",   "cancelled", "running",
+    static const char *const order[] = {"done",     "failed",   "cancelled", "running", "paused",
                                         "starting", "stopping", "queued",    "held"};
     const cJSON *counts = json_member(batch, "counts");
     bool first = true;

@@ -9,10 +9,10 @@
 #define PAGE 500
 #define ID_LIMIT (INT64_C(1) << 53)
 
-static const char *const state_names[] = {"held",     "queued", "starting", "running",
+static const char *const state_names[] = {"held",     "queued", "starting", "running",  "paused",
                                           "stopping", "done",   "failed",   "cancelled"};
 #define N_STATES (sizeof(state_names) / sizeof(*state_names))
-#define N_ACTIVE 5
+#define N_ACTIVE 6
 
 void selection_release(struct selection *selection)
 {
@@ -159,8 +159,8 @@ static bool parse_state(const char *word, struct selection *selection, struct er
         if (strcmp(state_names[i], word) == 0)
             return add_states(states, i, i + 1) || no_memory(error);
     return error_set(error, ERROR_INVALID,
-                     "--state: '%s' is none of held, queued, starting, running, stopping, done, "
-                     "failed, cancelled, active, ended",
+                     "--state: '%s' is none of held, queued, starting, running, paused, stopping, "
+                     "done, failed, cancelled, active, ended",
                      word);
 }
 

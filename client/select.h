@@ -44,11 +44,11 @@ bool select_single(struct client *client, int64_t *ret_id, struct error *error);
 
 bool state_has_ended(const char *state); /* done, failed, cancelled */
 
-#define COMMAND_OPTION_STATE                                                              \
-    {                                                                                     \
-        .name = "state", .letter = 's', .type = OPTION_TEXT, .value = "STATES",           \
-        .help = "Only those in these states: held, queued, starting, running, stopping, " \
-                "done, failed, cancelled, active or ended; several separated by commas."  \
+#define COMMAND_OPTION_STATE                                                                       \
+    {                                                                                              \
+        .name = "state", .letter = 's', .type = OPTION_TEXT, .value = "STATES",                    \
+        .help = "Only those in these states: held, queued, starting, running, paused, "            \
+                "stopping, done, failed, cancelled, active or ended; several separated by commas." \
     }
 
 #define SELECT_HELP                                                                             \

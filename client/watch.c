@@ -320,7 +320,8 @@ void live_draw(struct live *live, const struct watch *watch)
     for (size_t i = 0; i < watch->n && room > 0; i++) {
         const char *state = json_text(watch->item[i].row, "state", "");
 
-        if (watch->n > 1 && strcmp(state, "running") != 0 && strcmp(state, "stopping") != 0)
+        if (watch->n > 1 && strcmp(state, "running") != 0 && strcmp(state, "paused") != 0 &&
+            strcmp(state, "stopping") != 0)
             continue;
         draw_row(live, watch->item[i].row);
         room--;

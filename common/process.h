@@ -11,6 +11,7 @@
 
 #include "common/error.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,11 @@ bool process_signal(int pidfd, int signal, int value);
 
 /* What `value` says about a SIGTERM to a worker; a plain kill(1) means stopping. */
 enum process_stop { PROCESS_STOP_STOPPING, PROCESS_STOP_CANCELLED };
+
+/* Asks a worker to stop all processes of its run where they stand, or to let them go on: by the
+ * value that travels with it. A real-time signal, so that none is lost and their order is kept. */
+#define PROCESS_SIGNAL_PAUSE SIGRTMIN
+enum process_pause { PROCESS_PAUSE_END, PROCESS_PAUSE_BEGIN };
 
 struct processes {
     struct process *item; /* owned */

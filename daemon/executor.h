@@ -45,6 +45,10 @@ struct executor_kind {
                   struct executor_worker *ret_worker, struct error *error);
     /* Asks it to end its run; a second time, to end it at once. */
     bool (*stop)(const struct executor_worker *worker, enum process_stop why, struct error *error);
+    /* Asks it to stop its run where it stands, or to let it go on. It must have journalled
+     * `started`: before, it does not listen. */
+    bool (*pause)(const struct executor_worker *worker, enum process_pause pause,
+                  struct error *error);
     /* Has it ended? Reaps it if so and it was a child. */
     bool (*gone)(const struct executor_worker *worker);
     /* Kills everything that a run left behind: processes of ours whose environment has

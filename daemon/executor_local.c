@@ -198,6 +198,14 @@ static bool local_stop(const struct executor_worker *worker, enum process_stop w
     return true;
 }
 
+static bool local_pause(const struct executor_worker *worker, enum process_pause pause,
+                        struct error *error)
+{
+    if (!process_signal(worker->pidfd, PROCESS_SIGNAL_PAUSE, (int)pause))
+        return error_set_errno(error, errno, "signalling worker %d", (int)worker->pid);
+    return true;
+}
+
 static bool local_gone(const struct executor_worker *worker)
 {
     struct pollfd poll_fd = {.fd = worker->pidfd, .events = POLLIN};
@@ -230,6 +238,7 @@ static const struct executor_kind executor_local = {
     .start = local_start,
     .adopt = local_adopt,
     .stop = local_stop,
+    .pause = local_pause,
     .gone = local_gone,
     .end_survivors = local_end_survivors,
 };

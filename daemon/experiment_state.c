@@ -25,6 +25,7 @@
  * cancel                         request cancel                          on_cancel
  * dependency failed              store_apply of what it depends on       on_dependency_failed
  * restart                        request restart                         on_restart
+ * pause, resume                  request pause, resume                  on_pause, on_resume
  *
  * exit: the worker's reason goes first (cancelled, timeout, out_of_memory), then the status. A
  * failed run is run again while queue.retries last; a timeout and a wrong spec would only fail
@@ -37,6 +38,10 @@
  * Before it is run again it waits, four times as long after each retry spent: 1 s, 4 s, 16 s, ...
  * where it failed, 10 s, 40 s, ... where it had no memory (somebody else may give some back), ten
  * minutes at most. The first loss costs no time, the second one second.
+ *
+ * paused stands beside starting and running: pause leads there, resume back, and what may happen to
+ * a running one (exit, lost, cancel) may happen to it. It keeps its place: slot, cpus, memory,
+ * gpus.
  *
  * lost: spends no retry. Three losses one after the other without a checkpoint that moved forward
  * hold the experiment, because they would go on for ever.
@@ -81,6 +86,8 @@ static const char *const event_text[EXPERIMENT_EVENT_COUNT] = {
     [EXPERIMENT_EVENT_CANCEL] = "cancel",
     [EXPERIMENT_EVENT_DEPENDENCY_FAILED] = "dependency failed",
     [EXPERIMENT_EVENT_RESTART] = "restart",
+    [EXPERIMENT_EVENT_PAUSE] = "pause",
+    [EXPERIMENT_EVENT_RESUME] = "resume",
 };
 
 const char *experiment_state_text(enum experiment_state state)
@@ -117,7 +124,7 @@ bool experiment_state_active(enum experiment_state state)
 bool experiment_state_live(enum experiment_state state)
 {
     return state == EXPERIMENT_STARTING || state == EXPERIMENT_RUNNING ||
-           state == EXPERIMENT_STOPPING;
+           state == EXPERIMENT_STOPPING || state == EXPERIMENT_PAUSED;
 }
 
 static void copy_text(char *to, size_t size, const char *text)
@@ -322,6 +329,21 @@ static void on_restart(enum experiment_state state, const struct experiment_fact
     decision->losses = 0;
 }
 
+static void on_pause(enum experiment_state state, const struct experiment_facts *facts,
+                     struct experiment_decision *decision)
+{
+    (void)state, (void)facts;
+    decision->state = EXPERIMENT_PAUSED;
+    decision->pause_run = true;
+}
+
+static void on_resume(enum experiment_state state, const struct experiment_facts *facts,
+                      struct experiment_decision *decision)
+{
+    (void)state;
+    decision->state = facts->started ? EXPERIMENT_RUNNING : EXPERIMENT_STARTING;
+}
+
 #define ON(event) [EXPERIMENT_EVENT_##event]
 
 static decide_function *const arrow[EXPERIMENT_STATE_COUNT][EXPERIMENT_EVENT_COUNT] = {
@@ -330,8 +352,13 @@ static decide_function *const arrow[EXPERIMENT_STATE_COUNT][EXPERIMENT_EVENT_COU
     [EXPERIMENT_QUEUED] = {ON(HOLD) = on_hold, ON(START) = on_start, ON(CANCEL) = on_cancel,
                            ON(DEPENDENCY_FAILED) = on_dependency_failed},
     [EXPERIMENT_STARTING] = {ON(STARTED) = on_started, ON(NEVER_STARTED) = on_never_started,
-                             ON(EXIT) = on_exit, ON(LOST) = on_lost, ON(CANCEL) = on_cancel},
-    [EXPERIMENT_RUNNING] = {ON(EXIT) = on_exit, ON(LOST) = on_lost, ON(CANCEL) = on_cancel},
+                             ON(EXIT) = on_exit, ON(LOST) = on_lost, ON(CANCEL) = on_cancel,
+                             ON(PAUSE) = on_pause},
+    [EXPERIMENT_RUNNING] = {ON(EXIT) = on_exit, ON(LOST) = on_lost, ON(CANCEL) = on_cancel,
+                            ON(PAUSE) = on_pause},
+    [EXPERIMENT_PAUSED] = {ON(STARTED) = on_started, ON(NEVER_STARTED) = on_never_started,
+                           ON(EXIT) = on_exit, ON(LOST) = on_lost, ON(CANCEL) = on_cancel,
+                           ON(RESUME) = on_resume},
     /* A second cancel asks the worker again, which then uses SIGKILL. */
     [EXPERIMENT_STOPPING] = {ON(STARTED) = on_started, ON(NEVER_STARTED) = on_never_started,
                              ON(EXIT) = on_exit, ON(LOST) = on_lost, ON(CANCEL) = on_cancel},

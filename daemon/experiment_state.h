@@ -21,7 +21,8 @@
     X(STOPPING, "stopping", true)                                         \
     X(DONE, "done", false)                                                \
     X(FAILED, "failed", false)                                            \
-    X(CANCELLED, "cancelled", false)
+    X(CANCELLED, "cancelled", false)                                      \
+    X(PAUSED, "paused", true)
 
 enum experiment_state {
 #define X(name, text, active) EXPERIMENT_##name,
@@ -61,6 +62,8 @@ enum experiment_event {
     EXPERIMENT_EVENT_CANCEL,            /* somebody asked */
     EXPERIMENT_EVENT_DEPENDENCY_FAILED, /* of an after_ok */
     EXPERIMENT_EVENT_RESTART,           /* somebody asked, of an ended one */
+    EXPERIMENT_EVENT_PAUSE,             /* somebody asked */
+    EXPERIMENT_EVENT_RESUME,            /* likewise */
     EXPERIMENT_EVENT_COUNT
 };
 
@@ -83,6 +86,7 @@ struct experiment_facts {
     bool pipeline;         /* exit status 2 and 75 mean something */
     bool requeue;          /* run again after a lost run */
     bool cancel_requested; /* in state stopping */
+    bool started;          /* this run has */
     bool progressed;       /* this run moved the checkpoint forward */
     int64_t retries_left, retries_spent;
     int64_t losses;                     /* without progress, one after the other */
@@ -101,6 +105,7 @@ struct experiment_decision {
     enum experiment_verdict run_verdict; /* of the run that this event ends; NONE: ends none */
     bool spend_retry;
     bool stop_run;    /* the worker is to be asked to stop */
+    bool pause_run;   /* to stop its processes where they stand: state paused */
     bool fresh;       /* forget checkpoint, metrics, retries spent: begin again */
     int64_t losses;   /* the new number */
     int64_t delay_ms; /* QUEUED: how long it is to wait before its next attempt */
@@ -115,7 +120,7 @@ const char *experiment_verdict_text(enum experiment_verdict verdict); /* "" for 
 const char *experiment_event_text(enum experiment_event event);
 bool experiment_state_from_text(const char *text, enum experiment_state *ret_state);
 bool experiment_state_active(enum experiment_state state); /* not ended */
-/* A worker may exist: starting, running, stopping. */
+/* A worker may exist: starting, running, paused, stopping. */
 bool experiment_state_live(enum experiment_state state);
 
 #endif

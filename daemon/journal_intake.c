@@ -99,6 +99,8 @@ static void read_event(struct journal_intake *intake, const cJSON *line)
                  json_text(line, "boot", ""));
     } else if (strcmp(event, "signalled") == 0) {
         intake->signalled = true;
+    } else if (strcmp(event, "paused") == 0 || strcmp(event, "resumed") == 0) {
+        intake->paused = event[0] == 'p';
     } else if (strcmp(event, "exit") == 0) {
         intake->exited = true;
         experiment_exit_read(line, &intake->exit);

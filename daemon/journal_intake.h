@@ -29,7 +29,7 @@ struct journal_intake {
     struct journal_reader events, reported;
     int64_t reported_committed; /* where a reader that was rolled back begins again */
     /* what events.jsonl has said so far */
-    bool started, signalled, exited;
+    bool started, signalled, paused, exited;
     struct executor_identity worker; /* of `started` */
     struct experiment_exit exit;
     int64_t refused; /* lines that the store would not have */

@@ -9,11 +9,17 @@
 #include "common/wire.h"
 
 const struct request_kind *const request_kinds[] = {
-    &request_batches, &request_best,          &request_cancel,        &request_clean,
-    &request_compare, &request_daemon_reload, &request_daemon_status, &request_daemon_stop,
-    &request_history, &request_hold,          &request_list,          &request_note,
-    &request_release, &request_report,        &request_restart,       &request_show,
-    &request_submit,  &request_watch,         &request_why,           NULL,
+    &request_batches,       &request_best,
+    &request_cancel,        &request_clean,
+    &request_compare,       &request_daemon_reload,
+    &request_daemon_status, &request_daemon_stop,
+    &request_history,       &request_hold,
+    &request_list,          &request_note,
+    &request_pause,         &request_release,
+    &request_report,        &request_restart,
+    &request_resume,        &request_show,
+    &request_submit,        &request_watch,
+    &request_why,           NULL,
 };
 
 static const struct request_kind *find_kind(const char *name)

@@ -46,6 +46,10 @@ static bool change_one(struct change *change, int64_t id, struct error *error)
         return false;
     if (outcome.decision.allowed && outcome.decision.stop_run)
         supervisor_plan_stop(daemon->supervisor, id);
+    if (outcome.decision.allowed && change->event == EXPERIMENT_EVENT_PAUSE)
+        supervisor_plan_pause(daemon->supervisor, id, true);
+    if (outcome.decision.allowed && change->event == EXPERIMENT_EVENT_RESUME)
+        supervisor_plan_pause(daemon->supervisor, id, false);
     bool told = outcome.decision.allowed ? tell_changed(change, id)
                                          : tell_unchanged(change, id, outcome.decision.reason);
     return told || error_set(error, ERROR_NO_MEMORY, "answering");

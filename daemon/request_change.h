@@ -1,4 +1,5 @@
-/* What cancel, hold, release and restart share: one event for every selected experiment. */
+/* What cancel, hold, release, restart, pause and resume share: one event for every selected
+ * experiment. */
 #ifndef NIGHTJAR_DAEMON_REQUEST_CHANGE_H
 #define NIGHTJAR_DAEMON_REQUEST_CHANGE_H
 

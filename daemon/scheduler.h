@@ -34,7 +34,7 @@ struct scheduler_candidate {
     int64_t id, priority;
     struct scheduler_need need;
 };
-struct scheduler_run { /* starting, running or stopping */
+struct scheduler_run { /* starting, running, paused or stopping */
     int64_t id;
     struct scheduler_need need;
     uint64_t gpu_mask; /* the gpus it was given */

@@ -111,7 +111,7 @@ bool store_start(struct store *store, int64_t experiment, uint64_t gpu_mask, int
 /* Runs that may have a worker: what the scheduler counts, what adoption decides about. */
 struct store_live {
     int64_t experiment, run;
-    enum experiment_state state; /* starting, running, stopping */
+    enum experiment_state state; /* starting, running, paused, stopping */
     struct scheduler_need need;
     uint64_t gpu_mask;
     int64_t worker_pid, worker_start; /* 0: not known */

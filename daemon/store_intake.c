@@ -220,7 +220,7 @@ static bool is_latest_live(const struct line *line, bool *ret_live, struct error
 
     if (!store_integer(line->store, 0, &n, error,
                        "SELECT count(*) FROM experiment WHERE id = ?1 AND run = ?2"
-                       " AND state IN (2, 3, 4)",
+                       " AND state IN (2, 3, 4, 8)",
                        BIND(INT(line->experiment), INT(line->run))))
         return false;
     *ret_live = n > 0;
@@ -238,7 +238,8 @@ static bool take_started(const struct line *line, struct error *error)
         started_ms = (int64_t)(started_s * 1000);
     if (!store_execute(line->store, error,
                        "UPDATE run SET started_ms = ?3, worker_pid = ?4, worker_start = ?5,"
-                       " boot = ?6, blas_core = ?7 WHERE experiment = ?1 AND run = ?2",
+                       " boot = ?6, blas_core = ?7, paused_ms = 0, pause_began_ms = NULL WHERE "
+                       "experiment = ?1 AND run = ?2",
                        BIND(INT(line->experiment), INT(line->run), INT(started_ms),
                             INT(json_integer(line->json, "worker", 0)),
                             INT(json_integer(line->json, "worker_start", 0)),
@@ -265,6 +266,23 @@ static bool take_exit(const struct line *line, struct error *error)
                          BIND(INT(line->experiment), INT(line->run), TEXT(text.data)));
 }
 
+/* Whoever reads events.jsonl again reads it from `started` on, which sets the sum back. */
+static bool take_pause(const struct line *line, bool begins, struct error *error)
+{
+    int64_t at_ms = (int64_t)(json_number(line->json, "t", 0) * 1000);
+
+    if (begins)
+        return store_execute(
+            line->store, error,
+            "UPDATE run SET pause_began_ms = ?3 WHERE experiment = ?1 AND run = ?2",
+            BIND(INT(line->experiment), INT(line->run), INT(at_ms)));
+    return store_execute(line->store, error,
+                         "UPDATE run SET paused_ms = paused_ms + max(0, ?3 - pause_began_ms),"
+                         " pause_began_ms = NULL WHERE experiment = ?1 AND run = ?2"
+                         " AND pause_began_ms IS NOT NULL",
+                         BIND(INT(line->experiment), INT(line->run), INT(at_ms)));
+}
+
 static bool take_event(const struct line *line, const char *event, struct error *error)
 {
     if (event && strcmp(event, "started") == 0)
@@ -273,6 +291,8 @@ static bool take_event(const struct line *line, const char *event, struct error 
         return take_exit(line, error);
     if (event && strcmp(event, "signalled") == 0)
         return keep_event(line, STORE_EVENT_SIGNALLED, error);
+    if (event && (strcmp(event, "paused") == 0 || strcmp(event, "resumed") == 0))
+        return take_pause(line, event[0] == 'p', error);
     return keep_event(line, STORE_EVENT_UNKNOWN, error);
 }
 

@@ -59,10 +59,11 @@ static bool is_cleanable(struct store *store, int64_t experiment, int64_t ended_
 {
     int64_t n;
 
-    if (!store_integer(store, 0, &n, error,
-                       "SELECT count(*) FROM experiment WHERE id = ?1 AND state >= 5 AND run > 0"
-                       " AND cleaned = 0 AND ended_ms <= ?2",
-                       BIND(INT(experiment), INT(ended_before_ms))))
+    if (!store_integer(
+            store, 0, &n, error,
+            "SELECT count(*) FROM experiment WHERE id = ?1 AND state IN (5, 6, 7) AND run > 0"
+            " AND cleaned = 0 AND ended_ms <= ?2",
+            BIND(INT(experiment), INT(ended_before_ms))))
         return false;
     *ret_cleanable = n > 0;
     return true;
@@ -99,6 +100,6 @@ bool store_cleanable(struct store *store, const cJSON *params, int64_t now_ms,
 bool store_set_cleaned(struct store *store, int64_t experiment, struct error *error)
 {
     return store_execute(store, error,
-                         "UPDATE experiment SET cleaned = 1 WHERE id = ? AND state >= 5",
+                         "UPDATE experiment SET cleaned = 1 WHERE id = ? AND state IN (5, 6, 7)",
                          BIND(INT(experiment)));
 }

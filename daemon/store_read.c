@@ -49,9 +49,11 @@ enum row_column {
     ROW_FROM,
     ROW_FROM_TIME,
     ROW_GOAL,
+    ROW_PAUSED,
+    ROW_PAUSE_BEGAN,
 };
 
-/* Milliseconds that the latest run takes or took; NaN: it has not started. */
+/* How long the latest run takes or took, pauses left out; NaN: it has not started. */
 static double elapsed_s(sqlite3_stmt *statement, int64_t now_ms)
 {
     int64_t end_ms = column_null(statement, ROW_ENDED) ? now_ms : column_int(statement, ROW_ENDED);
@@ -60,7 +62,11 @@ static double elapsed_s(sqlite3_stmt *statement, int64_t now_ms)
         return NAN;
     if (!column_null(statement, ROW_WALL))
         return column_real(statement, ROW_WALL);
-    return fmax(0, (double)(end_ms - column_int(statement, ROW_STARTED)) / 1000);
+    if (!column_null(statement, ROW_PAUSE_BEGAN))
+        end_ms = column_int(statement, ROW_PAUSE_BEGAN);
+    return fmax(0, (double)(end_ms - column_int(statement, ROW_STARTED) -
+                            column_int(statement, ROW_PAUSED)) /
+                       1000);
 }
 
 /* By the pace between the run's first report and its last; NAN: too early to tell. */
@@ -72,6 +78,8 @@ static double left_s(sqlite3_stmt *statement, int64_t now_ms)
     int64_t span_ms = reported_ms - column_int(statement, ROW_FROM_TIME);
     double left_ms;
 
+    if (column_int(statement, ROW_STATE) == EXPERIMENT_PAUSED)
+        return NAN;
     if (!(gained > 0) || !(total >= done) || span_ms < PACE_MS)
         return NAN;
     left_ms = (double)span_ms * (total - done) / gained - (double)(now_ms - reported_ms);
@@ -182,7 +190,7 @@ bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **
                    " e.replicate, e.run, b.created_ms, e.started_ms, e.ended_ms, e.message,"
                    " e.marks, e.parameters, r.wall_s, r.progress_done, r.progress_total,"
                    " r.progress_unit, r.progress_ms, r.progress_from, r.progress_from_ms,"
-                   " b.metric FROM experiment AS e"
+                   " b.metric, r.paused_ms, r.pause_began_ms FROM experiment AS e"
                    " JOIN batch AS b ON b.id = e.batch"
                    " LEFT JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
                    " WHERE e.id = ?") ||

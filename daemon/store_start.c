@@ -209,7 +209,7 @@ bool store_live(struct store *store, struct store_live **ret_live, size_t *ret_n
                     " r.started_ms, e.cancel_requested, r.exit_line"
                     " FROM experiment AS e JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
                     " JOIN need AS n ON n.id = e.need"
-                    " WHERE e.state IN (2, 3, 4) ORDER BY e.id",
+                    " WHERE e.state IN (2, 3, 4, 8) ORDER BY e.id",
                     NULL))
         return false;
     *ret_live = take(&list.item);

@@ -60,7 +60,8 @@ static bool load(struct store *store, int64_t experiment, struct loaded *ret_loa
     if (!store_get(store, &statement, error, "experiment", experiment,
                    "SELECT e.state, e.pipeline, e.requeue, e.cancel_requested, e.retries_left,"
                    " e.losses, e.run, e.batch, e.checkpoint_step > coalesce(r.checkpoint_step, 0),"
-                   " e.retries - e.retries_left"
+                   " e.retries - e.retries_left,"
+                   " r.started_ms IS NOT NULL"
                    " FROM experiment AS e LEFT JOIN run AS r"
                    " ON r.experiment = e.id AND r.run = e.run WHERE e.id = ?"))
         return false;
@@ -72,7 +73,8 @@ static bool load(struct store *store, int64_t experiment, struct loaded *ret_loa
                   .retries_left = column_int(statement, 4),
                   .retries_spent = column_int(statement, 9),
                   .losses = column_int(statement, 5),
-                  .progressed = column_int(statement, 8)},
+                  .progressed = column_int(statement, 8),
+                  .started = column_int(statement, 10)},
         .run = column_int(statement, 6),
         .batch = column_int(statement, 7),
     };
@@ -149,7 +151,8 @@ static bool write_state(struct store *store, int64_t experiment, enum experiment
     bool waiting = decision->state == EXPERIMENT_QUEUED || decision->state == EXPERIMENT_HELD;
     bool cancel = event == EXPERIMENT_EVENT_CANCEL && !ended;
     bool keeps_message = event == EXPERIMENT_EVENT_HOLD || event == EXPERIMENT_EVENT_START ||
-                         event == EXPERIMENT_EVENT_STARTED || event == EXPERIMENT_EVENT_CANCEL;
+                         event == EXPERIMENT_EVENT_STARTED || event == EXPERIMENT_EVENT_CANCEL ||
+                         event == EXPERIMENT_EVENT_PAUSE || event == EXPERIMENT_EVENT_RESUME;
 
     return store_execute(
         store, error,
@@ -171,13 +174,15 @@ static bool end_batch(struct store *store, int64_t batch, struct worklist *list,
     int64_t active, unsuccessful;
 
     if (!store_integer(store, 0, &active, error,
-                       "SELECT sum(n) FROM state_count WHERE batch = ? AND state < 5",
+                       "SELECT sum(n) FROM state_count WHERE batch = ?"
+                       " AND state IN (0, 1, 2, 3, 4, 8)",
                        BIND(INT(batch))))
         return false;
     if (active)
         return true;
     if (!store_integer(store, 0, &unsuccessful, error,
-                       "SELECT sum(n) FROM state_count WHERE batch = ? AND state > 5",
+                       "SELECT sum(n) FROM state_count WHERE batch = ?"
+                       " AND state IN (6, 7)",
                        BIND(INT(batch))) ||
         !store_execute(store, error,
                        "UPDATE batch SET ended_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",

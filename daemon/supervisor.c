@@ -54,6 +54,9 @@ struct run {
     bool gone;           /* the worker has ended */
     bool started;        /* `started` was taken in before we looked after it */
     bool stop;           /* to be asked to stop as soon as it is known */
+    bool pause;          /* is to be paused */
+    bool pause_told;     /* the worker was told last that it is */
+    bool pause_known;    /* pause_told holds; else the journal says what was told */
     bool decided;        /* in the open transaction */
     bool failing;        /* the last take failed, and was logged */
     int64_t turn;        /* the last in which it was looked at */
@@ -62,8 +65,11 @@ struct run {
     struct error failure; /* why the worker was never started; kind NONE: it was */
 };
 
-struct planned_stop {
+enum wish { WISH_STOP, WISH_PAUSE, WISH_RESUME };
+
+struct planned_wish {
     int64_t experiment;
+    enum wish wish;
 };
 
 /* A command that runs when a batch has ended. */
@@ -84,8 +90,8 @@ struct supervisor {
     size_t n_runs;
     struct store_launch *launch; /* owned: planned in the open transaction */
     size_t n_launches, launches_capacity;
-    struct planned_stop *stop; /* owned */
-    size_t n_stops, stops_capacity;
+    struct planned_wish *wish; /* owned: what workers are to be asked for */
+    size_t n_wishes, wishes_capacity;
     struct finish *planned_finish, *finishes; /* owned */
 };
 
@@ -236,6 +242,26 @@ static void stop_worker(struct run *run)
     if (!run->supervisor->options.executor->kind->stop(&run->worker, PROCESS_STOP_CANCELLED,
                                                        &error))
         log_debug("%s", error.message); /* it has ended meanwhile, and will be looked at */
+}
+
+/* A worker listens from its `started` on; what it was told before we looked after it is in its
+ * journal. */
+static void pause_worker(struct run *run)
+{
+    struct error error;
+
+    if (run->phase != RUN_LIVE || run->gone || !run->intake.started)
+        return;
+    if (!run->pause_known)
+        run->pause_told = run->intake.paused;
+    run->pause_known = true;
+    if (run->pause_told == run->pause)
+        return;
+    run->pause_told = run->pause;
+    if (!run->supervisor->options.executor->kind->pause(
+            &run->worker, run->pause ? PROCESS_PAUSE_BEGIN : PROCESS_PAUSE_END, &error))
+        log_debug("%s", error.message); /* it has ended meanwhile, and will be looked at */
+    look_within(run->supervisor, SUPERVISOR_FIRST_LOOK_MS);
 }
 
 static bool worker_gone(struct run *run)
@@ -485,16 +511,26 @@ bool supervisor_plan_start(struct supervisor *supervisor, int64_t experiment, ui
     return true;
 }
 
-void supervisor_plan_stop(struct supervisor *supervisor, int64_t experiment)
+static void plan_wish(struct supervisor *supervisor, int64_t experiment, enum wish wish)
 {
     struct error error;
 
-    if (!grow((void **)&supervisor->stop, supervisor->n_stops, &supervisor->stops_capacity,
-              sizeof(*supervisor->stop), &error)) {
+    if (!grow((void **)&supervisor->wish, supervisor->n_wishes, &supervisor->wishes_capacity,
+              sizeof(*supervisor->wish), &error)) {
         log_error("experiment %" PRId64 ": %s", experiment, error.message);
         return;
     }
-    supervisor->stop[supervisor->n_stops++].experiment = experiment;
+    supervisor->wish[supervisor->n_wishes++] = (struct planned_wish){experiment, wish};
+}
+
+void supervisor_plan_stop(struct supervisor *supervisor, int64_t experiment)
+{
+    plan_wish(supervisor, experiment, WISH_STOP);
+}
+
+void supervisor_plan_pause(struct supervisor *supervisor, int64_t experiment, bool pause)
+{
+    plan_wish(supervisor, experiment, pause ? WISH_PAUSE : WISH_RESUME);
 }
 
 static void free_finish(struct finish *finish)
@@ -527,7 +563,7 @@ static void forget_plans(struct supervisor *supervisor)
     for (size_t i = 0; i < supervisor->n_launches; i++)
         store_launch_release(&supervisor->launch[i]);
     supervisor->n_launches = 0;
-    supervisor->n_stops = 0;
+    supervisor->n_wishes = 0;
     while (supervisor->planned_finish) {
         struct finish *finish = supervisor->planned_finish;
         supervisor->planned_finish = finish->next;
@@ -635,6 +671,7 @@ static void start_run(struct supervisor *supervisor, const struct store_launch *
         return;
     }
     run->failure.kind = ERROR_NONE;
+    run->pause_known = true;
     poll_worker(run);
     look_within(supervisor, SUPERVISOR_FIRST_LOOK_MS);
 }
@@ -652,6 +689,18 @@ static void settle_run(struct run *run)
     }
     if (run->decided)
         drop_run(run);
+    else
+        pause_worker(run);
+}
+
+static void grant(struct run *run, enum wish wish)
+{
+    if (wish == WISH_STOP) {
+        stop_worker(run);
+        return;
+    }
+    run->pause = wish == WISH_PAUSE;
+    pause_worker(run);
 }
 
 static void start_hints(struct supervisor *supervisor);
@@ -662,10 +711,10 @@ void supervisor_committed(struct supervisor *supervisor)
         next = run->next;
         settle_run(run);
     }
-    for (size_t i = 0; i < supervisor->n_stops; i++) {
-        struct run *run = find_run(supervisor, supervisor->stop[i].experiment);
+    for (size_t i = 0; i < supervisor->n_wishes; i++) {
+        struct run *run = find_run(supervisor, supervisor->wish[i].experiment);
         if (run)
-            stop_worker(run);
+            grant(run, supervisor->wish[i].wish);
     }
     for (size_t i = 0; i < supervisor->n_launches; i++)
         start_run(supervisor, &supervisor->launch[i]);
@@ -773,6 +822,7 @@ static bool adopt_run(struct supervisor *supervisor, const struct store_live *li
         return false;
     run->started = live->started_ms != 0;
     run->stop = live->cancel_requested;
+    run->pause = live->state == EXPERIMENT_PAUSED;
     run->phase = RUN_WATCHED;
     run->dirty = true;
     return true;
@@ -831,6 +881,6 @@ void supervisor_free(struct supervisor **supervisor)
     if (!*supervisor)
         return;
     free((*supervisor)->launch);
-    free((*supervisor)->stop);
+    free((*supervisor)->wish);
     memory_free(supervisor);
 }

@@ -67,6 +67,9 @@ bool supervisor_plan_start(struct supervisor *supervisor, int64_t experiment, ui
                            struct error *error);
 /* The worker of this experiment is asked to stop after the commit. */
 void supervisor_plan_stop(struct supervisor *supervisor, int64_t experiment);
+/* The processes of this experiment's run are stopped where they stand, or go on, after the commit.
+ */
+void supervisor_plan_pause(struct supervisor *supervisor, int64_t experiment, bool pause);
 /* The batch's on_finish runs after the commit. Takes what *batch owns. */
 bool supervisor_plan_finish(struct supervisor *supervisor, struct store_ended_batch *batch,
                             struct error *error);

@@ -144,6 +144,8 @@ CREATE TABLE run (
     progress_ms INTEGER, -- when it was reported
     progress_from REAL,  -- `done` of the run's first report: it may go on from a checkpoint
     progress_from_ms INTEGER,
+    paused_ms INTEGER NOT NULL DEFAULT 0, -- in all, but for a pause that goes on
+    pause_began_ms INTEGER,
     events_offset INTEGER NOT NULL DEFAULT 0,
     reported_offset INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (experiment, run)

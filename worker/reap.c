@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -85,4 +86,21 @@ void reaper_signal_all(struct reaper *reaper, int signal, bool count)
     if (count)
         remember(&reaper->straggler, &found);
     (void)processes_signal(&found, signal);
+}
+
+bool reaper_stop_all(void)
+{
+    scoped(processes_release) struct processes found = {0};
+    struct error error;
+    size_t moving = 0;
+
+    if (!processes_list(&found, &error))
+        return false;
+    processes_keep_descendants(&found, getpid());
+    for (size_t i = 0; i < found.n; i++)
+        if (!strchr("TtZX", found.item[i].state))
+            found.item[moving++] = found.item[i];
+    found.n = moving;
+    (void)processes_signal(&found, SIGSTOP);
+    return moving == 0;
 }

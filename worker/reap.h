@@ -30,5 +30,8 @@ bool reaper_start(struct error *error); /* makes this process a subreaper */
 void reaper_collect(struct reaper *reaper);
 /* Signals every process of the run; with `count` each is remembered as a straggler. */
 void reaper_signal_all(struct reaper *reaper, int signal, bool count);
+/* SIGSTOP to every process of the run that is not stopped yet. True: all of them are, so that none
+ * can start another; false: look again soon. */
+bool reaper_stop_all(void);
 
 #endif

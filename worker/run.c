@@ -1,6 +1,8 @@
 /*
  * The sequence of a run, and the loop that waits while it executes.
  *
+ *   PAUSED <--pause, resume--> RUNNING
+ *      |                          |
  *   RUNNING --SIGTERM, time limit--> STOPPING --second SIGTERM, grace over--> KILLING
  *      |                                |                                       |
  *      '---------- the child ended -----+---------------------------------------'
@@ -49,12 +51,13 @@
 #define EXIT_PATIENCE_MS 600000 /* and after it */
 #define RETRY_MS 200
 #define KILL_AGAIN_MS 100
+#define PAUSE_AGAIN_MS 20
 #define STRAGGLER_GRACE_S 5.0 /* or the run's own, if that is shorter */
 #define SWEEP_LIMIT_MS 10000  /* then what cannot be killed is left and reported */
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
 
-enum phase { RUNNING, STOPPING, KILLING, CLEARING, SWEEPING, ENDED };
+enum phase { RUNNING, PAUSED, STOPPING, KILLING, CLEARING, SWEEPING, ENDED };
 
 struct run {
     struct plan plan;
@@ -67,10 +70,13 @@ struct run {
     struct child child;
     struct reaper reaper;
     enum phase phase;
-    const char *reason;  /* borrowed: why it ended, where that was not its own doing */
-    int64_t started_ms;  /* monotonic */
-    int64_t ended_ms;    /* monotonic: when the child was waited for */
-    int64_t deadline_ms; /* monotonic, of the phase; 0: none */
+    const char *reason;     /* borrowed: why it ended, where that was not its own doing */
+    int64_t started_ms;     /* monotonic */
+    int64_t ended_ms;       /* monotonic: when the child was waited for */
+    int64_t deadline_ms;    /* monotonic, of the phase; 0: none */
+    int64_t pause_began_ms; /* monotonic */
+    int64_t paused_ms;      /* in all */
+    int64_t time_left_ms;   /* of resources.time, while paused; 0: no limit */
     int64_t sweep_end_ms;
     int64_t memory_kills; /* of the machine, before the start */
 };
@@ -167,6 +173,61 @@ static void journal_signalled(struct run *run, int signal, const char *reason)
         (void)add_event(run, &event, &error);
 }
 
+/* ---- pausing ---- */
+
+static void journal_pause(struct run *run, const char *name)
+{
+    scoped(json_free) cJSON *event = event_of(name);
+    struct error error;
+
+    (void)add_event(run, &event, &error);
+}
+
+/* Until all are stopped one of them may start another: again, until there is none. */
+static void hold_still(struct run *run)
+{
+    run->deadline_ms = reaper_stop_all() ? 0 : now_ms() + PAUSE_AGAIN_MS;
+}
+
+static void begin_pause(struct run *run)
+{
+    int64_t now = now_ms();
+
+    run->time_left_ms = 0;
+    if (run->deadline_ms)
+        run->time_left_ms = run->deadline_ms > now ? run->deadline_ms - now : 1;
+    run->pause_began_ms = now;
+    run->phase = PAUSED;
+    journal_pause(run, "paused");
+    hold_still(run);
+}
+
+/* Only counts: who ends a pause for another reason than going on wakes what he has to. */
+static void count_pause(struct run *run)
+{
+    if (run->phase == PAUSED)
+        run->paused_ms += now_ms() - run->pause_began_ms;
+}
+
+static void end_pause(struct run *run)
+{
+    count_pause(run);
+    run->phase = RUNNING;
+    run->deadline_ms = run->time_left_ms ? now_ms() + run->time_left_ms : 0;
+    journal_pause(run, "resumed");
+    reaper_signal_all(&run->reaper, SIGCONT, false);
+}
+
+static void on_pause_signal(struct run *run, const struct signalfd_siginfo *info)
+{
+    bool begin = info->ssi_code == SI_QUEUE && info->ssi_int == PROCESS_PAUSE_BEGIN;
+
+    if (begin && run->phase == RUNNING)
+        begin_pause(run);
+    else if (!begin && run->phase == PAUSED)
+        end_pause(run);
+}
+
 /* ---- stopping ---- */
 
 static int64_t in_seconds(double seconds)
@@ -185,6 +246,9 @@ static void kill_all(struct run *run, const char *why)
 
 static void stop(struct run *run, const char *reason)
 {
+    bool was_paused = run->phase == PAUSED;
+
+    count_pause(run);
     run->reason = reason;
     run->phase = STOPPING;
     run->deadline_ms = in_seconds(run->plan.config.resources.grace);
@@ -194,6 +258,8 @@ static void stop(struct run *run, const char *reason)
     else
         child_signal_group(&run->child, SIGTERM);
     child_signal_group(&run->child, SIGCONT); /* what somebody has stopped could not answer */
+    if (was_paused)
+        reaper_signal_all(&run->reaper, SIGCONT, false);
 }
 
 /* The child has ended; what it left behind has not. */
@@ -224,6 +290,9 @@ static void on_deadline(struct run *run)
     case RUNNING:
         stop(run, "timeout");
         break;
+    case PAUSED:
+        hold_still(run);
+        break;
     case STOPPING:
         kill_all(run, "grace");
         break;
@@ -246,6 +315,7 @@ static void on_children(struct run *run)
     reaper_collect(&run->reaper);
     if (run->reaper.child_ended && !had_ended) {
         run->ended_ms = now_ms();
+        count_pause(run);
         if (!run->reaper.none_left)
             clear(run);
     }
@@ -257,7 +327,7 @@ static void on_stop_signal(struct run *run, const struct signalfd_siginfo *info)
 {
     bool cancelled = info->ssi_code == SI_QUEUE && info->ssi_int == PROCESS_STOP_CANCELLED;
 
-    if (run->phase == RUNNING)
+    if (run->phase == RUNNING || run->phase == PAUSED)
         stop(run, cancelled ? "cancelled" : "stopping");
     else if (run->phase == STOPPING && cancelled)
         kill_all(run, run->reason = "cancelled");
@@ -272,7 +342,9 @@ static void on_signals(struct run *run)
     struct signalfd_siginfo info;
 
     while (read(run->signals, &info, sizeof(info)) == sizeof(info))
-        if (info.ssi_signo != SIGCHLD)
+        if ((int)info.ssi_signo == PROCESS_SIGNAL_PAUSE)
+            on_pause_signal(run, &info);
+        else if (info.ssi_signo != SIGCHLD)
             on_stop_signal(run, &info);
     on_children(run);
 }
@@ -402,7 +474,10 @@ static bool add_verdict(cJSON *event, const struct verdict *verdict)
 
 static bool add_figures(cJSON *event, const struct run *run)
 {
-    return json_add_number(event, "wall_s", (double)(run->ended_ms - run->started_ms) / 1e3) &&
+    int64_t wall_ms = run->ended_ms - run->started_ms - run->paused_ms;
+
+    return json_add_number(event, "wall_s", (double)wall_ms / 1e3) &&
+           (!run->paused_ms || json_add_number(event, "paused_s", (double)run->paused_ms / 1e3)) &&
            json_add_number(event, "cpu_s", (double)run->reaper.cpu_us / 1e6) &&
            json_add_integer(event, "peak_rss_bytes", run->reaper.peak_rss_bytes) &&
            (!run->reason || json_add_text(event, "reason", run->reason)) &&
@@ -519,6 +594,7 @@ static bool watch_signals(struct run *run, struct error *error)
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, PROCESS_SIGNAL_PAUSE);
     /* a limit on file sizes is for the run: to the worker it is one more way to be out of space */
     if (sigaction(SIGXFSZ, &ignore, NULL) != 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return error_set_errno(error, errno, "blocking signals");

@@ -117,10 +117,15 @@ static void why_live(const cJSON *row, struct reasons *reasons)
         say(reasons, "its run %" PRId64 " was given to a worker, which has not begun yet",
             json_integer(row, "run", 0));
     else
-        say(reasons, "run %" PRId64 " has taken %s so far", json_integer(row, "run", 0),
+        say(reasons, "%srun %" PRId64 " has taken %s so far",
+            strcmp(state, "paused") == 0 ? "it is paused; " : "", json_integer(row, "run", 0),
             duration(json_number(row, "elapsed_s", 0), took));
     if (strcmp(state, "stopping") == 0)
         say(reasons, "it was asked to stop; cancel it again to kill it at once");
+    if (strcmp(state, "paused") == 0)
+        say(reasons,
+            "it keeps its place and its memory, its time limit does not run: nj resume %" PRId64,
+            json_integer(row, "id", 0));
     if (cJSON_IsObject(progress) && eta >= 0)
         say(reasons, "%g of %g %s are done; about %s left", json_number(progress, "done", 0),
             json_number(progress, "total", 0), json_text(progress, "unit", "steps"),

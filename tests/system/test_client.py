@@ -340,6 +340,16 @@ class Changing(Case):
         self.assertEqual(len(self.daemon.show(number)["runs"]), 2)
         self.assertEqual(self.nj("log", number, "--run", 2).out, "again\n")
 
+    def test_pause_and_resume(self):
+        (number,) = self.submit("--", "sleep", "1000")
+        self.daemon.wait(number, states=("running",))
+        self.assertEqual(self.nj("pause", number).out, f"paused {number}\n")
+        self.assertIn("1 paused", self.nj("status").out)
+        self.assertIn(f"nj resume {number}", self.nj("why", number).out)
+        self.assertIn("is paused", self.nj("pause", "all", status=1).err)
+        self.assertEqual(self.nj("resume", "all", "--state", "paused").out, f"resumed {number}\n")
+        self.assertEqual(self.daemon.show(number)["state"], "running")
+
     def test_ranges_are_told_as_ranges(self):
         for _ in range(3):
             self.submit("--hold", "--", "true")

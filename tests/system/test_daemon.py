@@ -43,6 +43,12 @@ def alive(pid):
     return False
 
 
+def process_state(pid):
+    with contextlib.suppress(OSError):
+        return read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0]
+    return ""
+
+
 class Running(unittest.TestCase):
     def test_commands_end_with_the_verdict_of_their_exit(self):
         with Daemon() as daemon:
@@ -310,6 +316,38 @@ class Restarting(unittest.TestCase):
             daemon.kill()
             daemon.start()
             daemon.call("cancel", select={"ids": [[number, number]]})
+            self.assertEqual(daemon.wait(number)[0]["verdict"], "cancelled")
+            self.assertFalse(alive(pid))
+
+    def test_paused_run_is_paused_still_after_a_restart_and_can_go_on(self):
+        with Daemon(slots=1) as daemon:
+            number, pid = self.gated(daemon, "true")
+            waiting = daemon.submit("true")
+            one = {"ids": [[number, number]]}
+            self.assertEqual(daemon.call("pause", select=one)["changed"], [number])
+            wait_until(lambda: process_state(pid) == "T")
+            daemon.kill()
+            daemon.start()
+            self.assertEqual(daemon.show(number)["state"], "paused")
+            self.assertIn("resume", daemon.call("why", id=number)["reasons"][1])
+            self.assertEqual(process_state(pid), "T")
+            self.assertEqual(daemon.show(waiting)["state"], "queued")  # its place is kept
+            again = daemon.call("pause", select={"all": True})
+            self.assertEqual([item["reason"] for item in again["unchanged"]], ["is paused", "is queued"])
+            self.assertEqual(daemon.call("resume", select={"all": True})["changed"], [number])
+            wait_until(lambda: process_state(pid) != "T")
+            self.open_gate(daemon)
+            rows = daemon.wait(number, waiting)
+            self.assertEqual([row["state"] for row in rows], ["done", "done"])
+            self.assertEqual(len(daemon.show(number)["runs"]), 1)
+
+    def test_paused_run_can_be_cancelled(self):
+        with Daemon() as daemon:
+            number, pid = self.gated(daemon, "true")
+            one = {"ids": [[number, number]]}
+            daemon.call("pause", select=one)
+            wait_until(lambda: process_state(pid) == "T")
+            daemon.call("cancel", select=one)
             self.assertEqual(daemon.wait(number)[0]["verdict"], "cancelled")
             self.assertFalse(alive(pid))
 

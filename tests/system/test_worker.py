@@ -435,6 +435,66 @@ class Stopping(WorkerCase):
         self.assertIn("resources.time", end["message"])
         self.assertGreaterEqual(end["wall_s"], 0.19)
 
+    def text_in(self, name):
+        try:
+            with open(os.path.join(self.home, name)) as file:
+                return file.read().strip()
+        except FileNotFoundError:
+            return ""
+
+    def pause(self, worker, value):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.assertEqual(libc.sigqueue(worker.pid, signal.SIGRTMIN, ctypes.c_void_p(value)), 0)
+
+    def test_paused_run_stands_still_as_a_whole_and_goes_on(self):
+        script = "(setsid sh -c 'echo $$ > inner; while :; do sleep 0.01; done') & " \
+                 "echo on; while [ ! -e go ]; do sleep 0.01; done; kill -9 $(cat inner)"
+        folder = self.make_run(["sh", "-c", script], {"time": 600})
+        worker = self.start(folder)
+        self.wait_for_log(folder, b"on")
+        outer = self.started_pid(folder)
+        inner = int(wait_until(lambda: self.text_in("inner"), "a pid"))
+        self.pause(worker, 1)
+        wait_until(lambda: state_of(outer) == "T" and state_of(inner) == "T", "both to stop")
+        open(os.path.join(self.home, "go"), "w").close()
+        paused = wait_until(lambda: self.events(folder)[1:], "a paused event")[0]
+        self.assertEqual(paused["event"], "paused")
+        self.assertEqual((state_of(outer), state_of(inner)), ("T", "T"))
+        self.pause(worker, 0)
+        worker.communicate(timeout=DEADLINE_S)
+        events = self.events(folder)
+        self.assertEqual([event["event"] for event in events], ["started", "paused", "resumed", "exit"])
+        self.assertEqual(events[-1]["status"], 0)
+        self.assertAlmostEqual(events[-1]["paused_s"], events[2]["t"] - events[1]["t"], delta=0.5)
+
+    def test_time_limit_does_not_run_while_paused(self):
+        folder = self.make_run(["sleep", "600"], {"time": 1})
+        worker = self.start(folder)
+        pid = self.started_pid(folder)
+        self.pause(worker, 1)
+        wait_until(lambda: state_of(pid) == "T", "the program to stop")
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 1.3, "more than the limit to pass")
+        self.assertEqual([event["event"] for event in self.events(folder)], ["started", "paused"])
+        self.pause(worker, 0)
+        worker.communicate(timeout=DEADLINE_S)
+        end = self.events(folder)[-1]
+        self.assertEqual(end["reason"], "timeout")
+        self.assertGreaterEqual(end["paused_s"], 1.2)
+        self.assertGreaterEqual(end["wall_s"], 0.9)
+        self.assertLess(end["wall_s"], end["t"] - self.events(folder)[0]["t"] - 1)
+
+    def test_paused_run_answers_sigterm(self):
+        folder = self.make_run(["sh", "-c", "trap 'exit 7' TERM; echo on; while :; do sleep 0.01; done"],
+                               {"grace": 600})
+        worker = self.start(folder)
+        self.wait_for_log(folder, b"on")
+        self.pause(worker, 1)
+        wait_until(lambda: state_of(self.started_pid(folder)) == "T", "the program to stop")
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=DEADLINE_S)
+        self.assertEqual(self.events(folder)[-1]["status"], 7)
+
     def test_run_that_ends_in_time_is_not_touched(self):
         folder, end = self.execute(["sleep", "0.05"], {"time": 600})
         self.assertEqual([event["event"] for event in self.events(folder)], ["started", "exit"])

@@ -65,9 +65,9 @@ static void states_cut_a_selection_down(void **state)
     expect("1-5", "done,failed", false, "{\"ids\":[[1,5]],\"state\":[\"done\",\"failed\"]}");
     expect("1-5", "ended", false,
            "{\"ids\":[[1,5]],\"state\":[\"done\",\"failed\",\"cancelled\"]}");
-    expect(
-        "1-5", "active", false,
-        "{\"ids\":[[1,5]],\"state\":[\"held\",\"queued\",\"starting\",\"running\",\"stopping\"]}");
+    expect("1-5", "active", false,
+           "{\"ids\":[[1,5]],\"state\":[\"held\",\"queued\",\"starting\",\"running\",\"paused\","
+           "\"stopping\"]}");
     refuse("1", "finished", "'finished' is none of held");
 }
 

@@ -11,21 +11,26 @@
 #include "daemon/experiment_state.h"
 
 /* Rows: states; columns: hold release start started never_started exit lost cancel
- * dependency_failed restart. "." is refused. Facts: no retries, requeue, exit status 0. */
+ * dependency_failed restart pause resume. "." is refused. Facts: no retries, requeue, exit status
+ * 0. */
 static void every_state_meets_every_event(void **state)
 {
     static const char *const expected[EXPERIMENT_STATE_COUNT][EXPERIMENT_EVENT_COUNT] = {
-        [EXPERIMENT_HELD] = {".", "queued", ".", ".", ".", ".", ".", "cancelled", "cancelled", "."},
+        [EXPERIMENT_HELD] = {".", "queued", ".", ".", ".", ".", ".", "cancelled", "cancelled", ".",
+                             ".", "."},
         [EXPERIMENT_QUEUED] = {"held", ".", "starting", ".", ".", ".", ".", "cancelled",
-                               "cancelled", "."},
+                               "cancelled", ".", ".", "."},
         [EXPERIMENT_STARTING] = {".", ".", ".", "running", "queued", "done", "queued", "stopping",
-                                 ".", "."},
-        [EXPERIMENT_RUNNING] = {".", ".", ".", ".", ".", "done", "queued", "stopping", ".", "."},
+                                 ".", ".", "paused", "."},
+        [EXPERIMENT_RUNNING] = {".", ".", ".", ".", ".", "done", "queued", "stopping", ".", ".",
+                                "paused", "."},
         [EXPERIMENT_STOPPING] = {".", ".", ".", "stopping", "queued", "done", "queued", "stopping",
-                                 ".", "."},
-        [EXPERIMENT_DONE] = {".", ".", ".", ".", ".", ".", ".", ".", ".", "queued"},
-        [EXPERIMENT_FAILED] = {".", ".", ".", ".", ".", ".", ".", ".", ".", "queued"},
-        [EXPERIMENT_CANCELLED] = {".", ".", ".", ".", ".", ".", ".", ".", ".", "queued"},
+                                 ".", ".", ".", "."},
+        [EXPERIMENT_DONE] = {".", ".", ".", ".", ".", ".", ".", ".", ".", "queued", ".", "."},
+        [EXPERIMENT_FAILED] = {".", ".", ".", ".", ".", ".", ".", ".", ".", "queued", ".", "."},
+        [EXPERIMENT_CANCELLED] = {".", ".", ".", ".", ".", ".", ".", ".", ".", "queued", ".", "."},
+        [EXPERIMENT_PAUSED] = {".", ".", ".", "paused", "queued", "done", "queued", "stopping", ".",
+                               ".", ".", "starting"},
     };
     const struct experiment_exit exit = {0};
     const struct experiment_facts facts = {.requeue = true, .exit = &exit};
@@ -370,6 +375,22 @@ static void states_are_told_and_read_alike(void **state)
     assert_false(experiment_state_from_text("gone", &read));
 }
 
+static void resumed_one_runs_if_it_has_started(void **state)
+{
+    const struct experiment_facts facts = {.started = true};
+    struct experiment_decision pause =
+        experiment_decide(EXPERIMENT_RUNNING, EXPERIMENT_EVENT_PAUSE, &facts);
+    struct experiment_decision resume =
+        experiment_decide(EXPERIMENT_PAUSED, EXPERIMENT_EVENT_RESUME, &facts);
+
+    (void)state;
+    assert_true(pause.pause_run);
+    assert_int_equal(resume.state, EXPERIMENT_RUNNING);
+    assert_false(resume.pause_run);
+    assert_true(experiment_state_active(EXPERIMENT_PAUSED));
+    assert_true(experiment_state_live(EXPERIMENT_PAUSED));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +402,7 @@ int main(void)
         cmocka_unit_test(cancel_asks_the_worker_each_time),
         cmocka_unit_test(never_started_spends_nothing),
         cmocka_unit_test(restart_is_fresh),
+        cmocka_unit_test(resumed_one_runs_if_it_has_started),
         cmocka_unit_test(exit_line_is_read_and_described),
         cmocka_unit_test(states_are_told_and_read_alike),
     };

@@ -389,6 +389,24 @@ static void launch_holds_all_that_a_start_needs(void **state)
     assert_false(launch.fresh);
 }
 
+static void time_spent_paused_does_not_count(void **state)
+{
+    int64_t id = submit("{" COMMAND "}");
+
+    (void)state;
+    start(id);
+    now_ms = 1060000;
+    for (int time = 0; time < 2; time++) { /* a journal that is read again adds nothing */
+        take_line(id, 1, STORE_JOURNAL_EVENTS, 0, "{'event':'started','t':1000,'worker':4711}");
+        take_line(id, 1, STORE_JOURNAL_EVENTS, 100, "{'event':'paused','t':1010}");
+        scoped(json_free) cJSON *paused = row_of(id);
+        assert_float_equal(json_number(paused, "elapsed_s", 0), 10, 1e-9);
+        take_line(id, 1, STORE_JOURNAL_EVENTS, 200, "{'event':'resumed','t':1050}");
+        scoped(json_free) cJSON *resumed = row_of(id);
+        assert_float_equal(json_number(resumed, "elapsed_s", 0), 20, 1e-9);
+    }
+}
+
 static void started_twice_is_refused(void **state)
 {
     struct store_launch launch;
@@ -1034,6 +1052,7 @@ int main(void)
         TEST(every_shortage_of_space_stores_all_or_nothing),
         TEST(experiment_runs_to_done),
         TEST(launch_holds_all_that_a_start_needs),
+        TEST(time_spent_paused_does_not_count),
         TEST(started_twice_is_refused),
         TEST(cancelled_experiment_is_never_a_candidate),
         TEST(retry_spends_one_and_a_message_tells_why),

@@ -20,6 +20,7 @@
 
 static struct {
     int n_starts, n_adopts, n_stops, n_sweeps;
+    int n_pauses, n_resumes;
     int survivors; /* how many the next sweeps find */
     struct error start_failure, adopt_failure;
     int lock_fd; /* the worker's copy; -1: none */
@@ -94,6 +95,18 @@ static bool fake_stop(const struct executor_worker *worker, enum process_stop wh
     return true;
 }
 
+static bool fake_pause(const struct executor_worker *worker, enum process_pause pause,
+                       struct error *error)
+{
+    (void)worker;
+    (void)error;
+    if (pause == PROCESS_PAUSE_BEGIN)
+        fake.n_pauses++;
+    else
+        fake.n_resumes++;
+    return true;
+}
+
 static bool fake_gone(const struct executor_worker *worker)
 {
     uint64_t count;
@@ -123,6 +136,7 @@ static const struct executor_kind fake_kind = {
     .start = fake_start,
     .adopt = fake_adopt,
     .stop = fake_stop,
+    .pause = fake_pause,
     .gone = fake_gone,
     .end_survivors = fake_end_survivors,
 };
@@ -630,6 +644,68 @@ static void cancelled_run_is_told_once_across_a_restart(void **state)
     assert_int_equal(fake.n_stops, 1); /* a second signal would kill it at once */
 }
 
+#define PAUSED "{\"v\":1,\"seq\":2,\"t\":1790000000,\"event\":\"paused\"}"
+
+static void look_at_run(void)
+{
+    while (!supervisor_busy(supervisor))
+        uv_run(&loop, UV_RUN_ONCE); /* the next look */
+    take_in();
+    commit();
+}
+
+static void pause_is_told_once_and_only_to_a_worker_that_listens(void **state)
+{
+    int64_t id = submit_one();
+
+    (void)state;
+    start_run_of(id);
+    apply(id, EXPERIMENT_EVENT_PAUSE);
+    supervisor_plan_pause(supervisor, id, true);
+    supervisor_committed(supervisor);
+    assert_int_equal(fake.n_pauses, 0); /* it has not said `started` */
+    write_event(id, 1, STARTED);
+    look_at_run();
+    assert_string_equal(state_of(id), "paused");
+    assert_int_equal(fake.n_pauses, 1);
+    supervisor_plan_pause(supervisor, id, false);
+    supervisor_rolled_back(supervisor);
+    supervisor_committed(supervisor);
+    assert_int_equal(fake.n_resumes, 0);
+    apply(id, EXPERIMENT_EVENT_RESUME);
+    supervisor_plan_pause(supervisor, id, false);
+    supervisor_committed(supervisor);
+    assert_string_equal(state_of(id), "running");
+    assert_int_equal(fake.n_pauses, 1);
+    assert_int_equal(fake.n_resumes, 1);
+}
+
+static void adopted_run_is_told_what_its_journal_does_not_say(void **state)
+{
+    int64_t id = run_of_before();
+
+    (void)state;
+    write_event(id, 1, STARTED);
+    take_in();
+    commit();
+    apply(id, EXPERIMENT_EVENT_PAUSE); /* the daemon was killed before the signal */
+    restart_supervisor();
+    take_in();
+    commit();
+    assert_int_equal(fake.n_pauses, 1);
+    write_event(id, 1, PAUSED);
+    restart_supervisor();
+    take_in();
+    commit();
+    assert_int_equal(fake.n_pauses, 1);
+    apply(id, EXPERIMENT_EVENT_RESUME);
+    restart_supervisor();
+    take_in();
+    commit();
+    assert_int_equal(fake.n_resumes, 1);
+    assert_string_equal(state_of(id), "running");
+}
+
 static void progress_is_told_at_most_once_a_second(void **state)
 {
     int64_t id = submit_one();
@@ -675,6 +751,8 @@ int main(void)
         TEST(run_whose_folder_was_never_made_is_queued_again),
         TEST(lost_run_is_requeued_only_when_its_survivors_have_ended),
         TEST(cancelled_run_is_told_once_across_a_restart),
+        TEST(pause_is_told_once_and_only_to_a_worker_that_listens),
+        TEST(adopted_run_is_told_what_its_journal_does_not_say),
         TEST(progress_is_told_at_most_once_a_second),
     };
 
