@@ -181,7 +181,7 @@ static void verbs_are_found_by_name_alias_and_unambiguous_prefix(void **state)
     assert_true(command_find("wa", &found, &error));
     assert_string_equal(found->name, "wait");
     assert_false(command_find("re", &found, &error));
-    assert_string_equal(error.message, "'re' could be any of release, report, restart");
+    assert_string_equal(error.message, "'re' could be any of release, report, restart, resume");
     assert_false(command_find("sumbit", &found, &error));
     assert_string_equal(error.message, "unknown command 'sumbit'; did you mean 'submit'?");
     assert_false(command_find("", &found, &error));
