@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,8 @@ static int run(const char *folder, const struct run_handles *handles)
     struct error error;
     char text[1280];
 
+    /* Started by the descriptor of its binary it would be listed under that number. */
+    (void)prctl(PR_SET_NAME, "nightjar-worker");
     (void)umask(077);
     if (run_execute(folder, handles, environ, &error))
         return 0;

@@ -65,7 +65,7 @@ class Running(unittest.TestCase):
     def test_run_has_its_environment_and_nothing_of_the_daemon(self):
         with Daemon(arguments=["--gpus", "2"]) as daemon:
             script = "env; echo cwd=$PWD; ls -l /proc/self/fd; grep SigIgn /proc/self/status; " \
-                     "echo files=$(ulimit -n); umask; readlink /proc/self/fd/0"
+                     "echo files=$(ulimit -n); umask; readlink /proc/self/fd/0; cat /proc/$PPID/comm"
             number = daemon.submit("sh", "-c", script, seed=5, resources={"cpus": 2, "gpus": 1})
             plain = daemon.submit("sh", "-c", "env")
             daemon.wait(number, plain)
@@ -76,7 +76,7 @@ class Running(unittest.TestCase):
                          f"NIGHTJAR_EVENTS={folder}/reported.jsonl", "NIGHTJAR_SEED=5",
                          f"NIGHTJAR_ARTIFACTS={folder}/artifacts", "OMP_NUM_THREADS=2",
                          "OPENBLAS_NUM_THREADS=2", "PYTHONUNBUFFERED=1", f"cwd={daemon.folder}",
-                         "/dev/null", "0077"):
+                         "/dev/null", "0077", "nightjar-worker"):
                 self.assertIn(line + "\n", log)
             self.assertRegex(log, rf"NIGHTJAR_RUN=[0-9a-f]+/{number}/1\n")
             self.assertRegex(log, r"CUDA_VISIBLE_DEVICES=[01]\n")

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "common/owner.h"
 #include "worker/engine/blas_check.h"
@@ -143,6 +144,8 @@ int main(int n, char **argument)
         {"settings", verb_settings},
     };
 
+    /* Started by the descriptor of its binary it would be listed under that number. */
+    (void)prctl(PR_SET_NAME, "nightjar-engine");
     for (size_t i = 0; n > 1 && i < sizeof(verb) / sizeof(verb[0]); i++)
         if (strcmp(argument[1], verb[i].name) == 0)
             return verb[i].run(n - 1, argument + 1);
