@@ -1,5 +1,6 @@
 #include "worker/engine/dataset/roles.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
