@@ -47,7 +47,7 @@ static bool set_parameter(cJSON *spec, const cJSON *parameter, const cJSON *used
     value = cJSON_Duplicate(parameter_value(parameter), true);
     if (!value)
         return error_set(error, ERROR_NO_MEMORY, "composing a spec");
-    if (json_set_at(spec, parameter->string, &value, error))
+    if (spec_set_at(spec, parameter->string, &value, error))
         return true;
     if (error->kind == ERROR_INVALID)
         return error_set_at(error, ERROR_INVALID, path, "names no place of the spec");

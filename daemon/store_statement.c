@@ -139,7 +139,7 @@ bool store_find(struct store *store, sqlite3_stmt **ret_row, bool *ret_found, st
 bool store_get(struct store *store, sqlite3_stmt **ret_row, struct error *error, const char *what,
                int64_t id, const char *sql)
 {
-    bool found;
+    bool found = false;
 
     if (!store_find(store, ret_row, &found, error, sql, BIND(INT(id))))
         return false;

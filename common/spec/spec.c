@@ -154,6 +154,40 @@ static cJSON *sorted_copy(const cJSON *value)
     return copy;
 }
 
+/* `adam` -> {type: adam}, at the place that the first `length` bytes of `path` name. */
+static bool write_out(cJSON *root, const char *path, size_t length, struct error *error)
+{
+    scoped(memory_free) char *place = strndup(path, length);
+    scoped(json_free) cJSON *kind = cJSON_CreateObject();
+    const cJSON *text;
+
+    if (!place || !kind)
+        return error_set(error, ERROR_NO_MEMORY, "setting %s", path);
+    text = json_at(root, place);
+    if (!cJSON_IsString(text))
+        return true;
+    if (!json_add_text(kind, "type", text->valuestring))
+        return error_set(error, ERROR_NO_MEMORY, "setting %s", path);
+    return json_set_at(root, place, &kind, error);
+}
+
+bool spec_set_at(cJSON *root, const char *path, cJSON **value, struct error *error)
+{
+    scoped(json_free) cJSON *item = take(value);
+    size_t length = strcspn(path, ".[");
+    scoped(memory_free) char *key = strndup(path, length);
+
+    if (!key)
+        return error_set(error, ERROR_NO_MEMORY, "setting %s", path);
+    if (spec_owner_of(key) == SPEC_OWNER_ENGINE) {
+        for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+            if (!write_out(root, path, (size_t)(dot - path), error))
+                return false;
+        }
+    }
+    return json_set_at(root, path, &item, error);
+}
+
 static bool is_identity(const char *key)
 {
     for (size_t i = 0; i < N_TOP_LEVEL; i++) {

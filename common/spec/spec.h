@@ -97,6 +97,11 @@ bool spec_reference_parse(const char *text, struct spec_reference *ret_reference
 bool spec_parse_common(const cJSON *root, struct common_config *config,
                        struct diagnostics *diagnostics);
 
+/* json_set_at() on a spec. A short form on the way is written out first, so that
+ * train.optimizer.rate has a place where the spec says `optimizer: adam`. Takes *value in any case.
+ */
+bool spec_set_at(cJSON *root, const char *path, cJSON **value, struct error *error);
+
 /* The same configuration under another seed has the same key: hash of the spec less name, question,
  * tags, seed, queue, resources, on_finish. */
 bool spec_configuration_key(const cJSON *spec, char ret_key[33], struct error *error);

@@ -251,7 +251,7 @@ bool spec_file_set(struct spec_file *file, const char *assignment, struct error 
         return error_set(error, ERROR_INVALID, "--set %s: nested more than %d deep", path,
                          SPEC_DEPTH_LIMIT);
     }
-    if (!json_set_at(file->root, path, &value, error))
+    if (!spec_set_at(file->root, path, &value, error))
         return error_wrap(error, "--set");
     return forget_lines(file, path, error);
 }

@@ -186,6 +186,23 @@ static void a_setting_of_the_command_line_replaces_the_files(void **state)
     assert_int_equal(json_integer(json_at(file->root, "model[0]"), "units", 0), 3);
 }
 
+static void a_short_form_makes_room_for_its_settings(void **state)
+{
+    scoped(spec_file_free) struct spec_file *file =
+        parse("name: one\ntrain: {optimizer: adam}\nprepare: [standard, minmax]\n");
+    struct error error = {0};
+
+    (void)state;
+    assert_true(spec_file_set(file, "train.optimizer.rate=0.5", &error));
+    assert_true(spec_file_set(file, "prepare[1].low=-1", &error));
+    assert_string_equal(json_text(json_at(file->root, "train.optimizer"), "type", ""), "adam");
+    assert_float_equal(json_number(json_at(file->root, "train.optimizer"), "rate", 0), 0.5, 0);
+    assert_string_equal(json_text(json_at(file->root, "prepare[1]"), "type", ""), "minmax");
+    assert_string_equal(cJSON_GetStringValue(json_at(file->root, "prepare[0]")), "standard");
+    assert_false(spec_file_set(file, "name.first=5", &error));
+    assert_string_equal(json_text(file->root, "name", ""), "one");
+}
+
 static void what_was_set_on_the_command_line_has_no_line(void **state)
 {
     scoped(spec_file_free) struct spec_file *file = parse("train:\n  epochs: 3\n  batch: 1\n");
@@ -398,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(a_file_is_read_whole),
         cmocka_unit_test(a_setting_of_the_command_line_replaces_the_files),
+        cmocka_unit_test(a_short_form_makes_room_for_its_settings),
         cmocka_unit_test(what_was_set_on_the_command_line_has_no_line),
         cmocka_unit_test(a_bad_assignment_is_refused),
         cmocka_unit_test(every_top_level_key_has_an_owner),
