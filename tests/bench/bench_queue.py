@@ -31,8 +31,11 @@ class Laboratory:
                 raise RuntimeError("the daemon does not answer")
 
     def nj(self, *arguments, check=True):
-        return subprocess.run([BUILD / "nj", *arguments], env=dict(self.environment, NIGHTJAR_NO_START="1"), check=check,
-                              capture_output=True, text=True)
+        done = subprocess.run([BUILD / "nj", *arguments], env=dict(self.environment, NIGHTJAR_NO_START="1"),
+                              capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"nj {' '.join(arguments)}: {done.stderr.strip()}")
+        return done
 
     def close(self):
         self.daemon.terminate()
@@ -90,9 +93,9 @@ model:
   - {{type: dense, units: 64, activation: relu}}
   - {{type: dense, units: 32, activation: relu}}
   - {{type: dense, units: classes}}
-train: {{loss: cross_entropy, optimizer: adam, batch: 32, epochs: 60}}
+train: {{loss: cross_entropy, optimizer: {{type: adam, rate: 0.001}}, batch: 32, epochs: 60}}
 evaluate: {{metrics: [accuracy]}}
-sweep: {{method: grid, parameters: {{train.optimizer.rate: [0.001]}}, replicates: {n}}}
+sweep: {{method: grid, parameters: {{train.batch: [32]}}, replicates: {n}}}
 """
 
 
