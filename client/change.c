@@ -43,14 +43,13 @@ static void tell(const char *past, const cJSON *result)
                        json_text(entry, "reason", "unchanged"));
 }
 
-bool change_run(struct client *client, const char *method, const char *past, struct error *error)
+bool change_ask(struct client *client, const char *method, const char *past, cJSON **params,
+                struct error *error)
 {
-    scoped(json_free) cJSON *select = NULL, *params = NULL, *result = NULL;
+    scoped(json_free) cJSON *result = NULL;
     const cJSON *id;
 
-    if (!select_of_arguments(client, NULL, &select, error) ||
-        !client_select(&select, &params, error) ||
-        !client_call(client, method, &params, &result, error))
+    if (!client_call(client, method, params, &result, error))
         return false;
     client->exit_status = cJSON_GetArraySize(json_member(result, "changed")) > 0 ? 0 : 1;
     if (arguments_flag(&client->arguments, "json"))
@@ -62,4 +61,13 @@ bool change_run(struct client *client, const char *method, const char *past, str
     }
     tell(past, result);
     return true;
+}
+
+bool change_run(struct client *client, const char *method, const char *past, struct error *error)
+{
+    scoped(json_free) cJSON *select = NULL, *params = NULL;
+
+    return select_of_arguments(client, NULL, &select, error) &&
+           client_select(&select, &params, error) &&
+           change_ask(client, method, past, &params, error);
 }

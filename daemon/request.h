@@ -46,6 +46,7 @@ extern const struct request_kind request_compare;
 extern const struct request_kind request_daemon_reload;
 extern const struct request_kind request_daemon_status;
 extern const struct request_kind request_daemon_stop;
+extern const struct request_kind request_edit;
 extern const struct request_kind request_history;
 extern const struct request_kind request_hold;
 extern const struct request_kind request_list;

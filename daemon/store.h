@@ -91,6 +91,12 @@ bool store_apply(struct store *store, int64_t experiment, enum experiment_event 
                  const struct experiment_exit *exit, int64_t now_ms,
                  struct store_change *ret_change, struct error *error);
 
+/* Merges `change` ({"queue": {"priority": 5}, "resources": {...}}) into the spec of an experiment
+ * that waits. `reason`: why it was left as it is; "": it was changed. INVALID: the spec would be no
+ * good. */
+bool store_edit(struct store *store, int64_t experiment, const cJSON *change, char *reason,
+                size_t size, struct error *error);
+
 /* All that a start needs. */
 struct store_launch {
     int64_t experiment, run;

@@ -121,6 +121,9 @@ bool store_breaker_count(struct store *store, int64_t experiment, enum experimen
 bool store_breaker_tell(struct store *store, int64_t experiment, struct error *error);
 /* One of it was released: it begins to count anew. */
 bool store_breaker_reset(struct store *store, int64_t experiment, struct error *error);
+/* store_submit.c. The row of this need, made where there is none. */
+bool store_need(struct store *store, const struct scheduler_need *need, int64_t *ret_id,
+                struct error *error);
 
 /* store_note.c. Appends {time, text} for each note about the experiment. */
 bool store_add_notes(struct store *store, int64_t experiment, cJSON *list, struct error *error);

@@ -166,6 +166,18 @@ static bool wait_for(struct submission *submission, int64_t experiment,
 
 /* ---- the experiments ---- */
 
+bool store_need(struct store *store, const struct scheduler_need *need, int64_t *ret_id,
+                struct error *error)
+{
+    return store_execute(store, error,
+                         "INSERT INTO need (cpus, memory, gpus) VALUES (?1, ?2, ?3)"
+                         " ON CONFLICT DO NOTHING",
+                         BIND(REAL(need->cpus), INT(need->memory), INT(need->gpus))) &&
+           store_integer(store, 0, ret_id, error,
+                         "SELECT id FROM need WHERE cpus = ?1 AND memory = ?2 AND gpus = ?3",
+                         BIND(REAL(need->cpus), INT(need->memory), INT(need->gpus)));
+}
+
 static bool find_need(struct submission *submission, const struct resources_config *resources,
                       struct error *error)
 {
@@ -175,13 +187,7 @@ static bool find_need(struct submission *submission, const struct resources_conf
     if (submission->need_id && known->cpus == need.cpus && known->memory == need.memory &&
         known->gpus == need.gpus)
         return true;
-    if (!store_execute(submission->store, error,
-                       "INSERT INTO need (cpus, memory, gpus) VALUES (?1, ?2, ?3)"
-                       " ON CONFLICT DO NOTHING",
-                       BIND(REAL(need.cpus), INT(need.memory), INT(need.gpus))) ||
-        !store_integer(submission->store, 0, &submission->need_id, error,
-                       "SELECT id FROM need WHERE cpus = ?1 AND memory = ?2 AND gpus = ?3",
-                       BIND(REAL(need.cpus), INT(need.memory), INT(need.gpus))))
+    if (!store_need(submission->store, &need, &submission->need_id, error))
         return false;
     submission->need = need;
     return true;

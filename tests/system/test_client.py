@@ -350,6 +350,36 @@ class Changing(Case):
         self.assertEqual(self.nj("resume", "all", "--state", "paused").out, f"resumed {number}\n")
         self.assertEqual(self.daemon.show(number)["state"], "running")
 
+    def test_edit_changes_what_waits_and_the_order(self):
+        (blocker,) = self.submit("--", "sleep", "1000")
+        first, second = (self.submit("--memory", "1M", "--", "sh", "-c", "date +%s%N > t$NIGHTJAR_EXPERIMENT")[0]
+                         for _ in range(2))
+        told = self.nj("edit", second, "--priority", 5, "--memory", "8M", "--time", "2h", "--retries", 3)
+        self.assertEqual(told.out, f"edited {second}\n")
+        shown = self.daemon.show(second)
+        self.assertEqual(shown["priority"], 5)
+        self.assertEqual(shown["spec"]["resources"], {"memory": "8M", "time": "2h"})
+        self.assertEqual(shown["spec"]["queue"]["retries"], 3)
+        self.daemon.wait(blocker, states=("running",))
+        self.assertIn("only what waits", self.nj("edit", blocker, "--cpus", 1, status=1).err)
+        self.refused("edit", second, message="say what")
+        self.refused("edit", second, "--time", "900d", message="resources.time")
+        self.nj("cancel", blocker)
+        self.daemon.wait(first, second)
+        times = [os.stat(os.path.join(self.folder, f"t{number}")).st_mtime_ns for number in (first, second)]
+        self.assertGreater(times[0], times[1])
+        with open(os.path.join(self.daemon.show(second)["directory"], "spec.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["spec"]["resources"]["memory"], "8M")
+
+    def test_edit_leaves_what_a_sweep_chose(self):
+        path = self.write("s.yaml", "command: ['true']\nqueue: {hold: true}\nsweep: {parameters: "
+                                    "{resources.cpus: [1, 2]}}\n")
+        ids = self.submit(path)
+        told = self.nj("edit", "last", "--cpus", 1, status=1)
+        self.assertIn("resources.cpus is what its sweep chose", told.err)
+        self.assertEqual(self.nj("edit", "last", "--gpus", 0, "--parsable").out.split(), list(map(str, ids)))
+        self.assertEqual([self.daemon.show(number)["spec"]["resources"]["cpus"] for number in ids], [1, 2])
+
     def test_ranges_are_told_as_ranges(self):
         for _ in range(3):
             self.submit("--hold", "--", "true")
