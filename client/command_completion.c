@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATES "held queued starting running stopping done failed cancelled active ended"
+#define STATES "held queued starting running paused stopping done failed cancelled active ended"
 
 /* ---- the script --------------------------------------------------------------------------------
  * `words` are the candidates, `kind` says what else may stand there: file, setting (a path),

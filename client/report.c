@@ -348,6 +348,19 @@ static bool is_single(const cJSON *configurations)
             json_integer(configurations->child, "n", 0) <= 1);
 }
 
+/* Where all failed, or none has ended, a table of nothing would hide why. */
+static bool any_value(const cJSON *configurations)
+{
+    const cJSON *configuration;
+
+    cJSON_ArrayForEach(configuration, configurations)
+    {
+        if (json_integer(configuration, "n", 0) > 0)
+            return true;
+    }
+    return false;
+}
+
 static bool print_configurations(const struct render *render, const cJSON *batch,
                                  struct error *error)
 {
@@ -361,7 +374,7 @@ static bool print_configurations(const struct render *render, const cJSON *batch
 
     if (!table)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
-    if (!*json_text(batch, "metric", "") || is_single(configurations))
+    if (!*json_text(batch, "metric", "") || is_single(configurations) || !any_value(configurations))
         return true;
     cJSON_ArrayForEach(configuration, configurations)
     {
@@ -453,13 +466,11 @@ static bool print_waiting(const struct render *render, const cJSON *batch, struc
     if (n == 0)
         return true;
     print_label(render, "waiting");
-    fprintf(render->out, "%lld%s", n, *reason ? ": " : "");
-    if (!print_clean(render, reason, error))
-        return false;
+    fprintf(render->out, "%lld", n);
     if (isfinite(eta))
-        fprintf(render->out, "; finished about %s", render_time(eta, wall_now(), text));
+        fprintf(render->out, ", finished about %s", render_time(eta, wall_now(), text));
     fputc('\n', render->out);
-    return true;
+    return !*reason || render_paragraph(render, reason, 4, error);
 }
 
 static bool print_batch(const struct render *render, const cJSON *batch, struct error *error)

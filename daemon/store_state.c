@@ -298,7 +298,8 @@ static bool release_dependents(struct store *store, const struct ended *ended,
     return true;
 }
 
-/* What many failures alike, a success or a release mean for the rest of the batch. */
+/* What many failures alike, a success, or somebody's wish to go on mean for the rest of the batch.
+ */
 static bool mind_breaker(struct store *store, int64_t experiment, enum experiment_event event,
                          const struct experiment_exit *exit, const struct store_change *change,
                          struct worklist *list, struct error *error)
@@ -308,7 +309,7 @@ static bool mind_breaker(struct store *store, int64_t experiment, enum experimen
 
     if (!change->decision.allowed)
         return true;
-    if (event == EXPERIMENT_EVENT_RELEASE)
+    if (event == EXPERIMENT_EVENT_RELEASE || event == EXPERIMENT_EVENT_RESTART)
         return store_breaker_reset(store, experiment, error);
     if (event != EXPERIMENT_EVENT_EXIT)
         return true;

@@ -5,6 +5,7 @@
 #include "daemon/store_report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,8 +128,8 @@ static void why_live(const cJSON *row, struct reasons *reasons)
             "it keeps its place and its memory, its time limit does not run: nj resume %" PRId64,
             json_integer(row, "id", 0));
     if (cJSON_IsObject(progress) && eta >= 0)
-        say(reasons, "%g of %g %s are done; about %s left", json_number(progress, "done", 0),
-            json_number(progress, "total", 0), json_text(progress, "unit", "steps"),
+        say(reasons, "%s %.0f of %g; about %s left", json_text(progress, "unit", "step"),
+            floor(json_number(progress, "done", 0)), json_number(progress, "total", 0),
             duration(eta, left));
 }
 

@@ -142,7 +142,8 @@ static void what_waits_is_told_with_its_end(void **state)
                        "\"reason\":\"both slots are taken\",\"eta\":1790000000}}");
 
     (void)state;
-    expect(text, "waiting    3: both slots are taken; finished about ");
+    expect(text, "waiting    3, finished about ");
+    expect(text, "\n    both slots are taken\n");
     free(text);
 }
 

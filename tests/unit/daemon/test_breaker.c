@@ -84,6 +84,20 @@ static void release_begins_to_count_anew(void **state)
     assert_string_equal(state_of(id + 5), "queued");
 }
 
+static void restart_begins_to_count_anew(void **state)
+{
+    int64_t id = submit(FIVE);
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        fail_with(id + i, "alike");
+    apply(id, EXPERIMENT_EVENT_RESTART);
+    apply(id + 1, EXPERIMENT_EVENT_RESTART);
+    fail_with(id, "alike");
+    assert_string_equal(state_of(id + 1), "queued");
+    assert_string_equal(state_of(id + 4), "held");
+}
+
 static void success_and_other_failures_do_not_count(void **state)
 {
     int64_t id = submit(FIVE);
@@ -198,6 +212,7 @@ int main(void)
         TEST(release_begins_to_count_anew),
         TEST(success_and_other_failures_do_not_count),
         TEST(replicates_of_one_configuration_are_one),
+        TEST(restart_begins_to_count_anew),
         TEST(breaker_of_zero_never_holds),
         TEST(retry_waits_four_times_as_long_each_time),
         TEST(clock_set_back_keeps_nobody_waiting),
