@@ -1,4 +1,4 @@
-/* nj daemon: what the daemon is doing; start it, stop it, change its number of slots. */
+/* nj daemon: what the daemon is doing; start it, stop it, drain it, change its number of slots. */
 #include "client/client.h"
 #include "client/render.h"
 
@@ -32,6 +32,8 @@ static void print_status(const cJSON *status)
            render_duration(json_number(status, "uptime_s", 0), text));
     printf("home       %s\n", json_text(status, "home", "?"));
     printf("slots      %lld\n", (long long)json_integer(status, "slots", 0));
+    if (json_boolean(status, "draining", false))
+        printf("draining   nothing new starts until nj daemon undrain\n");
     print_share("cpus", json_member(status, "cpus"), false);
     print_share("memory", json_member(status, "memory"), true);
     print_share("gpus", json_member(status, "gpus"), false);
@@ -101,6 +103,13 @@ static bool reload(struct client *client, struct error *error)
     return client_call(client, "daemon.reload", &params, &result, error);
 }
 
+static bool ask(struct client *client, const char *method, struct error *error)
+{
+    scoped(json_free) cJSON *result = NULL;
+
+    return client_call(client, method, NULL, &result, error);
+}
+
 static bool run(struct client *client, struct error *error)
 {
     const char *action = client->arguments.n_arguments ? client->arguments.argument[0] : "status";
@@ -113,8 +122,12 @@ static bool run(struct client *client, struct error *error)
         return stop(client, error);
     if (strcmp(action, "reload") == 0)
         return reload(client, error);
-    return error_set(error, ERROR_INVALID, "daemon: '%s' is none of status, start, stop, reload",
-                     action);
+    if (strcmp(action, "drain") == 0)
+        return ask(client, "daemon.drain", error);
+    if (strcmp(action, "undrain") == 0)
+        return ask(client, "daemon.undrain", error);
+    return error_set(error, ERROR_INVALID,
+                     "daemon: '%s' is none of status, start, stop, reload, drain, undrain", action);
 }
 
 static const struct command_option options[] = {
@@ -128,15 +141,17 @@ static const struct command_option options[] = {
     {0},
 };
 
-static const char *const words[] = {"reload", "start", "status", "stop", NULL};
+static const char *const words[] = {"drain", "reload", "start", "status", "stop", "undrain", NULL};
 
 const struct command command_daemon = {
     .name = "daemon",
-    .synopsis = "[status|start|stop] [--json]\nreload --slots N",
-    .help = "Tell what the daemon is doing, start or stop it, or set its number of slots.",
+    .synopsis = "[status|start|stop|drain|undrain] [--json]\nreload --slots N",
+    .help = "Tell what the daemon is doing, start, stop or drain it, or set its slots.",
     .description =
         "Any verb that needs the daemon starts it. Stopping it leaves running work alone: "
-        "the next daemon takes it over.",
+        "the next daemon takes it over.\n\nWhile it drains what runs goes on and nothing new "
+        "starts, "
+        "even after a restart, until nj daemon undrain.",
     .options = options,
     .takes = ARGUMENT_WORD,
     .words = words,

@@ -148,13 +148,26 @@ void daemon_set_slots(struct daemon *daemon, int64_t slots)
     daemon->starter.wanted = true;
 }
 
-static void load_slots(struct daemon *daemon)
+bool daemon_set_draining(struct daemon *daemon, bool draining, struct error *error)
 {
+    if (!store_set_setting(daemon->store, "draining", draining, error))
+        return false;
+    daemon->starter.draining = draining;
+    daemon->starter.wanted = true;
+    return true;
+}
+
+static void load_settings(struct daemon *daemon)
+{
+    int64_t draining = 0;
     int64_t slots = daemon->machine.cpus;
     struct error error;
 
     if (!store_setting(daemon->store, "slots", slots, &slots, &error))
         log_error("reading the number of slots: %s", error.message);
+    if (!store_setting(daemon->store, "draining", 0, &draining, &error))
+        log_error("reading whether to drain: %s", error.message);
+    daemon->starter.draining = draining != 0;
     daemon_set_slots(daemon, daemon->options.slots > 0 ? daemon->options.slots : slots);
 }
 
@@ -196,7 +209,7 @@ static void end_turn_badly(struct daemon *daemon, const struct error *failure)
         client_session_fail(session, failure);
     }
     supervisor_rolled_back(daemon->supervisor);
-    load_slots(daemon); /* a reload may have been among what was undone */
+    load_settings(daemon); /* a reload may have been among what was undone */
     retry_within(daemon, RETRY_MS);
 }
 
@@ -545,7 +558,7 @@ static void open_starter(struct daemon *daemon)
     daemon->starter.disk_reserve_bytes = daemon->options.disk_reserve_bytes;
     daemon->starter.limits.memory = daemon->machine.memory_bytes;
     daemon->starter.limits.gpus = daemon->machine.gpus;
-    load_slots(daemon);
+    load_settings(daemon);
 }
 
 bool daemon_open(struct daemon *daemon, const struct daemon_options *options, struct error *error)

@@ -85,6 +85,8 @@ void daemon_wake(struct daemon *daemon);
 /* Ends after the replies of this turn. */
 void daemon_stop(struct daemon *daemon);
 void daemon_set_slots(struct daemon *daemon, int64_t slots);
+/* While it drains nothing new starts; kept in the store. */
+bool daemon_set_draining(struct daemon *daemon, bool draining, struct error *error);
 /* What the scheduler sees; *ret_run is what view->run points at: free it with memory_free. */
 bool daemon_view(struct daemon *daemon, struct report_view *ret_view,
                  struct scheduler_run **ret_run, struct error *error);

@@ -30,11 +30,12 @@ static bool add_share(cJSON *result, const char *name, double total, double used
     return json_add_number(share, "total", total) && json_add_number(share, "used", used);
 }
 
-static bool add_machine(cJSON *result, const struct report_view *view)
+static bool add_machine(cJSON *result, const struct report_view *view, bool draining)
 {
     struct usage used = add_up(view);
 
     return json_add_integer(result, "slots", view->limits.slots) &&
+           json_add_boolean(result, "draining", draining) &&
            json_add_integer(result, "running", (int64_t)view->n_runs) &&
            add_share(result, "cpus", view->limits.cpus, used.cpus) &&
            add_share(result, "memory", (double)view->limits.memory, (double)used.memory) &&
@@ -65,7 +66,8 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
 
     if (!daemon_view(daemon, &view, &run, error) || !store_counts(daemon->store, &counts, error))
         return false;
-    if (!add_daemon(result, daemon, view.monotonic_ms) || !add_machine(result, &view) ||
+    if (!add_daemon(result, daemon, view.monotonic_ms) ||
+        !add_machine(result, &view, daemon->starter.draining) ||
         !json_add_item(result, "counts", &counts))
         return error_set(error, ERROR_NO_MEMORY, "answering");
     *ret_result = take(&result);

@@ -77,6 +77,8 @@ const char *starter_obstacle(const struct starter *starter, int64_t experiment)
 {
     const struct starter_delay *own = find_delay(starter, experiment);
 
+    if (starter->draining)
+        return "the daemon drains, nothing new starts: nj daemon undrain";
     if (is_delayed(&starter->all, monotonic_ms(starter)))
         return starter->all.reason;
     return own ? own->reason : NULL;
@@ -162,7 +164,7 @@ bool starter_pick(struct starter *starter, struct store *store, struct superviso
 {
     size_t n;
 
-    if (is_delayed(&starter->all, monotonic_ms(starter)))
+    if (starter->draining || is_delayed(&starter->all, monotonic_ms(starter)))
         return true;
     do {
         struct scheduler_pick pick[PICKS_AT_ONCE];

@@ -32,6 +32,7 @@ struct starter {
     int64_t disk_reserve_bytes;
     struct scheduler_limits limits;
     struct scheduler_memory memory;
+    bool draining;            /* nothing starts until somebody ends it */
     bool wanted;              /* something changed: look again */
     struct starter_delay all; /* experiment is 1 while nothing may start */
     struct starter_delay one[STARTER_DELAYED_LIMIT];

@@ -380,6 +380,23 @@ class Changing(Case):
         self.assertEqual(self.nj("edit", "last", "--gpus", 0, "--parsable").out.split(), list(map(str, ids)))
         self.assertEqual([self.daemon.show(number)["spec"]["resources"]["cpus"] for number in ids], [1, 2])
 
+    def test_drained_daemon_starts_nothing_even_after_a_restart(self):
+        (running,) = self.submit("--", "sleep", "1000")
+        self.daemon.wait(running, states=("running",))
+        self.nj("daemon", "drain")
+        self.nj("cancel", running)
+        self.nj("wait", running, status=1)
+        (waiting,) = self.submit("--", "true")
+        self.assertIn("nj daemon undrain", self.nj("why", waiting).out)
+        self.assertIn("draining", self.nj("daemon").out)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertTrue(self.nj("daemon", "--json").json()["draining"])
+        self.assertIn("nj daemon undrain", self.nj("why", waiting).out)
+        self.nj("daemon", "undrain")
+        self.nj("wait", waiting)
+        self.assertFalse(self.nj("daemon", "--json").json()["draining"])
+
     def test_ranges_are_told_as_ranges(self):
         for _ in range(3):
             self.submit("--hold", "--", "true")
