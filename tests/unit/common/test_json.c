@@ -13,8 +13,8 @@
 
 #include "common/owner.h"
 #include "common/random.h"
-#include "tests/double/memory_double.h"
 #include "tests/support/json_text.h"
+#include "tests/support/no_memory.h"
 
 static void expect_refused(const char *text, size_t size, const char *message)
 {
@@ -402,21 +402,8 @@ static bool work_on_trees(struct error *error)
 /* The sanitizers see what is lost or freed twice on the way. */
 static void every_lack_of_memory_is_told(void **state)
 {
-    int64_t n = 0;
-
     (void)state;
-    for (;; n++) {
-        struct error error = {0};
-        bool good;
-
-        memory_double_start(n);
-        good = work_on_trees(&error);
-        if (!memory_double_stop())
-            break;
-        assert_false(good);
-        assert_int_equal(error.kind, ERROR_NO_MEMORY);
-    }
-    assert_true(n > 30);
+    assert_true(fail_every_allocation(work_on_trees) > 30);
 }
 
 int main(void)

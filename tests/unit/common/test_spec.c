@@ -2,7 +2,7 @@
 #include "common/spec/spec.h"
 
 #include "common/owner.h"
-#include "tests/double/memory_double.h"
+#include "tests/support/no_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -383,22 +382,8 @@ static bool use_spec(struct error *error)
 
 static void every_lack_of_memory_is_told(void **state)
 {
-    int64_t n = 0;
-
     (void)state;
-    for (;; n++) {
-        struct error error = {0};
-        bool good;
-
-        memory_double_start(n);
-        good = use_spec(&error);
-        if (!memory_double_stop())
-            break;
-        if (good)
-            fail_msg("allocation %" PRId64 " failed and nobody saw it", n);
-        assert_int_equal(error.kind, ERROR_NO_MEMORY);
-    }
-    assert_true(n > 50);
+    assert_true(fail_every_allocation(use_spec) > 50);
 }
 
 int main(void)

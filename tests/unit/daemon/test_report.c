@@ -338,17 +338,20 @@ static void why_tells_whose_place_is_kept(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
-/* One parameter, a value an experiment. */
+static void run_one(int64_t id, const char *line)
+{
+    run_to_running(id);
+    report(id, 0, line);
+    end_with(id, 0);
+}
+
 static void run_loss(const double *loss, int n)
 {
     for (int i = 0; i < n; i++) {
         char line[128];
 
-        run_to_running(i + 1);
-        (void)snprintf(line, sizeof(line), "{'event':'metric','name':'loss','value':%.17g}",
-                       loss[i]);
-        report(i + 1, 0, line);
-        end_with(i + 1, 0);
+        (void)snprintf(line, sizeof(line), "{'loss':%.17g}", loss[i]);
+        run_one(i + 1, line);
     }
 }
 
@@ -406,6 +409,21 @@ static void unfinished_grid_is_judged_over_all_values(void **state)
         strstr(cJSON_GetStringValue(json_at(whole, "batches[0].findings[0]")), "do not differ"));
 }
 
+/* a=1: 1 1.2 1.4 1.6, a=2: 9 9.2. s = sqrt((0.2 + 0.02) / 4), its error sqrt(1/4 + 1/2) s. */
+static void spread_is_pooled_over_the_settings(void **state)
+{
+    static const double loss[] = {1, 1.2, 1.4, 1.6, 9, 9.2};
+    scoped(json_free) cJSON *whole = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}','{b}']},'sweep':{'goal':{'minimize':'loss'},"
+           "'parameters':{'a':[1,2],'b':[1,2]},'replicates':2}}");
+    run_loss(loss, 6);
+    whole = report_of("{'batch':[1]}");
+    assert_non_null(strstr(cJSON_GetStringValue(json_at(whole, "batches[0].findings[0]")),
+                           "38.4 standard errors"));
+}
+
 static void long_settings_are_told_apart_by_their_value(void **state)
 {
     static const double loss[] = {1, 1.1, 1, 1.1, 5, 5.1, 5, 5.1};
@@ -423,18 +441,46 @@ static void long_settings_are_told_apart_by_their_value(void **state)
 /* The name says that lower is better; the sweep knows better. */
 static void goal_of_the_sweep_beats_the_name(void **state)
 {
-    static const double loss[] = {1, 2};
     scoped(json_free) cJSON *reply = NULL;
 
     (void)state;
     submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'maximize':'loss'},"
            "'parameters':{'a':[1,2,3]}}}");
-    run_loss(loss, 2);
+    run_to_end(1, 1);
+    run_one(2, "{'loss':1}");
+    run_one(3, "{'loss':2}");
     reply = report_of("{'batch':[1]}");
-    assert_int_equal(json_integer(json_at(reply, "batches[0].best"), "id", 0), 2);
+    assert_int_equal(json_integer(json_at(reply, "batches[0].best"), "id", 0), 3);
     assert_float_equal(json_number(json_at(reply, "batches[0].configurations[0]"), "mean", 0), 2,
                        1e-9);
     assert_int_equal(json_integer(json_at(reply, "batches[0].configurations[2]"), "n", 9), 0);
+}
+
+static void naive_score_of_one_replicate_stays(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'loss'},"
+           "'parameters':{'a':[1]},'replicates':2}}");
+    run_one(1, "{'event':'metric','name':'loss','value':1,'naive':0.5}");
+    run_one(2, "{'event':'metric','name':'loss','value':2}");
+    reply = report_of("{'batch':[1]}");
+    assert_float_equal(json_number(json_at(reply, "batches[0].configurations[0]"), "naive", 0), 0.5,
+                       1e-9);
+}
+
+static void end_is_expected_at_the_pace_of_those_done(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{},{},{},{}]}");
+    run_one(1, "{'loss':1}");
+    run_one(2, "{'loss':2}");
+    reply = report_of("{'batch':[1]}"); /* three more of 2 s each, two at a time */
+    assert_float_equal(json_number(json_at(reply, "batches[0].waiting"), "eta", 0),
+                       (double)now_ms / 1000 + 4, 1e-3);
 }
 
 static void only_what_is_done_can_be_best(void **state)
@@ -471,6 +517,9 @@ int main(void)
         TEST(unfinished_grid_is_judged_over_all_values),
         TEST(long_settings_are_told_apart_by_their_value),
         TEST(goal_of_the_sweep_beats_the_name),
+        TEST(spread_is_pooled_over_the_settings),
+        TEST(naive_score_of_one_replicate_stays),
+        TEST(end_is_expected_at_the_pace_of_those_done),
         TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
         TEST(why_explains_every_state),

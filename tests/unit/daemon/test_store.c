@@ -175,6 +175,21 @@ static void damaged_page_is_refused_untouched(void **state)
     assert_refused(ERROR_CORRUPT, "queue.db");
 }
 
+static void one_damaged_page_is_enough(void **state)
+{
+    char rubbish[4096];
+    size_t size;
+    scoped(memory_free) char *data = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['true']},'experiments':[{'name':'a'},{'name':'b'}]}");
+    store_free(&store);
+    data = read_database(&size);
+    memset(rubbish, 0xff, sizeof(rubbish));
+    write_bytes((long)(size - 4096), rubbish, sizeof(rubbish));
+    assert_refused(ERROR_CORRUPT, "damaged");
+}
+
 static void second_opening_is_busy(void **state)
 {
     struct store *second = NULL;
@@ -1044,6 +1059,7 @@ int main(void)
         TEST(foreign_database_is_refused_untouched),
         TEST(rubbish_is_refused_untouched),
         TEST(damaged_page_is_refused_untouched),
+        TEST(one_damaged_page_is_enough),
         TEST(second_opening_is_busy),
         TEST(database_is_private),
         TEST(killed_before_commit_leaves_nothing),
