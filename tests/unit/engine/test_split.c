@@ -271,6 +271,30 @@ static void many_groups_come_near_their_shares(void **state)
     }
 }
 
+/* One group holds half of the rows and is to be in training, whenever its turn comes. */
+static void big_group_finds_its_place(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fixture fixture;
+        scoped(split_plan_release) struct split_plan plan = {0};
+        int64_t n = 1000;
+
+        make(&fixture, n, 21,
+             "{\"group\":\"g\",\"split\":{\"by\":\"group\",\"train\":0.6,\"valid\":0.2,"
+             "\"test\":0.2}}");
+        for (int64_t i = 0; i < n; i++)
+            fixture.dataset.group[i] = i < n / 2 ? 0 : (int32_t)(1 + (i - n / 2) / 25);
+        plan = split(&fixture, seed);
+        check_disjoint(&fixture, &plan);
+        check_groups_apart(&fixture, &plan);
+        assert_int_equal(count(&plan, SPLIT_TRAIN), 600);
+        assert_int_equal(count(&plan, SPLIT_VALID), 200);
+        assert_int_equal(count(&plan, SPLIT_TEST), 200);
+        unmake(&fixture);
+    }
+}
+
 static void listed_groups_go_where_they_are_listed(void **state)
 {
     struct fixture fixture;
@@ -490,6 +514,7 @@ int main(void)
         cmocka_unit_test(stratified_parts_have_the_classes_of_the_whole),
         cmocka_unit_test(groups_are_never_cut),
         cmocka_unit_test(many_groups_come_near_their_shares),
+        cmocka_unit_test(big_group_finds_its_place),
         cmocka_unit_test(listed_groups_go_where_they_are_listed),
         cmocka_unit_test(column_values_decide),
         cmocka_unit_test(folds_test_every_row_once),
