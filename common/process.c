@@ -32,6 +32,17 @@ static int open_of(pid_t pid, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static bool read_text(pid_t pid, const char *name, char *text, size_t size)
+{
+    scoped(descriptor_close) int fd = open_of(pid, name);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    return true;
+}
+
 static bool parse_stat(char *text, struct process *process)
 {
     char *at = strrchr(text, ')');
@@ -58,16 +69,27 @@ bool process_look(pid_t pid, struct process *ret_process)
 {
     char text[1024];
     struct process process = {.pid = pid};
-    scoped(descriptor_close) int fd = open_of(pid, "stat");
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-    if (!parse_stat(text, &process))
+    if (!read_text(pid, "stat", text, sizeof(text)) || !parse_stat(text, &process))
         return false;
     *ret_process = process;
     return true;
+}
+
+int64_t process_memory(pid_t pid)
+{
+    static const char name[] = "\nPss:";
+    char text[4096];
+    const char *line = NULL;
+
+    if (read_text(pid, "smaps_rollup", text, sizeof(text)))
+        line = strstr(text, name);
+    if (line)
+        return (int64_t)strtoll(line + sizeof(name) - 1, NULL, 10) * 1024;
+    if (!read_text(pid, "statm", text, sizeof(text)))
+        return 0;
+    line = strchr(text, ' '); /* the second field: resident pages */
+    return line ? (int64_t)strtoll(line, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 int process_open(const struct process *process)

@@ -25,6 +25,9 @@ struct process {
 
 /* False: there is no such process. */
 bool process_look(pid_t pid, struct process *ret_process);
+/* Its proportional set size in bytes; where the kernel does not show that, all that is resident. 0:
+ * it is gone. */
+int64_t process_memory(pid_t pid);
 /* A pidfd of exactly this process (O_CLOEXEC, the caller closes it); -1: it is gone. */
 int process_open(const struct process *process);
 /* `value` travels with the signal (signalfd's ssi_int). False: it is gone, or not ours (errno). */

@@ -3,6 +3,7 @@
  *
  *   PAUSED <--pause, resume--> RUNNING
  *      |                          |
+ *   RUNNING, STOPPING --memory limit--> KILLING
  *   RUNNING --SIGTERM, time limit--> STOPPING --second SIGTERM, grace over--> KILLING
  *      |                                |                                       |
  *      '---------- the child ended -----+---------------------------------------'
@@ -40,6 +41,7 @@
 #include "worker/child.h"
 #include "worker/log_capture.h"
 #include "worker/memory.h"
+#include "worker/memory_watch.h"
 #include "worker/message.h"
 #include "worker/plan.h"
 #include "worker/reap.h"
@@ -51,6 +53,7 @@
 #define EXIT_PATIENCE_MS 600000 /* and after it */
 #define RETRY_MS 200
 #define KILL_AGAIN_MS 100
+#define MIB 1048576.0
 #define PAUSE_AGAIN_MS 20
 #define STRAGGLER_GRACE_S 5.0 /* or the run's own, if that is shorter */
 #define SWEEP_LIMIT_MS 10000  /* then what cannot be killed is left and reported */
@@ -78,6 +81,7 @@ struct run {
     int64_t paused_ms;      /* in all */
     int64_t time_left_ms;   /* of resources.time, while paused; 0: no limit */
     int64_t sweep_end_ms;
+    struct memory_watch memory;
     int64_t memory_kills; /* of the machine, before the start */
 };
 
@@ -284,6 +288,22 @@ static void sweep(struct run *run)
         run->phase = ENDED;
 }
 
+static bool is_memory_watched(const struct run *run)
+{
+    return run->memory.limit_bytes && (run->phase == RUNNING || run->phase == STOPPING);
+}
+
+/* Who is over the limit would take more while it is asked to end. */
+static void watch_memory(struct run *run)
+{
+    if (!is_memory_watched(run) || now_ms() < run->memory.next_ms ||
+        !memory_watch_look(&run->memory))
+        return;
+    if (!run->reason)
+        run->reason = "out_of_memory";
+    kill_all(run, "out_of_memory");
+}
+
 static void on_deadline(struct run *run)
 {
     switch (run->phase) {
@@ -368,6 +388,8 @@ static int wait_ms(const struct run *run)
 {
     int64_t left = run->deadline_ms ? run->deadline_ms - now_ms() : INT64_MAX;
 
+    if (is_memory_watched(run) && left > run->memory.next_ms - now_ms())
+        left = run->memory.next_ms - now_ms();
     if (cJSON_GetArraySize(run->pending) > 0 && left > RETRY_MS)
         left = RETRY_MS;
     if (left == INT64_MAX)
@@ -393,6 +415,7 @@ static void wait_for_end(struct run *run)
             on_signals(run);
         if (run->deadline_ms && now_ms() >= run->deadline_ms)
             on_deadline(run);
+        watch_memory(run);
         (void)flush_events(run, &error);
     }
     for (int i = 0; i < DRAIN_LIMIT && run->output >= 0 && read_output(run); i++)
@@ -439,6 +462,13 @@ static void explain_failure(const struct run *run, struct verdict *verdict)
         (void)message_find(text, size, verdict->message);
 }
 
+static void explain_memory(const struct run *run, struct verdict *verdict)
+{
+    (void)snprintf(verdict->message, MESSAGE_SIZE,
+                   "used %.1f MiB, more than resources.memory (%.1f MiB)",
+                   (double)run->memory.peak_bytes / MIB, (double)run->memory.limit_bytes / MIB);
+}
+
 static void judge(struct run *run, struct verdict *ret_verdict)
 {
     int status = run->reaper.child_status;
@@ -457,6 +487,8 @@ static void judge(struct run *run, struct verdict *ret_verdict)
         (void)snprintf(
             ret_verdict->message, MESSAGE_SIZE, "ran longer than resources.time (%s)",
             clock_format_duration((int64_t)(run->plan.config.resources.time * 1000), limit));
+    else if (run->reason && !strcmp(run->reason, "out_of_memory"))
+        explain_memory(run, ret_verdict);
     else if (ran_out_of_memory(run, ret_verdict)) {
         run->reason = "out_of_memory";
         (void)snprintf(ret_verdict->message, MESSAGE_SIZE,
@@ -645,6 +677,7 @@ static bool execute(struct run *run, struct error *error)
         return false;
     run->started_ms = now_ms();
     run->memory_kills = memory_kills();
+    run->memory = memory_watch_of(run->plan.config.resources.memory, run->started_ms);
     if (limit > 0)
         run->deadline_ms = in_seconds(limit);
     child_go(&run->child);

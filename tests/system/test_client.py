@@ -352,13 +352,13 @@ class Changing(Case):
 
     def test_edit_changes_what_waits_and_the_order(self):
         (blocker,) = self.submit("--", "sleep", "1000")
-        first, second = (self.submit("--memory", "1M", "--", "sh", "-c", "date +%s%N > t$NIGHTJAR_EXPERIMENT")[0]
+        first, second = (self.submit("--memory", "100M", "--", "sh", "-c", "date +%s%N > t$NIGHTJAR_EXPERIMENT")[0]
                          for _ in range(2))
-        told = self.nj("edit", second, "--priority", 5, "--memory", "8M", "--time", "2h", "--retries", 3)
+        told = self.nj("edit", second, "--priority", 5, "--memory", "800M", "--time", "2h", "--retries", 3)
         self.assertEqual(told.out, f"edited {second}\n")
         shown = self.daemon.show(second)
         self.assertEqual(shown["priority"], 5)
-        self.assertEqual(shown["spec"]["resources"], {"memory": "8M", "time": "2h"})
+        self.assertEqual(shown["spec"]["resources"], {"memory": "800M", "time": "2h"})
         self.assertEqual(shown["spec"]["queue"]["retries"], 3)
         self.daemon.wait(blocker, states=("running",))
         self.assertIn("only what waits", self.nj("edit", blocker, "--cpus", 1, status=1).err)
@@ -369,7 +369,7 @@ class Changing(Case):
         times = [os.stat(os.path.join(self.folder, f"t{number}")).st_mtime_ns for number in (first, second)]
         self.assertGreater(times[0], times[1])
         with open(os.path.join(self.daemon.show(second)["directory"], "spec.json"), encoding="utf-8") as file:
-            self.assertEqual(json.load(file)["spec"]["resources"]["memory"], "8M")
+            self.assertEqual(json.load(file)["spec"]["resources"]["memory"], "800M")
 
     def test_edit_leaves_what_a_sweep_chose(self):
         path = self.write("s.yaml", "command: ['true']\nqueue: {hold: true}\nsweep: {parameters: "

@@ -161,6 +161,14 @@ class Queueing(unittest.TestCase):
                 pass
         return number, free
 
+    def test_run_over_its_memory_is_out_of_memory_with_limit_and_peak(self):
+        with Daemon() as daemon:
+            code = "import time; keep = bytearray(b'x') * (80 << 20); time.sleep(600)"
+            number = daemon.submit(sys.executable, "-c", code, resources={"memory": "40M"})
+            self.assertEqual(daemon.wait(number)[0]["verdict"], "out_of_memory")
+            why = daemon.call("why", id=number)["reasons"][0]
+            self.assertRegex(why, r"used \d+\.\d MiB, more than resources.memory \(40.0 MiB\)")
+
     def test_priority_comes_before_arrival(self):
         with Daemon(slots=1) as daemon:
             _, free = self.blocked(daemon)

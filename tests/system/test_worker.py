@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import signal
 import shutil
 import stat
@@ -529,6 +530,34 @@ class Memory(WorkerCase):
             except OSError:
                 continue
         self.skipTest("making a memory cgroup is not permitted")
+
+    HOG = "import os, time; n = int(os.environ['HOG']); keep = []\n" \
+          "for _ in range(n): keep.append(bytearray(b'x') * (1 << 20)); time.sleep(0.001)\n" \
+          "print('full', flush=True); time.sleep(float(os.environ['NAP']))"
+
+    def test_run_that_takes_more_memory_than_it_asked_for_is_ended(self):
+        environment = {**os.environ, "HOG": "300", "NAP": "600"}
+        folder = self.make_run([sys.executable, "-c", self.HOG], {"memory": 100 << 20})
+        end = self.finish(folder, env=environment)
+        self.assertEqual((end["reason"], end["signal"]), ("out_of_memory", 9))
+        used, limit = map(float, re.findall(r"([0-9.]+) MiB", end["message"]))
+        self.assertEqual(limit, 100)
+        self.assertGreater(used, 100)
+        self.assertLess(used, 200)
+
+    def test_memory_of_all_processes_of_a_run_is_added_up(self):
+        environment = {**os.environ, "HOG": "60", "NAP": "600"}
+        script = f'"{sys.executable}" -c "$CODE" & setsid "{sys.executable}" -c "$CODE" & wait'
+        folder = self.make_run(["sh", "-c", script], {"memory": 100 << 20})
+        end = self.finish(folder, env={**environment, "CODE": self.HOG})
+        self.assertEqual(end["reason"], "out_of_memory")
+
+    def test_pages_that_processes_share_count_once(self):
+        code = "import os, time; keep = bytearray(b'x') * (60 << 20)\n" \
+               "for _ in range(3):\n if os.fork() == 0: time.sleep(1); os._exit(0)\n" \
+               "for _ in range(3): os.wait()"
+        _, end = self.execute([sys.executable, "-c", code], {"memory": 100 << 20})
+        self.assertEqual((end["status"], end.get("reason")), (0, None))
 
     def test_command_that_the_kernel_killed_for_memory_is_told_so(self):
         group = self.make_cgroup()
