@@ -166,6 +166,24 @@ static bool told_before(const cJSON *list, const cJSON *item)
     return false;
 }
 
+/* The text, and whose it is: "dropout calms it (3, 9)". */
+static bool append_whose(const cJSON *item, struct buffer *text, struct error *error)
+{
+    const cJSON *id;
+    int shown = 0;
+
+    if (!buffer_append_text(text, text_of(item), error))
+        return false;
+    cJSON_ArrayForEach(id, json_member(item, "experiments"))
+    {
+        if (shown < 5 && !buffer_append_format(text, error, shown ? ", %lld" : " (%lld",
+                                               (long long)id->valuedouble))
+            return false;
+        shown++;
+    }
+    return !shown || buffer_append_text(text, shown > 5 ? ", ...)" : ")", error);
+}
+
 /* Each as it stands: findings and notes. */
 static bool print_each(const struct render *render, const char *title, enum render_style style,
                        const cJSON *list, struct error *error)
@@ -177,7 +195,10 @@ static bool print_each(const struct render *render, const char *title, enum rend
                 render_reset(render, style));
     cJSON_ArrayForEach(item, list)
     {
-        if (!render_paragraph(render, text_of(item), 4, error))
+        scoped(buffer_release) struct buffer text = {0};
+
+        if (!append_whose(item, &text, error) ||
+            !render_paragraph(render, text.data ? text.data : "", 4, error))
             return false;
     }
     return true;

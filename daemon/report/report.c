@@ -205,7 +205,8 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
         return no_memory(error);
     return summary_find(summary, findings, error) &&
            store_warnings(store, head->first, head->last, WARNINGS_LIMIT, warnings, error) &&
-           store_batch_notes(store, head->id, notes, error);
+           store_batch_notes(store, head->id, notes, error) &&
+           store_notes(store, head->first, head->last, WARNINGS_LIMIT, notes, error);
 }
 
 static bool add_times(const struct summary *summary, cJSON *batch, struct error *error)

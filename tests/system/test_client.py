@@ -510,6 +510,10 @@ class Events(Case):
         (artifact,) = shown["result"]["artifacts"]
         self.assertEqual((artifact["name"], artifact["bytes"]), ("model", 2))
         self.assertIn("went well", json.dumps(shown["notes"]))
+        self.nj("note", shown["id"], "look closer")
+        told = self.nj("report", shown["id"]).out
+        self.assertRegex(told, rf"went well \({shown['id']}\)")
+        self.assertRegex(told, rf"look closer \({shown['id']}\)")
         self.assertIn("but slowly", json.dumps(shown["warnings"]))
         history = self.daemon.call("history", id=shown["id"])["metrics"]
         self.assertEqual(history["loss"], [[0, 0.5], [1, 0.25]])
