@@ -3,6 +3,7 @@
 #include "client/select.h"
 
 #include "common/owner.h"
+#include "common/spec/spec.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
         return NULL;
     memcpy(columns, fixed, sizeof(fixed));
     cJSON_ArrayForEach(name, parameters) columns[n++] = (struct table_column){
-        .title = cJSON_IsString(name) ? row_short_name(parameters, name->valuestring) : "?",
+        .title = cJSON_IsString(name) ? spec_short_name(parameters, name->valuestring) : "?",
         .right = all_numbers(result, cJSON_IsString(name) ? name->valuestring : ""),
         .shrinks = true};
     cJSON_ArrayForEach(name, metrics) columns[n++] =

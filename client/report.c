@@ -3,6 +3,7 @@
 #include "client/row.h"
 #include "common/clock.h"
 #include "common/owner.h"
+#include "common/spec/spec.h"
 
 #include <math.h>
 #include <string.h>
@@ -354,7 +355,7 @@ static size_t make_columns(const cJSON *batch, const char *const *names, size_t 
     if (n == 0)
         columns[used++] = (struct table_column){.title = "configuration", .shrinks = true};
     for (size_t i = 0; i < n; i++)
-        columns[used++] = (struct table_column){.title = row_short_name(parameters, names[i]),
+        columns[used++] = (struct table_column){.title = spec_short_name(parameters, names[i]),
                                                 .right = all_numbers(configurations, names[i]),
                                                 .shrinks = true};
     memcpy(columns + used, scores, sizeof(scores));

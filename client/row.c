@@ -2,6 +2,7 @@
 
 #include "client/select.h"
 #include "common/owner.h"
+#include "common/spec/spec.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -119,28 +120,6 @@ const char *row_value(const cJSON *value, char buffer[ROW_TEXT_SIZE])
     return buffer;
 }
 
-static const char *last_part(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-
-    return dot ? dot + 1 : name;
-}
-
-const char *row_short_name(const cJSON *parameters, const char *name)
-{
-    const char *last = last_part(name);
-    const cJSON *item;
-
-    cJSON_ArrayForEach(item, parameters)
-    {
-        const char *other = item->string ? item->string : cJSON_GetStringValue(item);
-
-        if (other && strcmp(other, name) != 0 && strcmp(last_part(other), last) == 0)
-            return name;
-    }
-    return last;
-}
-
 const char *row_parameters(const cJSON *parameters, char buffer[ROW_TEXT_SIZE])
 {
     const cJSON *parameter;
@@ -148,7 +127,7 @@ const char *row_parameters(const cJSON *parameters, char buffer[ROW_TEXT_SIZE])
 
     buffer[0] = '\0';
     cJSON_ArrayForEach(parameter, parameters)
-        add(buffer, "%s%s=%s", *buffer ? " " : "", row_short_name(parameters, parameter->string),
+        add(buffer, "%s%s=%s", *buffer ? " " : "", spec_short_name(parameters, parameter->string),
             row_value(parameter, value));
     return buffer;
 }

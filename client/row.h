@@ -22,9 +22,6 @@ const char *row_outcome(const cJSON *row, char buffer[ROW_TEXT_SIZE]);
 const char *row_marks(const cJSON *marks, char buffer[ROW_TEXT_SIZE]);
 /* Values as a person reads them: {label, value} by its label, numbers short, the rest as JSON. */
 const char *row_value(const cJSON *value, char buffer[ROW_TEXT_SIZE]);
-/* The last part of a parameter's path ("units"), or all of it where another one of `parameters`
- * (an object, or a list of names) ends alike. Borrowed. */
-const char *row_short_name(const cJSON *parameters, const char *name);
 /* "units=32 rate=0.1" */
 const char *row_parameters(const cJSON *parameters, char buffer[ROW_TEXT_SIZE]);
 

@@ -56,6 +56,10 @@ bool spec_check_experiment(const cJSON *root, struct diagnostics *diagnostics);
 /* A copy of the top-level keys of one owner, to be parsed by its tables. NULL: no memory. */
 cJSON *spec_select(const cJSON *root, enum spec_owner owner);
 
+/* The last part of a parameter's path (rate of train.optimizer.rate), where none of the other names
+ * has the same; `names`: a list of texts, or an object with these keys. Borrowed from `name`. */
+const char *spec_short_name(const cJSON *names, const char *name);
+
 /* What common owns. Lives in spec/queue.c. */
 struct queue_config {
     int64_t priority;           /* higher starts first */

@@ -9,6 +9,7 @@
 #include "daemon/report/summary.h"
 
 #include "common/owner.h"
+#include "common/spec/spec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -186,7 +187,7 @@ static bool judge(const struct summary *summary, const struct factor *factor, bo
                   const cJSON *parameters, cJSON *list, struct error *error)
 {
     scoped(buffer_release) struct buffer text = {0};
-    const char *name = summary_short_name(parameters, factor->name);
+    const char *name = spec_short_name(parameters, factor->name);
     const struct level *best, *worst;
     double spread = full_grid ? spread_over_replicates(summary) : NAN;
     double error_size;

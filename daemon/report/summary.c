@@ -2,6 +2,7 @@
 
 #include "common/hash.h"
 #include "common/owner.h"
+#include "common/spec/spec.h"
 #include "daemon/store_report.h"
 
 #include <assert.h>
@@ -286,26 +287,6 @@ void summary_sort(struct summary *summary)
 
 /* ---- words ---- */
 
-static const char *last_part(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-
-    return dot ? dot + 1 : name;
-}
-
-const char *summary_short_name(const cJSON *parameters, const char *name)
-{
-    const char *last = last_part(name);
-    const cJSON *item;
-
-    cJSON_ArrayForEach(item, parameters)
-    {
-        if (strcmp(item->string, name) != 0 && strcmp(last_part(item->string), last) == 0)
-            return name;
-    }
-    return last;
-}
-
 bool summary_label(const struct summary_group *group, struct buffer *out, struct error *error)
 {
     const cJSON *item;
@@ -315,7 +296,7 @@ bool summary_label(const struct summary_group *group, struct buffer *out, struct
     cJSON_ArrayForEach(item, group->parameters)
     {
         if (!buffer_append_format(out, error, "%s%s=", out->size ? " " : "",
-                                  summary_short_name(group->parameters, item->string)))
+                                  spec_short_name(group->parameters, item->string)))
             return false;
         if (!(cJSON_IsString(item) ? buffer_append_text(out, item->valuestring, error)
                                    : json_print(item, out, error)))

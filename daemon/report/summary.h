@@ -50,8 +50,6 @@ double summary_mean(const struct summary_group *group); /* NaN: n == 0 */
 double summary_sd(const struct summary_group *group);   /* NaN: n < 2 */
 /* "split=group units=32" */
 bool summary_label(const struct summary_group *group, struct buffer *out, struct error *error);
-/* The last part of a parameter's path, where no other parameter has the same. */
-const char *summary_short_name(const cJSON *parameters, const char *name);
 
 /* finding.c: appends sentences about each swept parameter to `list`: which of its settings differ
  * by more than twice their pooled standard error, and which do not. */
