@@ -5,6 +5,7 @@
 #include "common/owner.h"
 #include "tests/double/memory_double.h"
 #include "tests/support/json_text.h"
+#include "tests/support/near.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,16 +141,16 @@ static void what_is_missing_takes_its_default(void **state)
 
         assert_true(fixture.good);
         assert_int_equal(config->units, 64);
-        assert_float_equal(config->share, 0.5, 0);
+        assert_near(config->share, 0.5, 0);
         assert_null(config->name);
         assert_string_equal(config->label, "none");
         assert_int_equal(config->by, 1);
-        assert_float_equal(config->patience, 60, 0);
+        assert_near(config->patience, 60, 0);
         assert_string_equal(config->size, "classes");
         assert_int_equal(config->steps.n, 0);
         assert_true(config->inner.deep);
         assert_ptr_equal(config->optimizer.kind, &adam);
-        assert_float_equal(((struct adam_config *)config->optimizer.config)->rate, 1e-3, 0);
+        assert_near(((struct adam_config *)config->optimizer.config)->rate, 1e-3, 0);
         assert_null(config->extra.kind);
         assert_null(config->any);
     }
@@ -172,16 +173,16 @@ static void every_type_is_read(void **state)
     assert_true(config->shuffle);
     assert_string_equal(config->label, "12");
     assert_int_equal(config->by, 0);
-    assert_float_equal(config->patience, 5400, 0);
+    assert_near(config->patience, 5400, 0);
     assert_int_equal(config->budget, 4 * 1024 * 1024);
     assert_string_equal(config->size, "9");
     assert_int_equal(config->steps.n, 2);
     assert_int_equal(config->steps.item[1], 2);
-    assert_float_equal(config->shares.item[0], -0.5, 0);
+    assert_near(config->shares.item[0], -0.5, 0);
     assert_string_equal(config->columns.item[1], "3");
     assert_string_equal(config->columns.item[2], "0.1");
     assert_false(config->inner.deep);
-    assert_float_equal(((struct adam_config *)config->optimizer.config)->rate, 0.1, 0);
+    assert_near(((struct adam_config *)config->optimizer.config)->rate, 0.1, 0);
     assert_ptr_equal(config->extra.kind, &plain);
     assert_null(config->extra.config);
     assert_int_equal(config->layers.n, 2);
@@ -418,8 +419,8 @@ static void a_table_describes_itself(void **state)
     assert_string_equal(json_text(units, "type", ""), "integer");
     assert_string_equal(json_text(units, "unit", ""), "rows");
     assert_string_equal(json_text(units, "help", ""), "Number of outputs.");
-    assert_float_equal(json_number(units, "high", 0), 65536, 0);
-    assert_float_equal(json_number(units, "default", 0), 64, 0);
+    assert_near(json_number(units, "high", 0), 65536, 0);
+    assert_near(json_number(units, "default", 0), 64, 0);
     assert_false(json_boolean(units, "required", true));
     assert_true(json_boolean(share, "open_low", false));
     assert_true(json_boolean(share, "open_high", false));
@@ -485,7 +486,7 @@ static void durations_are_read(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         assert_true(setting_parse_duration(good[i].text, &seconds));
-        assert_float_equal(seconds, good[i].seconds, 0);
+        assert_near(seconds, good[i].seconds, 0);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_false(setting_parse_duration(bad[i], &seconds));

@@ -2,6 +2,7 @@
 #include "common/spec/spec.h"
 
 #include "common/owner.h"
+#include "tests/support/near.h"
 #include "tests/support/no_memory.h"
 
 #include <setjmp.h>
@@ -179,7 +180,7 @@ static void a_setting_of_the_command_line_replaces_the_files(void **state)
     assert_true(spec_file_set(file, "train.optimizer={type: adam, rate: 1e-3}", &error));
     assert_true(spec_file_set(file, "name=a=b", &error));
     assert_true(spec_file_set(file, "model[0]={type: dense, units: 3}", &error));
-    assert_float_equal(json_number(json_at(file->root, "train"), "epochs", 0), 5, 0);
+    assert_near(json_number(json_at(file->root, "train"), "epochs", 0), 5, 0);
     assert_string_equal(json_text(json_at(file->root, "train.optimizer"), "type", ""), "adam");
     assert_string_equal(json_text(file->root, "name", ""), "a=b");
     assert_int_equal(json_integer(json_at(file->root, "model[0]"), "units", 0), 3);
@@ -195,7 +196,7 @@ static void a_short_form_makes_room_for_its_settings(void **state)
     assert_true(spec_file_set(file, "train.optimizer.rate=0.5", &error));
     assert_true(spec_file_set(file, "prepare[1].low=-1", &error));
     assert_string_equal(json_text(json_at(file->root, "train.optimizer"), "type", ""), "adam");
-    assert_float_equal(json_number(json_at(file->root, "train.optimizer"), "rate", 0), 0.5, 0);
+    assert_near(json_number(json_at(file->root, "train.optimizer"), "rate", 0), 0.5, 0);
     assert_string_equal(json_text(json_at(file->root, "prepare[1]"), "type", ""), "minmax");
     assert_string_equal(cJSON_GetStringValue(json_at(file->root, "prepare[0]")), "standard");
     assert_false(spec_file_set(file, "name.first=5", &error));
@@ -292,9 +293,9 @@ static void common_settings_have_defaults(void **state)
     assert_true(spec_parse_common(file->root, &config, &diagnostics));
     assert_int_equal(config.command.n, 1);
     assert_string_equal(config.command.item[0], "true.sh");
-    assert_float_equal(config.resources.cpus, 1, 0);
+    assert_near(config.resources.cpus, 1, 0);
     assert_int_equal(config.resources.log, 16 * 1024 * 1024);
-    assert_float_equal(config.resources.grace, 10, 0);
+    assert_near(config.resources.grace, 10, 0);
     assert_true(config.queue.requeue);
     assert_int_equal(config.queue.retries, 0);
     assert_null(config.name);
@@ -325,7 +326,7 @@ static void common_settings_complain_about_everything(void **state)
         assert_string_equal(diagnostics.item[i].path, expected[i][0]);
         assert_string_equal(diagnostics.item[i].message, expected[i][1]);
     }
-    assert_float_equal(config.resources.time, 5400, 0);
+    assert_near(config.resources.time, 5400, 0);
     settings_release(common_settings, &config);
     diagnostics_release(&diagnostics);
 }

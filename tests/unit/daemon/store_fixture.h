@@ -14,6 +14,7 @@
 #include "common/owner.h"
 #include "daemon/store.h"
 #include "tests/support/json_text.h"
+#include "tests/support/near.h"
 
 #include <fcntl.h>
 

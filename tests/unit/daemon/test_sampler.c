@@ -15,6 +15,7 @@
 #include "daemon/batch.h"
 #include "daemon/sampler/sampler.h"
 #include "tests/support/json_text.h"
+#include "tests/support/near.h"
 
 /* One line a trial, or the complaints. Borrowed until the next call. */
 static const char *trials(const char *sweep, int64_t seed, int64_t limit)
@@ -162,7 +163,7 @@ static void draws_cover_their_ranges(void **state)
         assert_in_range(units[i], 500 - 105, 500 + 105);
     for (int i = 0; i < 3; i++)
         assert_in_range(kinds[i], 1333 - 150, 1333 + 150);
-    assert_float_equal(sum / 4000, 0.25, 5 * 0.5 / sqrt(12 * 4000.0));
+    assert_near(sum / 4000, 0.25, 5 * 0.5 / sqrt(12 * 4000.0));
 }
 
 static void log_integers_reach_both_ends(void **state)
