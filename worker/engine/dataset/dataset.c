@@ -112,8 +112,7 @@ static bool pack_numbers(struct dataset *dataset, int64_t at, const struct colum
         dataset->value[row * dataset->n_features + at] = (float)value;
     }
     if (largest > EXACT_IN_FLOAT && warnings)
-        warning_add(warnings, column->name, largest,
-                    "integers beyond 2^24, which float32 rounds");
+        warning_add(warnings, column->name, largest, "integers beyond 2^24, which float32 rounds");
     return true;
 }
 
