@@ -24,8 +24,8 @@ void store_ids_release(struct store_ids *ids)
 
 bool store_ids_add(struct store_ids *ids, int64_t id, struct error *error)
 {
-    if (ids->n == ids->capacity) {
-        size_t capacity = ids->capacity ? 2 * ids->capacity : 64;
+    if (ids->n >= ids->capacity) {
+        size_t capacity = ids->n < 32 ? 64 : 2 * ids->n;
         int64_t *item = realloc(ids->item, capacity * sizeof(*item));
 
         if (!item)
