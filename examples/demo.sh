@@ -5,7 +5,9 @@ cd "$(dirname "$0")/.."
 
 export NIGHTJAR_HOME=$PWD/build/demo
 export PATH=$PWD/build/release:$PATH
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+bold='' plain=''
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 run() { say "$@"; "$@"; }
 
 stop() { NIGHTJAR_NO_START=1 nj daemon stop >/dev/null 2>&1 || true; }
