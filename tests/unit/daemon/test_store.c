@@ -159,34 +159,32 @@ static void rubbish_is_refused_untouched(void **state)
     assert_refused(ERROR_CORRUPT, "not a database");
 }
 
-static void damaged_page_is_refused_untouched(void **state)
+/* Overwrites all pages but the first; or the last one alone. */
+static void damage(bool last_alone)
 {
     char rubbish[4096];
     size_t size;
     scoped(memory_free) char *data = NULL;
 
-    (void)state;
     submit("{'base':{'command':['true']},'experiments':[{'name':'a'},{'name':'b'}]}");
     store_free(&store);
     data = read_database(&size);
     memset(rubbish, 0xff, sizeof(rubbish));
-    for (size_t page = 2; page * 4096 < size; page++)
-        write_bytes((long)(page * 4096), rubbish, sizeof(rubbish));
+    for (size_t at = last_alone ? size - 4096 : 4096; at < size; at += 4096)
+        write_bytes((long)at, rubbish, sizeof(rubbish));
+}
+
+static void damaged_pages_are_refused_untouched(void **state)
+{
+    (void)state;
+    damage(false);
     assert_refused(ERROR_CORRUPT, "queue.db");
 }
 
 static void one_damaged_page_is_enough(void **state)
 {
-    char rubbish[4096];
-    size_t size;
-    scoped(memory_free) char *data = NULL;
-
     (void)state;
-    submit("{'base':{'command':['true']},'experiments':[{'name':'a'},{'name':'b'}]}");
-    store_free(&store);
-    data = read_database(&size);
-    memset(rubbish, 0xff, sizeof(rubbish));
-    write_bytes((long)(size - 4096), rubbish, sizeof(rubbish));
+    damage(true);
     assert_refused(ERROR_CORRUPT, "damaged");
 }
 
@@ -1058,7 +1056,7 @@ int main(void)
         TEST(newer_database_is_refused_untouched),
         TEST(foreign_database_is_refused_untouched),
         TEST(rubbish_is_refused_untouched),
-        TEST(damaged_page_is_refused_untouched),
+        TEST(damaged_pages_are_refused_untouched),
         TEST(one_damaged_page_is_enough),
         TEST(second_opening_is_busy),
         TEST(database_is_private),
