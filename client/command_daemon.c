@@ -2,8 +2,10 @@
 #include "client/client.h"
 #include "client/render.h"
 
+#include "client/launch.h"
 #include "common/owner.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,6 +91,30 @@ static bool stop(struct client *client, struct error *error)
     return true;
 }
 
+static bool backup(struct client *client, struct error *error)
+{
+    scoped(json_free) cJSON *result = NULL;
+
+    if (!connection_open(true, &client->connection, NULL, error) ||
+        !client_call(client, "daemon.backup", NULL, &result, error))
+        return false;
+    if (arguments_flag(&client->arguments, "json"))
+        return client_print_json(result, error);
+    puts(json_text(result, "path", ""));
+    return true;
+}
+
+/* Without a daemon, and in its place: the program that knows the queue does it, and ends for us. */
+static bool recover(struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0};
+
+    if (!launch_program_path("nightjard", &path, error))
+        return false;
+    (void)execl(path.data, "nightjard", "recover", (char *)NULL);
+    return error_set_errno(error, errno, "%s", path.data);
+}
+
 static bool reload(struct client *client, struct error *error)
 {
     const struct option_value *slots = arguments_option(&client->arguments, "slots");
@@ -126,8 +152,14 @@ static bool run(struct client *client, struct error *error)
         return ask(client, "daemon.drain", error);
     if (strcmp(action, "undrain") == 0)
         return ask(client, "daemon.undrain", error);
+    if (strcmp(action, "backup") == 0)
+        return backup(client, error);
+    if (strcmp(action, "recover") == 0)
+        return recover(error);
     return error_set(error, ERROR_INVALID,
-                     "daemon: '%s' is none of status, start, stop, reload, drain, undrain", action);
+                     "daemon: '%s' is none of status, start, stop, reload, drain, undrain, backup, "
+                     "recover",
+                     action);
 }
 
 static const struct command_option options[] = {
@@ -141,17 +173,22 @@ static const struct command_option options[] = {
     {0},
 };
 
-static const char *const words[] = {"drain", "reload", "start", "status", "stop", "undrain", NULL};
+static const char *const words[] = {"backup", "drain", "recover", "reload", "start",
+                                    "status", "stop",  "undrain", NULL};
 
 const struct command command_daemon = {
     .name = "daemon",
-    .synopsis = "[status|start|stop|drain|undrain] [--json]\nreload --slots N",
+    .synopsis = "[status|start|stop|drain|undrain|backup] [--json]\nrecover\nreload --slots N",
     .help = "Tell what the daemon is doing, start, stop or drain it, or set its slots.",
     .description =
         "Any verb that needs the daemon starts it. Stopping it leaves running work alone: "
         "the next daemon takes it over.\n\nWhile it drains what runs goes on and nothing new "
         "starts, "
-        "even after a restart, until nj daemon undrain.",
+        "even after a restart, until nj daemon undrain.\n\n"
+        "Once a day the daemon copies its queue into its home, backup/queue-<weekday>.db; backup "
+        "does so now. recover repairs a queue that is damaged or gone, while no daemon runs: from "
+        "the newest copy that is whole, and the run folders of every experiment that came after "
+        "it. What is damaged is put aside, never removed.",
     .options = options,
     .takes = ARGUMENT_WORD,
     .words = words,

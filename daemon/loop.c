@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/owner.h"
 #include "common/wire.h"
+#include "daemon/recover.h"
 #include "daemon/request.h"
 #include "daemon/watch.h"
 
@@ -197,6 +198,7 @@ static void end_turn_well(struct daemon *daemon)
     supervisor_committed(daemon->supervisor);
     tell_changes(daemon);
     wake_for_delays(daemon);
+    backup_consider(&daemon->backup, supervisor_count(daemon->supervisor) == 0);
 }
 
 static void end_turn_badly(struct daemon *daemon, const struct error *failure)
@@ -285,6 +287,7 @@ static void close_handles(struct daemon *daemon)
     listener_close(&daemon->listener);
     if (daemon->supervisor)
         supervisor_close(daemon->supervisor);
+    backup_close(&daemon->backup);
     uv_close((uv_handle_t *)&daemon->check, NULL);
     uv_close((uv_handle_t *)&daemon->idle, NULL);
     uv_close((uv_handle_t *)&daemon->retry, NULL);
@@ -443,6 +446,43 @@ static void on_start_failed(void *context, int64_t experiment, bool whole,
     starter_failed(&daemon->starter, experiment, whole, reason);
 }
 
+/* ---- backups ---- */
+
+static void on_backup(void *context, const char *path, const struct error *error)
+{
+    struct daemon *daemon = context;
+    struct client_session *session = daemon_find_session(daemon, daemon->backup_asker);
+    struct session_answer answer = {.ok = !error, .code = WIRE_CODE_FAILED};
+
+    daemon->backup_asker = 0;
+    if (!session)
+        return;
+    if (error) {
+        answer.error = *error;
+    } else {
+        answer.result = cJSON_CreateObject();
+        if (!json_add_text(answer.result, "path", path)) {
+            answer.ok = false;
+            json_free(&answer.result);
+            error_set(&answer.error, ERROR_NO_MEMORY, "answering");
+        }
+    }
+    daemon_wake(daemon);
+    client_session_answer(session, &answer);
+}
+
+static void open_backup(struct daemon *daemon)
+{
+    daemon->backup = (struct backup){
+        .store = daemon->store,
+        .clock = &daemon->clock,
+        .home = daemon->options.home,
+        .done = on_backup,
+        .context = daemon,
+    };
+    backup_open(&daemon->backup, &daemon->loop);
+}
+
 /* ---- opening ---- */
 
 bool daemon_view(struct daemon *daemon, struct report_view *ret_view,
@@ -509,6 +549,7 @@ static bool open_loop(struct daemon *daemon, struct error *error)
     start_signal(daemon, &daemon->terminate, SIGTERM);
     start_signal(daemon, &daemon->interrupt, SIGINT);
     uv_check_start(&daemon->check, on_check);
+    open_backup(daemon);
     return true;
 }
 
@@ -572,8 +613,10 @@ bool daemon_open(struct daemon *daemon, const struct daemon_options *options, st
     daemon->started_ms = monotonic_ms(daemon);
     notify_start(&daemon->notify);
     if (!listener_lock_home(options->home, &daemon->lock_fd, error) ||
-        !open_programs(daemon, error) || !store_open(options->home, &daemon->store, error) ||
-        !open_loop(daemon, error) || !open_host(daemon, error) || !open_supervisor(daemon, error))
+        !open_programs(daemon, error) || !recover_check(options->home, NULL, error) ||
+        !store_open(options->home, &daemon->store, error) ||
+        !recover_check(options->home, daemon->store, error) || !open_loop(daemon, error) ||
+        !open_host(daemon, error) || !open_supervisor(daemon, error))
         return false;
     open_starter(daemon);
     daemon_wake(daemon);

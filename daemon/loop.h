@@ -15,6 +15,7 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "daemon/backup.h"
 #include "daemon/client_session.h"
 #include "daemon/executor.h"
 #include "daemon/listener.h"
@@ -53,7 +54,9 @@ struct daemon {
     struct executor executor;
     struct supervisor *supervisor;
     struct starter starter;
-    int64_t started_ms; /* monotonic */
+    struct backup backup;
+    uint64_t backup_asker; /* the session that waits for it; 0: none */
+    int64_t started_ms;    /* monotonic */
 
     struct session_host host;
     struct client_session *sessions; /* owned by the loop; a list */

@@ -3,6 +3,7 @@
  *
  *   nightjard [--home DIR] [--slots N] [--gpus N] [--disk-reserve SIZE]
  *   nightjard expand     params of submit on standard input -> one line an experiment
+ *   nightjard recover [--home DIR]   makes a queue whole that is damaged or gone
  *   nightjard settings   the settings that the daemon reads, as JSON
  */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/buffer.h"
@@ -20,7 +22,9 @@
 #include "common/spec/setting.h"
 #include "common/wire.h"
 #include "daemon/batch.h"
+#include "daemon/listener.h"
 #include "daemon/loop.h"
+#include "daemon/recover.h"
 
 #define EXPAND_LIMIT ((size_t)64 * 1024 * 1024)
 #define SLOTS_LIMIT 1000
@@ -29,6 +33,7 @@
 static const char usage[] =
     "usage: nightjard [--home DIR] [--slots N] [--gpus N] [--disk-reserve SIZE]\n"
     "       nightjard expand     params of submit on standard input -> one line an experiment\n"
+    "       nightjard recover [--home DIR]   make a queue whole that is damaged or gone\n"
     "       nightjard settings   the settings that the daemon reads, as JSON\n"
     "\n"
     "  --home DIR           where queue and runs live (default: $NIGHTJAR_HOME, else\n"
@@ -170,6 +175,44 @@ static bool find_programs(char *ret_path, size_t size, struct error *error)
     return true;
 }
 
+/* One place makes paths of homes, so that client and daemon agree on the socket's name. */
+static bool find_home(const struct arguments *arguments, struct buffer *ret_home,
+                      struct error *error)
+{
+    if (arguments->home && setenv("NIGHTJAR_HOME", arguments->home, 1) != 0)
+        return error_set(error, ERROR_NO_MEMORY, "--home");
+    return wire_home(ret_home, error);
+}
+
+static void tell_recovery(const struct recovery *recovery)
+{
+    printf("queue.db was made whole from %s: %" PRId64 " experiment%s added from runs/, %" PRId64
+           " brought up to date\n",
+           recovery->source, recovery->added, recovery->added == 1 ? "" : "s", recovery->renewed);
+    if (recovery->unreadable)
+        printf("%" PRId64 " run folder%s left out: no spec.json that can be read\n",
+               recovery->unreadable, recovery->unreadable == 1 ? " was" : "s were");
+    if (recovery->aside[0])
+        printf("the damaged file is kept as %s\n", recovery->aside);
+}
+
+static int recover(int argc, char **argv)
+{
+    scoped(buffer_release) struct buffer home = {0};
+    scoped(descriptor_close) int lock = -1;
+    struct arguments arguments = {.gpus = -1};
+    struct recovery recovery;
+    struct error error;
+
+    (void)umask(077);
+    if (!read_arguments(argc, argv, &arguments, &error) || !find_home(&arguments, &home, &error) ||
+        !listener_lock_home(home.data, &lock, &error) ||
+        !recover_home(home.data, &recovery, &error))
+        return fail(&error);
+    tell_recovery(&recovery);
+    return fflush(stdout) == 0 ? 0 : error_exit_status(ERROR_IO);
+}
+
 static int serve(const struct arguments *arguments)
 {
     static struct daemon daemon;
@@ -177,10 +220,7 @@ static int serve(const struct arguments *arguments)
     char programs[4096];
     struct error error;
 
-    /* One place makes paths of homes, so that client and daemon agree on the socket's name. */
-    if (arguments->home && setenv("NIGHTJAR_HOME", arguments->home, 1) != 0)
-        return error_exit_status(ERROR_NO_MEMORY);
-    if (!wire_home(&home, &error) || !find_programs(programs, sizeof(programs), &error))
+    if (!find_home(arguments, &home, &error) || !find_programs(programs, sizeof(programs), &error))
         return fail(&error);
     struct daemon_options options = {
         .home = home.data,
@@ -215,6 +255,8 @@ int main(int argc, char **argv)
         return expand();
     if (argc == 2 && strcmp(verb, "settings") == 0)
         return settings();
+    if (strcmp(verb, "recover") == 0)
+        return recover(argc - 1, argv + 1);
     if (!read_arguments(argc, argv, &arguments, &error))
         return fail(&error);
     return serve(&arguments);

@@ -14,6 +14,7 @@ const struct request_kind *const request_kinds[] = {
     &request_cancel,
     &request_clean,
     &request_compare,
+    &request_daemon_backup,
     &request_daemon_drain,
     &request_daemon_reload,
     &request_daemon_status,

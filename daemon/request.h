@@ -43,6 +43,7 @@ extern const struct request_kind request_best;
 extern const struct request_kind request_cancel;
 extern const struct request_kind request_clean;
 extern const struct request_kind request_compare;
+extern const struct request_kind request_daemon_backup;
 extern const struct request_kind request_daemon_drain;
 extern const struct request_kind request_daemon_reload;
 extern const struct request_kind request_daemon_status;

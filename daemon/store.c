@@ -191,7 +191,8 @@ static bool check_whole(struct store *store, struct error *error)
 
         good = text && strcmp(text, "ok") == 0;
         if (!good)
-            (void)error_set(error, ERROR_CORRUPT, "%s is damaged (%s); it was left as it is",
+            (void)error_set(error, ERROR_CORRUPT,
+                            "%s is damaged (%s); it was left as it is: see nj daemon recover",
                             store->path, text ? text : "no answer");
     } else {
         (void)store_fail(store, code, error);
@@ -215,7 +216,7 @@ static bool check_file(struct store *store, int64_t *ret_version, struct error *
                          "as it is",
                          store->path);
     if (version > store_migrations)
-        return error_set(error, ERROR_CORRUPT,
+        return error_set(error, ERROR_INVALID,
                          "%s was written by a newer nightjar (version %" PRId64
                          " of its tables, this one knows %d); it was left as it is",
                          store->path, version, store_migrations);

@@ -29,8 +29,8 @@
 struct store;
 
 /* Opens <home>/queue.db, makes it where missing, migrates an older one. CORRUPT (with the file's
- * name, nothing changed): damaged, not a queue, or written by a newer version. BUSY: another
- * process has it. */
+ * name, nothing changed): damaged or not a queue; INVALID: written by a newer version. BUSY:
+ * another process has it. */
 bool store_open(const char *home, struct store **ret_store, struct error *error);
 /* Rolls back what is open. */
 void store_free(struct store **store);

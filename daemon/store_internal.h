@@ -113,6 +113,11 @@ void store_walk_free(struct store_walk **walk);
 bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_ended, bool *ret_ok,
                     struct error *error);
 
+/* Ends the run's row with the decision's run_verdict; `exit` NULL: nothing is known. */
+bool store_end_run(struct store *store, int64_t experiment, int64_t run,
+                   const struct experiment_decision *decision, const struct experiment_exit *exit,
+                   const char *message, int64_t now_ms, struct error *error);
+
 /* store_breaker.c. The run that just ended makes the rest of its batch wait: appends those to be
  * held to `ids`, with the reason in batch.broken. */
 bool store_breaker_count(struct store *store, int64_t experiment, enum experiment_verdict verdict,

@@ -28,9 +28,11 @@ bool store_spec(struct store *store, int64_t experiment, cJSON **ret_spec, struc
     scoped(statement_end) sqlite3_stmt *row = NULL;
     scoped(frozen_release) struct frozen frozen = {0};
 
-    return store_get(store, &row, error, "experiment", experiment,
-                     "SELECT b.base, e.delta, e.parameters, e.name, e.seed FROM experiment AS e"
-                     " JOIN batch AS b ON b.id = e.batch WHERE e.id = ?") &&
+    return store_get(
+               store, &row, error, "experiment", experiment,
+               "SELECT iif(e.frozen, '{}', b.base), e.delta, iif(e.frozen, NULL, e.parameters),"
+               " e.name, e.seed FROM experiment AS e"
+               " JOIN batch AS b ON b.id = e.batch WHERE e.id = ?") &&
            column_json(row, 0, &frozen.base, error) && column_json(row, 1, &frozen.delta, error) &&
            column_json(row, 2, &frozen.parameters, error) &&
            compose_spec(frozen.base, frozen.delta, frozen.parameters, column_text(row, 3),

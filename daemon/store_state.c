@@ -100,9 +100,9 @@ static void tell(enum experiment_event event, const struct experiment_decision *
     }
 }
 
-static bool end_run(struct store *store, int64_t experiment, int64_t run,
-                    const struct experiment_decision *decision, const struct experiment_exit *exit,
-                    const char *message, int64_t now_ms, struct error *error)
+bool store_end_run(struct store *store, int64_t experiment, int64_t run,
+                   const struct experiment_decision *decision, const struct experiment_exit *exit,
+                   const char *message, int64_t now_ms, struct error *error)
 {
     bool known = exit != NULL;
 
@@ -227,7 +227,8 @@ static bool apply_one(struct store *store, int64_t experiment, enum experiment_e
         return true;
     tell(event, &decision, exit, message, sizeof(message));
     if (decision.run_verdict != VERDICT_NONE &&
-        !end_run(store, experiment, loaded.run, &decision, exit, message, list->now_ms, error))
+        !store_end_run(store, experiment, loaded.run, &decision, exit, message, list->now_ms,
+                       error))
         return false;
     if (!write_state(store, experiment, event, &decision, message, list->now_ms, error) ||
         (decision.fresh && !forget(store, experiment, error)) ||

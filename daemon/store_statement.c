@@ -46,6 +46,8 @@ bool store_fail(struct store *store, int code, struct error *error)
         store->savepoints = 0;
     if (kind == ERROR_NO_SPACE)
         return error_set(error, kind, "%s: the disk is full; nothing was stored", store->path);
+    if (kind == ERROR_CORRUPT)
+        return error_set(error, kind, "%s: %s: see nj daemon recover", store->path, message);
     return error_set(error, kind, "%s: %s", store->path, message);
 }
 

@@ -56,6 +56,7 @@ CREATE TABLE experiment (
     replicate INTEGER NOT NULL,
     configuration TEXT NOT NULL, -- the same under another seed
     delta TEXT,                  -- JSON
+    frozen INTEGER NOT NULL DEFAULT 0, -- delta is the whole spec in force; parameters only tell
     parameters TEXT,             -- JSON: {name: value or {label, value}}
     pipeline INTEGER NOT NULL,
     requeue INTEGER NOT NULL,

@@ -135,7 +135,7 @@ static void newer_database_is_refused_untouched(void **state)
     submit("{" COMMAND "}");
     store_free(&store);
     write_bytes(60, version, 4); /* user_version */
-    assert_refused(ERROR_CORRUPT, "newer");
+    assert_refused(ERROR_INVALID, "newer");
 }
 
 static void foreign_database_is_refused_untouched(void **state)
