@@ -105,6 +105,60 @@ static void newest_backups_come_first(void **state)
     assert_false(backup_newest(home, 3, found, sizeof(found), &ms));
 }
 
+static int n_done;
+static bool was_good;
+
+static void on_done(void *context, const char *file, const struct error *error)
+{
+    (void)context, (void)file;
+    n_done++;
+    was_good = !error;
+}
+
+static int64_t clock_ms(void *context)
+{
+    (void)context;
+    return now_ms;
+}
+
+static void day_old_backup_is_made_anew_and_a_fresh_one_is_not(void **state)
+{
+    const int64_t hour_ms = 3600000;
+    const struct clock by_hand = {.wall_ms = clock_ms, .monotonic_ms = clock_ms};
+    struct backup backup = {.store = store, .clock = &by_hand, .home = home, .done = on_done};
+    char found[256];
+    uv_loop_t loop;
+    int64_t ms;
+
+    (void)state;
+    n_done = 0;
+    submit_one();
+    assert_int_equal(uv_loop_init(&loop), 0);
+    backup_open(&backup, &loop);
+    /* none yet: soon, but not before work has ended */
+    backup_consider(&backup, false);
+    assert_false(uv_is_active((uv_handle_t *)&backup.timer));
+    backup_consider(&backup, true);
+    assert_true(uv_timer_get_due_in(&backup.timer) > 1000);
+    backup_consider(&backup, false);
+    assert_false(uv_is_active((uv_handle_t *)&backup.timer));
+    now_ms += 24 * hour_ms;
+    backup_consider(&backup, false);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(n_done, 1);
+    assert_true(was_good);
+    assert_true(backup_newest(home, 0, found, sizeof(found), &ms));
+    now_ms += 19 * hour_ms;
+    backup_consider(&backup, true);
+    assert_false(uv_is_active((uv_handle_t *)&backup.timer));
+    now_ms += 2 * hour_ms;
+    backup_consider(&backup, true);
+    assert_true(uv_is_active((uv_handle_t *)&backup.timer));
+    backup_close(&backup);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static bool add(const char *text, struct error *error)
 {
     scoped(json_free) cJSON *document = parse_json(text);
@@ -177,6 +231,7 @@ int main(void)
         TEST(copy_is_one_whole_file_that_opens),
         TEST(what_is_committed_meanwhile_is_in_the_copy),
         TEST(newest_backups_come_first),
+        TEST(day_old_backup_is_made_anew_and_a_fresh_one_is_not),
         TEST(recovered_experiment_has_its_spec_and_its_batch),
         TEST(document_that_tells_too_little_is_refused),
         TEST(reserved_ids_are_not_given_out),
