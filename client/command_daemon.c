@@ -34,6 +34,8 @@ static void print_status(const cJSON *status)
            render_duration(json_number(status, "uptime_s", 0), text));
     printf("home       %s\n", json_text(status, "home", "?"));
     printf("slots      %lld\n", (long long)json_integer(status, "slots", 0));
+    if (json_boolean(status, "disk_full", false))
+        printf("disk       full: no submissions until there is room for the queue's reserve\n");
     if (json_boolean(status, "draining", false))
         printf("draining   nothing new starts until nj daemon undrain\n");
     print_share("cpus", json_member(status, "cpus"), false);

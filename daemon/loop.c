@@ -21,6 +21,7 @@
 
 #define RETRY_MS 1000
 #define LEAVE_MS 1000
+#define RESERVE_LOOK_MS 10000     /* while there is no room for it */
 #define FILES_NOT_FOR_CLIENTS 128 /* descriptors kept for the store, locks and workers */
 
 int64_t daemon_wall_ms(const struct daemon *daemon)
@@ -201,10 +202,17 @@ static void end_turn_well(struct daemon *daemon)
     backup_consider(&daemon->backup, supervisor_count(daemon->supervisor) == 0);
 }
 
+static void keep_reserve(struct daemon *daemon)
+{
+    if (!reserve_hold(&daemon->reserve))
+        retry_within(daemon, RESERVE_LOOK_MS);
+}
+
 static void end_turn_badly(struct daemon *daemon, const struct error *failure)
 {
     log_error("nothing of this turn was stored: %s", failure->message);
     store_rollback(daemon->store);
+    bool freed = failure->kind == ERROR_NO_SPACE && reserve_spend(&daemon->reserve);
     daemon->turn_failure = (struct error){0};
     for (struct client_session *session = daemon->sessions, *next; session; session = next) {
         next = client_session_public(session)->next;
@@ -212,7 +220,7 @@ static void end_turn_badly(struct daemon *daemon, const struct error *failure)
     }
     supervisor_rolled_back(daemon->supervisor);
     load_settings(daemon); /* a reload may have been among what was undone */
-    retry_within(daemon, RETRY_MS);
+    retry_within(daemon, freed ? 0 : RETRY_MS);
 }
 
 static void tell_status(struct daemon *daemon)
@@ -257,9 +265,10 @@ static void end_turn(struct daemon *daemon)
         ok = check_place(daemon, &error);
     if (ok && store_in_transaction(daemon->store))
         ok = store_commit(daemon->store, &error);
-    if (ok)
+    if (ok) {
         end_turn_well(daemon);
-    else
+        keep_reserve(daemon);
+    } else
         end_turn_badly(daemon, &error);
     wake_for_sessions(daemon);
     tell_status(daemon);
@@ -619,6 +628,7 @@ bool daemon_open(struct daemon *daemon, const struct daemon_options *options, st
         !open_host(daemon, error) || !open_supervisor(daemon, error))
         return false;
     open_starter(daemon);
+    daemon->reserve.home = options->home;
     daemon_wake(daemon);
     if (!listener_open(&daemon->listener, &daemon->loop, options->home, on_connection, error))
         return false;

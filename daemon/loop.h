@@ -22,6 +22,7 @@
 #include "daemon/machine.h"
 #include "daemon/notify.h"
 #include "daemon/report/report.h"
+#include "daemon/reserve.h"
 #include "daemon/scheduler.h"
 #include "daemon/starter.h"
 #include "daemon/store.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct executor executor;
     struct supervisor *supervisor;
     struct starter starter;
+    struct reserve reserve;
     struct backup backup;
     uint64_t backup_asker; /* the session that waits for it; 0: none */
     int64_t started_ms;    /* monotonic */

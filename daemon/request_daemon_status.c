@@ -53,7 +53,8 @@ static bool add_daemon(cJSON *result, const struct daemon *daemon, int64_t monot
            json_add_integer(result, "clients", (int64_t)daemon->n_sessions) &&
            json_add_integer(result, "watching", (int64_t)daemon->n_watching) &&
            json_add_integer(result, "database_bytes", store_size_bytes(daemon->store)) &&
-           json_add_integer(result, "disk_free_bytes", machine_disk_free(daemon->options.home));
+           json_add_integer(result, "disk_free_bytes", machine_disk_free(daemon->options.home)) &&
+           json_add_boolean(result, "disk_full", daemon->reserve.spent);
 }
 
 static bool handle(struct request *request, cJSON **ret_result, struct error *error)

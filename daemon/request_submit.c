@@ -5,6 +5,12 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
 {
     struct daemon *daemon = request->daemon;
 
+    /* What is left of a full disk is for the verdicts of what runs. */
+    if (daemon->reserve.spent && !reserve_hold(&daemon->reserve))
+        return error_set(error, ERROR_NO_SPACE,
+                         "the disk is full; nothing new is taken until there is room for the "
+                         "queue's reserve (%lld KiB, twice)",
+                         (long long)(daemon->reserve.bytes / 1024));
     return store_submit(daemon->store, request->params, daemon_wall_ms(daemon), ret_result,
                         &request->diagnostics, error);
 }

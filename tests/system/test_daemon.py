@@ -628,6 +628,34 @@ class FullDisk(unittest.TestCase):
             daemon.start()
             self.assertEqual(daemon.call("list", select={"all": True})["total"], accepted + 1)
 
+    def test_full_disk_costs_the_reserve_and_submissions_but_no_verdict(self):
+        home = os.path.join(self.folder, "home")
+        reserve = os.path.join(home, "reserve")
+        with Daemon(home=home, arguments=["--disk-reserve", "0"]) as daemon, daemon.connect() as client:
+            gate = os.path.join(daemon.folder, "gate")
+            os.mkfifo(gate)
+            number = daemon.submit("sh", "-c", "cat gate; exit 5")
+            daemon.wait(number, states=("running",))
+            wait_until(lambda: os.path.exists(reserve))
+            self.assertGreaterEqual(os.stat(reserve).st_blocks * 512, 100 << 10)
+            self.fill()
+            environment = ["V=" + "x" * 100000]
+            with self.assertRaises(RpcError):
+                for i in range(1000):
+                    client.call("submit", base={"command": ["true"]}, cwd="/", hold=True,
+                                environment=[*environment, f"N={i}"])
+            self.assertFalse(os.path.exists(reserve))
+            self.assertTrue(client.call("daemon.status")["disk_full"])
+            with self.assertRaisesRegex(RpcError, "reserve"):
+                daemon.submit("true")
+            with open(gate, "w", encoding="utf-8"):
+                pass
+            self.assertEqual(daemon.wait(number)[0]["state"], "failed")
+            os.unlink(os.path.join(self.folder, "ballast"))
+            self.assertEqual(daemon.wait(daemon.submit("true"))[0]["state"], "done")
+            self.assertTrue(os.path.exists(reserve))
+            self.assertFalse(client.call("daemon.status")["disk_full"])
+
     def test_run_that_ends_on_a_full_disk_counts_when_space_returns(self):
         with Daemon(home=os.path.join(self.folder, "home"), arguments=["--disk-reserve", "0"]) as daemon:
             gate = os.path.join(daemon.folder, "gate")
