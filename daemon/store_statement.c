@@ -152,7 +152,7 @@ bool store_each(struct store *store, struct error *error, store_visit *visit, vo
                 const char *sql, const struct store_value *value)
 {
     scoped(statement_end) sqlite3_stmt *row = NULL;
-    bool found;
+    bool found = false;
 
     if (!store_find(store, &row, &found, error, sql, value))
         return false;
@@ -167,7 +167,7 @@ bool store_execute(struct store *store, struct error *error, const char *sql,
                    const struct store_value *value)
 {
     scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool row;
+    bool row = false;
 
     assert(store->in_transaction);
     /* After SQLite gave the transaction up, no statement may commit by itself. */
@@ -181,7 +181,7 @@ bool store_integer(struct store *store, int64_t fallback, int64_t *ret_value, st
                    const char *sql, const struct store_value *value)
 {
     scoped(statement_end) sqlite3_stmt *statement = NULL;
-    bool row;
+    bool row = false;
 
     if (!store_find(store, &statement, &row, error, sql, value))
         return false;
