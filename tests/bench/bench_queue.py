@@ -1,4 +1,6 @@
 """The queue: one durable submission beside task-spooler's, and two workers beside one."""
+import concurrent.futures
+import json
 import os
 import pathlib
 import shutil
@@ -81,31 +83,48 @@ def measure_submit():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-SPEC = """
-name: equal
-data:
-  source: {source}
-  header: false
-  target: c65
-  split: {{by: fraction, train: 0.8, valid: 0, test: 0.2, seed: 1}}
-prepare: [standard]
-model:
-  - {{type: dense, units: 64, activation: relu}}
-  - {{type: dense, units: 32, activation: relu}}
-  - {{type: dense, units: classes}}
-train: {{loss: cross_entropy, optimizer: {{type: adam, rate: 0.001}}, batch: 32, epochs: 60}}
-evaluate: {{metrics: [accuracy]}}
-sweep: {{method: grid, parameters: {{train.batch: [32]}}, replicates: {n}}}
-"""
+def equal_spec():
+    layers = [{"type": "dense", "units": units, "activation": "relu"} for units in (64, 32)]
+    return {
+        "data": {"source": str(ROOT / "examples" / "data" / "sklearn_digits" / "digits.csv.gz"), "header": False,
+                 "target": "c65", "split": {"by": "fraction", "train": 0.8, "valid": 0, "test": 0.2, "seed": 1}},
+        "prepare": ["standard"],
+        "model": [*layers, {"type": "dense", "units": "classes"}],
+        "train": {"loss": "cross_entropy", "optimizer": "adam", "batch": 32, "epochs": 60},
+        "evaluate": {"metrics": ["accuracy"]},
+    }
+
+
+def bare(folder, workers):
+    """The same trainings by the engine alone, so many at a time: what two processors can do at best here."""
+    base = pathlib.Path(folder)
+
+    def train(i):
+        run = base / f"bare-{workers}-{i}" / "1"
+        shutil.rmtree(run.parent, ignore_errors=True)
+        (run / "artifacts").mkdir(parents=True)
+        (run.parent / "checkpoint").mkdir()
+        (run / "spec.json").write_text(json.dumps(
+            {"v": 1, "id": i, "run": 1, "seed": i, "cwd": folder, "spec": equal_spec()}), encoding="utf-8")
+        environment = dict(os.environ, NIGHTJAR_EVENTS=str(run / "reported.jsonl"), NIGHTJAR_RUN_DIR=str(run),
+                           NIGHTJAR_ARTIFACTS=str(run / "artifacts"), OPENBLAS_NUM_THREADS="1",
+                           NIGHTJAR_CHECKPOINT=str(run.parent / "checkpoint"))
+        subprocess.run([BUILD / "nightjar-engine", "run", run], env=environment, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def run_all():
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            list(pool.map(train, range(EXPERIMENTS)))
+    return run_all
 
 
 def measure_workers():
     laboratories = {slots: Laboratory(slots) for slots in (1, 2)}
-    source = ROOT / "examples" / "data" / "sklearn_digits" / "digits.csv.gz"
+    sweep = {"method": "grid", "parameters": {"train.optimizer.rate": [0.001]}, "replicates": EXPERIMENTS}
     try:
         with tempfile.TemporaryDirectory() as folder:
-            spec = pathlib.Path(folder) / "equal.yaml"
-            spec.write_text(SPEC.format(source=source, n=EXPERIMENTS), encoding="utf-8")
+            spec = pathlib.Path(folder) / "equal.json"
+            spec.write_text(json.dumps({"name": "equal", **equal_spec(), "sweep": sweep}), encoding="utf-8")
 
             def batch(slots):
                 def run():
@@ -114,9 +133,10 @@ def measure_workers():
                     return time.perf_counter() - started
                 return run
 
-            one, two = alternate(3, batch(1), batch(2))
-        yield Figure("workers_two", two, "s", one, one / two, 1 / 0.53,
-                     limit_fraction=one / two / 2, against=f"one worker, {EXPERIMENTS} equal experiments")
+            one, two, bare_one, bare_two = alternate(3, batch(1), batch(2), bare(folder, 1), bare(folder, 2))
+        limit = bare_one / bare_two
+        yield Figure("workers_two", two, "s", one, one / two, 1 / 0.53, limit_fraction=one / two / limit,
+                     against=f"one worker, {EXPERIMENTS} equal experiments; engines alone, without a queue: {limit:.2f}")
     finally:
         for laboratory in laboratories.values():
             laboratory.close()
