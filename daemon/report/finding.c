@@ -152,12 +152,12 @@ static bool say_difference(const struct summary *summary, const char *name,
                            struct buffer *out, struct error *error)
 {
     double difference = fabs(best->mean - worst->mean);
-    /* a number that leaks is not better than an honest one */
-    bool alike = strcmp(best->mark, worst->mark) == 0;
+    /* a number that leaks is not better than another: nobody will see it again */
+    bool honest = !*best->mark && !*worst->mark;
 
     if (!buffer_append_format(out, error, "%s: %s %s%s (%.4g, n=%zu) %s %s%s (%.4g, n=%zu)", name,
                               summary->metric.name, best->text, best->mark, best->mean, best->n,
-                              alike ? "is better than" : "against", worst->text, worst->mark,
+                              honest ? "is better than" : "against", worst->text, worst->mark,
                               worst->mean, worst->n))
         return false;
     if (error_size > 0)

@@ -93,6 +93,35 @@ static void report_answers_the_question(void **state)
                "standard error");
 }
 
+static const char *finding_where(bool first_leaks, bool second_leaks)
+{
+    static const double noise[] = {0, 0.01, 0.02};
+    scoped(json_free) cJSON *reply = NULL;
+    static char text[256];
+
+    submit(VOWELS);
+    for (int i = 0; i < 12; i++)
+        finish(i + 1, (i < 6 ? 0.9 : 0.45) + noise[i % 3], i < 6 ? first_leaks : second_leaks);
+    reply = report_of("{'batch':[1]}");
+    (void)snprintf(text, sizeof(text), "%s",
+                   cJSON_GetStringValue(json_at(reply, "batches[0].findings[0]")));
+    return text;
+}
+
+static void finding_between_honest_numbers_names_the_better(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(finding_where(false, false),
+                           "rows (0.91, n=6) is better than speakers (0.46, n=6)"));
+}
+
+static void finding_between_leaking_numbers_names_none(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(finding_where(true, true),
+                           "rows [LEAK] (0.91, n=6) against speakers [LEAK] (0.46, n=6)"));
+}
+
 static void report_groups_failures_and_counts_what_was_wasted(void **state)
 {
     const struct experiment_exit failure = {.status = 1, .wall_s = 5, .message = "boom"};
@@ -503,6 +532,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(report_answers_the_question),
+        TEST(finding_between_honest_numbers_names_the_better),
+        TEST(finding_between_leaking_numbers_names_none),
         TEST(report_groups_failures_and_counts_what_was_wasted),
         TEST(report_says_when_the_rest_should_be_done),
         TEST(old_batches_are_not_in_the_morning_report),
