@@ -92,15 +92,22 @@ bool reaper_stop_all(void)
 {
     scoped(processes_release) struct processes found = {0};
     struct error error;
+    size_t awake = 0;
     size_t moving = 0;
 
     if (!processes_list(&found, &error))
         return false;
     processes_keep_descendants(&found, getpid());
-    for (size_t i = 0; i < found.n; i++)
-        if (!strchr("TtZX", found.item[i].state))
-            found.item[moving++] = found.item[i];
-    found.n = moving;
+    for (size_t i = 0; i < found.n; i++) {
+        if (strchr("TtZX", found.item[i].state))
+            continue;
+        /* A parent in vfork waits in the kernel for a child that is stopped already, and has the
+         * signal pending: it looks like D, never like T, and runs nothing of its own. */
+        if (found.item[i].state != 'D')
+            moving++;
+        found.item[awake++] = found.item[i];
+    }
+    found.n = awake;
     (void)processes_signal(&found, SIGSTOP);
     return moving == 0;
 }
