@@ -41,6 +41,7 @@ static const struct setting fixture_settings[] = {
 struct fixture {
     struct fixture_spec spec;
     struct sample_set set;
+    struct sample_input input;
     struct split split;
     double *x; /* [n][width] */
     uint64_t *row_id;
@@ -54,11 +55,12 @@ struct fixture {
 };
 
 static inline void fixture_gather(const struct sample_set *set, const int64_t *row, int64_t n,
-                                  struct tensor *x)
+                                  struct tensor x[], int32_t *const length[])
 {
     struct fixture *fixture = set->context;
-    int64_t width = set->shape.width;
+    int64_t width = set->input->shape.width;
 
+    (void)length;
     fixture->gathers++;
     if (fixture->on_gather)
         fixture->on_gather(fixture);
@@ -71,7 +73,7 @@ static inline void fixture_gather(const struct sample_set *set, const int64_t *r
 static inline void fixture_fill(struct fixture *fixture)
 {
     struct sample_set *set = &fixture->set;
-    int64_t width = set->shape.width;
+    int64_t width = set->input->shape.width;
 
     for (int64_t i = 0; i < set->n_samples; i++) {
         int64_t class = (int64_t)random_below(5, (uint64_t)i, 0, 77, (uint64_t)set->n_classes);
@@ -114,12 +116,15 @@ static inline void fixture_set_up(struct fixture *fixture, enum task task, int64
         fixture->offset[i] = 500;
         fixture->scale[i] = 10;
     }
+    fixture->input = (struct sample_input){.name = "x", .shape = {.steps = 1, .width = width}};
     fixture->set = (struct sample_set){
         .context = fixture,
         .gather = fixture_gather,
         .task = task,
-        .shape = {.steps = 1, .width = width},
+        .input = &fixture->input,
+        .n_inputs = 1,
         .n_samples = n,
+        .truth_steps = 1,
         .row_id = fixture->row_id,
         .n_classes = outputs,
         .n_targets = outputs,
@@ -171,7 +176,8 @@ static inline struct model_plan fixture_plan(const struct fixture *fixture)
         .optimizer = &fixture->spec.train.optimizer,
         .batch = fixture->spec.train.batch,
         .task = fixture->set.task,
-        .shape = fixture->set.shape,
+        .input = fixture->set.input,
+        .n_inputs = fixture->set.n_inputs,
         .n_classes = fixture->set.n_classes,
         .n_targets = fixture->set.n_targets,
         .target_offset = fixture->offset,

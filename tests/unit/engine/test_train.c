@@ -600,11 +600,12 @@ static void training_needs_no_validation_part(void **state)
 
 static int64_t seen[ROWS];
 
-static void note_rows(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor *x)
+static void note_rows(const struct sample_set *set, const int64_t *row, int64_t n,
+                      struct tensor x[], int32_t *const length[])
 {
     for (int64_t i = 0; i < n; i++)
         seen[row[i]]++;
-    fixture_gather(set, row, n, x);
+    fixture_gather(set, row, n, x, length);
 }
 
 static void every_row_is_seen_once_an_epoch_and_the_short_batch_is_kept(void **state)

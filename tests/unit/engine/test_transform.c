@@ -108,14 +108,15 @@ static void check_rows(const struct fixture *fixture, const struct preparation *
     struct error error;
 
     assert_true(samples_make(fixture->dataset, preparation, &samples, &error));
-    assert_int_equal(samples->set.shape.width, WIDTH);
+    assert_int_equal(samples->set.input->shape.width, WIDTH);
     assert_int_equal(cJSON_GetArraySize(rows), fixture->dataset->n_rows);
     for (int64_t row = 0; row < fixture->dataset->n_rows; row++) {
         real got[WIDTH];
         struct tensor x = {.data = got, .steps = 1, .rows = 1, .width = WIDTH};
         const cJSON *expected = cJSON_GetArrayItem(rows, (int)row);
+        int32_t *length = NULL;
 
-        samples->set.gather(&samples->set, &row, 1, &x);
+        samples->set.gather(&samples->set, &row, 1, &x, &length);
         assert_int_equal(cJSON_GetArraySize(expected), WIDTH);
         for (int i = 0; i < WIDTH; i++) {
             double value = cJSON_GetArrayItem(expected, i)->valuedouble;

@@ -1,9 +1,9 @@
 /*
  * Where batches come from: the seam between the data path and the learning engine.
  *
- * A sample set knows how to gather any of its samples into a tensor, scaled; the trainer decides
- * which, and in which order. Rows are indices into the data set, so a split is a list of rows and
- * copies nothing.
+ * A sample set knows how to gather any of its samples into tensors, one for each named input,
+ * scaled; the trainer decides which, and in which order. A sample may be a table's row or a window
+ * of a series; `row` is its index in the set, so a split is a list of rows and copies nothing.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
@@ -15,27 +15,41 @@
 
 enum task { TASK_CLASSIFICATION, TASK_REGRESSION };
 
+#define SAMPLE_INPUTS_MAX 8
+
+struct sample_input {
+    const char *name;   /* borrowed: what a model's branches call it */
+    struct shape shape; /* of one sample; steps: the longest's */
+    bool varies;        /* each sample has a number of steps of its own, 1 .. shape.steps */
+    int64_t n_tokens;   /* > 0: values are whole, 0 .. n_tokens - 1, and meant for an embedding */
+};
+
 struct sample_set {
     void *context; /* borrowed by gather */
-    /* Fills x (steps x n x width, allocated by the caller) with the samples of `row[0..n)`,
-     * transforms applied. */
-    void (*gather)(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor *x);
+    /* Fills x[0..n_inputs) (steps x n x width each, allocated by the caller) with the samples of
+     * row[0..n), transforms applied. For an input that varies, length[i][0..n) too; its steps from
+     * there on are zero. Else length[i] is NULL. */
+    void (*gather)(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
+                   int32_t *const length[]);
 
     enum task task;
-    struct shape shape; /* of one sample's input */
-    int64_t n_samples;  /* rows are 0 .. n_samples - 1 */
+    const struct sample_input *input; /* [n_inputs], borrowed */
+    int n_inputs;                     /* 1 .. SAMPLE_INPUTS_MAX */
+    int64_t n_samples;                /* rows are 0 .. n_samples - 1 */
     const uint64_t
-        *row_id;       /* [n_samples]: identity for randomness, stable across splits and subsets */
-    int64_t n_classes; /* classification */
-    const int32_t *label; /* [n_samples], 0 .. n_classes - 1; NULL in regression */
+        *row_id; /* [n_samples]: identity for randomness, stable across splits and subsets */
+    int64_t truth_steps;  /* 1: one label or target a sample; else one for each step of its input */
+    int64_t n_classes;    /* classification */
+    const int32_t *label; /* [n_samples][truth_steps], 0 .. n_classes - 1; NULL in regression */
     const char *const *class_name;
-    int64_t n_targets; /* regression */
-    const double
-        *target; /* [n_samples][n_targets], in the target's own units; NULL in classification */
+    int64_t n_targets;    /* regression */
+    const double *target; /* [n_samples][truth_steps][n_targets], in the target's own units; NULL in
+                             classification */
     const char *const *target_name;
     /* [n_targets]: networks train on (target - offset) / scale; what they predict is given back in
      * the target's units */
     const double *target_offset, *target_scale;
+    const double *weight; /* [n_samples], of each sample in loss; NULL: all 1 */
 };
 
 /* Row lists, ascending, disjoint; owned by whoever made the split. */

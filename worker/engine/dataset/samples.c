@@ -62,10 +62,12 @@ static void gather_any(const struct samples *samples, const int64_t *row, int64_
     }
 }
 
-static void gather(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor *x)
+static void gather(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
+                   int32_t *const length[])
 {
     const struct samples *samples = set->context;
 
+    (void)length;
     assert(x->steps == 1 && x->width == samples->preparation->width);
     if (samples->plain)
         gather_plain(samples, row, n, x);
@@ -157,9 +159,11 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .context = samples,
         .gather = gather,
         .task = preparation->task,
-        .shape = {.steps = 1, .width = preparation->width},
+        .input = preparation->input,
+        .n_inputs = preparation->n_inputs,
         .n_samples = dataset->n_rows,
         .row_id = dataset->row_id,
+        .truth_steps = 1,
         .n_classes = preparation->n_classes,
         .label = dataset->label,
         .class_name = (const char *const *)preparation->class_name,

@@ -25,6 +25,7 @@ struct loss_sum {
 struct loss_truth {       /* of a batch's samples; which one depends on the task */
     const int32_t *label; /* [rows] */
     const real *target;   /* [rows][n_outputs], scaled by the set's offset and scale */
+    const double *weight; /* [rows]; NULL: all 1 */
 };
 
 struct loss; /* below */

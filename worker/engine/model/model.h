@@ -24,7 +24,8 @@ struct model_plan {                      /* all borrowed, and needed as long as 
     const struct kind_choice *optimizer; /* train.optimizer; NULL: the model only predicts */
     int64_t batch;                       /* most rows of a step; 0: the model only predicts */
     enum task task;
-    struct shape shape;                         /* of one sample's input */
+    const struct sample_input *input; /* [n_inputs] */
+    int n_inputs;
     int64_t n_classes, n_targets;               /* the one that the task has; the other is 0 */
     const double *target_offset, *target_scale; /* [n_targets]; regression */
     uint64_t seed;                              /* initial weights */

@@ -125,7 +125,7 @@ static bool check_output(const struct network *network, struct error *error)
 static bool plan_layers(struct network *network, struct error *error)
 {
     const struct kind_choices *layers = network->plan.layers;
-    struct shape in = network->plan.shape;
+    struct shape in = network->plan.input[0].shape;
 
     if (layers->n == 0 || layers->n > NETWORK_LAYERS_MAX)
         return error_set_at(error, ERROR_INVALID, "model", "%zu layers are outside [1, %d]",
@@ -171,8 +171,8 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->plan = *plan;
     network->kernel = kernel_pick();
     network->variable[0] = (struct expression_variable){"classes", plan->n_classes};
-    network->variable[1] = (struct expression_variable){"features", plan->shape.width};
-    network->variable[2] = (struct expression_variable){"steps", plan->shape.steps};
+    network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
+    network->variable[2] = (struct expression_variable){"steps", plan->input[0].shape.steps};
     network->variable[3] = (struct expression_variable){"targets", plan->n_targets};
     if (!loss_build(plan->loss, plan->task, plan->n_classes, plan->n_targets, &network->loss,
                     error) ||

@@ -20,13 +20,16 @@
 struct network_pass {
     struct pass pass;
     real *block; /* owned: everything of type real */
-    struct tensor input;
-    struct tensor *output;   /* owned, [n_layers] */
+    struct tensor input[SAMPLE_INPUTS_MAX];
+    int32_t *length[SAMPLE_INPUTS_MAX]; /* owned, [capacity]; NULL: the input does not vary */
+    struct tensor *output;              /* owned, [n_layers] */
     struct tensor *gradient; /* owned, [n_layers]: of the outputs; they take turns in two buffers */
     real **buffer;           /* owned, [n_layers][LAYER_BUFFERS_MAX] */
-    uint64_t *row_id;        /* owned, [capacity], as the next three */
+    uint64_t *row_id;        /* owned, [capacity], as the next four */
     int32_t *label;
-    real *target; /* [capacity][n_outputs] */
+    double *weight;
+    bool weighted; /* whether the set has weights */
+    real *target;  /* [capacity][n_outputs] */
     double *row_loss;
 };
 

@@ -74,17 +74,30 @@ static void place_layer(const struct network *network, int i, struct network_pas
     }
 }
 
+static void place_inputs(const struct network *network, struct network_pass *pass, int64_t capacity,
+                         struct cursor *cursor)
+{
+    for (int i = 0; i < network->plan.n_inputs; i++) {
+        const struct shape *shape = &network->plan.input[i].shape;
+        struct tensor input = {.data = slice(cursor, capacity * shape_size(shape)),
+                               .steps = shape->steps,
+                               .width = shape->width};
+
+        if (!pass)
+            continue;
+        input.length = pass->length[i];
+        pass->input[i] = input;
+    }
+}
+
 /* Gives every slice its place; returns the elements that it takes. pass NULL: only counts. */
 static int64_t place(const struct network *network, struct network_pass *pass, int64_t capacity,
                      bool training, struct cursor cursor)
 {
-    const struct shape *shape = &network->plan.shape;
     int last = network->n_layers - 1;
     real *turn[2] = {0}, *target;
-    struct tensor input = {.data = slice(&cursor, capacity * shape_size(shape)),
-                           .steps = shape->steps,
-                           .width = shape->width};
 
+    place_inputs(network, pass, capacity, &cursor);
     for (int i = 0; i <= last; i++)
         place_layer(network, i, pass, capacity, &cursor);
     for (int i = 0; i < 2; i++)
@@ -94,7 +107,6 @@ static int64_t place(const struct network *network, struct network_pass *pass, i
     target = slice(&cursor, capacity * network->loss.n_outputs);
     if (!pass)
         return cursor.used;
-    pass->input = input;
     pass->target = target;
     for (int i = 0; i <= last; i++)
         pass->gradient[i].data = turn[i % 2];
@@ -114,8 +126,22 @@ void pass_release(struct network_pass *pass)
     free((void *)pass->buffer);
     free(pass->row_id);
     free(pass->label);
+    free(pass->weight);
     free(pass->row_loss);
+    for (int i = 0; i < SAMPLE_INPUTS_MAX; i++)
+        free(pass->length[i]);
     *pass = (struct network_pass){0};
+}
+
+static bool allocate_lengths(struct network_pass *pass, const struct network *network, size_t rows)
+{
+    for (int i = 0; i < network->plan.n_inputs; i++)
+        if (network->plan.input[i].varies) {
+            pass->length[i] = calloc(rows, sizeof(*pass->length[i]));
+            if (!pass->length[i])
+                return false;
+        }
+    return true;
 }
 
 bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
@@ -131,10 +157,12 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         .buffer = (real **)calloc(layers * LAYER_BUFFERS_MAX, sizeof(*pass->buffer)),
         .row_id = calloc(rows, sizeof(*pass->row_id)),
         .label = calloc(rows, sizeof(*pass->label)),
+        .weight = calloc(rows, sizeof(*pass->weight)),
         .row_loss = calloc(rows, sizeof(*pass->row_loss)),
     };
-    if (!pass->block || !pass->output || !pass->gradient || !pass->buffer || !pass->row_id ||
-        !pass->label || !pass->row_loss) {
+    if (!allocate_lengths(pass, network, rows) || !pass->block || !pass->output ||
+        !pass->gradient || !pass->buffer || !pass->row_id || !pass->label || !pass->weight ||
+        !pass->row_loss) {
         pass_release(pass);
         return error_set(error, ERROR_NO_MEMORY, "buffers for batches of %lld rows",
                          (long long)capacity);
@@ -149,6 +177,9 @@ static void gather_truth(const struct network *network, struct network_pass *pas
 {
     int64_t width = network->plan.n_targets;
 
+    pass->weighted = set->weight != NULL;
+    for (int64_t i = 0; i < n && pass->weighted; i++)
+        pass->weight[i] = set->weight[row[i]];
     if (network->plan.task == TASK_CLASSIFICATION) {
         for (int64_t i = 0; i < n; i++)
             pass->label[i] = set->label[row[i]];
@@ -165,19 +196,20 @@ void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth)
 {
     pass->pass.rows = n;
-    pass->input.rows = n;
+    for (int i = 0; i < set->n_inputs; i++)
+        pass->input[i].rows = n;
     for (int i = 0; i < network->n_layers; i++)
         pass->output[i].rows = pass->gradient[i].rows = n;
     for (int64_t i = 0; i < n; i++)
         pass->row_id[i] = set->row_id[row[i]];
-    set->gather(set, row, n, &pass->input);
+    set->gather(set, row, n, pass->input, pass->length);
     if (truth)
         gather_truth(network, pass, set, row, n);
 }
 
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network)
 {
-    const struct tensor *x = &pass->input;
+    const struct tensor *x = &pass->input[0];
 
     for (int i = 0; i < network->n_layers; i++) {
         const struct layer *layer = &network->layer[i];
@@ -195,7 +227,9 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
 
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum)
 {
-    const struct loss_truth truth = {.label = pass->label, .target = pass->target};
+    const struct loss_truth truth = {.label = pass->label,
+                                     .target = pass->target,
+                                     .weight = pass->weighted ? pass->weight : NULL};
     int last = network->n_layers - 1;
 
     network->loss.kind->value(&network->loss, network->kernel, &pass->output[last], &truth,
@@ -206,7 +240,7 @@ void pass_backward(struct network_pass *pass, const struct network *network)
 {
     for (int i = network->n_layers - 1; i >= 0; i--) {
         const struct layer *layer = &network->layer[i];
-        const struct tensor *x = i > 0 ? &pass->output[i - 1] : &pass->input;
+        const struct tensor *x = i > 0 ? &pass->output[i - 1] : &pass->input[0];
         struct tensor *dx = i > 0 ? &pass->gradient[i - 1] : NULL;
 
         pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;

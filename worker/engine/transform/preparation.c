@@ -327,6 +327,13 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
     return true;
 }
 
+void preparation_set_inputs(struct preparation *preparation)
+{
+    preparation->input[0] =
+        (struct sample_input){.name = "x", .shape = {.steps = 1, .width = preparation->width}};
+    preparation->n_inputs = 1;
+}
+
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
                      const struct data_config *config, const struct kind_choices *prepare,
                      struct preparation **ret_preparation, struct warning_list *warnings,
@@ -351,6 +358,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
         return no_memory(error);
     if (dataset->task == TASK_CLASSIFICATION)
         warn_classes(dataset, &split->part[SPLIT_TRAIN], warnings);
+    preparation_set_inputs(preparation);
     *ret_preparation = take(&preparation);
     return true;
 }

@@ -29,7 +29,9 @@ struct prepared_feature {
 struct preparation {
     struct prepared_feature *feature; /* owned, [n_features] */
     int64_t n_features;
-    int64_t width; /* inputs of a row */
+    int64_t width;                                /* inputs of a row */
+    struct sample_input input[SAMPLE_INPUTS_MAX]; /* what a model is given */
+    int n_inputs;
     enum task task;
     char **class_name; /* owned, [n_classes] */
     int64_t n_classes;
@@ -39,6 +41,8 @@ struct preparation {
     double *target_offset, *target_scale; /* owned, [n_targets] */
 };
 void preparation_free(struct preparation **preparation);
+/* Fills the inputs from the features: one, of rows. */
+void preparation_set_inputs(struct preparation *preparation);
 
 /* INVALID where a feature has missing values and nothing imputes them, or too many categories. */
 bool preparation_fit(const struct dataset *dataset, const struct split *split,

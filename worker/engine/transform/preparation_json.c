@@ -191,6 +191,7 @@ bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, 
                       &preparation->target_scale, error) ||
         !read_features(json_member(json, "features"), preparation, error))
         return false;
+    preparation_set_inputs(preparation);
     *ret_preparation = take(&preparation);
     return true;
 }
