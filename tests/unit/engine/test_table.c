@@ -14,7 +14,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/roles.h"
-#include "worker/engine/dataset/table.h"
+#include "worker/engine/dataset/source/source.h"
 
 static char folder[] = "/tmp/nightjar-table-XXXXXX";
 static char path[64];
@@ -44,42 +44,48 @@ static void write_file(const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-static struct table_profile profile_of(const char *text, const struct table_format *format)
+static bool open_source(enum table_header header, struct source **ret, struct error *error)
 {
-    struct table_profile profile = {0};
+    const struct source_request request = {.path = path, .format = {.header = header}};
+
+    return source_open(&request, ret, error) && source_profile(*ret, error);
+}
+
+static struct source *source_of(const char *text, enum table_header header)
+{
+    struct source *source = NULL;
     struct error error;
 
     write_file(text);
-    if (!table_profile_read(path, format, &profile, &error))
+    if (!open_source(header, &source, &error))
         fail_msg("%s", error.message);
-    return profile;
+    return source;
 }
 
 /* ---- types ------------------------------------------------------------------------------------*/
 
 static void types_come_from_the_whole_column(void **state)
 {
-    scoped(table_profile_release) struct table_profile profile = {0};
-    const struct table_format format = {0};
+    scoped(source_free) struct source *source = NULL;
     const enum column_type expected[] = {COLUMN_INTEGER, COLUMN_REAL, COLUMN_TEXT, COLUMN_REAL,
                                          COLUMN_REAL,    COLUMN_TEXT, COLUMN_REAL};
 
     (void)state;
-    profile = profile_of("i,r,t,z,e,n,m\n"
-                         "1,1,1,007,1,nan2,\n"
-                         "-5,2,2,5,1e3,inf,NA\n"
-                         "?,2.5,x,6,2,nan,?\n",
-                         &format);
-    assert_int_equal(profile.n_rows, 3);
-    assert_int_equal(profile.n_columns, 7);
+    source = source_of("i,r,t,z,e,n,m\n"
+                       "1,1,1,007,1,nan2,\n"
+                       "-5,2,2,5,1e3,inf,NA\n"
+                       "?,2.5,x,6,2,nan,?\n",
+                       TABLE_HEADER_AUTO);
+    assert_int_equal(source->profile.n_rows, 3);
+    assert_int_equal(source->profile.n_columns, 7);
     for (int i = 0; i < 7; i++)
-        assert_int_equal(profile.column[i].type, expected[i]);
-    assert_int_equal(profile.column[0].n_missing, 1);
-    assert_int_equal(profile.column[0].missing_line, 4);
-    assert_int_equal(profile.column[2].text_line, 4);
-    assert_int_equal(profile.column[6].n_missing, 3);
-    assert_int_equal(table_profile_find(&profile, "e"), 4);
-    assert_int_equal(table_profile_find(&profile, "E"), -1);
+        assert_int_equal(source->profile.column[i].type, expected[i]);
+    assert_int_equal(source->profile.column[0].n_missing, 1);
+    assert_int_equal(source->profile.column[0].missing_line, 4);
+    assert_int_equal(source->profile.column[2].text_line, 4);
+    assert_int_equal(source->profile.column[6].n_missing, 3);
+    assert_int_equal(table_profile_find(&source->profile, "e"), 4);
+    assert_int_equal(table_profile_find(&source->profile, "E"), -1);
 }
 
 static void header_is_found_or_said(void **state)
@@ -100,12 +106,11 @@ static void header_is_found_or_said(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        scoped(table_profile_release) struct table_profile profile = {0};
-        const struct table_format format = {.header = expected[i].header};
+        scoped(source_free) struct source *source = NULL;
 
-        profile = profile_of(expected[i].text, &format);
-        assert_int_equal(profile.header, expected[i].has_header);
-        assert_string_equal(profile.column[0].name, expected[i].first_name);
+        source = source_of(expected[i].text, expected[i].header);
+        assert_int_equal(source->profile.header, expected[i].has_header);
+        assert_string_equal(source->profile.column[0].name, expected[i].first_name);
     }
 }
 
@@ -119,15 +124,14 @@ static void tables_that_cannot_be_are_refused(void **state)
         {"\n\n", "has no records", TABLE_HEADER_AUTO},
         {"a,b,a\n1,2,3\n", "columns 1 and 3 are both called 'a'", TABLE_HEADER_YES},
     };
-    struct table_profile profile;
     struct error error;
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        const struct table_format format = {.header = bad[i].header};
+        scoped(source_free) struct source *source = NULL;
 
         write_file(bad[i].text);
-        assert_false(table_profile_read(path, &format, &profile, &error));
+        assert_false(open_source(bad[i].header, &source, &error));
         if (!strstr(error.message, bad[i].message))
             fail_msg("'%s' is not in '%s'", bad[i].message, error.message);
     }
@@ -136,14 +140,14 @@ static void tables_that_cannot_be_are_refused(void **state)
 static void columns_are_loaded_in_their_forms(void **state)
 {
     const enum column_form form[] = {FORM_INTEGER, FORM_REAL, FORM_TEXT, FORM_SKIP};
-    scoped(table_profile_release) struct table_profile profile = {0};
+    scoped(source_free) struct source *source = NULL;
     scoped(table_release) struct table table = {0};
-    const struct table_format format = {0};
     struct error error;
 
     (void)state;
-    profile = profile_of("i,r,t,s\n9007199254740993,1.5,x,1\n-2,NA,y,2\n3,-1e-3,x,3\n", &format);
-    assert_true(table_load(path, &format, &profile, form, &table, &error));
+    source =
+        source_of("i,r,t,s\n9007199254740993,1.5,x,1\n-2,NA,y,2\n3,-1e-3,x,3\n", TABLE_HEADER_AUTO);
+    assert_true(source_load(source, form, &table, NULL, &error));
     assert_int_equal(table.n_rows, 3);
     assert_true(table.column[0].integer[0] == 9007199254740993);
     assert_true(table.column[1].real[0] == 1.5 && isnan(table.column[1].real[1]) &&
@@ -170,13 +174,12 @@ static void value_of_the_wrong_kind_is_told_with_its_place(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const enum column_form form[] = {FORM_SKIP, bad[i].form};
-        const struct table_format format = {0};
-        scoped(table_profile_release) struct table_profile profile = {0};
+        scoped(source_free) struct source *source = NULL;
         struct table table;
         struct error error;
 
-        profile = profile_of(bad[i].text, &format);
-        assert_false(table_load(path, &format, &profile, form, &table, &error));
+        source = source_of(bad[i].text, TABLE_HEADER_AUTO);
+        assert_false(source_load(source, form, &table, NULL, &error));
         if (!strstr(error.message, bad[i].message))
             fail_msg("'%s' is not in '%s'", bad[i].message, error.message);
     }
@@ -185,19 +188,32 @@ static void value_of_the_wrong_kind_is_told_with_its_place(void **state)
 static void file_that_changes_between_the_passes_is_noticed(void **state)
 {
     const enum column_form form[] = {FORM_REAL};
-    scoped(table_profile_release) struct table_profile profile = {0};
-    const struct table_format format = {0};
+    scoped(source_free) struct source *source = NULL;
     struct table table;
     struct error error;
 
     (void)state;
-    profile = profile_of("a\n1\n2\n", &format);
+    source = source_of("a\n1\n2\n", TABLE_HEADER_AUTO);
     write_file("a\n1\n2\n3\n");
-    assert_false(table_load(path, &format, &profile, form, &table, &error));
+    assert_false(source_load(source, form, &table, NULL, &error));
     assert_non_null(strstr(error.message, "changed while it was read"));
     write_file("a\n1\n");
-    assert_false(table_load(path, &format, &profile, form, &table, &error));
+    assert_false(source_load(source, form, &table, NULL, &error));
     assert_non_null(strstr(error.message, "changed while it was read"));
+}
+
+static void setting_that_a_format_does_not_read_is_refused(void **state)
+{
+    static const struct source_kind deaf = {.kind = {.name = "deaf"}};
+    const struct source_request request = {
+        .path = path, .format = {.skip = 2}, .kind = {.kind = &deaf.kind}};
+    struct source *source = NULL;
+    struct error error;
+
+    (void)state;
+    assert_false(source_open(&request, &source, &error));
+    assert_string_equal(error.path, "data.skip");
+    assert_non_null(strstr(error.message, "is not read from files of the format deaf"));
 }
 
 /* ---- dictionaries -----------------------------------------------------------------------------*/
@@ -392,6 +408,7 @@ int main(void)
         cmocka_unit_test(columns_are_loaded_in_their_forms),
         cmocka_unit_test(value_of_the_wrong_kind_is_told_with_its_place),
         cmocka_unit_test(file_that_changes_between_the_passes_is_noticed),
+        cmocka_unit_test(setting_that_a_format_does_not_read_is_refused),
         cmocka_unit_test(dictionary_sorts_numbers_by_value_and_texts_by_bytes),
         cmocka_unit_test(dictionary_finds_all_of_many),
         cmocka_unit_test(roles_and_types_make_a_data_set),

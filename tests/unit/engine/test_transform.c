@@ -151,15 +151,17 @@ static void prepared_rows_equal_scikit_learns(void **state)
 
 static void types_and_missing_values_are_pandas(void **state)
 {
-    scoped(table_profile_release) struct table_profile profile = {0};
-    const struct table_format format = {0};
+    const struct source_request request = {.path = TABLE};
+    scoped(source_free) struct source *source = NULL;
+    const struct table_profile *profile;
     struct error error;
 
     (void)state;
-    assert_true(table_profile_read(TABLE, &format, &profile, &error));
-    assert_int_equal(profile.n_columns, cJSON_GetArraySize(json_member(golden, "types")));
-    for (int64_t i = 0; i < profile.n_columns; i++) {
-        const struct column_profile *column = &profile.column[i];
+    assert_true(source_open(&request, &source, &error) && source_profile(source, &error));
+    profile = &source->profile;
+    assert_int_equal(profile->n_columns, cJSON_GetArraySize(json_member(golden, "types")));
+    for (int64_t i = 0; i < profile->n_columns; i++) {
+        const struct column_profile *column = &profile->column[i];
         const char *pandas = json_text(json_member(golden, "types"), column->name, "");
         static const char *const type[] = {
             [COLUMN_INTEGER] = "int64", [COLUMN_REAL] = "float64", [COLUMN_TEXT] = "object"};

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const format_names[] = {"csv", NULL};
 static const char *const header_names[] = {"auto", "true", "false", NULL};
 static const char *const task_names[] = {"auto", "classification", "regression", NULL};
 static const char *const transform_names[] = {"none", "standard", NULL};
@@ -43,7 +42,8 @@ static const struct setting split_settings[] = {
 const struct setting data_settings[] = {
     SETTING_TEXT(struct data_config, source, NULL, SETTING_REQUIRED,
                  "The file that holds the rows; .gz is read as gzip."),
-    SETTING_CHOICE(struct data_config, format, 0, format_names, "The format of the source."),
+    SETTING_KIND(struct data_config, format, &source_registry, NULL, 0,
+                 "The format of the source. Left out: recognised by name and content."),
     SETTING_CHOICE(struct data_config, header, TABLE_HEADER_AUTO, header_names,
                    "Whether the first record names the columns; auto: where none of its fields is "
                    "a number or missing. Without names columns are called c1, c2, ..."),
@@ -232,14 +232,19 @@ void data_check(const struct data_config *config, const cJSON *object,
     check_split(config, json_member(object, "split"), diagnostics);
 }
 
-struct table_format data_format(const struct data_config *config)
+struct source_request data_request(const struct data_config *config, const char *path)
 {
-    return (struct table_format){
-        .delimiter = (char)(config->delimiter ? config->delimiter[0] : '\0'),
-        .header = (enum table_header)config->header,
-        .skip = config->skip,
-        .missing = config->missing,
-        .names = config->names,
+    return (struct source_request){
+        .path = path,
+        .format =
+            {
+                .delimiter = (char)(config->delimiter ? config->delimiter[0] : '\0'),
+                .header = (enum table_header)config->header,
+                .skip = config->skip,
+                .missing = config->missing,
+                .names = config->names,
+            },
+        .kind = config->format,
     };
 }
 

@@ -7,7 +7,7 @@
 #include "common/json.h"
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
-#include "worker/engine/dataset/table.h"
+#include "worker/engine/dataset/source/source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,8 +39,8 @@ enum target_transform { TARGET_TRANSFORM_NONE, TARGET_TRANSFORM_STANDARD };
 
 struct data_config {
     char *source;
-    int format;
-    int header; /* enum table_header */
+    struct kind_choice format; /* of source_registry; kind NULL: recognised */
+    int header;                /* enum table_header */
     char *delimiter;
     int64_t skip;
     struct setting_texts missing, names;
@@ -59,8 +59,8 @@ extern const struct setting data_settings[];
  * they were given. */
 void data_check(const struct data_config *config, const cJSON *object,
                 struct diagnostics *diagnostics);
-/* How its files are to be read; borrows from the config. */
-struct table_format data_format(const struct data_config *config);
+/* How a file of rows is to be read; borrows from the config and the path. */
+struct source_request data_request(const struct data_config *config, const char *path);
 
 /* `path` as seen from the folder where the spec was given. */
 bool data_path(const char *cwd, const char *path, struct buffer *ret_path, struct error *error);

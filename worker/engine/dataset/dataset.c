@@ -330,15 +330,15 @@ static bool take_ids(struct dataset *dataset, struct table *table, const struct 
 
 /* ---- the whole --------------------------------------------------------------------------------*/
 
-static bool build(const char *path, const struct table_format *format, const struct roles *roles,
-                  struct dataset **ret_dataset, struct warning_list *warnings, struct error *error)
+static bool build(struct source *source, const struct roles *roles, struct dataset **ret_dataset,
+                  struct warning_list *warnings, struct error *error)
 {
     scoped(dataset_free) struct dataset *dataset = calloc(1, sizeof(*dataset));
     scoped(table_release) struct table table = {0};
 
-    if (!dataset || !(dataset->path = strdup(path)))
+    if (!dataset || !(dataset->path = strdup(source->path)))
         return no_memory(error);
-    if (!table_load(path, format, roles->profile, roles->form, &table, error))
+    if (!source_load(source, roles->form, &table, NULL, error))
         return false;
     dataset->n_rows = table.n_rows;
     if (!take_group(dataset, &table, roles, error) ||
@@ -351,18 +351,25 @@ static bool build(const char *path, const struct table_format *format, const str
     return true;
 }
 
+static bool open_source(const struct data_config *config, const char *path, struct source **ret,
+                        struct error *error)
+{
+    const struct source_request request = data_request(config, path);
+
+    return source_open(&request, ret, error) && source_profile(*ret, error);
+}
+
 bool dataset_import(const struct data_config *config, const char *cwd, struct dataset **ret_dataset,
                     struct warning_list *warnings, struct error *error)
 {
-    scoped(table_profile_release) struct table_profile profile = {0};
+    scoped(source_free) struct source *source = NULL;
     scoped(roles_release) struct roles roles = {0};
     scoped(buffer_release) struct buffer path = {0};
-    struct table_format format = data_format(config);
 
     if (data_path(cwd, config->source, &path, error) &&
-        table_profile_read(path.data, &format, &profile, error) &&
-        roles_resolve(config, &profile, path.data, &roles, error) &&
-        build(path.data, &format, &roles, ret_dataset, warnings, error))
+        open_source(config, path.data, &source, error) &&
+        roles_resolve(config, &source->profile, path.data, &roles, error) &&
+        build(source, &roles, ret_dataset, warnings, error))
         return true;
     if (!error->path[0])
         (void)snprintf(error->path, sizeof(error->path), "data.source");
@@ -376,13 +383,12 @@ bool dataset_import_new(const struct data_config *config, const char *path,
                         const struct feature_wish *wish, int64_t n_wishes,
                         struct dataset **ret_dataset, struct error *error)
 {
-    scoped(table_profile_release) struct table_profile profile = {0};
+    scoped(source_free) struct source *source = NULL;
     scoped(roles_release) struct roles roles = {0};
-    struct table_format format = data_format(config);
 
-    return table_profile_read(path, &format, &profile, error) &&
-           roles_resolve_new(config, &profile, path, wish, n_wishes, &roles, error) &&
-           build(path, &format, &roles, ret_dataset, NULL, error);
+    return open_source(config, path, &source, error) &&
+           roles_resolve_new(config, &source->profile, path, wish, n_wishes, &roles, error) &&
+           build(source, &roles, ret_dataset, NULL, error);
 }
 
 bool dataset_write_id_header(const struct dataset *dataset, struct buffer *out, struct error *error)

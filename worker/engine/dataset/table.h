@@ -1,6 +1,6 @@
 /*
- * A table in memory, read from a CSV file in two passes: the first looks at every value and finds
- * the columns' types, the second keeps the columns that are wanted, as they are wanted.
+ * Tables: what is known about the columns of a source (a profile), and columns in memory, as they
+ * are wanted. How they get here: source/source.h.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_TABLE_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_TABLE_H
@@ -44,19 +44,18 @@ struct column_profile {
     int64_t distinct[COLUMN_DISTINCT_MAX],
         n_distinct; /* of integers; more than the maximum: many */
     bool fraction;  /* some number is no integer, or is not written as one (007, +1, 1.0) */
+    bool of_series; /* one value for each series instead of one for each row */
 };
 
 struct table_profile {             /* all-zero is a valid empty one */
     struct column_profile *column; /* owned */
     int64_t n_columns, n_rows;
-    bool header; /* the first record is one */
+    int64_t n_series; /* 0: the format knows none */
+    bool header;      /* the first record is one */
 };
 void table_profile_release(struct table_profile *profile);
 /* NULL-safe look-up; -1: no such column. */
 int64_t table_profile_find(const struct table_profile *profile, const char *name);
-
-bool table_profile_read(const char *path, const struct table_format *format,
-                        struct table_profile *ret_profile, struct error *error);
 
 enum column_form {
     FORM_SKIP,
@@ -79,11 +78,8 @@ struct table {             /* all-zero is a valid empty one */
     int64_t n_columns, n_rows;
 };
 void table_release(struct table *table);
+/* Room for n values; false: no memory (the column is to be released all the same). */
+bool column_init(struct column *column, enum column_form form, const char *name, int64_t n);
 void column_release(struct column *column);
-
-/* `form`: one for each column of the profile. */
-bool table_load(const char *path, const struct table_format *format,
-                const struct table_profile *profile, const enum column_form *form,
-                struct table *ret_table, struct error *error);
 
 #endif

@@ -1,0 +1,201 @@
+/* CSV and its like: two passes of dataset/csv.h, the first for types, the second for values. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/owner.h"
+#include "worker/engine/dataset/csv.h"
+#include "worker/engine/dataset/number.h"
+#include "worker/engine/dataset/source/batch.h"
+#include "worker/engine/dataset/source/cell.h"
+#include "worker/engine/dataset/source/kinds.h"
+
+static bool open_reader(const struct source *source, struct csv_reader **ret, struct error *error)
+{
+    bool tabs = source_name_ends(source->path, ".tsv");
+    char delimiter = source->format.delimiter ? source->format.delimiter : tabs ? '\t' : ',';
+
+    return csv_open(source->path, delimiter, source->format.skip, ret, error);
+}
+
+/* ---- the profile ------------------------------------------------------------------------------*/
+
+static bool same_text(const struct csv_field *a, const struct csv_field *b)
+{
+    return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+}
+
+static bool looks_like_header(const struct csv_record *record, const struct missing_texts *missing)
+{
+    for (int64_t i = 0; i < record->n_fields; i++) {
+        const struct csv_field *field = &record->field[i];
+        int64_t integer;
+        double real;
+
+        if (cell_is_missing(&(struct cell){field->text, field->size}, missing) ||
+            number_parse(field->text, field->size, &integer, &real) != NUMBER_NONE)
+            return false;
+        for (int64_t j = 0; j < i && i < 1000; j++)
+            if (same_text(field, &record->field[j]))
+                return false;
+    }
+    return true;
+}
+
+static bool check_names(const struct table_profile *profile, const char *path, struct error *error)
+{
+    scoped(dictionary_release) struct dictionary seen = {0};
+
+    for (int64_t i = 0; i < profile->n_columns; i++) {
+        const char *name = profile->column[i].name;
+        int32_t code;
+
+        if (!dictionary_add(&seen, name, strlen(name), &code, error))
+            return false;
+        if (code != i)
+            return error_set(error, ERROR_INVALID, "%s: columns %d and %lld are both called '%s'",
+                             path, code + 1, (long long)i + 1, name);
+    }
+    return true;
+}
+
+static char *column_name(const struct table_format *format, const struct csv_record *record,
+                         bool header, int64_t i)
+{
+    char *name = NULL;
+
+    if (format->names.n > 0)
+        return strdup(format->names.item[i]);
+    if (header && record->field[i].size > 0)
+        return strndup(record->field[i].text, record->field[i].size);
+    return asprintf(&name, "c%lld", (long long)i + 1) < 0 ? NULL : name;
+}
+
+static bool name_columns(const char *path, const struct table_format *format,
+                         const struct csv_record *record, struct table_profile *profile,
+                         struct error *error)
+{
+    int64_t n = record->n_fields;
+
+    if (format->names.n > 0 && (int64_t)format->names.n != n)
+        return error_set_at(error, ERROR_INVALID, "data.names",
+                            "%zu names where %s has %lld columns", format->names.n, path,
+                            (long long)n);
+    profile->column = calloc((size_t)n, sizeof(*profile->column));
+    if (!profile->column)
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
+    for (; profile->n_columns < n; profile->n_columns++) {
+        struct column_profile *column = &profile->column[profile->n_columns];
+
+        column->name = column_name(format, record, profile->header, profile->n_columns);
+        if (!column->name)
+            return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
+    }
+    return check_names(profile, path, error);
+}
+
+static bool profile_records(struct csv_reader *reader, const struct source *source,
+                            struct table_profile *profile, struct error *error)
+{
+    const struct table_format *format = &source->format;
+    struct missing_texts missing = missing_texts_of(format);
+    const struct csv_record *record;
+
+    if (!csv_next(reader, &record, error))
+        return false;
+    if (!record)
+        return error_set(error, ERROR_INVALID, "%s: has no records", source->path);
+    profile->header = format->header == TABLE_HEADER_YES ||
+                      (format->header == TABLE_HEADER_AUTO && looks_like_header(record, &missing));
+    if (!name_columns(source->path, format, record, profile, error))
+        return false;
+    if (profile->header && !csv_next(reader, &record, error))
+        return false;
+    while (record) {
+        profile->n_rows++;
+        for (int64_t i = 0; i < record->n_fields; i++)
+            cell_look(&(struct cell){record->field[i].text, record->field[i].size}, &missing,
+                      record->line, &profile->column[i]);
+        if (!csv_next(reader, &record, error))
+            return false;
+    }
+    if (profile->n_rows == 0)
+        return error_set(error, ERROR_INVALID, "%s: has a header and no rows", source->path);
+    for (int64_t i = 0; i < profile->n_columns; i++)
+        profile->column[i].type = column_type_of(&profile->column[i]);
+    return true;
+}
+
+static bool profile_csv(struct source *source, struct table_profile *profile, struct error *error)
+{
+    scoped(csv_free) struct csv_reader *reader = NULL;
+
+    return open_reader(source, &reader, error) && profile_records(reader, source, profile, error);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------*/
+
+static bool store_record(const struct csv_record *record, const struct missing_texts *missing,
+                         const char *path, struct batch *batch, struct error *error)
+{
+    const struct cell_place place = {.path = path, .line = record->line};
+
+    for (int64_t i = 0; i < record->n_fields; i++) {
+        const struct csv_field *field = &record->field[i];
+
+        if (batch->column[i].form != FORM_SKIP &&
+            !cell_store(&(struct cell){field->text, field->size}, missing, &place,
+                        &batch->column[i], batch->n_rows, error))
+            return false;
+    }
+    batch->n_rows++;
+    return true;
+}
+
+static bool read_records(struct csv_reader *reader, const struct source *source,
+                         struct batch *batch, const struct source_sink *sink, struct error *error)
+{
+    const struct table_profile *profile = &source->profile;
+    struct missing_texts missing = missing_texts_of(&source->format);
+    const struct csv_record *record;
+
+    if (!csv_next(reader, &record, error) ||
+        (profile->header && record && !csv_next(reader, &record, error)))
+        return false;
+    while (record) {
+        if (record->n_fields != profile->n_columns)
+            return source_changed(source, error);
+        if (!store_record(record, &missing, source->path, batch, error) ||
+            (batch->n_rows == batch->room && !batch_flush(batch, sink, error)) ||
+            !csv_next(reader, &record, error))
+            return false;
+    }
+    return batch_flush(batch, sink, error);
+}
+
+static bool read_csv(struct source *source, const enum column_form *form,
+                     const struct source_sink *sink, struct error *error)
+{
+    scoped(csv_free) struct csv_reader *reader = NULL;
+    scoped(batch_release) struct batch batch = {0};
+
+    return open_reader(source, &reader, error) && batch_init(&batch, source, form, 0, 0, error) &&
+           read_records(reader, source, &batch, sink, error);
+}
+
+static bool is_csv(const char *path, const void *head, size_t size)
+{
+    (void)size;
+    return head && (source_name_ends(path, ".csv") || source_name_ends(path, ".tsv"));
+}
+
+const struct source_kind source_csv = {
+    .kind = {.name = "csv",
+             .help = "Text with one record a line and a comma between its fields, or a tab where "
+                     "the name ends in .tsv."},
+    .reads = SOURCE_READS_LAYOUT | SOURCE_READS_MISSING | SOURCE_READS_NAMES,
+    .row_name = "line",
+    .recognise = is_csv,
+    .profile = profile_csv,
+    .read = read_csv,
+};

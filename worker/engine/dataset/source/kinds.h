@@ -1,0 +1,9 @@
+/* The formats that registry.c lists. */
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SOURCE_KINDS_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_SOURCE_KINDS_H
+
+#include "worker/engine/dataset/source/source.h"
+
+extern const struct source_kind source_csv;
+
+#endif
