@@ -72,7 +72,7 @@ bool pipeline_predict_rows(struct model *model, const struct samples *samples, c
                            struct error *error);
 
 /* ---- the model file: model.h5 -----------------------------------------------------------------
- *   /format        "nightjar-model 1"
+ *   /format        "nightjar-model 2"
  *   /spec          JSON: what the engine reads of the spec
  *   /preparation   JSON: features, transforms, classes, targets as fitted
  *   /provenance    JSON: experiment, run, seed, source, version, machine

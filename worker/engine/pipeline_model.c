@@ -6,7 +6,7 @@
 #include "worker/engine/hdf5.h"
 #include "worker/engine/pipeline.h"
 
-#define MODEL_FORMAT "nightjar-model 1"
+#define MODEL_FORMAT "nightjar-model 2"
 #define TEXT_LIMIT ((size_t)256 * 1024 * 1024)
 
 /* "dense1.weight" lies at /weights/dense1/weight. */

@@ -6,15 +6,15 @@
 #include "common/error.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/preparation.h"
 
 struct samples {
     struct sample_set set;                 /* its context is this struct */
     const struct dataset *dataset;         /* borrowed */
     const struct preparation *preparation; /* borrowed */
-    int32_t **slot;    /* owned, [n_features]: of a category's code, -1: unknown; NULL: numeric */
-    bool plain;        /* all features are numeric and no value is missing */
-    int64_t n_unknown; /* rows with a category that the model does not know */
+    struct applier *applier;               /* owned */
+    int64_t n_unknown;                     /* rows with a category that the model does not know */
 };
 void samples_free(struct samples **samples);
 

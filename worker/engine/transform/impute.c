@@ -1,3 +1,4 @@
+#include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/kinds.h"
 
 enum { BY_MEAN, BY_CONSTANT };
@@ -18,13 +19,18 @@ static const struct setting impute_settings[] = {
     {0},
 };
 
-static void fit(const void *config, const struct column_figures *figures,
-                struct column_map *ret_map)
+static void choose(const void *config, const struct column_figures *figures,
+                   struct column_map *ret_map)
 {
     const struct impute_config *impute = config;
 
     *ret_map = (struct column_map){.scale = 1,
                                    .fill = impute->by == BY_MEAN ? figures->mean : impute->value};
+}
+
+static bool fit(struct fitting *fitting, struct error *error)
+{
+    return affine_fit(fitting, choose, error);
 }
 
 const struct transform_kind transform_impute = {
@@ -33,5 +39,8 @@ const struct transform_kind transform_impute = {
                  "Fills in missing values; without it a feature with missing values is refused.",
              .config_size = sizeof(struct impute_config),
              .settings = impute_settings},
+    .n_state = AFFINE_STATE,
     .fit = fit,
+    .map = affine_map,
+    .unmap = affine_unmap,
 };

@@ -6,6 +6,7 @@
 
 extern const struct transform_kind transform_impute;
 extern const struct transform_kind transform_minmax;
+extern const struct transform_kind transform_onehot;
 extern const struct transform_kind transform_standard;
 
 #endif

@@ -1,3 +1,4 @@
+#include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/kinds.h"
 
 #include <math.h>
@@ -26,8 +27,8 @@ static bool check(const void *config, const char *path, struct error *error)
                         minmax->high);
 }
 
-static void fit(const void *config, const struct column_figures *figures,
-                struct column_map *ret_map)
+static void choose(const void *config, const struct column_figures *figures,
+                   struct column_map *ret_map)
 {
     const struct minmax_config *minmax = config;
     double range = figures->maximum - figures->minimum;
@@ -37,11 +38,19 @@ static void fit(const void *config, const struct column_figures *figures,
         .scale = scale, .offset = minmax->low - figures->minimum * scale, .fill = (double)NAN};
 }
 
+static bool fit(struct fitting *fitting, struct error *error)
+{
+    return affine_fit(fitting, choose, error);
+}
+
 const struct transform_kind transform_minmax = {
     .kind = {.name = "minmax",
              .help = "The range of the training rows becomes [low, high].",
              .config_size = sizeof(struct minmax_config),
              .settings = minmax_settings,
              .check = check},
+    .n_state = AFFINE_STATE,
     .fit = fit,
+    .map = affine_map,
+    .unmap = affine_unmap,
 };

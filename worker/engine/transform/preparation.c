@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "common/owner.h"
-#include "worker/engine/transform/transform.h"
+#include "worker/engine/transform/apply.h"
+#include "worker/engine/transform/kinds.h"
+#include "worker/engine/transform/row_stream.h"
 
 static void free_texts(char **text, int64_t n)
 {
@@ -25,7 +27,11 @@ void preparation_free(struct preparation **preparation)
         free(gone->feature[i].name);
         free_texts(gone->feature[i].category, gone->feature[i].n_categories);
     }
+    for (int64_t i = 0; i < gone->n_transforms; i++)
+        transform_release(&gone->transform[i]);
     free(gone->feature);
+    free(gone->transform);
+    free_texts(gone->column_name, gone->width);
     free_texts(gone->class_name, gone->n_classes);
     free_texts(gone->target_name, gone->n_target_names);
     free(gone->target_offset);
@@ -39,123 +45,65 @@ static bool no_memory(struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "fitting transforms");
 }
 
-/* ---- fitting one column -----------------------------------------------------------------------*/
-
-static double apply(const struct column_map *map, double x)
-{
-    return isnan(x) ? map->fill : map->scale * x + map->offset;
-}
-
-/* Welford's running mean and squares: one pass, no cancellation. */
-static void look(const struct dataset *dataset, const struct row_list *train, int64_t column,
-                 const struct column_map *before, struct column_figures *ret)
-{
-    struct column_figures figures = {.minimum = (double)INFINITY, .maximum = -(double)INFINITY};
-    double squares = 0;
-
-    for (int64_t i = 0; i < train->n; i++) {
-        double x = apply(before, dataset->value[train->row[i] * dataset->n_features + column]);
-        double distance = x - figures.mean;
-
-        if (isnan(x)) {
-            figures.n_missing++;
-            continue;
-        }
-        figures.n++;
-        figures.mean += distance / (double)figures.n;
-        squares += distance * (x - figures.mean);
-        figures.minimum = fmin(figures.minimum, x);
-        figures.maximum = fmax(figures.maximum, x);
-    }
-    figures.sd = figures.n > 0 ? sqrt(squares / (double)figures.n) : 0;
-    /* a constant's mean is rounded, and so would its deviation be */
-    if (figures.minimum == figures.maximum)
-        figures.sd = 0;
-    *ret = figures;
-}
-
-static bool selected(const struct transform_config *config, const char *name)
-{
-    for (size_t i = 0; i < config->columns.n; i++)
-        if (strcmp(config->columns.item[i], name) == 0)
-            return true;
-    return config->columns.n == 0;
-}
-
-static struct column_map compose(const struct column_map *first, const struct column_map *then)
-{
-    return (struct column_map){.scale = first->scale * then->scale,
-                               .offset = first->offset * then->scale + then->offset,
-                               .fill = apply(then, first->fill)};
-}
-
-static bool fit_numeric(const struct dataset *dataset, const struct row_list *train,
-                        const struct kind_choices *prepare, int64_t column,
-                        struct prepared_feature *feature, struct error *error)
-{
-    struct column_map map = {.scale = 1, .fill = (double)NAN};
-    struct column_figures figures;
-
-    for (size_t i = 0; i < prepare->n; i++) {
-        const struct transform_kind *kind = (const struct transform_kind *)prepare->item[i].kind;
-        struct column_map next;
-
-        if (!selected(prepare->item[i].config, feature->name))
-            continue;
-        look(dataset, train, column, &map, &figures);
-        if (figures.n == 0)
-            return error_set_at(error, ERROR_INVALID, "data.features",
-                                "'%s' has no value in any training row", feature->name);
-        kind->fit(prepare->item[i].config, &figures, &next);
-        map = compose(&map, &next);
-    }
-    feature->scale = map.scale;
-    feature->offset = map.offset;
-    feature->fill = map.fill;
-    return true;
-}
-
-static bool refuse_missing(const struct dataset *dataset, int64_t column,
-                           const struct prepared_feature *fitted, struct error *error)
-{
-    const struct feature *feature = &dataset->feature[column];
-
-    if (feature->n_missing == 0 || !isnan(fitted->fill))
-        return true;
-    return error_set_at(error, ERROR_INVALID, "data.features",
-                        "'%s' is missing in %lld row%s of %s, first in line %lld; add {type: "
-                        "impute} to prepare, or name it in data.ignore",
-                        feature->name, (long long)feature->n_missing,
-                        feature->n_missing == 1 ? "" : "s", dataset->path,
-                        (long long)feature->missing_line);
-}
+/* ---- features ---------------------------------------------------------------------------------*/
 
 /* One warning for all: images have many pixels that never change. */
-static void warn_constant(const struct dataset *dataset, const struct row_list *train,
-                          struct warning_list *warnings)
+static void warn_constant(const struct layout *layout, const int64_t *column, int64_t n_columns,
+                          const struct column_figures *figures, struct warning_list *warnings)
 {
-    static const struct column_map same = {.scale = 1, .fill = 0};
     char names[160] = "";
     size_t used = 0;
     int64_t n = 0;
 
-    for (int64_t i = 0; i < dataset->n_features; i++) {
-        struct column_figures figures;
-
-        if (dataset->feature[i].categorical)
-            continue;
-        look(dataset, train, i, &same, &figures);
-        if (figures.minimum != figures.maximum)
+    for (int64_t i = 0; i < n_columns; i++) {
+        if (figures[i].n > 0 && (figures[i].n_missing > 0 || figures[i].sd > 0))
             continue;
         if (used < sizeof(names))
             used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", n ? ", " : "",
-                                     dataset->feature[i].name);
+                                     layout->column[column[i]].name);
         n++;
     }
     if (n > 0)
         warning_add(warnings, "data.features", (double)n,
                     "%lld feature%s the same in all training rows: %s%s", (long long)n,
                     n == 1 ? " is" : "s are", names, used < sizeof(names) ? "" : ", ...");
+}
+
+static bool find_constant(const struct row_stream *stream, const struct layout *layout,
+                          struct warning_list *warnings, struct error *error)
+{
+    static const struct setting_texts all = {0};
+    scoped(memory_free) int64_t *column = NULL;
+    scoped(memory_free) struct column_figures *figures = NULL;
+    int64_t n;
+
+    if (!layout_select(layout, &all, false, "prepare", &column, &n, error))
+        return false;
+    figures = calloc((size_t)n + 1, sizeof(*figures));
+    if (!figures)
+        return no_memory(error);
+    if (!row_stream_figures(stream, column, n, figures, error))
+        return false;
+    warn_constant(layout, column, n, figures, warnings);
+    return true;
+}
+
+/* A feature whose value nothing stands in for. */
+static bool refuse_missing(const struct dataset *dataset, const struct preparation *preparation,
+                           struct error *error)
+{
+    for (int64_t i = 0; i < preparation->n_features; i++) {
+        const struct feature *feature = &dataset->feature[i];
+
+        if (preparation->feature[i].needed && feature->n_missing > 0)
+            return error_set_at(error, ERROR_INVALID, "data.features",
+                                "'%s' is missing in %lld row%s of %s, first in line %lld; add "
+                                "{type: impute} to prepare, or name it in data.ignore",
+                                feature->name, (long long)feature->n_missing,
+                                feature->n_missing == 1 ? "" : "s", dataset->path,
+                                (long long)feature->missing_line);
+    }
+    return true;
 }
 
 /* ---- categories -------------------------------------------------------------------------------*/
@@ -268,28 +216,133 @@ static void warn_classes(const struct dataset *dataset, const struct row_list *t
     }
 }
 
-static bool check_columns(const struct dataset *dataset, const struct kind_choices *prepare,
+/* ---- transforms -------------------------------------------------------------------------------*/
+
+struct fitter {
+    const struct dataset *dataset;
+    const struct row_list *train;
+    struct preparation *preparation;
+    struct layout layout; /* owned: after the transforms so far */
+    struct warning_list *warnings;
+};
+
+static void fitter_release(struct fitter *fitter)
+{
+    layout_release(&fitter->layout);
+}
+
+/* Fits one more; `columns` as the spec has them. */
+static bool fit_transform(struct fitter *fitter, const struct transform_kind *kind,
+                          const void *config, const struct setting_texts *columns, const char *path,
                           struct error *error)
 {
+    struct preparation *preparation = fitter->preparation;
+    struct transform *transform = &preparation->transform[preparation->n_transforms];
+    scoped(applier_free) struct applier *applier = NULL;
+    struct row_stream rows = {.rows = fitter->train};
+    struct fitting fitting = {.config = config,
+                              .path = path,
+                              .feature = preparation->feature,
+                              .rows = &rows,
+                              .layout = &fitter->layout,
+                              .transform = transform,
+                              .warnings = fitter->warnings};
+
+    if (!kind->fit)
+        return true;
+    transform->kind = kind;
+    if (!applier_make(preparation, fitter->dataset, &applier, error) ||
+        !layout_select(&fitter->layout, columns, kind->categorical, path, &transform->column,
+                       &transform->n_columns, error)) {
+        transform_release(transform);
+        return false;
+    }
+    if (transform->n_columns == 0) { /* nothing to do */
+        transform_release(transform);
+        return true;
+    }
+    rows.applier = applier;
+    preparation->n_transforms++;
+    if (!kind->fit(&fitting, error))
+        return false;
+    transform->steps = fitter->layout.steps;
+    transform->width = fitter->layout.width;
+    return true;
+}
+
+static bool fit_transforms(struct fitter *fitter, const struct kind_choices *prepare,
+                           struct error *error)
+{
+    static const struct setting_texts all = {0};
+
+    fitter->preparation->transform = calloc(prepare->n + 1, sizeof(struct transform));
+    if (!fitter->preparation->transform)
+        return no_memory(error);
     for (size_t i = 0; i < prepare->n; i++) {
         const struct transform_config *config = prepare->item[i].config;
         char path[64];
 
-        (void)snprintf(path, sizeof(path), "prepare[%zu].columns", i);
-        for (size_t j = 0; j < config->columns.n; j++) {
-            const struct feature *found = NULL;
-
-            for (int64_t k = 0; k < dataset->n_features; k++)
-                if (strcmp(dataset->feature[k].name, config->columns.item[j]) == 0)
-                    found = &dataset->feature[k];
-            if (!found)
-                return error_set_at(error, ERROR_INVALID, path, "there is no feature '%s'",
-                                    config->columns.item[j]);
-            if (found->categorical)
-                return error_set_at(error, ERROR_INVALID, path, "'%s' is categorical",
-                                    config->columns.item[j]);
-        }
+        (void)snprintf(path, sizeof(path), "prepare[%zu]", i);
+        if (!fit_transform(fitter, (const struct transform_kind *)prepare->item[i].kind, config,
+                           &config->columns, path, error))
+            return false;
     }
+    return fit_transform(fitter, &transform_onehot, NULL, &all, "prepare", error);
+}
+
+/* Features as they come, before any transform. */
+static bool take_features(struct fitter *fitter, const struct split *split, int64_t max_categories,
+                          struct error *error)
+{
+    const struct dataset *dataset = fitter->dataset;
+    struct preparation *preparation = fitter->preparation;
+
+    preparation->feature = calloc((size_t)dataset->n_features + 1, sizeof(*preparation->feature));
+    if (!preparation->feature)
+        return no_memory(error);
+    fitter->layout.steps = 1;
+    for (int64_t i = 0; i < dataset->n_features; i++) {
+        struct prepared_feature *feature = &preparation->feature[preparation->n_features++];
+        struct layout_column column = {.name = dataset->feature[i].name, .feature = i};
+
+        feature->name = strdup(dataset->feature[i].name);
+        feature->categorical = dataset->feature[i].categorical;
+        if (!feature->name)
+            return no_memory(error);
+        if (feature->categorical) {
+            if (!fit_categories(dataset, fitter->train, i, max_categories, feature, error))
+                return false;
+            warn_unknown(dataset, split, i, feature, fitter->warnings);
+        }
+        column.categorical = feature->categorical;
+        column.n_categories = feature->n_categories;
+        column.may_miss = !feature->categorical;
+        if (!layout_add(&fitter->layout, &column, error))
+            return false;
+    }
+    return true;
+}
+
+/* What the transforms have made of the features. */
+static bool take_layout(struct preparation *preparation, const struct layout *layout,
+                        struct error *error)
+{
+    preparation->column_name = (char **)calloc((size_t)layout->width + 1, sizeof(char *));
+    if (!preparation->column_name)
+        return no_memory(error);
+    preparation->steps = layout->steps;
+    for (int64_t i = 0; i < layout->width; i++) {
+        const struct layout_column *column = &layout->column[i];
+
+        preparation->column_name[preparation->width++] = strdup(column->name);
+        if (!preparation->column_name[i])
+            return no_memory(error);
+        if (column->may_miss)
+            preparation->feature[column->feature].needed = true;
+    }
+    if (preparation->width == 0)
+        return error_set_at(error, ERROR_INVALID, "data.features",
+                            "no feature has a value in any training row");
     return true;
 }
 
@@ -298,39 +351,27 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
                          struct preparation *preparation, struct warning_list *warnings,
                          struct error *error)
 {
-    const struct row_list *train = &split->part[SPLIT_TRAIN];
+    scoped(fitter_release) struct fitter fitter = {.dataset = dataset,
+                                                   .train = &split->part[SPLIT_TRAIN],
+                                                   .preparation = preparation,
+                                                   .warnings = warnings};
+    scoped(applier_free) struct applier *raw = NULL;
+    struct row_stream rows = {.rows = fitter.train};
 
-    preparation->feature = calloc((size_t)dataset->n_features + 1, sizeof(*preparation->feature));
-    if (!preparation->feature)
-        return no_memory(error);
-    for (int64_t i = 0; i < dataset->n_features; i++) {
-        struct prepared_feature *feature = &preparation->feature[preparation->n_features++];
-
-        feature->name = strdup(dataset->feature[i].name);
-        feature->categorical = dataset->feature[i].categorical;
-        feature->first = preparation->width;
-        if (!feature->name)
-            return no_memory(error);
-        if (feature->categorical
-                ? !fit_categories(dataset, train, i, config->max_categories, feature, error)
-                : !fit_numeric(dataset, train, prepare, i, feature, error) ||
-                      !refuse_missing(dataset, i, feature, error))
-            return false;
-        if (feature->categorical)
-            warn_unknown(dataset, split, i, feature, warnings);
-        preparation->width += feature->categorical ? feature->n_categories : 1;
-    }
-    warn_constant(dataset, train, warnings);
-    if (preparation->width == 0)
-        return error_set_at(error, ERROR_INVALID, "data.features",
-                            "no feature has a value in any training row");
-    return true;
+    if (!take_features(&fitter, split, config->max_categories, error) ||
+        !applier_make(preparation, dataset, &raw, error))
+        return false;
+    rows.applier = raw;
+    return find_constant(&rows, &fitter.layout, warnings, error) &&
+           fit_transforms(&fitter, prepare, error) &&
+           take_layout(preparation, &fitter.layout, error) &&
+           refuse_missing(dataset, preparation, error);
 }
 
 void preparation_set_inputs(struct preparation *preparation)
 {
-    preparation->input[0] =
-        (struct sample_input){.name = "x", .shape = {.steps = 1, .width = preparation->width}};
+    preparation->input[0] = (struct sample_input){
+        .name = "x", .shape = {.steps = preparation->steps, .width = preparation->width}};
     preparation->n_inputs = 1;
 }
 
@@ -347,8 +388,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
     preparation->task = dataset->task;
     if (standardise && dataset->task == TASK_CLASSIFICATION)
         return error_set_at(error, ERROR_INVALID, "data.target_transform", "is for regression");
-    if (!check_columns(dataset, prepare, error) ||
-        !fit_features(dataset, split, config, prepare, preparation, warnings, error))
+    if (!fit_features(dataset, split, config, prepare, preparation, warnings, error))
         return false;
     if (!copy_texts(dataset->classes.text, dataset->classes.n, &preparation->class_name,
                     &preparation->n_classes) ||

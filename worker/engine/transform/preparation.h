@@ -1,7 +1,7 @@
 /*
  * What was fitted on the training rows, and all that a model needs to read new rows as it read
- * those: features in order, their maps and categories, classes, targets. It travels with the model
- * as JSON.
+ * those: features in order, their categories, the transforms that they go through, classes,
+ * targets. It travels with the model as JSON.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_TRANSFORM_PREPARATION_H
 #define NIGHTJAR_WORKER_ENGINE_TRANSFORM_PREPARATION_H
@@ -13,23 +13,25 @@
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/sample.h"
 #include "worker/engine/dataset/warning.h"
+#include "worker/engine/transform/transform.h"
 
 #include <stdint.h>
 
 struct prepared_feature {
     char *name; /* owned */
     bool categorical;
-    double scale, offset; /* numeric: y = scale * x + offset */
-    double fill;          /* numeric: y where x is missing; NAN: refused */
-    char **category;      /* owned: one input each, 1 where the row has it */
+    bool needed;     /* a row without its value is refused: nothing stands in for it */
+    char **category; /* owned: those of the training rows, in order */
     int32_t n_categories;
-    int64_t first; /* its first input */
 };
 
 struct preparation {
     struct prepared_feature *feature; /* owned, [n_features] */
     int64_t n_features;
-    int64_t width;                                /* inputs of a row */
+    struct transform *transform; /* owned, [n_transforms] */
+    int64_t n_transforms;
+    char **column_name;                           /* owned, [width] */
+    int64_t steps, width;                         /* of a sample, transformed */
     struct sample_input input[SAMPLE_INPUTS_MAX]; /* what a model is given */
     int n_inputs;
     enum task task;

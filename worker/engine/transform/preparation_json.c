@@ -1,8 +1,12 @@
 /*
  * {"task":"classification", "classes":["a","b"], "targets":["Class"],
  *  "target_offset":[], "target_scale":[],
- *  "features":[{"name":"x","scale":0.5,"offset":-1,"fill":0},
- * {"name":"color","categories":["red"]}]}
+ *  "features":[{"name":"x","needed":true}, {"name":"color","needed":false,"categories":["red"]}],
+ *  "transforms":[{"type":"standard","columns":[0],"state":[[0.5,-1,null]],"steps":1,"width":2},
+ *                {"type":"onehot","columns":[1],"state":[[1]],"steps":1,"width":2}],
+ *  "steps":1, "columns":["x","color=red"]}
+ *
+ * In a state null stands for NAN.
  */
 #include "worker/engine/transform/preparation.h"
 
@@ -50,11 +54,50 @@ static bool add_feature(cJSON *list, const struct prepared_feature *feature)
     }
     if (!json_add_text(item, "name", feature->name))
         return false;
-    if (feature->categorical)
-        return add_texts(item, "categories", feature->category, feature->n_categories);
-    return json_add_number(item, "scale", feature->scale) &&
-           json_add_number(item, "offset", feature->offset) &&
-           (isnan(feature->fill) || json_add_number(item, "fill", feature->fill));
+    return json_add_boolean(item, "needed", feature->needed) &&
+           (!feature->categorical ||
+            add_texts(item, "categories", feature->category, feature->n_categories));
+}
+
+static bool add_state(cJSON *list, const struct transform *transform, int64_t i)
+{
+    cJSON *item = cJSON_CreateDoubleArray(transform_state(transform, i),
+                                          (int)transform_state_size(transform, i));
+
+    return item && cJSON_AddItemToArray(list, item);
+}
+
+static bool add_transform(cJSON *list, const struct transform *transform)
+{
+    cJSON *item = cJSON_CreateObject(), *columns, *state;
+
+    if (!item || !cJSON_AddItemToArray(list, item)) {
+        cJSON_Delete(item);
+        return false;
+    }
+    columns = json_add_array(item, "columns");
+    state = json_add_array(item, "state");
+    for (int64_t i = 0; i < transform->n_columns; i++) {
+        cJSON *column = cJSON_CreateNumber((double)transform->column[i]);
+
+        if (!columns || !column || !cJSON_AddItemToArray(columns, column) || !state ||
+            !add_state(state, transform, i))
+            return false;
+    }
+    return json_add_text(item, "type", transform->kind->kind.name) &&
+           json_add_integer(item, "steps", transform->steps) &&
+           json_add_integer(item, "width", transform->width);
+}
+
+static bool add_transforms(cJSON *object, const struct preparation *preparation)
+{
+    cJSON *list = json_add_array(object, "transforms");
+
+    for (int64_t i = 0; i < preparation->n_transforms; i++)
+        if (!list || !add_transform(list, &preparation->transform[i]))
+            return false;
+    return list && json_add_integer(object, "steps", preparation->steps) &&
+           add_texts(object, "columns", preparation->column_name, preparation->width);
 }
 
 cJSON *preparation_json(const struct preparation *preparation)
@@ -73,6 +116,8 @@ cJSON *preparation_json(const struct preparation *preparation)
     for (int64_t i = 0; i < preparation->n_features; i++)
         if (!features || !add_feature(features, &preparation->feature[i]))
             return NULL;
+    if (!add_transforms(object, preparation))
+        return NULL;
     return take(&object);
 }
 
@@ -139,36 +184,125 @@ static bool read_feature(const cJSON *json, struct prepared_feature *feature, st
     if (!feature->name)
         return no_memory(error);
     feature->categorical = categories != NULL;
+    feature->needed = json_boolean(json, "needed", true);
     if (feature->categorical) {
         bool read = read_texts(categories, &feature->category, &n, error);
 
         feature->n_categories = (int32_t)n;
         return read;
     }
-    feature->scale = json_number(json, "scale", 0);
-    feature->offset = json_number(json, "offset", 0);
-    feature->fill = json_number(json, "fill", (double)NAN);
-    return feature->scale != 0 || corrupt("a feature has no scale", error);
+    return true;
 }
 
 static bool read_features(const cJSON *list, struct preparation *preparation, struct error *error)
 {
     const cJSON *item;
 
+    if (!cJSON_IsArray(list))
+        return corrupt("a list is missing", error);
     preparation->feature =
         calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*preparation->feature));
     if (!preparation->feature)
         return no_memory(error);
     cJSON_ArrayForEach(item, list)
     {
-        struct prepared_feature *feature = &preparation->feature[preparation->n_features++];
-
-        feature->first = preparation->width;
-        if (!read_feature(item, feature, error))
+        if (!read_feature(item, &preparation->feature[preparation->n_features++], error))
             return false;
-        preparation->width += feature->categorical ? feature->n_categories : 1;
     }
     return true;
+}
+
+static bool read_columns(const cJSON *list, int64_t width, struct transform *transform,
+                         struct error *error)
+{
+    const cJSON *item;
+
+    transform->column = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*transform->column));
+    if (!transform->column)
+        return no_memory(error);
+    cJSON_ArrayForEach(item, list)
+    {
+        int64_t last = transform->n_columns ? transform->column[transform->n_columns - 1] : -1;
+
+        if (!cJSON_IsNumber(item) || item->valuedouble <= (double)last ||
+            item->valuedouble >= (double)width)
+            return corrupt("a transform's columns are out of order", error);
+        transform->column[transform->n_columns++] = (int64_t)item->valuedouble;
+    }
+    return true;
+}
+
+static bool read_state(const cJSON *list, struct transform *transform, struct error *error)
+{
+    const cJSON *column, *item;
+    int64_t n = 0, at = 0;
+
+    if (cJSON_GetArraySize(list) != transform->n_columns)
+        return corrupt("a transform's state has the wrong length", error);
+    cJSON_ArrayForEach(column, list)
+    {
+        int size = cJSON_GetArraySize(column);
+
+        if (transform->kind->n_state != TRANSFORM_STATE_VARIES && size != transform->kind->n_state)
+            return corrupt("a transform's state has the wrong length", error);
+        n += size;
+    }
+    transform->first = calloc((size_t)transform->n_columns + 1, sizeof(*transform->first));
+    transform->state = calloc((size_t)n + 1, sizeof(*transform->state));
+    if (!transform->first || !transform->state)
+        return no_memory(error);
+    n = 0;
+    cJSON_ArrayForEach(column, list)
+    {
+        cJSON_ArrayForEach(item, column)
+        {
+            if (!cJSON_IsNumber(item) && !cJSON_IsNull(item))
+                return corrupt("a transform's state is no number", error);
+            transform->state[n++] = cJSON_IsNull(item) ? (double)NAN : item->valuedouble;
+        }
+        transform->first[++at] = n;
+    }
+    return true;
+}
+
+static bool read_transform(const cJSON *json, int64_t width, struct transform *transform,
+                           struct error *error)
+{
+    transform->kind =
+        (const struct transform_kind *)kind_find(&transform_registry, json_text(json, "type", ""));
+    if (!transform->kind)
+        return corrupt("a transform is not known", error);
+    transform->steps = json_integer(json, "steps", 0);
+    transform->width = json_integer(json, "width", 0);
+    if (transform->steps < 1 || transform->width < 1)
+        return corrupt("a transform has no shape", error);
+    return read_columns(json_member(json, "columns"), width, transform, error) &&
+           read_state(json_member(json, "state"), transform, error);
+}
+
+static bool read_transforms(const cJSON *json, struct preparation *preparation, struct error *error)
+{
+    const cJSON *list = json_member(json, "transforms"), *item;
+    int64_t width = preparation->n_features;
+
+    preparation->transform =
+        calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*preparation->transform));
+    if (!preparation->transform)
+        return no_memory(error);
+    cJSON_ArrayForEach(item, list)
+    {
+        struct transform *transform = &preparation->transform[preparation->n_transforms++];
+
+        if (!read_transform(item, width, transform, error))
+            return false;
+        width = transform->width;
+    }
+    preparation->steps = json_integer(json, "steps", 0);
+    if (!read_texts(json_member(json, "columns"), &preparation->column_name, &preparation->width,
+                    error))
+        return false;
+    return (preparation->steps > 0 && preparation->width == width) ||
+           corrupt("its transforms end with other columns", error);
 }
 
 bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, struct error *error)
@@ -189,7 +323,8 @@ bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, 
                       &preparation->target_offset, error) ||
         !read_numbers(json_member(json, "target_scale"), preparation->n_targets,
                       &preparation->target_scale, error) ||
-        !read_features(json_member(json, "features"), preparation, error))
+        !read_features(json_member(json, "features"), preparation, error) ||
+        !read_transforms(json, preparation, error))
         return false;
     preparation_set_inputs(preparation);
     *ret_preparation = take(&preparation);

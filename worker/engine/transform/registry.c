@@ -5,6 +5,7 @@
 static const struct kind *const kinds[] = {
     &transform_impute.kind,
     &transform_minmax.kind,
+    &transform_onehot.kind,
     &transform_standard.kind,
     NULL,
 };

@@ -1,0 +1,297 @@
+/* What every transform of the registry keeps, whatever it is called. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/owner.h"
+#include "common/random.h"
+#include "worker/engine/engine_spec.h"
+#include "worker/engine/transform/apply.h"
+#include "worker/engine/transform/preparation.h"
+
+#define ROWS 700 /* several blocks */
+#define TRAIN_ROWS 500
+#define COLUMNS 6
+
+struct small_table {
+    struct dataset dataset;
+    struct feature feature[COLUMNS];
+    float value[ROWS * COLUMNS];
+    double target[ROWS];
+    int64_t row[ROWS];
+    char *color[4];
+    struct split split;
+    struct data_config config;
+    struct engine_spec spec;
+    struct warning_list warnings;
+};
+
+/* Columns: normal, large and narrow, positive with a long tail, constant, with holes, categories.
+ */
+static void fill(struct small_table *table)
+{
+    for (int64_t i = 0; i < ROWS; i++) {
+        float *row = table->value + i * COLUMNS;
+
+        row[0] = (float)random_normal(1, (uint64_t)i, 0, 0);
+        row[1] = (float)(1e5 + 3 * random_normal(1, (uint64_t)i, 1, 0));
+        row[2] = (float)exp(random_normal(1, (uint64_t)i, 2, 0));
+        row[3] = 2.5F;
+        row[4] = i % 7 == 3 ? NAN : (float)random_uniform(1, (uint64_t)i, 3, 0);
+        row[5] = i % 11 == 5 ? NAN : (float)random_below(1, (uint64_t)i, 4, 0, 3);
+        table->target[i] = (double)row[0] + (double)row[2];
+        table->row[i] = i;
+    }
+}
+
+static struct small_table *make(const char *prepare)
+{
+    static const char *const names[COLUMNS] = {"normal",   "large", "tail",
+                                               "constant", "holes", "color"};
+    static const char *const colors[] = {"blue", "green", "red"};
+    struct small_table *table = calloc(1, sizeof(*table));
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *root = cJSON_CreateObject();
+    cJSON *list;
+    struct error error;
+    int32_t code;
+
+    assert_non_null(table);
+    for (int i = 0; i < COLUMNS; i++) {
+        table->feature[i].name = strdup(names[i]);
+        assert_non_null(table->feature[i].name);
+    }
+    table->feature[5].categorical = true;
+    table->feature[4].n_missing = 100;
+    for (int i = 0; i < 3; i++)
+        assert_true(dictionary_add(&table->feature[5].dictionary, colors[i], strlen(colors[i]),
+                                   &code, &error));
+    fill(table);
+    table->dataset = (struct dataset){.path = (char[]){"memory"},
+                                      .n_rows = ROWS,
+                                      .feature = table->feature,
+                                      .n_features = COLUMNS,
+                                      .value = table->value,
+                                      .task = TASK_REGRESSION,
+                                      .target = table->target};
+    table->split.part[SPLIT_TRAIN] = (struct row_list){table->row, TRAIN_ROWS};
+    table->split.part[SPLIT_TEST] = (struct row_list){table->row + TRAIN_ROWS, ROWS - TRAIN_ROWS};
+    table->config.max_categories = 10;
+    assert_true(json_parse(prepare, strlen(prepare), &list, &error));
+    assert_true(json_add_item(root, "prepare", &list));
+    (void)settings_parse(engine_settings, root, "", &table->spec, &diagnostics);
+    for (size_t i = 0; i < diagnostics.n; i++) /* data and model are not needed here */
+        assert_null(strstr(diagnostics.item[i].path, "prepare"));
+    return table;
+}
+
+static void unmake(struct small_table **table)
+{
+    for (int i = 0; i < COLUMNS; i++) {
+        free((*table)->feature[i].name);
+        dictionary_release(&(*table)->feature[i].dictionary);
+    }
+    engine_spec_release(&(*table)->spec);
+    free(take(table));
+}
+
+static struct preparation *fit(struct small_table *table)
+{
+    struct preparation *preparation = NULL;
+    struct error error = {0};
+
+    if (!preparation_fit(&table->dataset, &table->split, &table->config, &table->spec.prepare,
+                         &preparation, &table->warnings, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return preparation;
+}
+
+/* `kind` with its defaults, after what makes any column fit for it. */
+static struct small_table *make_for(const struct kind *kind)
+{
+    char prepare[128];
+
+    (void)snprintf(prepare, sizeof(prepare), "[\"impute\",\"%s\"]", kind->name);
+    return make(prepare);
+}
+
+static char *text_of(const struct preparation *preparation)
+{
+    scoped(json_free) cJSON *json = preparation_json(preparation);
+    scoped(buffer_release) struct buffer text = {0};
+    struct error error;
+
+    assert_true(json_print(json, &text, &error));
+    return buffer_take(&text);
+}
+
+static real *gather(const struct small_table *table, const struct preparation *preparation,
+                    int64_t batch)
+{
+    scoped(applier_free) struct applier *applier = NULL;
+    real *x = calloc((size_t)(ROWS * preparation->width), sizeof(*x));
+    struct error error;
+
+    assert_non_null(x);
+    assert_true(applier_make(preparation, &table->dataset, &applier, &error));
+    for (int64_t at = 0; at < ROWS; at += batch) {
+        int64_t n = ROWS - at < batch ? ROWS - at : batch;
+        struct tensor to = {.data = x + at * preparation->width,
+                            .steps = 1,
+                            .rows = n,
+                            .width = preparation->width};
+
+        applier_gather_rows(applier, table->row + at, n, &to);
+    }
+    return x;
+}
+
+static void registry_is_in_order(void **state)
+{
+    (void)state;
+    for (size_t i = 1; transform_registry.kind[i]; i++)
+        assert_true(strcmp(transform_registry.kind[i - 1]->name, transform_registry.kind[i]->name) <
+                    0);
+}
+
+static void results_are_finite(void **state)
+{
+    (void)state;
+    for (size_t i = 0; transform_registry.kind[i]; i++) {
+        scoped(unmake) struct small_table *table = make_for(transform_registry.kind[i]);
+        scoped(preparation_free) struct preparation *preparation = fit(table);
+        scoped(memory_free) real *x = gather(table, preparation, ROWS);
+
+        for (int64_t k = 0; k < ROWS * preparation->width; k++)
+            assert_true(isfinite((double)x[k]));
+    }
+}
+
+static void fitting_sees_training_rows_only(void **state)
+{
+    (void)state;
+    for (size_t i = 0; transform_registry.kind[i]; i++) {
+        scoped(unmake) struct small_table *table = make_for(transform_registry.kind[i]);
+        scoped(preparation_free) struct preparation *preparation = fit(table), *again = NULL;
+        scoped(memory_free) char *text = text_of(preparation), *other = NULL;
+
+        for (int64_t k = TRAIN_ROWS * COLUMNS; k < ROWS * COLUMNS; k++)
+            if (k % COLUMNS != 5)
+                table->value[k] = (float)(1e6 * random_normal(9, (uint64_t)k, 0, 0));
+        again = fit(table);
+        other = text_of(again);
+        assert_string_equal(text, other);
+    }
+}
+
+static void stored_transforms_do_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; transform_registry.kind[i]; i++) {
+        scoped(unmake) struct small_table *table = make_for(transform_registry.kind[i]);
+        scoped(preparation_free) struct preparation *preparation = fit(table), *stored = NULL;
+        scoped(memory_free) char *text = text_of(preparation);
+        scoped(memory_free) real *x = gather(table, preparation, ROWS), *y = NULL;
+        scoped(json_free) cJSON *json = NULL;
+        struct error error;
+
+        assert_true(json_parse(text, strlen(text), &json, &error));
+        assert_true(preparation_parse(json, &stored, &error));
+        y = gather(table, stored, ROWS);
+        assert_memory_equal(x, y, (size_t)(ROWS * preparation->width) * sizeof(real));
+    }
+}
+
+static void batches_of_any_size_are_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; transform_registry.kind[i]; i++) {
+        scoped(unmake) struct small_table *table = make_for(transform_registry.kind[i]);
+        scoped(preparation_free) struct preparation *preparation = fit(table);
+        scoped(memory_free) real *x = gather(table, preparation, ROWS);
+        scoped(memory_free) real *y = gather(table, preparation, 3);
+
+        assert_memory_equal(x, y, (size_t)(ROWS * preparation->width) * sizeof(real));
+    }
+}
+
+/* Whatever was fitted on a column, unmap() finds the training values again. */
+static void check_inverse(const struct transform *transform, const struct small_table *table)
+{
+    for (int64_t i = 0; i < transform->n_columns; i++) {
+        const double *state = transform_state(transform, i);
+        int64_t n = transform_state_size(transform, i);
+
+        for (int64_t row = 0; row < TRAIN_ROWS; row++) {
+            double x = (double)table->value[row * COLUMNS + transform->column[i]], y = x;
+
+            if (isnan(x))
+                continue;
+            transform->kind->map(state, n, &y, 1);
+            transform->kind->unmap(state, n, &y, 1);
+            assert_true(fabs(y - x) <= 1e-9 * fmax(1, fabs(x)));
+        }
+    }
+}
+
+static void inverse_leads_back(void **state)
+{
+    int n = 0;
+
+    (void)state;
+    for (size_t i = 0; transform_registry.kind[i]; i++) {
+        scoped(unmake) struct small_table *table = make_for(transform_registry.kind[i]);
+        scoped(preparation_free) struct preparation *preparation = fit(table);
+
+        for (int64_t k = 0; k < preparation->n_transforms; k++)
+            if (preparation->transform[k].kind->unmap) {
+                check_inverse(&preparation->transform[k], table);
+                n++;
+            }
+    }
+    assert_true(n > 3);
+}
+
+static void affine_transforms_fold(void **state)
+{
+    scoped(unmake) struct small_table *table =
+        make("[{\"type\":\"impute\",\"by\":\"constant\",\"value\":3},\"minmax\",\"standard\"]");
+    scoped(preparation_free) struct preparation *preparation = fit(table);
+    scoped(memory_free) real *x = gather(table, preparation, ROWS);
+
+    (void)state;
+    for (int64_t row = 0; row < ROWS; row++)
+        for (int64_t column = 0; column < 5; column++) {
+            double value = (double)table->value[row * COLUMNS + column];
+
+            for (int64_t k = 0; k < 3; k++) {
+                const struct transform *transform = &preparation->transform[k];
+
+                transform->kind->map(transform_state(transform, column), 3, &value, 1);
+            }
+            assert_true(fabs((double)x[row * preparation->width + column] - value) <=
+                        1e-6 * fmax(1, fabs(value)));
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(registry_is_in_order),
+        cmocka_unit_test(results_are_finite),
+        cmocka_unit_test(fitting_sees_training_rows_only),
+        cmocka_unit_test(stored_transforms_do_the_same),
+        cmocka_unit_test(batches_of_any_size_are_the_same),
+        cmocka_unit_test(inverse_leads_back),
+        cmocka_unit_test(affine_transforms_fold),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,26 @@
+/* What affine kinds share: a state of (scale, offset, fill), y = scale * x + offset, and fill where
+ * x is missing. Such transforms fold into one. */
+#ifndef NIGHTJAR_WORKER_ENGINE_TRANSFORM_AFFINE_H
+#define NIGHTJAR_WORKER_ENGINE_TRANSFORM_AFFINE_H
+
+#include "worker/engine/transform/row_stream.h"
+#include "worker/engine/transform/transform.h"
+
+struct column_map {
+    double scale, offset; /* y = scale * x + offset; scale is never 0 */
+    double fill;          /* y for a missing x; NAN: stays missing */
+};
+
+#define AFFINE_STATE 3
+
+struct column_map affine_compose(const struct column_map *first, const double *then_state);
+
+/* fit() by the figures of each column: INVALID where it has no value. */
+bool affine_fit(struct fitting *fitting,
+                void (*fit)(const void *config, const struct column_figures *figures,
+                            struct column_map *ret_map),
+                struct error *error);
+void affine_map(const double *state, int64_t n_state, double *x, int64_t n);
+void affine_unmap(const double *state, int64_t n_state, double *x, int64_t n);
+
+#endif

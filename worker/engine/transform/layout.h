@@ -1,0 +1,35 @@
+/* The columns that a transform sees: their names, and where they come from. */
+#ifndef NIGHTJAR_WORKER_ENGINE_TRANSFORM_LAYOUT_H
+#define NIGHTJAR_WORKER_ENGINE_TRANSFORM_LAYOUT_H
+
+#include "common/error.h"
+#include "common/spec/setting.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct layout_column {
+    char *name;       /* owned */
+    int64_t feature;  /* that it is made of */
+    bool categorical; /* values are 0 .. n_categories - 1, and -1 for an unknown one */
+    int64_t n_categories;
+    bool may_miss; /* a feature that is missing is missing here too */
+};
+
+struct layout {
+    int64_t steps; /* of a sample; 1: rows */
+    int64_t width;
+    struct layout_column *column; /* owned, [width] */
+};
+void layout_release(struct layout *layout);
+
+/* Appends a column; its name is copied. */
+bool layout_add(struct layout *layout, const struct layout_column *column, struct error *error);
+
+/* Which columns `names` means, ascending; none named: all that are categorical, or all that are
+ * not. INVALID, at path.columns, where there is no such column, or one of the other sort. Caller
+ * owns *ret. */
+bool layout_select(const struct layout *layout, const struct setting_texts *names, bool categorical,
+                   const char *path, int64_t **ret, int64_t *ret_n, struct error *error);
+
+#endif
