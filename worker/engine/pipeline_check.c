@@ -276,7 +276,7 @@ static bool look_inside(struct checker *checker, struct question *question, stru
 static bool examine(struct checker *checker, struct question *question, struct answer *answer,
                     struct error *error)
 {
-    int64_t size;
+    int64_t size = 0;
 
     if (!spec_check_keys(question->root, &answer->diagnostics) && answer->diagnostics.n == 0)
         return no_memory(error);
