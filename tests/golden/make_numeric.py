@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Golden values of the learning engine: metrics from scikit-learn, a network and optimizers from PyTorch.
 
-Writes metrics.json and network.json beside itself; both are checked in. Inputs are in the files too, so
+Writes metrics.json, network.json and layers.json beside itself; all are checked in. Inputs are in the files too, so
 that the tests need neither library. Needs scikit-learn 1.2 and torch 1.13 (Debian 12's).
 """
 import json
@@ -168,7 +168,86 @@ def make_network():
     write("network.json", cases)
 
 
+RECURRENT = {"weight": "weight_ih_l0", "recurrent": "weight_hh_l0", "bias": "bias_ih_l0", "recurrent_bias": "bias_hh_l0"}
+
+
+def recurrent_parameters(name, module):
+    result = {f"{name}.{ours}": getattr(module, theirs) for ours, theirs in RECURRENT.items()}
+    if module.bidirectional:
+        result.update({f"{name}.back_{ours}": getattr(module, theirs + "_reverse") for ours, theirs in RECURRENT.items()})
+    return result
+
+
+class Recurrent(torch.nn.Module):
+    """One recurrent layer of PyTorch's; the last step's output, or that of each row's end, goes into a dense layer."""
+
+    def __init__(self, kind, make, n_in, units, n_out, sequences):
+        super().__init__()
+        self.kind, self.sequences = kind, sequences
+        self.recurrent = make(n_in, units)
+        directions = 2 if self.recurrent.bidirectional else 1
+        self.second = make(units * directions, units) if sequences else None
+        self.dense = torch.nn.Linear(units * directions, n_out)
+
+    def forward(self, x, lengths):
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        if self.second:
+            packed, _ = self.recurrent(packed)
+        _, state = (self.second or self.recurrent)(packed)
+        state = state[0] if isinstance(state, tuple) else state
+        return self.dense(torch.cat(list(state), 1))
+
+    def named(self):
+        result = recurrent_parameters(f"{self.kind}1", self.recurrent)
+        if self.second:
+            result.update(recurrent_parameters(f"{self.kind}2", self.second))
+        result.update({"dense1.weight": self.dense.weight, "dense1.bias": self.dense.bias})
+        return result
+
+
+def layer_case(name, layers, net, shape, varies=False, n=6, n_out=3):
+    """Logits, loss, gradients and ten steps of a classifier on random sequences."""
+    steps, width = shape
+    x = torch.randn(n, steps, width)
+    # as fixture_length() of the tests has them
+    lengths = torch.tensor([steps - i % steps if varies else steps for i in range(n)])
+    label = torch.randint(0, n_out, (n,))
+    case = {"name": name, "layers": layers + [{"type": "dense", "units": "classes"}], "n": n, "steps": steps,
+            "width": width, "outputs": n_out, "varies": varies, "x": x.reshape(-1).tolist(), "label": label.tolist(),
+            "initial": flat(net.named())}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    losses = []
+    for step in range(10):
+        optimizer.zero_grad()
+        output = net(x, lengths)
+        loss = torch.nn.functional.cross_entropy(output, label)
+        loss.backward()
+        if step == 0:
+            case["output"] = output.detach().reshape(-1).tolist()
+            case["gradient"] = flat({k: v.grad for k, v in net.named().items()})
+        losses.append(loss.item())
+        optimizer.step()
+    case["losses"] = losses
+    case["final"] = flat(net.named())
+    return case
+
+
+def make_layers():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(5)
+    cases = []
+    for kind, module in (("lstm", torch.nn.LSTM), ("gru", torch.nn.GRU), ("simple_rnn", torch.nn.RNN)):
+        for both, stacked, varies in ((False, False, False), (True, False, True), (False, True, True), (True, True, False)):
+            spec = {"type": kind, "units": 4, "convention": "pytorch", "bidirectional": both}
+            layers = [dict(spec, sequences=True), spec] if stacked else [spec]
+            net = Recurrent(kind, lambda a, b: module(a, b, batch_first=True, bidirectional=both), 3, 4, 3, stacked)
+            cases.append(layer_case(f"{kind}, bidirectional {both}, stacked {stacked}, varies {varies}", layers, net,
+                                    (5, 3), varies))
+    write("layers.json", cases)
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     make_metrics()
     make_network()
+    make_layers()

@@ -43,7 +43,7 @@ struct fixture {
     struct sample_set set;
     struct sample_input input;
     struct split split;
-    double *x; /* [n][width] */
+    double *x; /* [n][steps][width] */
     uint64_t *row_id;
     int32_t *label;
     double *target, *offset, *scale;
@@ -54,26 +54,38 @@ struct fixture {
     void (*on_gather)(struct fixture *fixture);
 };
 
+/* Steps of a sample where the input varies: all from 1 to `steps` occur. */
+static inline int64_t fixture_length(int64_t row, int64_t steps)
+{
+    return steps - row % steps;
+}
+
 static inline void fixture_gather(const struct sample_set *set, const int64_t *row, int64_t n,
                                   struct tensor x[], int32_t *const length[])
 {
     struct fixture *fixture = set->context;
-    int64_t width = set->input->shape.width;
+    int64_t steps = set->input->shape.steps, width = set->input->shape.width;
 
-    (void)length;
     fixture->gathers++;
     if (fixture->on_gather)
         fixture->on_gather(fixture);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < width; k++)
-            x->data[i * width + k] = (real)fixture->x[row[i] * width + k];
+    for (int64_t i = 0; i < n; i++) {
+        int64_t end = set->input->varies ? fixture_length(row[i], steps) : steps;
+
+        if (set->input->varies)
+            length[0][i] = (int32_t)end;
+        for (int64_t step = 0; step < steps; step++)
+            for (int64_t k = 0; k < width; k++)
+                x->data[(step * n + i) * width + k] =
+                    step < end ? (real)fixture->x[(row[i] * steps + step) * width + k] : 0;
+    }
 }
 
 /* Classes are clouds round centres; targets are sums of the features, far from 0. */
 static inline void fixture_fill(struct fixture *fixture)
 {
     struct sample_set *set = &fixture->set;
-    int64_t width = set->input->shape.width;
+    int64_t width = set->input->shape.steps * set->input->shape.width;
 
     for (int64_t i = 0; i < set->n_samples; i++) {
         int64_t class = (int64_t)random_below(5, (uint64_t)i, 0, 77, (uint64_t)set->n_classes);
@@ -94,10 +106,11 @@ static inline void fixture_fill(struct fixture *fixture)
     }
 }
 
-static inline void fixture_set_up(struct fixture *fixture, enum task task, int64_t n, int64_t width,
-                                  int64_t outputs)
+static inline void fixture_set_up_sequences(struct fixture *fixture, enum task task, int64_t n,
+                                            struct shape shape, int64_t outputs)
 {
     bool classes = task == TASK_CLASSIFICATION;
+    int64_t width = shape.steps * shape.width;
 
     *fixture = (struct fixture){
         .x = calloc((size_t)(n * width), sizeof(double)),
@@ -116,7 +129,7 @@ static inline void fixture_set_up(struct fixture *fixture, enum task task, int64
         fixture->offset[i] = 500;
         fixture->scale[i] = 10;
     }
-    fixture->input = (struct sample_input){.name = "x", .shape = {.steps = 1, .width = width}};
+    fixture->input = (struct sample_input){.name = "x", .shape = shape};
     fixture->set = (struct sample_set){
         .context = fixture,
         .gather = fixture_gather,
@@ -146,6 +159,12 @@ static inline void fixture_set_up(struct fixture *fixture, enum task task, int64
     fixture->split.part[SPLIT_TRAIN] = (struct row_list){.row = fixture->row, .n = n * 3 / 4};
     fixture->split.part[SPLIT_VALID] =
         (struct row_list){.row = fixture->row + n * 3 / 4, .n = n - n * 3 / 4};
+}
+
+static inline void fixture_set_up(struct fixture *fixture, enum task task, int64_t n, int64_t width,
+                                  int64_t outputs)
+{
+    fixture_set_up_sequences(fixture, task, n, (struct shape){.steps = 1, .width = width}, outputs);
 }
 
 /* Single quotes stand for double ones. What is wrong with the spec fails the test. */

@@ -134,6 +134,30 @@ static inline void golden_train(struct network *network, struct model_step *step
     }
 }
 
+/* The case's own layers on sequences. */
+static inline void golden_fill_sequences(struct fixture *fixture, const cJSON *golden)
+{
+    scoped(memory_free) char *layers = cJSON_PrintUnformatted(json_member(golden, "layers"));
+    const struct shape shape = {.steps = json_integer(golden, "steps", 0),
+                                .width = json_integer(golden, "width", 0)};
+    const cJSON *item;
+    int64_t i = 0;
+    char spec[2048];
+
+    fixture_set_up_sequences(fixture, TASK_CLASSIFICATION, json_integer(golden, "n", 0), shape,
+                             json_integer(golden, "outputs", 0));
+    fixture->input.varies = cJSON_IsTrue(json_member(golden, "varies"));
+    cJSON_ArrayForEach(item, json_member(golden, "x")) fixture->x[i++] = item->valuedouble;
+    i = 0;
+    cJSON_ArrayForEach(item, json_member(golden, "label")) fixture->label[i++] =
+        (int32_t)item->valuedouble;
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': %s, 'train': {'batch': %d, 'optimizer': {'type': 'sgd',"
+                   " 'rate': 0.1}}}",
+                   layers, (int)fixture->set.n_samples);
+    fixture_parse(fixture, spec);
+}
+
 static inline void golden_case(const cJSON *golden)
 {
     struct fixture fixture;
@@ -141,7 +165,10 @@ static inline void golden_case(const cJSON *golden)
     struct model_step step;
     const cJSON *values;
 
-    golden_fill(&fixture, golden);
+    if (json_member(golden, "layers"))
+        golden_fill_sequences(&fixture, golden);
+    else
+        golden_fill(&fixture, golden);
     model = fixture_build(&fixture);
     golden_set_weights((struct network *)model, json_member(golden, "initial"));
     step = (struct model_step){
@@ -152,6 +179,16 @@ static inline void golden_case(const cJSON *golden)
         values->string, network_parameter((struct network *)model, values->string)->value, values);
     model_free(&model);
     fixture_tear_down(&fixture);
+}
+
+static inline void layers_agree_with_pytorch(void **state)
+{
+    scoped(json_free) cJSON *cases = golden_read("tests/golden/layers.json");
+    const cJSON *golden;
+
+    (void)state;
+    assert_true(cJSON_GetArraySize(cases) >= 12);
+    cJSON_ArrayForEach(golden, cases) golden_case(golden);
 }
 
 static inline void network_and_optimizers_agree_with_pytorch(void **state)

@@ -204,9 +204,12 @@ static void check_multiply(const struct kernel *kernel, int64_t n)
     kernel->multiply(y, x, factor, n);
     kernel_plain.multiply(twin, x, factor, n);
     assert_same_bits(y, twin);
+    kernel->add(y, factor, n);
+    kernel_plain.add(twin, factor, n);
+    assert_same_bits(y, twin);
 }
 
-static void products_of_elements_have_the_plain_twins_bits(void **state)
+static void products_and_sums_of_elements_have_the_plain_twins_bits(void **state)
 {
     (void)state;
     each_kernel(check_multiply);
@@ -370,6 +373,224 @@ static void sgd_matches_its_plain_twin(void **state)
     each_kernel(check_sgd);
 }
 
+/* ---- small products ---- */
+
+#define PRODUCT_K 9
+
+static double twin_of_product(const struct product *product, const float *before, int64_t row,
+                              int64_t column, int64_t panel)
+{
+    double sum = product->add ? (double)before[row * product->c_row + column] : 0;
+
+    for (int p = 0; p < product->n_parts; p++) {
+        const struct product_part *part = &product->part[p];
+
+        for (int64_t k = 0; k < part->k; k++)
+            sum +=
+                (double)part->a[row * part->a_row + k * part->a_column] *
+                (double)part->b[column / panel * part->b_panel + k * part->b_row + column % panel];
+    }
+    return sum;
+}
+
+static void assert_product(const struct kernel *kernel, struct product *product)
+{
+    float c[ROOM], before[ROOM];
+
+    fill(c, product->m * product->c_row, 41, 1);
+    memcpy(before, c, sizeof(c));
+    product->c = c;
+    kernel->product(product);
+    for (int64_t i = 0; i < ROOM; i++) {
+        int64_t row = i / product->c_row, column = i % product->c_row;
+        double expected = (double)before[i];
+
+        if (row < product->m && column < product->n)
+            expected = twin_of_product(product, before, row, column, kernel->panel);
+        if (!(fabs((double)c[i] - expected) <= 1e-5))
+            fail_msg("%s: %ld x %ld: element %ld, %ld is %.9g, not %.9g", kernel->name,
+                     (long)product->m, (long)product->n, (long)row, (long)column, (double)c[i],
+                     expected);
+    }
+}
+
+static void check_product(const struct kernel *kernel, int64_t n)
+{
+    float a[ROOM], other[ROOM], b[ROOM], packed[2][PRODUCT_K * 2 * SIZE_MAX_TESTED];
+    struct product_part part[3];
+    int64_t rows = 1 + n % (ROOM / SIZE_MAX_TESTED); /* of c */
+
+    fill(a, ROWS * PRODUCT_K, 43, 1);
+    fill(other, ROWS * PRODUCT_K, 45, 1);
+    fill(b, n * PRODUCT_K / 2, 47, 1);
+    rows = rows > ROWS ? ROWS : rows;
+    kernel_pack(kernel, b, 1, PRODUCT_K / 2, PRODUCT_K / 2, n, packed[0]); /* transposed */
+    kernel_pack(kernel, b, n, 1, 3, n, packed[1]);
+    part[0] = kernel_packed_part(kernel, a, PRODUCT_K, packed[0], PRODUCT_K / 2);
+    part[1] = kernel_packed_part(kernel, other, PRODUCT_K, packed[1], 3);
+    part[2] = (struct product_part){.a = a, /* transposed, and b as it is */
+                                    .a_row = 1,
+                                    .a_column = ROWS,
+                                    .b = b,
+                                    .b_row = n,
+                                    .b_panel = kernel->panel,
+                                    .k = 2};
+    assert_true(kernel_packed_size(kernel, PRODUCT_K / 2, n) <= PRODUCT_K * 2 * SIZE_MAX_TESTED);
+    for (int parts = 0; parts <= 3; parts++)
+        assert_product(kernel, &(struct product){.m = rows,
+                                                 .n = n,
+                                                 .c_row = n,
+                                                 .add = parts % 2 == 1,
+                                                 .part = part,
+                                                 .n_parts = parts});
+}
+
+static void small_products_are_those_of_the_schoolbook(void **state)
+{
+    (void)state;
+    each_kernel(check_product);
+}
+
+/* Every height of a tile, and the same bits whatever the height. */
+static void elements_of_a_product_know_nothing_of_the_rows_beside_them(void **state)
+{
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+    static float a[SIZE_MAX_TESTED * PRODUCT_K], c[SIZE_MAX_TESTED * SIZE_MAX_TESTED];
+    static float b[SIZE_MAX_TESTED * PRODUCT_K], packed[2 * SIZE_MAX_TESTED * PRODUCT_K];
+    float row[SIZE_MAX_TESTED];
+
+    (void)state;
+    for (int64_t i = 0; i < SIZE_MAX_TESTED * PRODUCT_K; i++) {
+        a[i] = (float)random_normal(1, (uint64_t)i, 0, 1);
+        b[i] = (float)random_normal(2, (uint64_t)i, 0, 1);
+    }
+    for (int k = 0; k < count; k++)
+        for (int64_t n = 1; n <= SIZE_MAX_TESTED; n += 6) {
+            struct product_part part;
+            struct product product = {.n = n, .c_row = n, .part = &part, .n_parts = 1};
+
+            kernel_pack(kernel[k], b, n, 1, PRODUCT_K, n, packed);
+            for (int64_t m = 1; m <= SIZE_MAX_TESTED; m += m < 14 ? 1 : 5) {
+                part = kernel_packed_part(kernel[k], a, PRODUCT_K, packed, PRODUCT_K);
+                product.m = m;
+                product.c = c;
+                kernel[k]->product(&product);
+                part.a = a + (m - 1) * PRODUCT_K;
+                product.m = 1;
+                product.c = row;
+                kernel[k]->product(&product);
+                assert_memory_equal(row, c + (m - 1) * n, (size_t)n * sizeof(*row));
+            }
+        }
+}
+
+/* ---- recurrent cells ---- */
+
+#define CELL_ROWS 2
+
+struct cells { /* what a step reads and writes */
+    float gates[ROOM], cell[ROOM], output[ROOM], gradient[ROOM], cell_gradient[ROOM];
+    float bias[ROOM], bias2[ROOM], before[ROOM], bias_gradient[ROOM], bias2_gradient[ROOM];
+};
+
+static void fill_cells(struct cells *cells, int64_t units)
+{
+    fill(cells->gates, CELL_ROWS * 4 * units, 50, 2);
+    fill(cells->bias, 4 * units, 51, 1);
+    fill(cells->bias2, 4 * units, 53, 1);
+    fill(cells->before, CELL_ROWS * units, 55, 1);
+    fill(cells->gradient, CELL_ROWS * units, 57, 1);
+    fill(cells->cell_gradient, CELL_ROWS * units, 59, 1);
+    fill(cells->bias_gradient, 4 * units, 61, 1);
+    fill(cells->bias2_gradient, 4 * units, 63, 1);
+    fill(cells->cell, 0, 1, 1);
+    fill(cells->output, 0, 1, 1);
+}
+
+static void assert_cells_alike(const struct cells *cells, const struct cells *twin)
+{
+    const float *mine = (const float *)cells, *other = (const float *)twin;
+
+    for (size_t i = 0; i < sizeof(*cells) / sizeof(float); i++)
+        if (!(fabsf(mine[i] - other[i]) <= 2e-6f * (1 + fabsf(other[i]))))
+            fail_msg("number %zu of array %zu: %.9g is not %.9g", i % ROOM, i / ROOM,
+                     (double)mine[i], (double)other[i]);
+}
+
+static struct lstm_step lstm_of(struct cells *cells, int64_t units, int mode)
+{
+    return (struct lstm_step){.rows = CELL_ROWS,
+                              .units = units,
+                              .hard = mode & 1,
+                              .gates = cells->gates,
+                              .bias = mode & 2 ? cells->bias : NULL,
+                              .bias2 = mode & 4 ? cells->bias2 : NULL,
+                              .before = mode & 4 ? NULL : cells->before,
+                              .cell = cells->cell,
+                              .output = cells->output,
+                              .output_row = units,
+                              .output_gradient = cells->gradient,
+                              .cell_gradient = cells->cell_gradient,
+                              .bias_gradient = mode & 2 ? cells->bias_gradient : NULL,
+                              .bias2_gradient = mode & 4 ? cells->bias2_gradient : NULL};
+}
+
+static struct gru_step gru_of(struct cells *cells, int64_t units, int mode)
+{
+    return (struct gru_step){.rows = CELL_ROWS,
+                             .units = units,
+                             .hard = mode & 1,
+                             .gates = cells->gates,
+                             .bias = mode & 2 ? cells->bias : NULL,
+                             .bias2 = mode & 4 ? cells->bias2 : NULL,
+                             .before = mode & 4 ? NULL : cells->before,
+                             .state = cells->output,
+                             .gradient = cells->gradient,
+                             .bias_gradient = mode & 2 ? cells->bias_gradient : NULL,
+                             .bias2_gradient = mode & 4 ? cells->bias2_gradient : NULL};
+}
+
+static void check_cells(const struct kernel *kernel, int64_t n)
+{
+    static struct cells cells, twin;
+    int64_t units = (n + 1) / 2; /* the room is for five rows of 67 */
+
+    for (int mode = 0; mode < 8; mode++)
+        for (int gru = 0; gru < 2; gru++) {
+            struct lstm_step lstm = lstm_of(&cells, units, mode);
+            struct lstm_step lstm_twin = lstm_of(&twin, units, mode);
+            struct gru_step other = gru_of(&cells, units, mode);
+            struct gru_step other_twin = gru_of(&twin, units, mode);
+
+            fill_cells(&cells, units);
+            twin = cells;
+            if (gru) {
+                kernel->gru_forward(&other);
+                kernel_plain.gru_forward(&other_twin);
+            } else {
+                kernel->lstm_forward(&lstm);
+                kernel_plain.lstm_forward(&lstm_twin);
+            }
+            assert_cells_alike(&cells, &twin);
+            cells = twin; /* hard gates have kinks */
+            if (gru) {
+                kernel->gru_backward(&other);
+                kernel_plain.gru_backward(&other_twin);
+            } else {
+                kernel->lstm_backward(&lstm);
+                kernel_plain.lstm_backward(&lstm_twin);
+            }
+            assert_cells_alike(&cells, &twin);
+        }
+}
+
+static void recurrent_cells_match_their_plain_twins(void **state)
+{
+    (void)state;
+    each_kernel(check_cells);
+}
+
 /* ---- choice, products, denormals ---- */
 
 static void kernel_can_be_chosen_by_name(void **state)
@@ -444,13 +665,16 @@ int main(void)
         cmocka_unit_test(column_sums_have_the_plain_twins_bits),
         cmocka_unit_test(softmax_and_its_loss_match_their_plain_twin),
         cmocka_unit_test(softmax_survives_large_outputs),
-        cmocka_unit_test(products_of_elements_have_the_plain_twins_bits),
+        cmocka_unit_test(products_and_sums_of_elements_have_the_plain_twins_bits),
         cmocka_unit_test(dropout_masks_are_the_words_of_philox_in_every_kernel),
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
         cmocka_unit_test(exp_reaches_zero_and_infinity),
         cmocka_unit_test(adam_matches_its_plain_twin),
         cmocka_unit_test(sgd_matches_its_plain_twin),
+        cmocka_unit_test(small_products_are_those_of_the_schoolbook),
+        cmocka_unit_test(elements_of_a_product_know_nothing_of_the_rows_beside_them),
+        cmocka_unit_test(recurrent_cells_match_their_plain_twins),
         cmocka_unit_test(kernel_can_be_chosen_by_name),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(denormals_are_zero_only_while_flushed),

@@ -173,22 +173,29 @@ static void initialisers_have_their_mean_and_variance(void **state)
 {
     static const struct {
         const char *name;
-        double variance;
-    } expected[] = {{"glorot_normal", 2.0 / 500},
-                    {"glorot_uniform", 2.0 / 500},
-                    {"he_normal", 2.0 / 200},
-                    {"he_uniform", 2.0 / 200}};
+        double config, variance; /* what the settings begin with */
+    } expected[] = {{"glorot_normal", 0, 2.0 / 500}, {"glorot_uniform", 0, 2.0 / 500},
+                    {"he_normal", 0, 2.0 / 200},     {"he_uniform", 0, 2.0 / 200},
+                    {"lecun_normal", 0, 1.0 / 200},  {"lecun_uniform", 0, 1.0 / 200},
+                    {"normal", 0.3, 0.09},           {"uniform", 0.3, 0.03},
+                    {"orthogonal", 0, 1.0 / 300}};
     static real value[60000];
 
     (void)state;
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         const struct kind *kind = kind_find(&initializer_registry, expected[i].name);
-        const struct initializer_target target = {
-            .value = value, .n = 60000, .fan_in = 200, .fan_out = 300, .seed = 1, .purpose = 2};
+        const struct initializer_target target = {.value = value,
+                                                  .n = 60000,
+                                                  .rows = 300,
+                                                  .columns = 200,
+                                                  .fan_in = 200,
+                                                  .fan_out = 300,
+                                                  .seed = 1,
+                                                  .purpose = 2};
         double sum = 0, squares = 0, deviation = sqrt(expected[i].variance);
 
         assert_non_null(kind);
-        ((const struct initializer_kind *)kind)->fill(NULL, &target);
+        assert_true(((const struct initializer_kind *)kind)->fill(&expected[i].config, &target));
         for (int k = 0; k < 60000; k++) {
             sum += (double)value[k];
             squares += (double)value[k] * (double)value[k];
@@ -196,7 +203,52 @@ static void initialisers_have_their_mean_and_variance(void **state)
         assert_true(fabs(sum / 60000) < 0.02 * deviation);
         assert_true(fabs(squares / 60000 / expected[i].variance - 1) < 0.02);
     }
-    assert_null(initializer_registry.kind[4]);
+}
+
+static const struct initializer_kind *initializer(const char *name)
+{
+    return (const struct initializer_kind *)kind_find(&initializer_registry, name);
+}
+
+static void orthogonal_vectors_are_the_fewer_ones(void **state)
+{
+    static const int64_t shapes[][2] = {{7, 3}, {3, 7}, {5, 5}, {1, 4}};
+    real value[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        int64_t rows = shapes[i][0], columns = shapes[i][1];
+        bool tall = rows > columns;
+        int64_t count = tall ? columns : rows, n = tall ? rows : columns;
+        const struct initializer_target target = {
+            .value = value, .n = rows * columns, .rows = rows, .columns = columns, .seed = 4};
+
+        assert_true(initializer("orthogonal")->fill(NULL, &target));
+        for (int64_t a = 0; a < count; a++)
+            for (int64_t b = 0; b < count; b++) {
+                double sum = 0;
+
+                for (int64_t k = 0; k < n; k++)
+                    sum += (double)value[tall ? k * columns + a : a * columns + k] *
+                           (double)value[tall ? k * columns + b : b * columns + k];
+                assert_true(fabs(sum - (a == b)) < 1e-6);
+            }
+    }
+}
+
+static void forget_gates_begin_open_and_constants_are_constant(void **state)
+{
+    const double constant = 2.5;
+    real value[12];
+    const struct initializer_target target = {.value = value, .n = 12, .rows = 12, .columns = 1};
+
+    (void)state;
+    assert_true(initializer("forget_bias")->fill(NULL, &target));
+    for (int i = 0; i < 12; i++)
+        assert_true(value[i] == (i >= 3 && i < 6 ? 1 : 0));
+    assert_true(initializer("constant")->fill(&constant, &target));
+    for (int i = 0; i < 12; i++)
+        assert_true(value[i] == (real)constant);
 }
 
 static void first_values_depend_on_seed_and_name_alone(void **state)
@@ -261,7 +313,8 @@ static void check_registry(const struct kind_registry *registry, const char *fol
 
 static void registries_and_folders_agree(void **state)
 {
-    static const char *const layer[] = {"activation.c", "layer.c", "registry.c", NULL};
+    static const char *const layer[] = {"activation.c",     "layer.c",    "recurrent.c",
+                                        "recurrent_trip.c", "registry.c", NULL};
     static const char *const loss[] = {"loss.c", "registry.c", NULL};
     static const char *const optimizer[] = {"registry.c", NULL};
     static const char *const initializer[] = {"variance.c", "registry.c", NULL};
@@ -278,6 +331,7 @@ static void registries_and_folders_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_agree_with_pytorch),
         cmocka_unit_test(network_and_optimizers_agree_with_pytorch),
         cmocka_unit_test(width_that_does_not_fit_the_target_names_the_layer_to_change),
         cmocka_unit_test(wrong_sizes_name_their_setting),
@@ -286,6 +340,8 @@ int main(void)
         cmocka_unit_test(arrays_have_the_names_of_their_layers),
         cmocka_unit_test(model_without_optimizer_predicts_the_same),
         cmocka_unit_test(regression_predicts_in_the_targets_own_units),
+        cmocka_unit_test(orthogonal_vectors_are_the_fewer_ones),
+        cmocka_unit_test(forget_gates_begin_open_and_constants_are_constant),
         cmocka_unit_test(initialisers_have_their_mean_and_variance),
         cmocka_unit_test(first_values_depend_on_seed_and_name_alone),
         cmocka_unit_test(registries_and_folders_agree),

@@ -25,6 +25,18 @@ static void set_up(struct check *check, enum task task, const char *spec)
         .set = &check->fixture.set, .row = check->fixture.row, .n = BATCH, .seed = 3, .step = 9};
 }
 
+/* Three steps of two inputs; `varies`: one row has all, the next fewer. */
+static void set_up_sequences(struct check *check, bool varies, const char *spec)
+{
+    fixture_set_up_sequences(&check->fixture, TASK_CLASSIFICATION, BATCH,
+                             (struct shape){.steps = 4, .width = 2}, 3);
+    check->fixture.input.varies = varies;
+    fixture_parse(&check->fixture, spec);
+    check->model = fixture_build(&check->fixture);
+    check->step = (struct model_step){
+        .set = &check->fixture.set, .row = check->fixture.row, .n = BATCH, .seed = 3, .step = 9};
+}
+
 static void tear_down(struct check *check)
 {
     model_free(&check->model);
@@ -99,7 +111,12 @@ static void check_spec(enum task task, const char *layer, const char *loss)
 /* What a layer needs besides its type. */
 static const char *needs(const char *kind)
 {
-    return strcmp(kind, "dense") == 0 ? ", 'units': 7" : "";
+    static const char *const with_units[] = {"dense", "gru", "lstm", "simple_rnn"};
+
+    for (size_t i = 0; i < sizeof(with_units) / sizeof(with_units[0]); i++)
+        if (strcmp(kind, with_units[i]) == 0)
+            return ", 'units': 7";
+    return "";
 }
 
 static const char *const losses[][2] = {
@@ -150,6 +167,58 @@ static void every_loss_is_checked(void **state)
         if (kind->regression)
             check_spec(TASK_REGRESSION, "{'type': 'sigmoid'}", loss);
     }
+}
+
+/* ---- sequences ---- */
+
+static void check_sequences(const char *layers)
+{
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': 'dense', 'units': 3, 'activation': 'tanh'}, %s,"
+                   " {'type': 'dense', 'units': 3}], 'train': {'batch': %d}}",
+                   layers, BATCH);
+    for (int varies = 0; varies < 2; varies++) {
+        struct check check;
+
+        set_up_sequences(&check, varies, spec);
+        check_gradients(&check, spec);
+        tear_down(&check);
+    }
+}
+
+static void recurrent_layers_have_their_gradients_in_every_mode(void **state)
+{
+    static const char *const kinds[] = {"gru", "lstm", "simple_rnn"};
+    static const char *const modes[] = {
+        "",
+        ", 'bidirectional': true",
+        ", 'bias': false",
+        ", 'convention': 'pytorch', 'bidirectional': true",
+        ", 'dropout': 0.3, 'recurrent_dropout': 0.4",
+        ", 'dropout': 0.3, 'bidirectional': true",
+        ", 'recurrent_dropout': 0.4, 'mask': 'per_gate'",
+        ", 'dropout': 0.3, 'mask': 'per_gate', 'recurrent_dropout': 0.4, 'bidirectional': true",
+        ", 'recurrent_activation': 'hard_sigmoid'",
+        ", 'activation': 'sigmoid'",
+    };
+    char layers[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++) {
+            bool simple = strcmp(kinds[i], "simple_rnn") == 0;
+
+            if (strstr(modes[k], simple ? "gate" : "'activation'") ||
+                (simple && strstr(modes[k], "recurrent_activation")))
+                continue;
+            (void)snprintf(layers, sizeof(layers),
+                           "{'type': '%s', 'units': 3, 'sequences': true%s},"
+                           " {'type': '%s', 'units': 2%s}",
+                           kinds[i], modes[k], kinds[i], modes[k]);
+            check_sequences(layers);
+        }
 }
 
 static void gradients_accumulate_until_the_optimizer_clears_them(void **state)
@@ -210,6 +279,7 @@ int main(void)
         cmocka_unit_test(every_layer_has_the_gradients_of_its_values),
         cmocka_unit_test(every_activation_of_dense_has_its_gradients),
         cmocka_unit_test(every_loss_is_checked),
+        cmocka_unit_test(recurrent_layers_have_their_gradients_in_every_mode),
         cmocka_unit_test(gradients_accumulate_until_the_optimizer_clears_them),
         cmocka_unit_test(dropout_follows_the_row_not_its_place),
     };

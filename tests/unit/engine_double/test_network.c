@@ -4,6 +4,7 @@
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_agree_with_pytorch),
         cmocka_unit_test(network_and_optimizers_agree_with_pytorch),
     };
 

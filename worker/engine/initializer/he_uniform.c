@@ -1,10 +1,10 @@
 /* He et al. 2015: uniform with variance 2 / fan_in. */
 #include "worker/engine/initializer/variance.h"
 
-static void he_uniform_fill(const void *config, const struct initializer_target *target)
+static bool he_uniform_fill(const void *config, const struct initializer_target *target)
 {
     (void)config;
-    initializer_fill_uniform(target, 2.0 / (double)target->fan_in);
+    return initializer_fill_uniform(target, 2.0 / (double)target->fan_in);
 }
 
 const struct initializer_kind initializer_he_uniform = {

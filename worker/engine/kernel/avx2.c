@@ -9,6 +9,7 @@
 #define VECTOR __m256
 #define MASK __m256i
 #define LANES 8
+#define PANEL_VECTORS 2
 #define KERNEL_TABLE kernel_avx2
 #define KERNEL_NAME "avx2"
 

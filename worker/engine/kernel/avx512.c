@@ -9,6 +9,7 @@
 #define VECTOR __m512
 #define MASK __mmask16
 #define LANES 16
+#define PANEL_VECTORS 4
 #define KERNEL_TABLE kernel_avx512
 #define KERNEL_NAME "avx512"
 

@@ -39,20 +39,83 @@ const struct kernel *kernel_pick(void)
     return kernel[0];
 }
 
+static void blas_product(const struct matrix_product *product, real alpha, real beta)
+{
+    CBLAS_TRANSPOSE ta = product->transpose_a ? CblasTrans : CblasNoTrans;
+    CBLAS_TRANSPOSE tb = product->transpose_b ? CblasTrans : CblasNoTrans;
+
+#ifdef NIGHTJAR_DOUBLE
+    cblas_dgemm(CblasRowMajor, ta, tb, (int)product->m, (int)product->n, (int)product->k, alpha,
+                product->a, (int)product->a_row, product->b, (int)product->b_row, beta, product->c,
+                (int)product->c_row);
+#else
+    cblas_sgemm(CblasRowMajor, ta, tb, (int)product->m, (int)product->n, (int)product->k, alpha,
+                product->a, (int)product->a_row, product->b, (int)product->b_row, beta, product->c,
+                (int)product->c_row);
+#endif
+}
+
 void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, real alpha,
                     const real *a, const real *b, real beta, real *c)
 {
-    int lda = (int)(transpose_a ? m : k), ldb = (int)(transpose_b ? k : n);
-    CBLAS_TRANSPOSE ta = transpose_a ? CblasTrans : CblasNoTrans;
-    CBLAS_TRANSPOSE tb = transpose_b ? CblasTrans : CblasNoTrans;
+    const struct matrix_product product = {.transpose_a = transpose_a,
+                                           .transpose_b = transpose_b,
+                                           .m = m,
+                                           .n = n,
+                                           .k = k,
+                                           .a = a,
+                                           .b = b,
+                                           .c = c,
+                                           .a_row = transpose_a ? m : k,
+                                           .b_row = transpose_b ? k : n,
+                                           .c_row = n};
 
-#ifdef NIGHTJAR_DOUBLE
-    cblas_dgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, alpha, a, lda, b, ldb, beta, c,
-                (int)n);
-#else
-    cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, alpha, a, lda, b, ldb, beta, c,
-                (int)n);
-#endif
+    blas_product(&product, alpha, beta);
+}
+
+void kernel_product_within(const struct matrix_product *product)
+{
+    blas_product(product, 1, product->add ? 1 : 0);
+}
+
+int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)
+{
+    return (n + kernel->panel - 1) / kernel->panel * kernel->panel * k;
+}
+
+void kernel_pack(const struct kernel *kernel, const real *b, int64_t row_stride,
+                 int64_t column_stride, int64_t k, int64_t n, real *ret_packed)
+{
+    int64_t panel = kernel->panel;
+
+    for (int64_t first = 0; first < n; first += panel, ret_packed += panel * k) {
+        int64_t width = n - first < panel ? n - first : panel;
+        const real *from = b + first * column_stride;
+
+        if (width < panel)
+            memset(ret_packed, 0, (size_t)(panel * k) * sizeof(real));
+        if (column_stride == 1) {
+            for (int64_t row = 0; row < k; row++)
+                memcpy(ret_packed + row * panel, from + row * row_stride,
+                       (size_t)width * sizeof(real));
+            continue;
+        }
+        for (int64_t i = 0; i < width; i++)
+            for (int64_t row = 0; row < k; row++)
+                ret_packed[row * panel + i] = from[i * column_stride + row * row_stride];
+    }
+}
+
+struct product_part kernel_packed_part(const struct kernel *kernel, const real *a, int64_t a_row,
+                                       const real *packed, int64_t k)
+{
+    return (struct product_part){.a = a,
+                                 .a_row = a_row,
+                                 .a_column = 1,
+                                 .b = packed,
+                                 .b_row = kernel->panel,
+                                 .b_panel = kernel->panel * k,
+                                 .k = k};
 }
 
 /* Flush to zero and denormals are zero, in the SSE control word. */

@@ -41,8 +41,51 @@ struct sgd_step {
     bool nesterov;
 };
 
+struct product_part { /* a[m][k] b[k][n] */
+    const real *a;
+    int64_t a_row, a_column; /* elements from one row or column to the next */
+    const real *b;
+    int64_t b_row, b_panel; /* from a row to the next; from a panel of columns to the next */
+    int64_t k;
+};
+struct product { /* c[m][n] = sum of the parts, in their order; `add`: to what c is */
+    int64_t m, n;
+    real *c;
+    int64_t c_row;
+    bool add;
+    const struct product_part *part; /* [n_parts], borrowed */
+    int n_parts;
+};
+
+struct lstm_step { /* one step of `rows` rows of `units` cells; gates i, f, g, o one after the other
+                    */
+    int64_t rows, units;
+    bool hard;                /* hard_sigmoid in place of sigmoid */
+    real *gates;              /* [rows][4 units] */
+    const real *bias, *bias2; /* [4 units]; forward; either may be NULL */
+    const real *before;       /* [rows][units]: the cells a step ago; NULL: zeros */
+    real *cell;               /* [rows][units] */
+    real *output;             /* [rows][output_row]; forward */
+    int64_t output_row;
+    const real *output_gradient; /* [rows][units]; backward */
+    real *cell_gradient;         /* [rows][units]; backward: of cell, becomes that of before */
+    real *bias_gradient, *bias2_gradient; /* [4 units], added to; NULL: not needed */
+};
+struct gru_step { /* gates r, z, n one after the other, then what the state adds to n before r */
+    int64_t rows, units;
+    bool hard;
+    real *gates;              /* [rows][4 units] */
+    const real *bias, *bias2; /* [3 units]: of the input, of the state; either may be NULL */
+    const real *before;       /* [rows][units]: the state a step ago; NULL: zeros */
+    real *state;              /* [rows][units]; forward */
+    real *gradient;           /* [rows][units]; backward: of state, becomes that of before save what
+                                 comes through the gates */
+    real *bias_gradient, *bias2_gradient; /* [3 units], added to; NULL: not needed */
+};
+
 struct kernel {
     const char *name; /* "plain" "avx2" "avx512" */
+    int64_t panel;    /* columns of a panel: what kernel_pack() lays together */
 
     /* y[rows][width] = f(y + bias); bias NULL: none. alpha: slope of leaky_relu below 0. */
     void (*bias_activation)(real *y, const real *bias, int64_t rows, int64_t width,
@@ -59,12 +102,24 @@ struct kernel {
     void (*adam)(real *value, real *gradient, real *first, real *second, int64_t n,
                  const struct adam_step *step);
     void (*sgd)(real *value, real *gradient, real *velocity, int64_t n,
-                const struct sgd_step *step); /* velocity NULL: no momentum */
+                const struct sgd_step *step);       /* velocity NULL: no momentum */
+    void (*add)(real *y, const real *x, int64_t n); /* y += x */
     void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
     /* mask[width] = 0 or draw->keep, by the words of Philox blocks at (row_id, step) whose purposes
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
      * 16 g + j. The same bits in every table. */
     void (*dropout_mask)(real *mask, int64_t width, const struct mask_draw *draw);
+    /* For small products, and for those whose b is packed. */
+    void (*product)(const struct product *product);
+    /* gates: sums in, values out; cell and output are written. */
+    void (*lstm_forward)(const struct lstm_step *step);
+    /* gates: values in, gradients of the sums out. */
+    void (*lstm_backward)(const struct lstm_step *step);
+    void (*gru_forward)(const struct gru_step *step);
+    /* gates: values in; out: gradients of the sums of r, z and n, then that of the state's part of
+     * n
+     */
+    void (*gru_backward)(const struct gru_step *step);
     void (*exp)(real *y, const real *x, int64_t n);
     void (*tanh)(real *y, const real *x, int64_t n);
 };
@@ -85,6 +140,26 @@ const struct kernel *kernel_pick(void);
 /* c[m][n] = alpha a b + beta c, row-major; transposed where said: a is [k][m], b is [n][k]. */
 void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, real alpha,
                     const real *a, const real *b, real beta, real *c);
+
+/* The same within larger matrices: rows of a, b and c lie a_row, b_row and c_row apart. */
+struct matrix_product {
+    bool transpose_a, transpose_b, add; /* add: to what c is */
+    int64_t m, n, k;
+    const real *a, *b;
+    real *c;
+    int64_t a_row, b_row, c_row;
+};
+void kernel_product_within(const struct matrix_product *product);
+
+/* Elements that b[k][n] takes when it is packed for kernel->product. */
+int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n);
+/* Packs b[k][n], whose elements lie row_stride and column_stride apart: panel by panel, zeros
+ * beyond n. Packs of the same n may follow one another: parts of more rows. */
+void kernel_pack(const struct kernel *kernel, const real *b, int64_t row_stride,
+                 int64_t column_stride, int64_t k, int64_t n, real *ret_packed);
+/* The part of a product whose b was packed from [k][n]; a_row: elements from a row to the next. */
+struct product_part kernel_packed_part(const struct kernel *kernel, const real *a, int64_t a_row,
+                                       const real *packed, int64_t k);
 
 /* Denormals are taken as zero in this thread until restored: training only. Returns what to
  * restore.

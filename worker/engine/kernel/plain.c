@@ -9,6 +9,8 @@
 
 #include "common/random.h"
 
+#define PLAIN_PANEL 8
+
 static real activate(real z, enum activation activation, real alpha)
 {
     switch (activation) {
@@ -109,6 +111,12 @@ static void plain_sgd(real *value, real *gradient, real *velocity, int64_t n,
     }
 }
 
+static void plain_add(real *y, const real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
 static void plain_multiply(real *y, const real *x, const real *factor, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -141,16 +149,159 @@ static void plain_tanh(real *y, const real *x, int64_t n)
         y[i] = tanh(x[i]);
 }
 
+/* ---- recurrent cells ---- */
+
+static real gate(real z, bool hard)
+{
+    real line = (real)0.2 * z + (real)0.5;
+
+    if (!hard)
+        return (real)1 / ((real)1 + exp(-z));
+    return line < 0 ? 0 : (line > 1 ? 1 : line);
+}
+
+static real gate_slope(real y, bool hard)
+{
+    if (!hard)
+        return y * ((real)1 - y);
+    return y > 0 && y < 1 ? (real)0.2 : 0;
+}
+
+static real biased(real z, const real *bias, const real *bias2, int64_t i)
+{
+    return z + (bias ? bias[i] : 0) + (bias2 ? bias2[i] : 0);
+}
+
+static void plain_lstm_forward(const struct lstm_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            real *z = step->gates + row * 4 * units + i;
+            real before = step->before ? step->before[row * units + i] : 0;
+            real cell;
+
+            for (int64_t k = 0; k < 4; k++) {
+                real sum = biased(z[k * units], step->bias, step->bias2, k * units + i);
+
+                z[k * units] = k == 2 ? tanh(sum) : gate(sum, step->hard);
+            }
+            cell = z[units] * before + z[0] * z[2 * units];
+            step->cell[row * units + i] = cell;
+            step->output[row * step->output_row + i] = z[3 * units] * tanh(cell);
+        }
+}
+
+/* dc += dy o (1 - tanh^2 c)   do = dy tanh c   di = dc g   df = dc c'   dg = dc i   dc' = dc f */
+static void plain_lstm_backward(const struct lstm_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            int64_t at = row * units + i;
+            real *z = step->gates + row * 4 * units + i;
+            real in = z[0], forget = z[units], fresh = z[2 * units], out = z[3 * units];
+            real squashed = tanh(step->cell[at]), dy = step->output_gradient[at];
+            real before = step->before ? step->before[at] : 0;
+            real dc = step->cell_gradient[at] + dy * out * ((real)1 - squashed * squashed);
+
+            step->cell_gradient[at] = dc * forget;
+            z[0] = dc * fresh * gate_slope(in, step->hard);
+            z[units] = dc * before * gate_slope(forget, step->hard);
+            z[2 * units] = dc * in * ((real)1 - fresh * fresh);
+            z[3 * units] = dy * squashed * gate_slope(out, step->hard);
+            for (int64_t k = 0; step->bias_gradient && k < 4; k++)
+                step->bias_gradient[k * units + i] += z[k * units];
+            for (int64_t k = 0; step->bias2_gradient && k < 4; k++)
+                step->bias2_gradient[k * units + i] += z[k * units];
+        }
+}
+
+/* n = tanh(a + r b), where a comes of the input and b of the state;  h = n + z (h' - n) */
+static void plain_gru_forward(const struct gru_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            real *z = step->gates + row * 4 * units + i;
+            real before = step->before ? step->before[row * units + i] : 0;
+            real fresh;
+
+            for (int64_t k = 0; k < 2; k++)
+                z[k * units] =
+                    gate(biased(z[k * units], step->bias, step->bias2, k * units + i), step->hard);
+            z[3 * units] = biased(z[3 * units], step->bias2, NULL, 2 * units + i);
+            fresh =
+                tanh(biased(z[2 * units], step->bias, NULL, 2 * units + i) + z[0] * z[3 * units]);
+            z[2 * units] = fresh;
+            step->state[row * units + i] = fresh + z[units] * (before - fresh);
+        }
+}
+
+static void plain_gru_backward(const struct gru_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            int64_t at = row * units + i;
+            real *z = step->gates + row * 4 * units + i;
+            real reset = z[0], keep = z[units], fresh = z[2 * units], of_state = z[3 * units];
+            real before = step->before ? step->before[at] : 0, dh = step->gradient[at];
+            real dn = dh * ((real)1 - keep) * ((real)1 - fresh * fresh);
+
+            step->gradient[at] = dh * keep;
+            z[0] = dn * of_state * gate_slope(reset, step->hard);
+            z[units] = dh * (before - fresh) * gate_slope(keep, step->hard);
+            z[2 * units] = dn;
+            z[3 * units] = dn * reset;
+            for (int64_t k = 0; step->bias_gradient && k < 3; k++)
+                step->bias_gradient[k * units + i] += z[k * units];
+            for (int64_t k = 0; step->bias2_gradient && k < 3; k++)
+                step->bias2_gradient[k * units + i] += z[(k < 2 ? k : 3) * units];
+        }
+}
+
+static void plain_product(const struct product *product)
+{
+    for (int64_t row = 0; row < product->m; row++)
+        for (int64_t column = 0; column < product->n; column++) {
+            real *c = &product->c[row * product->c_row + column];
+            real sum = product->add ? *c : 0;
+
+            for (int p = 0; p < product->n_parts; p++) {
+                const struct product_part *part = &product->part[p];
+                const real *a = part->a + row * part->a_row;
+                const real *b =
+                    part->b + column / PLAIN_PANEL * part->b_panel + column % PLAIN_PANEL;
+
+                for (int64_t k = 0; k < part->k; k++)
+                    sum += a[k * part->a_column] * b[k * part->b_row];
+            }
+            *c = sum;
+        }
+}
+
 const struct kernel kernel_plain = {
     .name = "plain",
+    .panel = PLAIN_PANEL,
     .bias_activation = plain_bias_activation,
     .activation_gradient = plain_activation_gradient,
     .add_columns = plain_add_columns,
     .softmax_loss = plain_softmax_loss,
     .adam = plain_adam,
     .sgd = plain_sgd,
+    .add = plain_add,
     .multiply = plain_multiply,
     .dropout_mask = plain_dropout_mask,
+    .product = plain_product,
+    .lstm_forward = plain_lstm_forward,
+    .lstm_backward = plain_lstm_backward,
+    .gru_forward = plain_gru_forward,
+    .gru_backward = plain_gru_backward,
     .exp = plain_exp,
     .tanh = plain_tanh,
 };

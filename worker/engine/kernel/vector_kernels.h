@@ -3,6 +3,7 @@
  *
  *   VECTOR_ISA             the functions' target attribute
  *   VECTOR, MASK, LANES    a vector of LANES floats; which of them count
+ *   PANEL_VECTORS          vectors of a panel of packed columns
  *   v_set v_add v_sub v_mul v_div v_sqrt v_max v_min v_fma (a b + c) v_fnma (c - a b) v_round
  *   v_positive (z > 0 ? a : b)   v_absolute   v_copy_sign (magnitude, sign)   v_power (x 2^n)
  *   v_mask v_load v_store v_load_part (others 0) v_store_part
@@ -307,6 +308,12 @@ VECTOR_ISA static void vector_sgd(float *value, float *gradient, float *velocity
 
 /* ---- single functions ---- */
 
+VECTOR_ISA static void vector_add(float *y, const float *x, int64_t n)
+{
+    FOR_VECTORS(
+        n, store(y + i, v_add(load(y + i, mask, whole), load(x + i, mask, whole)), mask, whole));
+}
+
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,
                         bool whole)
 {
@@ -371,16 +378,26 @@ VECTOR_ISA static void vector_tanh(float *y, const float *x, int64_t n)
     FOR_VECTORS(n, store(y + i, tanh_of(load(x + i, mask, whole)), mask, whole));
 }
 
+#include "worker/engine/kernel/vector_product.h"
+#include "worker/engine/kernel/vector_recurrent.h"
+
 const struct kernel KERNEL_TABLE = {
     .name = KERNEL_NAME,
+    .panel = (int64_t)PANEL_VECTORS * LANES,
     .bias_activation = vector_bias_activation,
     .activation_gradient = vector_activation_gradient,
     .add_columns = vector_add_columns,
     .softmax_loss = vector_softmax_loss,
     .adam = vector_adam,
     .sgd = vector_sgd,
+    .add = vector_add,
     .multiply = vector_multiply,
     .dropout_mask = vector_dropout_mask,
+    .product = vector_product,
+    .lstm_forward = vector_lstm_forward,
+    .lstm_backward = vector_lstm_backward,
+    .gru_forward = vector_gru_forward,
+    .gru_backward = vector_gru_backward,
     .exp = vector_exp,
     .tanh = vector_tanh,
 };

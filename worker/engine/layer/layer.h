@@ -6,6 +6,8 @@
  * Everything that a batch leaves behind belongs to its pass, so that a validation pass may come
  * between a forward and a backward of training. Parameter gradients accumulate, and the optimizer
  * clears them; dx is overwritten. Randomness follows the row's id, never its place in a batch.
+ * Where rows have lengths of their own, x, y, dy and dx hold zeros beyond them: the network sees to
+ * it, and a layer may leave anything finite there.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_LAYER_LAYER_H
 #define NIGHTJAR_WORKER_ENGINE_LAYER_LAYER_H
@@ -22,7 +24,7 @@
 #define LAYER_NAME_SIZE 32
 #define LAYER_INPUTS_MAX 8
 #define LAYER_PARAMETERS_MAX 8
-#define LAYER_BUFFERS_MAX 8
+#define LAYER_BUFFERS_MAX 32
 
 struct parameter {
     char name[64];   /* "dense1.weight" */
@@ -36,8 +38,8 @@ struct parameter {
 };
 
 enum buffer_life {
-    BUFFER_SAVED,   /* from forward to backward of the same pass */
-    BUFFER_SCRATCH, /* within one call of forward or backward */
+    BUFFER_SAVED,   /* for backward: NULL in a pass that only predicts */
+    BUFFER_SCRATCH, /* in every pass, from prepare to the end of the trip */
 };
 struct layer_buffer {
     enum buffer_life life;

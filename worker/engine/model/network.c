@@ -204,24 +204,25 @@ bool network_measure(const struct model_plan *plan, int64_t *ret_parameters, int
 
 /* ---- memory and first values ---- */
 
-static void fill_parameter(const struct network *network, struct parameter *parameter)
+static bool fill_parameter(const struct network *network, struct parameter *parameter)
 {
     const struct initializer_kind *kind =
         (const struct initializer_kind *)parameter->initializer.kind;
     const struct initializer_target target = {
         .value = parameter->value,
         .n = parameter->rows * parameter->columns,
+        .rows = parameter->rows,
+        .columns = parameter->columns,
         .fan_in = parameter->fan_in,
         .fan_out = parameter->fan_out,
         .seed = network->plan.seed,
         .purpose = random_purpose("initial", parameter->name),
     };
 
-    if (kind)
-        kind->fill(parameter->initializer.config, &target);
+    return !kind || kind->fill(parameter->initializer.config, &target);
 }
 
-static void bind_parameters(struct network *network)
+static bool bind_parameters(struct network *network, struct error *error)
 {
     for (int i = 0; i < network->n_layers; i++) {
         struct layer *layer = &network->layer[i];
@@ -232,9 +233,11 @@ static void bind_parameters(struct network *network)
             parameter->value = network->value + parameter->offset;
             if (network->gradient)
                 parameter->gradient = network->gradient + parameter->offset;
-            fill_parameter(network, parameter);
+            if (!fill_parameter(network, parameter))
+                return error_set(error, ERROR_NO_MEMORY, "first values of %s", parameter->name);
         }
     }
+    return true;
 }
 
 static bool allocate_arenas(struct network *network, struct error *error)
@@ -268,7 +271,8 @@ bool network_build(const struct model_plan *plan, struct model **ret_model, stru
         return false;
     if (!pass_init(&network->predicting, network, predict_rows(network), false, error))
         return false;
-    bind_parameters(network);
+    if (!bind_parameters(network, error))
+        return false;
     *ret_model = &take(&network)->model;
     return true;
 }

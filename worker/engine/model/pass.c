@@ -57,7 +57,7 @@ static real *slice(struct cursor *cursor, int64_t n)
 }
 
 static void place_layer(const struct network *network, int i, struct network_pass *pass,
-                        int64_t capacity, struct cursor *cursor)
+                        int64_t capacity, bool training, struct cursor *cursor)
 {
     const struct layer *layer = &network->layer[i];
     struct tensor output = {.data = slice(cursor, capacity * shape_size(&layer->out)),
@@ -67,7 +67,9 @@ static void place_layer(const struct network *network, int i, struct network_pas
     if (pass)
         pass->output[i] = pass->gradient[i] = output;
     for (int k = 0; k < layer->n_buffers; k++) {
-        real *buffer = slice(cursor, capacity * layer->buffer[k].per_row + layer->buffer[k].fixed);
+        const struct layer_buffer *wanted = &layer->buffer[k];
+        bool needed = training || wanted->life == BUFFER_SCRATCH;
+        real *buffer = needed ? slice(cursor, capacity * wanted->per_row + wanted->fixed) : NULL;
 
         if (pass)
             pass->buffer[(ptrdiff_t)i * LAYER_BUFFERS_MAX + k] = buffer;
@@ -99,7 +101,7 @@ static int64_t place(const struct network *network, struct network_pass *pass, i
 
     place_inputs(network, pass, capacity, &cursor);
     for (int i = 0; i <= last; i++)
-        place_layer(network, i, pass, capacity, &cursor);
+        place_layer(network, i, pass, capacity, training, &cursor);
     for (int i = 0; i < 2; i++)
         if (training || i == last % 2)
             turn[i] =
@@ -207,6 +209,17 @@ void pass_gather(struct network_pass *pass, const struct network *network,
         gather_truth(network, pass, set, row, n);
 }
 
+/* Steps beyond a row's length hold zeros, so that no layer need look there. */
+static void clear_padding(struct tensor *tensor)
+{
+    if (!tensor || !tensor->length)
+        return;
+    for (int64_t row = 0; row < tensor->rows; row++)
+        for (int64_t step = tensor->length[row]; step < tensor->steps; step++)
+            memset(tensor->data + (step * tensor->rows + row) * tensor->width, 0,
+                   (size_t)tensor->width * sizeof(real));
+}
+
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network)
 {
     const struct tensor *x = &pass->input[0];
@@ -220,6 +233,7 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
         if (layer->kind->prepare)
             layer->kind->prepare(layer, &pass->pass);
         layer->kind->forward(layer, &pass->pass, &x, &pass->output[i]);
+        clear_padding(&pass->output[i]);
         x = &pass->output[i];
     }
     return x;
@@ -244,6 +258,9 @@ void pass_backward(struct network_pass *pass, const struct network *network)
         struct tensor *dx = i > 0 ? &pass->gradient[i - 1] : NULL;
 
         pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;
+        if (dx)
+            dx->length = x->length;
         layer->kind->backward(layer, &pass->pass, &x, &pass->output[i], &pass->gradient[i], &dx);
+        clear_padding(dx);
     }
 }

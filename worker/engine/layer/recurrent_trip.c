@@ -1,0 +1,588 @@
+/* How a batch goes through a recurrent layer, there and back. */
+#include <string.h>
+
+#include "worker/engine/layer/recurrent.h"
+
+/* From so many inputs on, those of all steps are one product; fewer go with each step. */
+#define PROJECTED_INPUTS 128
+#define MASK_PURPOSES (1u << 24) /* of one mask: blocks of its widest row */
+
+struct trip { /* of one direction */
+    const struct layer *layer;
+    const struct recurrent_config *config;
+    const struct recurrent *recurrent;
+    const struct recurrent_weights *weights;
+    const struct pass *pass;
+    const struct kernel *kernel;
+    int direction;
+    int64_t rows, steps, in, units, sums; /* sums: columns of a row of them */
+    const int32_t *length;
+    const real *x;  /* [masks][steps][rows][in]: reversed, masked */
+    int64_t x_mask; /* from one mask's x to the next */
+    real *direct;   /* y, where it holds the states; else NULL */
+    bool projected; /* the sums hold what comes from the inputs */
+};
+
+static real *steps_at(const struct trip *trip, const struct recurrent_steps *steps, int64_t step)
+{
+    int64_t size = trip->rows * steps->width;
+
+    if (trip->pass->training && steps->span < trip->steps)
+        return trip->pass->buffer[steps->saved] + step * size;
+    return trip->pass->buffer[steps->scratch] + step % steps->span * size;
+}
+
+static real *state_at(const struct trip *trip, int64_t step)
+{
+    return trip->direct ? trip->direct + step * trip->rows * trip->units
+                        : steps_at(trip, &trip->weights->states, step);
+}
+
+/* The step at which a direction reads, or writes, what stands at `step` of a row. */
+static int64_t mirrored(const struct trip *trip, int64_t step, int64_t row)
+{
+    int64_t length = trip->length ? trip->length[row] : trip->steps;
+
+    return trip->direction > 0 && step < length ? length - 1 - step : step;
+}
+
+static bool ends_at(const struct trip *trip, int64_t step, int64_t row)
+{
+    return step == (trip->length ? trip->length[row] : trip->steps) - 1;
+}
+
+static const real *parameter_value(const struct trip *trip, int index)
+{
+    return index == RECURRENT_NONE ? NULL : trip->layer->parameter[index].value;
+}
+
+static real *parameter_gradient(const struct trip *trip, int index)
+{
+    return index == RECURRENT_NONE ? NULL : trip->layer->parameter[index].gradient;
+}
+
+static const real *input_mask(const struct trip *trip)
+{
+    return trip->pass->training && trip->config->dropout > 0
+               ? trip->pass->buffer[trip->weights->input_mask]
+               : NULL;
+}
+
+static const real *state_mask(const struct trip *trip)
+{
+    return trip->pass->training && trip->config->recurrent_dropout > 0
+               ? trip->pass->buffer[trip->weights->state_mask]
+               : NULL;
+}
+
+/* ---- before a trip: masks and packed weights ---- */
+
+static void draw_masks(const struct recurrent *recurrent, const struct pass *pass, double rate,
+                       uint32_t purpose, int64_t width, real *mask)
+{
+    struct mask_draw draw = {.seed = pass->seed,
+                             .step = pass->step,
+                             .threshold = (uint32_t)(rate * 4294967296.0),
+                             .keep = (real)(1 / (1 - rate))};
+
+    for (int i = 0; i < recurrent->n_masks; i++) {
+        draw.purpose = purpose + (uint32_t)i * MASK_PURPOSES;
+        for (int64_t row = 0; row < pass->rows; row++, mask += width) {
+            draw.row_id = pass->row_id[row];
+            pass->kernel->dropout_mask(mask, width, &draw);
+        }
+    }
+}
+
+/* Blocks of weights[rows][k], transposed as the forward trip needs them. */
+static void pack_forward(const struct recurrent *recurrent, const real *weights, int64_t k,
+                         bool of_state, real *packed)
+{
+    for (int i = 0; i < recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &recurrent->block[i];
+        int row = of_state ? block->state_row : block->input_row;
+        int64_t n = block->n * recurrent->units;
+
+        if (row != RECURRENT_NONE)
+            kernel_pack(recurrent->kernel, weights + row * recurrent->units * k, 1, k, k, n,
+                        packed);
+        packed += kernel_packed_size(recurrent->kernel, k, n);
+    }
+}
+
+void recurrent_prepare(const struct layer *layer, struct pass *pass)
+{
+    const struct recurrent_config *config = layer->config;
+    const struct recurrent *recurrent = layer->memory;
+
+    for (int i = 0; i < recurrent->n_directions; i++) {
+        const struct recurrent_weights *weights = &recurrent->direction[i];
+        uint32_t shift = (uint32_t)(i * RECURRENT_GATES_MAX) * MASK_PURPOSES;
+
+        pack_forward(recurrent, layer->parameter[weights->input].value, recurrent->in, false,
+                     pass->buffer[weights->packed_input]);
+        pack_forward(recurrent, layer->parameter[weights->state].value, recurrent->units, true,
+                     pass->buffer[weights->packed_state]);
+        if (pass->training && config->dropout > 0)
+            draw_masks(recurrent, pass, config->dropout, recurrent->input_purpose + shift,
+                       recurrent->in, pass->buffer[weights->input_mask]);
+        if (pass->training && config->recurrent_dropout > 0)
+            draw_masks(recurrent, pass, config->recurrent_dropout, recurrent->state_purpose + shift,
+                       recurrent->units, pass->buffer[weights->state_mask]);
+    }
+}
+
+/* ---- forward ---- */
+
+static void copy_input(struct trip *trip, const struct tensor *x)
+{
+    const real *mask = input_mask(trip);
+    int64_t step_size = trip->rows * trip->in;
+    int64_t masks = mask ? trip->recurrent->n_masks : 1;
+    real *copy = trip->pass->buffer[trip->weights->x];
+
+    for (int64_t i = 0; i < masks; i++)
+        for (int64_t step = 0; step < trip->steps; step++, copy += step_size)
+            for (int64_t row = 0; row < trip->rows; row++) {
+                const real *from = x->data + mirrored(trip, step, row) * step_size + row * trip->in;
+                real *to = copy + row * trip->in;
+
+                if (mask)
+                    trip->kernel->multiply(to, from, mask + (i * trip->rows + row) * trip->in,
+                                           trip->in);
+                else
+                    memcpy(to, from, (size_t)trip->in * sizeof(real));
+            }
+}
+
+static struct trip trip_of(const struct layer *layer, const struct pass *pass, int direction,
+                           const struct tensor *x, const struct tensor *y)
+{
+    const struct recurrent *recurrent = layer->memory;
+    const struct recurrent_config *config = layer->config;
+    struct trip trip = {
+        .layer = layer,
+        .config = config,
+        .recurrent = recurrent,
+        .weights = &recurrent->direction[direction],
+        .pass = pass,
+        .kernel = pass->kernel,
+        .direction = direction,
+        .rows = x->rows,
+        .steps = x->steps,
+        .in = recurrent->in,
+        .units = recurrent->units,
+        .sums = recurrent->cell->kept * recurrent->units,
+        .length = x->length,
+        .x = x->data,
+        .direct = config->sequences && recurrent->n_directions == 1 ? y->data : NULL,
+    };
+
+    if (direction > 0 || input_mask(&trip)) {
+        trip.x = pass->buffer[trip.weights->x];
+        trip.x_mask = trip.steps * trip.rows * trip.in;
+    }
+    trip.projected = pass->training && trip.in >= PROJECTED_INPUTS && trip.steps > 1;
+    return trip;
+}
+
+/* x of a block at a step. */
+static const real *input_of(const struct trip *trip, const struct recurrent_block *block,
+                            int64_t step)
+{
+    int64_t mask = trip->recurrent->n_masks > 1 && input_mask(trip) ? block->gate : 0;
+
+    return trip->x + mask * trip->x_mask + step * trip->rows * trip->in;
+}
+
+static void project_inputs(const struct trip *trip)
+{
+    const real *weights = parameter_value(trip, trip->weights->input);
+    real *sums = steps_at(trip, &trip->weights->sums, 0);
+
+    for (int i = 0; i < trip->recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &trip->recurrent->block[i];
+
+        if (block->input_row != RECURRENT_NONE)
+            kernel_product_within(
+                &(struct matrix_product){.transpose_b = true,
+                                         .m = trip->steps * trip->rows,
+                                         .n = block->n * trip->units,
+                                         .k = trip->in,
+                                         .a = input_of(trip, block, 0),
+                                         .a_row = trip->in,
+                                         .b = weights + block->input_row * trip->units * trip->in,
+                                         .b_row = trip->in,
+                                         .c = sums + block->column * trip->units,
+                                         .c_row = trip->sums});
+    }
+}
+
+/* The state a step ago as each mask leaves it: [masks][rows][units]. */
+static const real *masked_state(const struct trip *trip, const real *state)
+{
+    const real *mask = state_mask(trip);
+    real *masked = trip->pass->buffer[trip->recurrent->masked];
+    int64_t size = trip->rows * trip->units;
+
+    if (!mask || !state)
+        return state;
+    for (int64_t i = 0; i < trip->recurrent->n_masks; i++)
+        trip->kernel->multiply(masked + i * size, state, mask + i * size, size);
+    return masked;
+}
+
+static void sum_step(const struct trip *trip, int64_t step, const real *before, real *sums)
+{
+    const struct recurrent *recurrent = trip->recurrent;
+    const real *packed_input = trip->pass->buffer[trip->weights->packed_input];
+    const real *packed_state = trip->pass->buffer[trip->weights->packed_state];
+    int64_t gate_size = recurrent->n_masks > 1 && state_mask(trip) ? trip->rows * trip->units : 0;
+
+    for (int i = 0; i < recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &recurrent->block[i];
+        int64_t n = block->n * trip->units;
+        bool has_input = block->input_row != RECURRENT_NONE;
+        struct product_part part[2];
+        struct product product = {.m = trip->rows,
+                                  .n = n,
+                                  .c = sums + block->column * trip->units,
+                                  .c_row = trip->sums,
+                                  .add = has_input && trip->projected,
+                                  .part = part};
+
+        if (has_input && !trip->projected)
+            part[product.n_parts++] = kernel_packed_part(trip->kernel, input_of(trip, block, step),
+                                                         trip->in, packed_input, trip->in);
+        if (before && block->state_row != RECURRENT_NONE)
+            part[product.n_parts++] =
+                kernel_packed_part(trip->kernel, before + block->gate * gate_size, trip->units,
+                                   packed_state, trip->units);
+        if (product.n_parts > 0 || !product.add)
+            trip->kernel->product(&product);
+        packed_input += kernel_packed_size(trip->kernel, trip->in, n);
+        packed_state += kernel_packed_size(trip->kernel, trip->units, n);
+    }
+}
+
+static struct recurrent_step step_of(const struct trip *trip, int64_t step)
+{
+    const struct recurrent_steps *cells = &trip->weights->cell;
+
+    return (struct recurrent_step){
+        .config = trip->config,
+        .kernel = trip->kernel,
+        .rows = trip->rows,
+        .units = trip->units,
+        .sums = steps_at(trip, &trip->weights->sums, step),
+        .bias = parameter_value(trip, trip->weights->bias),
+        .bias2 = parameter_value(trip, trip->weights->bias2),
+        .before = step > 0 ? state_at(trip, step - 1) : NULL,
+        .cell_before = step > 0 ? steps_at(trip, cells, step - 1) : NULL,
+        .state = state_at(trip, step),
+        .cell = steps_at(trip, cells, step),
+    };
+}
+
+static real *output_at(const struct trip *trip, const struct tensor *y, int64_t step, int64_t row)
+{
+    return y->data + (step * y->rows + row) * y->width + trip->direction * trip->units;
+}
+
+/* y takes what the step gives it, where y does not hold the states itself. */
+static void give_output(const struct trip *trip, struct tensor *y, int64_t step)
+{
+    const real *state = state_at(trip, step);
+    bool all = trip->config->sequences;
+
+    if (trip->direct)
+        return;
+    for (int64_t row = 0; row < trip->rows; row++, state += trip->units)
+        if (all || ends_at(trip, step, row))
+            memcpy(output_at(trip, y, all ? mirrored(trip, step, row) : 0, row), state,
+                   (size_t)trip->units * sizeof(real));
+}
+
+void recurrent_forward(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
+                       struct tensor *y)
+{
+    const struct recurrent *recurrent = layer->memory;
+
+    for (int i = 0; i < recurrent->n_directions; i++) {
+        struct trip trip = trip_of(layer, pass, i, x[0], y);
+
+        if (trip.x != x[0]->data)
+            copy_input(&trip, x[0]);
+        if (trip.projected)
+            project_inputs(&trip);
+        for (int64_t step = 0; step < trip.steps; step++) {
+            struct recurrent_step now = step_of(&trip, step);
+
+            sum_step(&trip, step, masked_state(&trip, now.before), now.sums);
+            recurrent->cell->forward(&now);
+            give_output(&trip, y, step);
+        }
+    }
+}
+
+/* ---- backward ---- */
+
+static void pack_back(const struct trip *trip)
+{
+    const struct recurrent *recurrent = trip->recurrent;
+    const real *weights = parameter_value(trip, trip->weights->state);
+    real *packed = trip->pass->buffer[recurrent->packed_back];
+
+    for (int i = 0; i < recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &recurrent->block[i];
+        int64_t k = block->n * trip->units;
+
+        if (block->state_row == RECURRENT_NONE)
+            continue;
+        kernel_pack(trip->kernel, weights + block->state_row * trip->units * trip->units,
+                    trip->units, 1, k, trip->units, packed);
+        packed += kernel_packed_size(trip->kernel, k, trip->units);
+    }
+}
+
+static void take_gradient(const struct trip *trip, const struct tensor *dy, int64_t step)
+{
+    real *gradient = trip->pass->buffer[trip->recurrent->gradient];
+    bool all = trip->config->sequences;
+
+    if (all && trip->recurrent->n_directions == 1) {
+        int64_t size = trip->rows * trip->units;
+
+        trip->kernel->add(gradient, dy->data + step * size, size);
+        return;
+    }
+    for (int64_t row = 0; row < trip->rows; row++, gradient += trip->units)
+        if (all || ends_at(trip, step, row))
+            trip->kernel->add(gradient,
+                              output_at(trip, dy, all ? mirrored(trip, step, row) : 0, row),
+                              trip->units);
+}
+
+/* Gradients of the sums to that of the state a step ago. */
+static void gradient_of_state(const struct trip *trip, const real *sums)
+{
+    const struct recurrent *recurrent = trip->recurrent;
+    real *gradient = trip->pass->buffer[recurrent->gradient];
+    const real *packed = trip->pass->buffer[recurrent->packed_back];
+    struct product_part part[RECURRENT_BLOCKS_MAX];
+    struct product product = {.m = trip->rows,
+                              .n = trip->units,
+                              .c = gradient,
+                              .c_row = trip->units,
+                              .add = recurrent->cell->straight,
+                              .part = part};
+
+    for (int i = 0; i < recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &recurrent->block[i];
+        int64_t k = block->n * trip->units;
+
+        if (block->state_row == RECURRENT_NONE)
+            continue;
+        part[product.n_parts++] = kernel_packed_part(
+            trip->kernel, sums + block->column * trip->units, trip->sums, packed, k);
+        packed += kernel_packed_size(trip->kernel, k, trip->units);
+    }
+    trip->kernel->product(&product);
+}
+
+/* The same through the masks: a product for each. */
+static void gradient_of_masked_state(const struct trip *trip, const real *sums)
+{
+    const struct recurrent *recurrent = trip->recurrent;
+    real *gradient = trip->pass->buffer[recurrent->gradient];
+    real *of_mask = trip->pass->buffer[recurrent->part];
+    const real *packed = trip->pass->buffer[recurrent->packed_back], *mask = state_mask(trip);
+    int64_t size = trip->rows * trip->units;
+
+    if (!recurrent->cell->straight)
+        memset(gradient, 0, (size_t)size * sizeof(real));
+    for (int i = 0; i < recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &recurrent->block[i];
+        int64_t k = block->n * trip->units;
+        struct product_part part;
+        const struct product product = {.m = trip->rows,
+                                        .n = trip->units,
+                                        .c = of_mask,
+                                        .c_row = trip->units,
+                                        .part = &part,
+                                        .n_parts = 1};
+
+        if (block->state_row == RECURRENT_NONE)
+            continue;
+        part = kernel_packed_part(trip->kernel, sums + block->column * trip->units, trip->sums,
+                                  packed, k);
+        trip->kernel->product(&product);
+        trip->kernel->multiply(of_mask, of_mask, mask + block->gate * size, size);
+        trip->kernel->add(gradient, of_mask, size);
+        packed += kernel_packed_size(trip->kernel, k, trip->units);
+    }
+}
+
+/* dW[n][width] += gradients of a block's sums, transposed, times what its weights saw. */
+static void add_weight_gradient(const struct trip *trip, const struct recurrent_block *block,
+                                const real *sums, int64_t rows, const real *seen, int64_t width,
+                                real *gradient)
+{
+    kernel_product_within(&(struct matrix_product){.transpose_a = true,
+                                                   .m = block->n * trip->units,
+                                                   .n = width,
+                                                   .k = rows,
+                                                   .a = sums + block->column * trip->units,
+                                                   .a_row = trip->sums,
+                                                   .b = seen,
+                                                   .b_row = width,
+                                                   .add = true,
+                                                   .c = gradient,
+                                                   .c_row = width});
+}
+
+/* The states of the steps before first .. end - 1, as a block's mask leaves them. */
+static const real *states_before(const struct trip *trip, const struct recurrent_block *block,
+                                 int64_t first, int64_t end)
+{
+    const real *mask = state_mask(trip), *state = state_at(trip, first - 1);
+    int64_t size = trip->rows * trip->units;
+    real *masked = trip->pass->buffer[trip->recurrent->part];
+
+    if (!mask)
+        return state;
+    for (int64_t step = first; step < end; step++)
+        trip->kernel->multiply(masked + (step - first) * size, state + (step - first) * size,
+                               mask + block->gate * size, size);
+    return masked;
+}
+
+/* Steps first .. end - 1 at once. */
+static void gradient_of_weights(const struct trip *trip, int64_t first, int64_t end)
+{
+    real *input = parameter_gradient(trip, trip->weights->input);
+    real *state = parameter_gradient(trip, trip->weights->state);
+    int64_t from = first > 0 ? first : 1; /* no state comes before the first step */
+
+    for (int i = 0; i < trip->recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &trip->recurrent->block[i];
+
+        if (input && block->input_row != RECURRENT_NONE)
+            add_weight_gradient(trip, block, steps_at(trip, &trip->weights->sums, first),
+                                (end - first) * trip->rows, input_of(trip, block, first), trip->in,
+                                input + block->input_row * trip->units * trip->in);
+        if (state && block->state_row != RECURRENT_NONE && from < end)
+            add_weight_gradient(trip, block, steps_at(trip, &trip->weights->sums, from),
+                                (end - from) * trip->rows, states_before(trip, block, from, end),
+                                trip->units, state + block->state_row * trip->units * trip->units);
+    }
+}
+
+/* dx[steps first .. end - 1] = gradients of the sums times the weights. */
+static void gradient_of_inputs(const struct trip *trip, int64_t first, int64_t end, real *dx)
+{
+    const real *weights = parameter_value(trip, trip->weights->input), *mask = input_mask(trip);
+    const real *sums = steps_at(trip, &trip->weights->sums, first);
+    int64_t size = trip->rows * trip->in;
+    real *of_mask = trip->pass->buffer[trip->recurrent->part];
+    bool add = false;
+
+    for (int i = 0; i < trip->recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &trip->recurrent->block[i];
+        real *to = dx + first * size;
+
+        if (block->input_row == RECURRENT_NONE)
+            continue;
+        kernel_product_within(
+            &(struct matrix_product){.m = (end - first) * trip->rows,
+                                     .n = trip->in,
+                                     .k = block->n * trip->units,
+                                     .a = sums + block->column * trip->units,
+                                     .a_row = trip->sums,
+                                     .b = weights + block->input_row * trip->units * trip->in,
+                                     .b_row = trip->in,
+                                     .add = add && !mask,
+                                     .c = mask ? of_mask : to,
+                                     .c_row = trip->in});
+        for (int64_t step = first; mask && step < end; step++, to += size) {
+            real *part = of_mask + (step - first) * size;
+
+            trip->kernel->multiply(part, part, mask + block->gate * size, size);
+            if (add)
+                trip->kernel->add(to, part, size);
+            else
+                memcpy(to, part, (size_t)size * sizeof(real));
+        }
+        add = true;
+    }
+}
+
+/* What a direction found, at the steps that it saw; the first overwrites. */
+static void give_gradient(const struct trip *trip, const real *found, struct tensor *dx)
+{
+    for (int64_t step = 0; step < trip->steps; step++)
+        for (int64_t row = 0; row < trip->rows; row++, found += trip->in) {
+            real *to = dx->data + (mirrored(trip, step, row) * trip->rows + row) * trip->in;
+
+            if (trip->direction > 0)
+                trip->kernel->add(to, found, trip->in);
+            else
+                memcpy(to, found, (size_t)trip->in * sizeof(real));
+        }
+}
+
+static void step_back(const struct trip *trip, const struct tensor *dy, int64_t step)
+{
+    struct recurrent_step now = step_of(trip, step);
+
+    now.gradient = trip->pass->buffer[trip->recurrent->gradient];
+    now.cell_gradient = trip->pass->buffer[trip->recurrent->cell_gradient];
+    now.bias_gradient = parameter_gradient(trip, trip->weights->bias);
+    now.bias2_gradient = parameter_gradient(trip, trip->weights->bias2);
+    take_gradient(trip, dy, step);
+    trip->recurrent->cell->backward(&now);
+    if (step == 0)
+        return;
+    if (state_mask(trip))
+        gradient_of_masked_state(trip, now.sums);
+    else
+        gradient_of_state(trip, now.sums);
+}
+
+static void direction_back(const struct trip *trip, const struct tensor *dy, struct tensor *dx)
+{
+    const struct recurrent *recurrent = trip->recurrent;
+    size_t size = (size_t)(trip->rows * trip->units) * sizeof(real);
+    bool direct = recurrent->n_directions == 1;
+    real *found = !dx || direct ? NULL : trip->pass->buffer[recurrent->dx];
+
+    if (dx && direct)
+        found = dx->data;
+    pack_back(trip);
+    memset(trip->pass->buffer[recurrent->gradient], 0, size);
+    memset(trip->pass->buffer[recurrent->cell_gradient], 0, size);
+    for (int64_t end = trip->steps; end > 0; end -= recurrent->chunk) {
+        int64_t first = end > recurrent->chunk ? end - recurrent->chunk : 0;
+
+        for (int64_t step = end - 1; step >= first; step--)
+            step_back(trip, dy, step);
+        gradient_of_weights(trip, first, end);
+        if (found)
+            gradient_of_inputs(trip, first, end, found);
+    }
+    if (found && !direct)
+        give_gradient(trip, found, dx);
+}
+
+void recurrent_backward(const struct layer *layer, struct pass *pass,
+                        const struct tensor *const x[], const struct tensor *y,
+                        const struct tensor *dy, struct tensor *const dx[])
+{
+    const struct recurrent *recurrent = layer->memory;
+
+    for (int i = 0; i < recurrent->n_directions; i++) {
+        const struct trip trip = trip_of(layer, pass, i, x[0], y);
+
+        direction_back(&trip, dy, dx[0]);
+    }
+}
