@@ -4,6 +4,7 @@
 
 #include "common/owner.h"
 #include "common/spec/spec.h"
+#include "worker/engine/dataset/window.h"
 #include "worker/engine/layer/layer.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/transform/transform.h"
@@ -58,6 +59,7 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics)
 {
     scoped(json_free) cJSON *part = engine_part(root);
+    struct error error = {0};
 
     if (!part) {
         diagnostics_add(diagnostics, "", "out of memory");
@@ -65,7 +67,10 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
     }
     if (!settings_parse(engine_settings, part, "", spec, diagnostics))
         return false;
-    if (!stored)
+    if (!stored) {
         data_check(&spec->data, json_member(part, "data"), diagnostics);
+        if (!window_check(&spec->prepare, &spec->data, &error))
+            diagnostics_add(diagnostics, error.path, "%s", error.message);
+    }
     return diagnostics->n == 0;
 }

@@ -20,11 +20,12 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
                         struct error *error)
 {
     scoped(prepared_rows_release) struct prepared_rows rows = {0};
+    const struct window_config *window = window_find(&spec->prepare);
 
-    if (!split_make(&spec->data, cwd, dataset, seed, &rows.split, error) ||
-        !preparation_fit(dataset, &rows.split.split, &spec->data, &spec->prepare, &rows.preparation,
-                         warnings, error) ||
-        !samples_make(dataset, rows.preparation, &rows.samples, error))
+    if (!split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
+        !preparation_fit(dataset, split_fit_rows(&rows.split), &spec->data, &spec->prepare,
+                         &rows.preparation, warnings, error) ||
+        !samples_make(dataset, rows.preparation, window, &rows.samples, error))
         return false;
     *ret_rows = rows;
     rows = (struct prepared_rows){0};

@@ -235,7 +235,7 @@ static bool summarise(const struct dataset *dataset, const struct prepared_rows 
                          preparation->task == TASK_REGRESSION ? "regression" : "classification") &&
            json_add_integer(summary, "parameters", parameters) &&
            json_add_integer(summary, "memory_bytes", memory + dataset_bytes(dataset)) &&
-           (rows->split.n_shared_groups == 0 || json_add_text(summary, "mark", "LEAK"));
+           (rows->split.n_shared_rows == 0 || json_add_text(summary, "mark", "LEAK"));
 }
 
 static bool check_training(struct question *question, const struct prepared_rows *rows,

@@ -38,14 +38,11 @@ static bool import_new(const struct stored_model *stored, const char *path,
 static bool write_all(const struct stored_model *stored, const struct samples *samples,
                       int64_t batch, struct buffer *out, struct error *error)
 {
-    int64_t n = samples->set.n_samples;
-    scoped(memory_free) int64_t *row = malloc((size_t)(n + 1) * sizeof(*row));
+    scoped(row_list_release) struct row_list list = {0};
 
-    if (!row)
-        return error_set(error, ERROR_NO_MEMORY, "predicting %lld rows", (long long)n);
-    for (int64_t i = 0; i < n; i++)
-        row[i] = i;
-    return pipeline_write_predictions(stored->model, samples, row, n, batch, false, out, error);
+    return samples_list_all(samples, &list, error) &&
+           pipeline_write_predictions(stored->model, samples, list.row, list.n, batch, false, out,
+                                      error);
 }
 
 bool pipeline_predict(const struct predict_request *request, struct error *error)
@@ -57,7 +54,8 @@ bool pipeline_predict(const struct predict_request *request, struct error *error
 
     if (!find_model(request->model, &path, error) || !model_file_read(path.data, &stored, error) ||
         !import_new(&stored, request->data, &dataset, error) ||
-        !samples_make(dataset, stored.preparation, &samples, error) ||
+        !samples_make(dataset, stored.preparation, window_find(&stored.spec.prepare), &samples,
+                      error) ||
         !write_all(&stored, samples, request->batch, &out, error))
         return false;
     if (samples->n_unknown > 0)

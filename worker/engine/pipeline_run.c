@@ -199,8 +199,27 @@ static bool tell_split(const struct run *run, struct error *error)
         return no_memory(error);
     if (!report_event("split", &fields, error))
         return false;
-    return split->n_shared_groups == 0 ||
+    return split->n_shared_rows == 0 ||
            report_mark("LEAK", run->spec.data.allow_leak, split->n_shared_rows, error);
+}
+
+/* What windows would weigh if each were copied, and what they do. */
+static bool tell_windows(const struct run *run, struct error *error)
+{
+    const struct samples *samples = run->rows.samples;
+    const struct split *split = &run->rows.split.split;
+    double bytes = (double)run->dataset->n_features * sizeof(float), windows = 0;
+
+    if (!samples->window)
+        return true;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        windows += (double)split->part[i].n;
+    return report_note(error,
+                       "%.0f windows of %lld rows: would be %.3g GiB as copies, are %.3g MiB "
+                       "as views",
+                       windows, (long long)samples->window->length,
+                       windows * (double)samples->window->length * bytes / (1 << 30),
+                       (double)run->dataset->n_rows * bytes / (1 << 20));
 }
 
 static bool import_and_prepare(struct run *run, struct error *error)
@@ -212,7 +231,8 @@ static bool import_and_prepare(struct run *run, struct error *error)
     return dataset_import(&run->spec.data, run->cwd, &run->dataset, warnings, error) &&
            prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
                               error) &&
-           tell_warnings(warnings, error) && tell_split(run, error) && write_split(run, error);
+           tell_warnings(warnings, error) && tell_split(run, error) && tell_windows(run, error) &&
+           write_split(run, error);
 }
 
 static bool append_hash(struct buffer *text, const void *data, int64_t n, size_t size,

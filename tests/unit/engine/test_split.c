@@ -88,7 +88,7 @@ static struct split_plan split(const struct fixture *fixture, uint64_t seed)
     struct split_plan plan = {0};
     struct error error = {0};
 
-    if (!split_make(&fixture->config, NULL, &fixture->dataset, seed, &plan, &error))
+    if (!split_make(&fixture->config, NULL, &fixture->dataset, NULL, seed, &plan, &error))
         fail_msg("%s: %s", error.path, error.message);
     return plan;
 }
@@ -99,7 +99,7 @@ static const char *refusal(const struct fixture *fixture)
     struct split_plan plan = {0};
 
     error = (struct error){0};
-    assert_false(split_make(&fixture->config, NULL, &fixture->dataset, 1, &plan, &error));
+    assert_false(split_make(&fixture->config, NULL, &fixture->dataset, NULL, 1, &plan, &error));
     return error.message;
 }
 

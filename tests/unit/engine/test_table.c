@@ -291,8 +291,8 @@ static void roles_and_types_make_a_data_set(void **state)
 
     (void)state;
     assert_true(import("key,who,t,x,color,note,y\n"
-                       "007,ann,0.5,1.5,red,n1,b\n"
-                       "8,bob,0.25,2,blue,n2,a\n"
+                       "007,ann,0.25,1.5,red,n1,b\n"
+                       "8,bob,0.5,2,blue,n2,a\n"
                        "9,ann,1,-3,,n3,b\n",
                        "{\"id\":\"key\",\"group\":\"who\",\"time\":\"t\",\"ignore\":[\"note\"],"
                        "\"target\":\"y\"}",

@@ -106,7 +106,7 @@ static void check_rows(const struct fixture *fixture, const struct preparation *
     scoped(samples_free) struct samples *samples = NULL;
     struct error error;
 
-    assert_true(samples_make(fixture->dataset, preparation, &samples, &error));
+    assert_true(samples_make(fixture->dataset, preparation, NULL, &samples, &error));
     assert_int_equal(samples->set.input->shape.width, WIDTH);
     assert_int_equal(cJSON_GetArraySize(rows), fixture->dataset->n_rows);
     for (int64_t row = 0; row < fixture->dataset->n_rows; row++) {

@@ -1,39 +1,69 @@
 #include "worker/engine/dataset/data.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char *const header_names[] = {"auto", "true", "false", NULL};
 static const char *const task_names[] = {"auto", "classification", "regression", NULL};
 static const char *const transform_names[] = {"none", "standard", NULL};
-static const char *const by_names[] = {"fraction", "group",       "column", "index",
-                                       "kfold",    "group_kfold", NULL};
+static const char *const windows_names[] = {"blocks", "random", NULL};
+const char *const split_by_name[] = {
+    "fraction", "group", "column", "index", "kfold", "group_kfold", "leave_one_group_out",
+    "time",     NULL};
+
+static const char *const level_names[] = {"off", "warning", "error", NULL};
 
 #define NAMES_MAX 100000
+#define GAP_STEPS 1.5 /* of the sample rate: more is a gap */
+
+static const struct setting checks_settings[] = {
+    SETTING_CHOICE(struct checks_config, order, CHECK_OFF, level_names,
+                   "Rows of a recording that stand in the file in another order than that of their "
+                   "time; they are put into order in any case."),
+    SETTING_CHOICE(struct checks_config, duplicates, CHECK_WARNING, level_names,
+                   "Rows of a recording with the same time."),
+    SETTING_CHOICE(struct checks_config, gaps, CHECK_WARNING, level_names,
+                   "Rows of a recording that are further apart than data.gap; no window crosses "
+                   "such a gap."),
+    SETTING_CHOICE(struct checks_config, constant, CHECK_ERROR, level_names,
+                   "Columns of data.constant that change within a recording."),
+    {0},
+};
 
 static const struct setting split_settings[] = {
-    SETTING_CHOICE(struct split_config, by, SPLIT_BY_FRACTION, by_names,
+    SETTING_CHOICE(struct split_config, by, SPLIT_BY_FRACTION, split_by_name,
                    "What decides to which part a row belongs."),
-    SETTING_JSON(struct split_config, train, 0,
-                 "The training part: a share of the rows (fraction, group), a list of groups or "
-                 "values (group, column), or a file of row numbers from 0 (index). Left out: what "
-                 "the other parts leave."),
-    SETTING_JSON(struct split_config, valid, 0,
-                 "The validation part, said like train; a share of the other folds' rows for kfold "
-                 "and group_kfold. Left out: none; 0.15 where no part is said."),
+    SETTING_JSON(
+        struct split_config, train, 0,
+        "The training part: a share of the rows (fraction, group, time), a list of groups or "
+        "values (group, column), or a file of row numbers from 0 (index). Left out: what "
+        "the other parts leave."),
+    SETTING_JSON(
+        struct split_config, valid, 0,
+        "The validation part, said like train; a share of the other folds' rows for kfold, "
+        "group_kfold and leave_one_group_out. Left out: none; 0.15 where no part is said."),
     SETTING_JSON(struct split_config, test, 0,
                  "The test part, said like train. Left out: none; 0.15 where no part is said."),
     SETTING_TEXTS(
         struct split_config, group, 0, 16,
-        "Columns that name a row's group, for group and group_kfold. Left out: data.group."),
+        "Columns that name a row's group, for group, group_kfold and leave_one_group_out. Left "
+        "out: data.group."),
     SETTING_TEXT(struct split_config, column, NULL, 0,
                  "The column whose values decide, for column."),
     SETTING_BOOLEAN(struct split_config, stratified, 0,
                     "Keep the classes' shares equal in all parts, for fraction and kfold."),
+    SETTING_CHOICE(
+        struct split_config, windows, SPLIT_WINDOWS_BLOCKS, windows_names,
+        "How fraction and kfold divide windows: blocks cuts each recording into "
+        "stretches, in time train before valid before test, and leaves out windows that "
+        "would lie in two parts; random deals out single windows, which leaks where they "
+        "overlap."),
     SETTING_INTEGER(struct split_config, folds, 5, 2, 100000, "folds",
                     "Number of folds, for kfold and group_kfold."),
     SETTING_INTEGER(struct split_config, fold, 0, 0, 99999, "",
-                    "The fold that is the test part, from 0."),
+                    "The fold that is the test part, from 0; for leave_one_group_out the group, in "
+                    "the order in which the file has them."),
     SETTING_INTEGER(struct split_config, seed, -1, -1, 9007199254740991.0, "",
                     "Seed of the split; -1: the experiment's seed."),
     {0},
@@ -61,8 +91,21 @@ const struct setting data_settings[] = {
     SETTING_TEXTS(struct data_config, group, 0, 16,
                   "Columns whose rows belong together (a person, a recording): a split that cuts "
                   "through a group leaks."),
+    SETTING_TEXTS(struct data_config, series, 0, 16,
+                  "Columns that together name a recording, whose rows follow one another in time. "
+                  "Left out: with data.time the file is one recording."),
     SETTING_TEXT(struct data_config, time, NULL, 0,
-                 "The column that holds the time; it is no feature."),
+                 "The column that holds the time, a number by which the rows of a recording are "
+                 "ordered; it is no feature. row: the order of the file."),
+    SETTING_REAL(struct data_config, rate, 0, 0, 1e9, 0, "1/s",
+                 "Rows that a recording has in a second of its time; 0: not known."),
+    SETTING_REAL(struct data_config, gap, 0, 0, 1e12, 0, "s",
+                 "Rows of a recording that are further apart have a gap between them. 0: 1.5 steps "
+                 "of data.rate, without which there are no gaps."),
+    SETTING_TEXTS(struct data_config, constant, 0, NAMES_MAX,
+                  "Columns that must not change within a recording."),
+    SETTING_NESTED(struct data_config, checks, struct checks_config, checks_settings,
+                   "What is done about recordings that are not as they should be."),
     SETTING_TEXTS(struct data_config, target, 0, NAMES_MAX,
                   "The column to predict; several for regression."),
     SETTING_TEXTS(struct data_config, features, 0, NAMES_MAX,
@@ -85,6 +128,28 @@ const struct setting data_settings[] = {
                  "the experiment is then marked LEAK."),
     {0},
 };
+
+bool split_by_groups(enum split_by by)
+{
+    return by == SPLIT_BY_GROUP || by == SPLIT_BY_GROUP_KFOLD || by == SPLIT_BY_LEAVE_ONE_GROUP_OUT;
+}
+
+bool split_by_shares(enum split_by by)
+{
+    return by == SPLIT_BY_FRACTION || by == SPLIT_BY_GROUP || by == SPLIT_BY_TIME;
+}
+
+bool data_has_series(const struct data_config *config)
+{
+    return config->series.n > 0 || config->time != NULL;
+}
+
+double data_gap(const struct data_config *config)
+{
+    if (config->gap > 0)
+        return config->gap;
+    return config->rate > 0 ? GAP_STEPS / config->rate : (double)INFINITY;
+}
 
 /* ---- checks -----------------------------------------------------------------------------------*/
 
@@ -121,13 +186,15 @@ static void check_part(const struct split_config *split, const cJSON *part, enum
     switch ((enum split_by)split->by) {
     case SPLIT_BY_KFOLD:
     case SPLIT_BY_GROUP_KFOLD:
+    case SPLIT_BY_LEAVE_ONE_GROUP_OUT:
         if (which != SPLIT_VALID)
             diagnostics_add(diagnostics, path, "'%s' takes its %s rows from the folds",
-                            by_names[split->by], split_part_name[which]);
+                            split_by_name[split->by], split_part_name[which]);
         else if (!is_share(part) || part->valuedouble == 1)
             diagnostics_add(diagnostics, path, "expected a share from 0 to below 1");
         return;
     case SPLIT_BY_FRACTION:
+    case SPLIT_BY_TIME:
         if (!is_share(part))
             diagnostics_add(diagnostics, path, "expected a share of the rows from 0 to 1");
         return;
@@ -172,11 +239,14 @@ static void check_unread(const struct split_config *split, const cJSON *object,
         const char *name;
         unsigned readers; /* bits of enum split_by */
     } rule[] = {
-        {"group", 1U << SPLIT_BY_GROUP | 1U << SPLIT_BY_GROUP_KFOLD},
+        {"group",
+         1U << SPLIT_BY_GROUP | 1U << SPLIT_BY_GROUP_KFOLD | 1U << SPLIT_BY_LEAVE_ONE_GROUP_OUT},
         {"column", 1U << SPLIT_BY_COLUMN},
         {"stratified", 1U << SPLIT_BY_FRACTION | 1U << SPLIT_BY_KFOLD},
+        {"windows", 1U << SPLIT_BY_FRACTION | 1U << SPLIT_BY_KFOLD},
         {"folds", 1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD},
-        {"fold", 1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD},
+        {"fold",
+         1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD | 1U << SPLIT_BY_LEAVE_ONE_GROUP_OUT},
     };
 
     for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
@@ -185,7 +255,8 @@ static void check_unread(const struct split_config *split, const cJSON *object,
         if (!json_member(object, rule[i].name) || rule[i].readers & 1U << split->by)
             continue;
         (void)snprintf(path, sizeof(path), "data.split.%s", rule[i].name);
-        diagnostics_add(diagnostics, path, "is not read by a split by %s", by_names[split->by]);
+        diagnostics_add(diagnostics, path, "is not read by a split by %s",
+                        split_by_name[split->by]);
     }
 }
 
@@ -194,21 +265,23 @@ static void check_split(const struct data_config *config, const cJSON *object,
 {
     const struct split_config *split = &config->split;
     const cJSON *const part[] = {split->train, split->valid, split->test};
-    bool grouped = split->by == SPLIT_BY_GROUP || split->by == SPLIT_BY_GROUP_KFOLD;
+    bool grouped = split_by_groups((enum split_by)split->by);
 
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         check_part(split, part[i], (enum split_part)i, diagnostics);
-    if (split->by == SPLIT_BY_FRACTION || split->by == SPLIT_BY_GROUP)
+    if (split_by_shares((enum split_by)split->by))
         check_shares(split, diagnostics);
     check_unread(split, object, diagnostics);
     if (grouped && split->group.n == 0 && config->group.n == 0)
         diagnostics_add(diagnostics, "data.split.group", "is needed for a split by %s",
-                        by_names[split->by]);
+                        split_by_name[split->by]);
     if (split->by == SPLIT_BY_COLUMN && !split->column)
         diagnostics_add(diagnostics, "data.split.column", "is needed for a split by column");
     if (split->by == SPLIT_BY_INDEX && !split->valid && !split->test && !split->train)
         diagnostics_add(diagnostics, "data.split", "a split by index needs a file for some part");
-    if (split->fold >= split->folds)
+    if (split->by == SPLIT_BY_TIME && !config->time)
+        diagnostics_add(diagnostics, "data.time", "is needed for a split by time");
+    if (split->fold >= split->folds && split->by != SPLIT_BY_LEAVE_ONE_GROUP_OUT)
         diagnostics_add(diagnostics, "data.split.fold", "%lld is outside [0, %lld]",
                         (long long)split->fold, (long long)split->folds - 1);
 }

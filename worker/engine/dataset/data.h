@@ -19,7 +19,15 @@ enum split_by {
     SPLIT_BY_INDEX,
     SPLIT_BY_KFOLD,
     SPLIT_BY_GROUP_KFOLD,
+    SPLIT_BY_LEAVE_ONE_GROUP_OUT,
+    SPLIT_BY_TIME,
 };
+extern const char *const split_by_name[];
+/* Whether whole groups are dealt out, or shares of the rows. */
+bool split_by_groups(enum split_by by);
+bool split_by_shares(enum split_by by);
+
+enum split_windows { SPLIT_WINDOWS_BLOCKS, SPLIT_WINDOWS_RANDOM };
 
 struct split_config {
     int by;       /* enum split_by */
@@ -30,8 +38,16 @@ struct split_config {
     struct setting_texts group; /* columns; n == 0: data.group */
     char *column;
     bool stratified;
+    int windows; /* enum split_windows */
     int64_t folds, fold;
     int64_t seed; /* -1: the experiment's */
+};
+
+#define DATA_TIME_ROW "row" /* the row's number in the file, where no column is called so */
+
+enum check_level { CHECK_OFF, CHECK_WARNING, CHECK_ERROR };
+struct checks_config { /* of recordings: enum check_level each */
+    int order, duplicates, gaps, constant;
 };
 
 enum data_task { DATA_TASK_AUTO, DATA_TASK_CLASSIFICATION, DATA_TASK_REGRESSION };
@@ -45,7 +61,12 @@ struct data_config {
     int64_t skip;
     struct setting_texts missing, names;
     struct setting_texts id, group;
-    char *time;
+    struct setting_texts series;
+    char *time;  /* a column, or DATA_TIME_ROW */
+    double rate; /* samples per second; 0: not said */
+    double gap;  /* s; 0: as the rate has it, see data_gap() */
+    struct setting_texts constant;
+    struct checks_config checks;
     struct setting_texts target, features, ignore, categorical;
     int64_t max_categories;
     int task;             /* enum data_task */
@@ -59,6 +80,11 @@ extern const struct setting data_settings[];
  * they were given. */
 void data_check(const struct data_config *config, const cJSON *object,
                 struct diagnostics *diagnostics);
+/* Whether its rows are ordered into recordings. */
+bool data_has_series(const struct data_config *config);
+/* Two rows of a recording that are further apart have a gap between them: s; INFINITY: none have.
+ */
+double data_gap(const struct data_config *config);
 /* How a file of rows is to be read; borrows from the config and the path. */
 struct source_request data_request(const struct data_config *config, const char *path);
 

@@ -35,15 +35,23 @@ void dataset_free(struct dataset **dataset)
     free(gone->target_name);
     free(gone->id);
     free(gone->row_id);
+    free(gone->source_row);
+    free(gone->time);
     free(gone->group);
     free(gone->split_group);
     free(gone->split_value);
+    series_release(&gone->series);
     dictionary_release(&gone->classes);
     dictionary_release(&gone->groups);
     dictionary_release(&gone->split_groups);
     dictionary_release(&gone->split_values);
     free(gone);
     *dataset = NULL;
+}
+
+int64_t dataset_file_row(const struct dataset *dataset, int64_t row)
+{
+    return dataset->source_row ? dataset->source_row[row] : row;
 }
 
 const int32_t *dataset_split_group(const struct dataset *dataset,
@@ -302,7 +310,8 @@ static bool check_unique(const struct dataset *dataset, const struct table *tabl
         if (code[row] < known)
             return error_set_at(error, ERROR_INVALID, "data.id",
                                 "'%s' stands in rows %lld and %lld of %s", seen.text[code[row]],
-                                (long long)first[code[row]], (long long)row, dataset->path);
+                                (long long)dataset_file_row(dataset, first[code[row]]),
+                                (long long)dataset_file_row(dataset, row), dataset->path);
         first[known++] = row;
     }
     return true;
@@ -318,7 +327,7 @@ static bool take_ids(struct dataset *dataset, struct table *table, const struct 
     if (!dataset->id || !dataset->row_id)
         return no_memory(error);
     for (int64_t row = 0; row < dataset->n_rows; row++)
-        dataset->row_id[row] = (uint64_t)row;
+        dataset->row_id[row] = (uint64_t)dataset_file_row(dataset, row);
     for (; dataset->n_ids < roles->n_ids; dataset->n_ids++) {
         struct column *column = &table->column[roles->id[dataset->n_ids]];
 
@@ -328,9 +337,54 @@ static bool take_ids(struct dataset *dataset, struct table *table, const struct 
     return true;
 }
 
+/* ---- recordings -------------------------------------------------------------------------------*/
+
+static bool check_constants(const struct data_config *config, const struct dataset *dataset,
+                            const struct table *table, const struct roles *roles,
+                            struct warning_list *warnings, struct error *error)
+{
+    for (int64_t i = 0; i < roles->n_constant; i++)
+        if (!series_check_constant(config, &dataset->series, &table->column[roles->constant[i]],
+                                   warnings, error))
+            return false;
+    return true;
+}
+
+/* Orders the table's rows by recording and time. */
+static bool take_series(struct dataset *dataset, const struct data_config *config,
+                        struct table *table, const struct roles *roles,
+                        struct warning_list *warnings, struct error *error)
+{
+    scoped(dictionary_release) struct dictionary names = {0};
+    scoped(memory_free) int32_t *key = NULL;
+    struct series_rows rows = {.n = table->n_rows, .path = dataset->path};
+
+    if (roles->n_series == 0 && !roles->by_time)
+        return true;
+    for (int64_t i = 0; i < roles->n_series; i++)
+        if (roles->profile->column[roles->series[i]].n_missing > 0)
+            return refuse_missing(&roles->profile->column[roles->series[i]], "data.series",
+                                  dataset->path, error);
+    if (roles->n_series > 0 &&
+        !join_columns(table, roles->series, roles->n_series, &names, &key, error))
+        return false;
+    rows.key = key;
+    rows.n_keys = names.n;
+    rows.time = roles->time >= 0 ? table->column[roles->time].real : NULL;
+    if (!series_make(config, &rows, &names, &dataset->series, &dataset->source_row, warnings,
+                     error) ||
+        !table_reorder(table, dataset->source_row, error) ||
+        !check_constants(config, dataset, table, roles, warnings, error))
+        return false;
+    if (roles->time >= 0)
+        dataset->time = take(&table->column[roles->time].real);
+    return true;
+}
+
 /* ---- the whole --------------------------------------------------------------------------------*/
 
-static bool build(struct source *source, const struct roles *roles, struct dataset **ret_dataset,
+static bool build(struct source *source, const struct data_config *config,
+                  const struct roles *roles, struct dataset **ret_dataset,
                   struct warning_list *warnings, struct error *error)
 {
     scoped(dataset_free) struct dataset *dataset = calloc(1, sizeof(*dataset));
@@ -341,7 +395,8 @@ static bool build(struct source *source, const struct roles *roles, struct datas
     if (!source_load(source, roles->form, &table, NULL, error))
         return false;
     dataset->n_rows = table.n_rows;
-    if (!take_group(dataset, &table, roles, error) ||
+    if (!take_series(dataset, config, &table, roles, warnings, error) ||
+        !take_group(dataset, &table, roles, error) ||
         !take_split_value(dataset, &table, roles, error) ||
         !take_targets(dataset, &table, roles, error) ||
         !pack_features(dataset, &table, roles, warnings, error) ||
@@ -369,7 +424,7 @@ bool dataset_import(const struct data_config *config, const char *cwd, struct da
     if (data_path(cwd, config->source, &path, error) &&
         open_source(config, path.data, &source, error) &&
         roles_resolve(config, &source->profile, path.data, &roles, error) &&
-        build(source, &roles, ret_dataset, warnings, error))
+        build(source, config, &roles, ret_dataset, warnings, error))
         return true;
     if (!error->path[0])
         (void)snprintf(error->path, sizeof(error->path), "data.source");
@@ -388,7 +443,7 @@ bool dataset_import_new(const struct data_config *config, const char *path,
 
     return open_source(config, path, &source, error) &&
            roles_resolve_new(config, &source->profile, path, wish, n_wishes, &roles, error) &&
-           build(source, &roles, ret_dataset, NULL, error);
+           build(source, config, &roles, ret_dataset, NULL, error);
 }
 
 bool dataset_write_id_header(const struct dataset *dataset, struct buffer *out, struct error *error)
@@ -405,7 +460,7 @@ bool dataset_write_id(const struct dataset *dataset, int64_t row, struct buffer 
                       struct error *error)
 {
     if (dataset->n_ids == 0)
-        return buffer_append_format(out, error, "%lld", (long long)row);
+        return buffer_append_format(out, error, "%lld", (long long)dataset_file_row(dataset, row));
     for (int64_t i = 0; i < dataset->n_ids; i++) {
         const struct column *column = &dataset->id[i];
 

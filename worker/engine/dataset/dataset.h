@@ -10,6 +10,7 @@
 #include "worker/engine/dataset/data.h"
 #include "worker/engine/dataset/dictionary.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/dataset/series.h"
 #include "worker/engine/dataset/table.h"
 #include "worker/engine/dataset/warning.h"
 
@@ -26,6 +27,9 @@ struct feature {
 struct dataset {
     char *path; /* owned: the source */
     int64_t n_rows;
+    struct series series; /* rows are in its order where there are any */
+    double *time;         /* owned, [n_rows]; NULL: no column holds it */
+    int64_t *source_row;  /* owned, [n_rows]: the row's number in the file; NULL: the same */
 
     struct feature *feature; /* owned, [n_features] */
     int64_t n_features;
@@ -49,6 +53,8 @@ struct dataset {
     int32_t *split_value; /* owned, [n_rows]: of data.split.column; NULL: none is named */
     struct dictionary split_values;
 };
+
+int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
 
 /* The groups that data.split names, else those of data.group. */
 const int32_t *dataset_split_group(const struct dataset *dataset,

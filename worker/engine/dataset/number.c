@@ -1,7 +1,10 @@
 /*
  * A decimal of at most 15 digits whose power of ten lies within 10^22 is one exact multiplication
- * or division away from its double (Clinger, "How to read floating point numbers accurately",
- * PLDI 1990). Everything else goes through strtod.
+ * or division away from its double (Clinger, "How to read floating point numbers accurately", PLDI
+ * 1990). One of at most 19 digits is the product of its digits, a 64-bit integer, and a power of
+ * ten; 128 bits of that power give the double's 53 except where they cannot tell on which side of
+ * the middle between two doubles it lies, and that is noticed (Lemire, "Number parsing at a
+ * gigabyte per second", SPE 2021). Everything else goes through strtod.
  */
 #include "worker/engine/dataset/number.h"
 
@@ -10,10 +13,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "worker/engine/dataset/number_power.h"
+
 #define EXACT_DIGITS 15
 #define EXACT_POWER 22
-#define INTEGER_DIGITS 18 /* always fit into int64_t */
-#define TEXT_LIMIT 400    /* longer ones are copied for strtod */
+#define MANTISSA_DIGITS 19 /* always fit into uint64_t */
+#define INTEGER_DIGITS 18  /* always fit into int64_t */
+#define TEXT_LIMIT 400     /* longer ones are copied for strtod */
 
 static const double power_of_ten[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -36,7 +42,7 @@ static void add_digit(struct decimal *decimal, char c)
 {
     if (decimal->n_digits == 0 && c == '0')
         return;
-    if (decimal->n_digits < 19)
+    if (decimal->n_digits < MANTISSA_DIGITS)
         decimal->mantissa = decimal->mantissa * 10 + (uint64_t)(c - '0');
     else
         decimal->exponent++;
@@ -110,10 +116,10 @@ static double through_strtod(const char *text, size_t size)
 {
     char local[TEXT_LIMIT + 1];
     char *copy = size <= TEXT_LIMIT ? local : malloc(size + 1);
-    double value = NAN;
+    double value = (double)NAN;
 
     if (!copy)
-        return NAN;
+        return (double)NAN;
     memcpy(copy, text, size);
     copy[size] = '\0';
     value = strtod(copy, NULL);
@@ -122,17 +128,79 @@ static double through_strtod(const char *text, size_t size)
     return value;
 }
 
+__extension__ typedef unsigned __int128 uint128;
+
+struct product {
+    uint64_t high, low;
+};
+
+static struct product multiply(uint64_t a, uint64_t b)
+{
+    uint128 product = (uint128)a * b;
+
+    return (struct product){(uint64_t)(product >> 64), (uint64_t)product};
+}
+
+/* The double nearest to mantissa * 10^exponent. False: 128 bits do not tell, or it is no normal
+ * number. */
+static bool by_powers(uint64_t mantissa, int64_t exponent, double *ret)
+{
+    const struct number_power *power;
+    struct product product;
+    int zeros, shift;
+    int64_t binary;
+    uint64_t bits;
+
+    if (mantissa == 0 || exponent < -NUMBER_POWER_LIMIT || exponent > NUMBER_POWER_LIMIT)
+        return false;
+    power = &number_power[exponent + NUMBER_POWER_LIMIT];
+    zeros = __builtin_clzll(mantissa);
+    mantissa <<= zeros;
+    product = multiply(mantissa, power->high);
+    if ((product.high & 0x1ff) == 0x1ff) { /* a carry of the power's low half might matter */
+        struct product more = multiply(mantissa, power->low);
+
+        product.low += more.high;
+        product.high += product.low < more.high;
+    }
+    if (product.low == UINT64_MAX && exponent < -27)
+        return false;
+    shift = 9 + (int)(product.high >> 63);
+    bits = product.high >> shift; /* 53 of them, one to round, in front of what is cut off */
+    /* floor(log2(10^exponent)) by multiplication */
+    binary = ((217706 * exponent) >> 16) + 63 + (shift - 9) - zeros + 1023;
+    if (binary < 1 || binary > 2045)
+        return false;
+    /* exactly in the middle: to the even one */
+    if (product.low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1 &&
+        bits << shift == product.high)
+        bits &= ~(uint64_t)1;
+    bits = (bits + (bits & 1)) >> 1;
+    if (bits >> 53) {
+        bits >>= 1;
+        binary++;
+    }
+    bits = (bits & ~((uint64_t)1 << 52)) | (uint64_t)binary << 52;
+    memcpy(ret, &bits, sizeof(*ret));
+    return true;
+}
+
+static bool to_double(uint64_t mantissa, int n_digits, int64_t exponent, double *ret)
+{
+    if (n_digits <= EXACT_DIGITS && exponent >= -EXACT_POWER && exponent <= EXACT_POWER) {
+        *ret = exponent < 0 ? (double)mantissa / power_of_ten[-exponent]
+                            : (double)mantissa * power_of_ten[exponent];
+        return true;
+    }
+    return n_digits <= MANTISSA_DIGITS && by_powers(mantissa, exponent, ret);
+}
+
 static double to_real(const struct decimal *decimal, const char *text, size_t size)
 {
-    double value = (double)decimal->mantissa;
+    double value;
 
-    if (decimal->n_digits > EXACT_DIGITS || decimal->exponent < -EXACT_POWER ||
-        decimal->exponent > EXACT_POWER)
+    if (!to_double(decimal->mantissa, decimal->n_digits, decimal->exponent, &value))
         return through_strtod(text, size);
-    if (decimal->exponent < 0)
-        value /= power_of_ten[-decimal->exponent];
-    else
-        value *= power_of_ten[decimal->exponent];
     return decimal->negative ? -value : value;
 }
 
@@ -162,4 +230,88 @@ enum number_kind number_parse(const char *text, size_t size, int64_t *ret_intege
         return NUMBER_OVERFLOW;
     *ret_real = value;
     return to_integer(&decimal, ret_integer) ? NUMBER_INTEGER : NUMBER_REAL;
+}
+
+/* ---- the fast way -----------------------------------------------------------------------------*/
+
+#define BYTES(c) (0x0101010101010101ULL * (c))
+
+/* How many of the 8 bytes at `at`, from the first on, are digits; *ret_value: their number. */
+static int eight_digits(const char *at, uint64_t *ret_value)
+{
+    uint64_t bytes, odd;
+    int n;
+
+    memcpy(&bytes, at, sizeof(bytes)); /* the first byte is the lowest */
+    bytes ^= BYTES('0');
+    odd = ((bytes + BYTES(0x76)) | bytes) & BYTES(0x80);
+    n = odd ? __builtin_ctzll(odd) / 8 : 8;
+    if (n == 0) {
+        *ret_value = 0;
+        return 0;
+    }
+    bytes <<= 64 - 8 * n; /* zeros in front */
+    bytes = bytes * 10 + (bytes >> 8);
+    bytes = ((bytes & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +
+             (bytes >> 16 & 0x000000ff000000ffULL) * (1 + (10000ULL << 32))) >>
+            32;
+    *ret_value = (uint32_t)bytes;
+    return n;
+}
+
+static const uint64_t integer_power[] = {1,      10,      100,      1000,     10000,
+                                         100000, 1000000, 10000000, 100000000};
+
+/* Digits from `at` on; *n grows by how many there are. */
+static const char *scan_digits(const char *at, uint64_t *mantissa, int *n)
+{
+    for (;;) {
+        uint64_t value;
+        int found = eight_digits(at, &value);
+
+        *mantissa = *mantissa * integer_power[found] + value;
+        *n += found;
+        at += found;
+        if (found < 8 || *n > MANTISSA_DIGITS)
+            return at;
+    }
+}
+
+const char *number_scan_real(const char *at, double *ret)
+{
+    bool negative = *at == '-';
+    uint64_t mantissa = 0;
+    int n_digits = 0, n_fraction = 0;
+    double value;
+
+    at += negative;
+    at = scan_digits(at, &mantissa, &n_digits);
+    if (*at == '.') {
+        n_fraction = -n_digits;
+        at = scan_digits(at + 1, &mantissa, &n_digits);
+        n_fraction += n_digits;
+    }
+    if (n_digits == 0 || n_digits > MANTISSA_DIGITS)
+        return NULL;
+    /* zeros in front count as digits here, which only makes the way longer */
+    if (mantissa < 1000000000000000 && n_fraction <= EXACT_POWER)
+        value = (double)mantissa / power_of_ten[n_fraction];
+    else if (!by_powers(mantissa, -n_fraction, &value))
+        return NULL;
+    *ret = negative ? -value : value;
+    return at;
+}
+
+const char *number_scan_integer(const char *at, int64_t *ret)
+{
+    bool negative = *at == '-';
+    const char *first = at + negative;
+    uint64_t mantissa = 0;
+    int n_digits = 0;
+
+    at = scan_digits(first, &mantissa, &n_digits);
+    if (n_digits == 0 || n_digits > INTEGER_DIGITS || (*first == '0' && (n_digits > 1 || negative)))
+        return NULL;
+    *ret = negative ? -(int64_t)mantissa : (int64_t)mantissa;
+    return at;
 }

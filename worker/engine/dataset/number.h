@@ -19,4 +19,12 @@ enum number_kind {
 enum number_kind number_parse(const char *text, size_t size, int64_t *ret_integer,
                               double *ret_real);
 
+/* Most numbers of most files, fast: digits with at most one point among them, behind at most a
+ * minus. They end where the text goes on otherwise: where it does is returned, and whoever calls
+ * sees whether a number may end there. NULL: not that simple, or not an integer as one would print
+ * it; number_parse() knows. At least NUMBER_PADDING bytes must be readable behind the number. */
+#define NUMBER_PADDING 16
+const char *number_scan_real(const char *at, double *ret);
+const char *number_scan_integer(const char *at, int64_t *ret);
+
 #endif

@@ -14,6 +14,8 @@ enum role {
     ROLE_FEATURE = 16,
     ROLE_IGNORE = 32,
     ROLE_SPLIT = 64,
+    ROLE_SERIES = 128,
+    ROLE_CONSTANT = 256, /* is a role beside others: what has it only is a feature */
 };
 
 struct resolving {
@@ -34,6 +36,8 @@ void roles_release(struct roles *roles)
     free(roles->id);
     free(roles->group);
     free(roles->split_group);
+    free(roles->series);
+    free(roles->constant);
     *roles = (struct roles){0};
 }
 
@@ -126,8 +130,11 @@ static bool check_conflicts(const struct resolving *at)
     } rule[] = {
         {ROLE_IGNORE, "data.ignore", "another role", ~(unsigned)ROLE_IGNORE},
         {ROLE_TARGET, "data.target", "a feature", ROLE_FEATURE},
-        {ROLE_TARGET, "data.target", "an id, group or time", ROLE_ID | ROLE_GROUP | ROLE_TIME},
+        {ROLE_TARGET, "data.target", "an id, group, series or time",
+         ROLE_ID | ROLE_GROUP | ROLE_TIME | ROLE_SERIES},
         {ROLE_ID, "data.id", "a feature", ROLE_FEATURE},
+        {ROLE_TIME, "data.time", "an id, group, series or split column",
+         ROLE_ID | ROLE_GROUP | ROLE_SERIES | ROLE_SPLIT},
     };
 
     for (int64_t i = 0; i < at->profile->n_columns; i++)
@@ -147,8 +154,8 @@ static bool take_the_rest(const struct resolving *at)
     if (!at->roles->feature)
         return no_memory(at->error);
     for (int64_t i = 0; i < n; i++)
-        if (at->role[i] == 0) {
-            at->role[i] = ROLE_FEATURE;
+        if ((at->role[i] & ~(unsigned)ROLE_CONSTANT) == 0) {
+            at->role[i] |= ROLE_FEATURE;
             at->roles->feature[at->roles->n_features++] = i;
         }
     if (at->roles->n_features == 0)
@@ -204,15 +211,18 @@ static void choose_forms(const struct resolving *at)
         unsigned role = at->role[i];
         enum column_form form = FORM_SKIP;
 
-        if (role & (ROLE_GROUP | ROLE_SPLIT) || (role & ROLE_FEATURE && roles->categorical[i]))
+        if (role & (ROLE_GROUP | ROLE_SPLIT | ROLE_SERIES) ||
+            (role & ROLE_FEATURE && roles->categorical[i]))
             form = FORM_TEXT;
-        else if (role & ROLE_FEATURE)
+        else if (role & (ROLE_FEATURE | ROLE_TIME))
             form = FORM_REAL;
         else if (role & ROLE_TARGET)
             form = roles->task == TASK_CLASSIFICATION ? FORM_TEXT : FORM_REAL;
         else if (role & ROLE_ID)
             form =
                 column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER : FORM_TEXT;
+        else if (role & ROLE_CONSTANT)
+            form = FORM_TEXT;
         roles->form[i] = form;
     }
 }
@@ -245,23 +255,39 @@ static bool start(struct resolving *at, unsigned **ret_role)
     at->role = *ret_role;
     at->roles->profile = at->profile;
     at->roles->split_column = -1;
+    at->roles->time = -1;
     at->roles->form = calloc(n, sizeof(*at->roles->form));
     at->roles->categorical = calloc(n, sizeof(*at->roles->categorical));
     return (at->role && at->roles->form && at->roles->categorical) || no_memory(at->error);
+}
+
+/* What orders rows into recordings. */
+static bool assign_series(const struct resolving *at)
+{
+    const struct data_config *config = at->config;
+    struct roles *roles = at->roles;
+    bool by_row = config->time && strcmp(config->time, DATA_TIME_ROW) == 0 &&
+                  table_profile_find(at->profile, config->time) < 0;
+
+    roles->by_time = config->time != NULL;
+    return assign(at, &config->series, "data.series", ROLE_SERIES, &roles->series,
+                  &roles->n_series) &&
+           assign_one(at, by_row ? NULL : config->time, "data.time", ROLE_TIME, &roles->time);
 }
 
 static bool resolve(struct resolving *at)
 {
     const struct data_config *config = at->config;
     struct roles *roles = at->roles;
-    int64_t time;
-    bool by_group = config->split.by == SPLIT_BY_GROUP || config->split.by == SPLIT_BY_GROUP_KFOLD;
+    bool by_group = split_by_groups((enum split_by)config->split.by);
 
     if (!assign(at, &config->target, "data.target", ROLE_TARGET, &roles->target,
                 &roles->n_targets) ||
         !assign(at, &config->id, "data.id", ROLE_ID, &roles->id, &roles->n_ids) ||
         !assign(at, &config->group, "data.group", ROLE_GROUP, &roles->group, &roles->n_groups) ||
-        !assign_one(at, config->time, "data.time", ROLE_TIME, &time) ||
+        !assign_series(at) ||
+        !assign(at, &config->constant, "data.constant", ROLE_CONSTANT, &roles->constant,
+                &roles->n_constant) ||
         !assign(at, &config->ignore, "data.ignore", ROLE_IGNORE, NULL, NULL) ||
         !assign_one(at, config->split.by == SPLIT_BY_COLUMN ? config->split.column : NULL,
                     "data.split.column", ROLE_SPLIT, &roles->split_column) ||
@@ -295,6 +321,18 @@ bool roles_resolve(const struct data_config *config, const struct table_profile 
     return true;
 }
 
+/* Only a model of windows needs to know which rows follow one another, and says so itself. */
+static bool has_series(const struct resolving *at)
+{
+    const struct data_config *config = at->config;
+
+    for (size_t i = 0; i < config->series.n; i++)
+        if (table_profile_find(at->profile, config->series.item[i]) < 0)
+            return false;
+    return !config->time || strcmp(config->time, DATA_TIME_ROW) == 0 ||
+           table_profile_find(at->profile, config->time) >= 0;
+}
+
 static bool resolve_new(struct resolving *at, const struct feature_wish *wish, int64_t n_wishes)
 {
     struct roles *roles = at->roles;
@@ -316,6 +354,8 @@ static bool resolve_new(struct resolving *at, const struct feature_wish *wish, i
     for (size_t i = 0; i < at->config->id.n; i++)
         has_ids = has_ids && table_profile_find(at->profile, at->config->id.item[i]) >= 0;
     if (has_ids && !assign(at, &at->config->id, "data.id", ROLE_ID, &roles->id, &roles->n_ids))
+        return false;
+    if (has_series(at) && !assign_series(at))
         return false;
     choose_forms(at);
     return true;

@@ -57,6 +57,7 @@ struct row_list {
     int64_t *row;
     int64_t n;
 };
+void row_list_release(struct row_list *list);
 enum split_part { SPLIT_TRAIN, SPLIT_VALID, SPLIT_TEST, SPLIT_PART_COUNT };
 struct split {
     struct row_list part[SPLIT_PART_COUNT];

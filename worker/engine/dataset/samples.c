@@ -4,6 +4,12 @@
 
 #include "common/owner.h"
 
+void row_list_release(struct row_list *list)
+{
+    free(list->row);
+    *list = (struct row_list){0};
+}
+
 void samples_free(struct samples **samples)
 {
     struct samples *gone = *samples;
@@ -11,8 +17,46 @@ void samples_free(struct samples **samples)
     if (!gone)
         return;
     applier_free(&gone->applier);
+    free(gone->majority);
     free(gone);
     *samples = NULL;
+}
+
+/* What the window that predicts `row` sees. What lies outside of its segment is the segment's
+ * nearest row, or where lengths vary not there: the rows that are come first. */
+static struct row_span span_of(const struct samples *samples, int64_t row)
+{
+    const struct series *series = &samples->dataset->series;
+    int64_t segment = series_segment_of(series, row);
+    struct row_span span = {.first = window_first(samples->window, row),
+                            .low = series->segment[segment],
+                            .high = series->segment[segment + 1],
+                            .steps = samples->window->length};
+    int64_t end = span.first + span.steps;
+
+    if (samples->window->edges != WINDOW_EDGES_MASK)
+        return span;
+    span.first = span.first < span.low ? span.low : span.first;
+    end = end < span.high ? end : span.high;
+    span.steps = end > span.first ? end - span.first : 1;
+    return span;
+}
+
+#define SPANS 64 /* gathered at a time */
+
+static void gather_windows(const struct samples *samples, const int64_t *row, int64_t n,
+                           struct tensor *x, int32_t *length)
+{
+    struct row_span span[SPANS];
+
+    for (int64_t first = 0; first < n; first += SPANS) {
+        int64_t count = n - first < SPANS ? n - first : SPANS;
+
+        for (int64_t i = 0; i < count; i++)
+            span[i] = span_of(samples, row[first + i]);
+        applier_gather_spans(samples->applier, span, count, first, x,
+                             length ? length + first : NULL);
+    }
 }
 
 static void gather(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
@@ -20,8 +64,10 @@ static void gather(const struct sample_set *set, const int64_t *row, int64_t n, 
 {
     const struct samples *samples = set->context;
 
-    (void)length;
-    applier_gather_rows(samples->applier, row, n, x);
+    if (samples->window)
+        gather_windows(samples, row, n, x, length[0]);
+    else
+        applier_gather_rows(samples->applier, row, n, x);
 }
 
 static bool refuse_missing(const struct dataset *dataset, const struct preparation *preparation,
@@ -39,8 +85,24 @@ static bool refuse_missing(const struct dataset *dataset, const struct preparati
     return true;
 }
 
+static bool make_windows(struct samples *samples, struct error *error)
+{
+    const struct dataset *dataset = samples->dataset;
+
+    if (!samples->window)
+        return true;
+    if (dataset->series.n == 0)
+        return error_set(error, ERROR_INVALID,
+                         "%s: the columns of data.series and data.time, by which the model's "
+                         "windows are made, are not all there",
+                         dataset->path);
+    return samples->window->label != WINDOW_LABEL_MAJORITY || !dataset->label ||
+           window_majority(samples->window, dataset, &samples->majority, error);
+}
+
 bool samples_make(const struct dataset *dataset, const struct preparation *preparation,
-                  struct samples **ret_samples, struct error *error)
+                  const struct window_config *window, struct samples **ret_samples,
+                  struct error *error)
 {
     scoped(samples_free) struct samples *samples = calloc(1, sizeof(*samples));
 
@@ -48,8 +110,13 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         return error_set(error, ERROR_NO_MEMORY, "making samples");
     samples->dataset = dataset;
     samples->preparation = preparation;
+    if (window) {
+        samples->window_copy = *window;
+        samples->window = &samples->window_copy;
+    }
     if (!refuse_missing(dataset, preparation, error) ||
-        !applier_make(preparation, dataset, &samples->applier, error))
+        !applier_make(preparation, dataset, &samples->applier, error) ||
+        !make_windows(samples, error))
         return false;
     samples->n_unknown = applier_unknown_rows(samples->applier);
     samples->set = (struct sample_set){
@@ -62,7 +129,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .row_id = dataset->row_id,
         .truth_steps = 1,
         .n_classes = preparation->n_classes,
-        .label = dataset->label,
+        .label = samples->majority ? samples->majority : dataset->label,
         .class_name = (const char *const *)preparation->class_name,
         .n_targets = preparation->n_targets,
         .target = dataset->target,
@@ -71,5 +138,42 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .target_scale = preparation->target_scale,
     };
     *ret_samples = take(&samples);
+    return true;
+}
+
+static int by_file_row(const void *left, const void *right, void *context)
+{
+    const struct dataset *dataset = context;
+    int64_t a = dataset_file_row(dataset, *(const int64_t *)left);
+    int64_t b = dataset_file_row(dataset, *(const int64_t *)right);
+
+    return a < b ? -1 : a > b;
+}
+
+bool samples_list_all(const struct samples *samples, struct row_list *ret_list, struct error *error)
+{
+    const struct dataset *dataset = samples->dataset;
+    scoped(row_list_release) struct row_list list = {0};
+    struct dataset same = *dataset; /* qsort_r takes no const context */
+
+    if (samples->window && samples->window->edges == WINDOW_EDGES_DROP) {
+        struct window_config every = *samples->window;
+
+        every.stride = 1;
+        every.offset = 0;
+        if (!window_list(&every, dataset, NULL, 0, &list, error))
+            return false;
+    } else {
+        list.n = dataset->n_rows;
+        list.row = malloc((size_t)(list.n + 1) * sizeof(*list.row));
+        if (!list.row)
+            return error_set(error, ERROR_NO_MEMORY, "listing samples");
+        for (int64_t i = 0; i < list.n; i++)
+            list.row[i] = i;
+    }
+    if (dataset->source_row)
+        qsort_r(list.row, (size_t)list.n, sizeof(*list.row), by_file_row, &same);
+    *ret_list = list;
+    list = (struct row_list){0};
     return true;
 }

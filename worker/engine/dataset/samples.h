@@ -1,11 +1,12 @@
-/* A table of rows as a sample set: raw values in memory, transforms applied when a batch is
- * gathered. */
+/* Rows of a table, or windows of them, as a sample set: raw values in memory, transforms applied
+ * when a batch is gathered. */
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLES_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLES_H
 
 #include "common/error.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/dataset/window.h"
 #include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/preparation.h"
 
@@ -13,14 +14,22 @@ struct samples {
     struct sample_set set;                 /* its context is this struct */
     const struct dataset *dataset;         /* borrowed */
     const struct preparation *preparation; /* borrowed */
-    struct applier *applier;               /* owned */
-    int64_t n_unknown;                     /* rows with a category that the model does not know */
+    const struct window_config *window;    /* a copy of its own; NULL: samples are rows */
+    struct window_config window_copy;
+    int32_t *majority;       /* owned: labels of windows; NULL: those of rows */
+    struct applier *applier; /* owned */
+    int64_t n_unknown;       /* rows with a category that the model does not know */
 };
 void samples_free(struct samples **samples);
 
-/* INVALID where a value is missing that nothing imputes. Without labels or targets (new rows) the
- * set only serves prediction. */
+/* `window` NULL: rows. INVALID where a value is missing that nothing imputes. Without labels or
+ * targets (new rows) the set only serves prediction. */
 bool samples_make(const struct dataset *dataset, const struct preparation *preparation,
-                  struct samples **ret_samples, struct error *error);
+                  const struct window_config *window, struct samples **ret_samples,
+                  struct error *error);
+
+/* All samples that can be predicted, each once, in the order of the file. */
+bool samples_list_all(const struct samples *samples, struct row_list *ret_list,
+                      struct error *error);
 
 #endif

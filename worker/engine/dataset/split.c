@@ -23,6 +23,7 @@ struct splitting {
     const struct data_config *config;
     const char *cwd;
     const struct dataset *dataset;
+    const struct window_config *window; /* NULL: the samples are rows */
     uint64_t seed;
     int8_t *part;                        /* [n_rows]: of enum split_part, or NO_PART */
     const cJSON *said[SPLIT_PART_COUNT]; /* borrowed from the config; NULL: left out */
@@ -31,8 +32,10 @@ struct splitting {
 
 void split_plan_release(struct split_plan *plan)
 {
-    for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        free(plan->split.part[i].row);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        row_list_release(&plan->split.part[i]);
+        row_list_release(&plan->rows.part[i]);
+    }
     *plan = (struct split_plan){0};
 }
 
@@ -93,6 +96,54 @@ static void cut(struct splitting *at, const int64_t *list, int64_t n,
     }
 }
 
+/* ---- stretches of recordings ------------------------------------------------------------------*/
+
+static bool in_blocks(const struct splitting *at)
+{
+    return at->window && at->config->split.windows == SPLIT_WINDOWS_BLOCKS;
+}
+
+/* Cuts rows first .. first + n - 1 that have no part yet, in time training before validation before
+ * test. `carry` keeps what rounding left. */
+static void cut_stretch(struct splitting *at, int64_t first, int64_t end,
+                        const double share[SPLIT_PART_COUNT], double carry[SPLIT_PART_COUNT])
+{
+    int64_t n = 0, given = 0, count[SPLIT_PART_COUNT] = {0};
+    int part = 0;
+
+    for (int64_t row = first; row < end; row++)
+        n += at->part[row] == NO_PART;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        double wanted = share[i] * (double)n + carry[i];
+
+        count[i] = (int64_t)floor(wanted + 0.5);
+        count[i] = count[i] < 0 ? 0 : count[i] > n - given ? n - given : count[i];
+        carry[i] = wanted - (double)count[i];
+        given += count[i];
+    }
+    for (int64_t row = first; row < end && part < SPLIT_PART_COUNT; row++) {
+        if (at->part[row] != NO_PART)
+            continue;
+        while (part < SPLIT_PART_COUNT && count[part] == 0)
+            part++;
+        if (part < SPLIT_PART_COUNT) {
+            at->part[row] = (int8_t)part;
+            count[part]--;
+        }
+    }
+}
+
+static void cut_recordings(struct splitting *at, const double share[SPLIT_PART_COUNT])
+{
+    const struct series *series = &at->dataset->series;
+    double carry[SPLIT_PART_COUNT] = {0};
+
+    for (int64_t i = 0; i < series->n; i++)
+        cut_stretch(at, series->first[i], series->first[i + 1], share, carry);
+}
+
+/* ---- shares of samples ------------------------------------------------------------------------*/
+
 /* Gives the rows of list[0..n) to parts; in each class alike where stratified. */
 static bool divide_rows(struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
                         const double share[SPLIT_PART_COUNT])
@@ -137,9 +188,26 @@ static bool all_rows(const struct splitting *at, int8_t of_part, int64_t **ret, 
 
 static bool check_stratified(const struct splitting *at)
 {
+    if (at->config->split.stratified && in_blocks(at))
+        return error_set_at(at->error, ERROR_INVALID, "data.split.stratified",
+                            "recordings are cut into stretches, whose classes are as they come");
     if (at->config->split.stratified && at->dataset->task != TASK_CLASSIFICATION)
         return error_set_at(at->error, ERROR_INVALID, "data.split.stratified",
                             "is for classification");
+    return true;
+}
+
+/* What single samples are dealt out of: all rows, or the predicted rows of all windows. */
+static bool all_samples(struct splitting *at, int64_t **ret, int64_t *ret_n)
+{
+    struct row_list list;
+
+    if (!at->window)
+        return all_rows(at, NO_PART, ret, ret_n);
+    if (!window_list(at->window, at->dataset, NULL, 0, &list, at->error))
+        return false;
+    *ret = list.row;
+    *ret_n = list.n;
     return true;
 }
 
@@ -150,8 +218,50 @@ static bool by_fraction(struct splitting *at)
     int64_t n;
 
     read_shares(at, share);
-    return check_stratified(at) && all_rows(at, NO_PART, &list, &n) &&
-           divide_rows(at, "rows", list, n, share);
+    if (!check_stratified(at))
+        return false;
+    if (in_blocks(at)) {
+        cut_recordings(at, share);
+        return true;
+    }
+    return all_samples(at, &list, &n) && divide_rows(at, "rows", list, n, share);
+}
+
+static int by_number(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Rows before a time are for training, those behind another for test; rows of one time stay
+ * together. */
+static bool by_time(struct splitting *at)
+{
+    const double *time = at->dataset->time;
+    int64_t n = at->dataset->n_rows;
+    scoped(memory_free) double *sorted = malloc((size_t)(n + 1) * sizeof(*sorted));
+    double share[SPLIT_PART_COUNT], sum = 0, limit[SPLIT_PART_COUNT];
+
+    if (!sorted)
+        return no_memory(at->error);
+    for (int64_t row = 0; row < n; row++)
+        sorted[row] = time ? time[row] : (double)dataset_file_row(at->dataset, row);
+    qsort(sorted, (size_t)n, sizeof(*sorted), by_number);
+    read_shares(at, share);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        int64_t end = (int64_t)floor((sum += share[i]) * (double)n + 0.5);
+
+        limit[i] = end >= n ? (double)INFINITY : sorted[end];
+    }
+    for (int64_t row = 0; row < n; row++) {
+        double when = time ? time[row] : (double)dataset_file_row(at->dataset, row);
+
+        for (int i = SPLIT_PART_COUNT - 1; i >= 0; i--)
+            if (when < limit[i])
+                at->part[row] = (int8_t)i;
+    }
+    return true;
 }
 
 /* ---- shares of rows, group by group -----------------------------------------------------------*/
@@ -471,6 +581,22 @@ static bool take_row(struct splitting *at, const char *file, const char *token, 
     return true;
 }
 
+/* Index files number the rows as the data's file does. */
+static bool reorder_parts(struct splitting *at)
+{
+    int64_t n = at->dataset->n_rows;
+    scoped(memory_free) int8_t *of_file = malloc((size_t)n + 1);
+
+    if (!at->dataset->source_row)
+        return true;
+    if (!of_file)
+        return no_memory(at->error);
+    memcpy(of_file, at->part, (size_t)n);
+    for (int64_t row = 0; row < n; row++)
+        at->part[row] = of_file[at->dataset->source_row[row]];
+    return true;
+}
+
 static bool read_index(struct splitting *at, int part)
 {
     scoped(buffer_release) struct buffer path = {0};
@@ -506,7 +632,7 @@ static bool by_index(struct splitting *at)
     for (int64_t row = 0; row < at->dataset->n_rows && !at->said[SPLIT_TRAIN]; row++)
         if (at->part[row] == NO_PART)
             at->part[row] = SPLIT_TRAIN;
-    return true;
+    return reorder_parts(at);
 }
 
 /* ---- folds ------------------------------------------------------------------------------------*/
@@ -536,20 +662,50 @@ static bool deal_rows(struct splitting *at, const int64_t *list, int64_t n)
     return true;
 }
 
+/* A fold is a stretch of each recording. */
+static void deal_stretches(struct splitting *at)
+{
+    const struct split_config *split = &at->config->split;
+    const struct series *series = &at->dataset->series;
+
+    for (int64_t i = 0; i < series->n; i++) {
+        int64_t first = series->first[i], n = series->first[i + 1] - first;
+        int64_t from = first + n * split->fold / split->folds;
+        int64_t end = first + n * (split->fold + 1) / split->folds;
+
+        for (int64_t row = from; row < end; row++)
+            at->part[row] = SPLIT_TEST;
+    }
+}
+
 static bool by_kfold(struct splitting *at)
 {
     scoped(memory_free) int64_t *list = NULL, *rest = NULL;
     double share[SPLIT_PART_COUNT];
-    int64_t n;
+    int64_t n, n_rest = 0;
 
-    if (!check_stratified(at) || !all_rows(at, NO_PART, &list, &n))
+    if (!check_stratified(at))
+        return false;
+    rest_shares(at, share);
+    if (in_blocks(at)) {
+        deal_stretches(at);
+        cut_recordings(at, share);
+        return true;
+    }
+    if (!all_samples(at, &list, &n))
         return false;
     if (n < at->config->split.folds)
         return error_set_at(at->error, ERROR_INVALID, "data.split.folds", "%lld folds of %lld rows",
                             (long long)at->config->split.folds, (long long)n);
-    rest_shares(at, share);
-    return deal_rows(at, list, n) && all_rows(at, NO_PART, &rest, &n) &&
-           divide_rows(at, "valid", rest, n, share);
+    if (!deal_rows(at, list, n))
+        return false;
+    rest = malloc((size_t)(n + 1) * sizeof(*rest));
+    if (!rest)
+        return no_memory(at->error);
+    for (int64_t i = 0; i < n; i++)
+        if (at->part[list[i]] == NO_PART)
+            rest[n_rest++] = list[i];
+    return divide_rows(at, "valid", rest, n_rest, share);
 }
 
 struct sized_group {
@@ -609,24 +765,66 @@ static bool by_group_kfold(struct splitting *at)
     return deal_groups(at, &groups, of_group) && divide_groups(at, &groups, of_group, share);
 }
 
+static bool by_leave_one_group_out(struct splitting *at)
+{
+    scoped(group_sizes_release) struct group_sizes groups = {0};
+    scoped(memory_free) int8_t *of_group = NULL;
+    int64_t fold = at->config->split.fold;
+    double share[SPLIT_PART_COUNT];
+
+    if (!group_sizes_of(at, &groups))
+        return false;
+    if (fold >= groups.names->n)
+        return error_set_at(at->error, ERROR_INVALID, "data.split.fold",
+                            "%lld is outside [0, %d]: there are %d groups", (long long)fold,
+                            groups.names->n - 1, groups.names->n);
+    of_group = malloc((size_t)groups.names->n + 1);
+    if (!of_group)
+        return no_memory(at->error);
+    memset(of_group, NO_PART, (size_t)groups.names->n);
+    of_group[fold] = SPLIT_TEST;
+    rest_shares(at, share);
+    return divide_groups(at, &groups, of_group, share);
+}
+
 /* ---- from parts to a plan ---------------------------------------------------------------------*/
+
+/* Of single windows dealt out at random all rows are those of some window. */
+static bool list_part(const struct splitting *at, int part, struct split_plan *plan)
+{
+    struct row_list *list = &plan->split.part[part], *rows = &plan->rows.part[part];
+
+    if (!at->window)
+        return all_rows(at, (int8_t)part, &list->row, &list->n);
+    if (in_blocks(at) ||
+        !(at->config->split.by == SPLIT_BY_FRACTION || at->config->split.by == SPLIT_BY_KFOLD))
+        return all_rows(at, (int8_t)part, &rows->row, &rows->n) &&
+               window_list(at->window, at->dataset, at->part, part, list, at->error);
+    return all_rows(at, (int8_t)part, &list->row, &list->n) &&
+           window_rows(at->window, at->dataset, list, rows, at->error);
+}
 
 static bool make_lists(const struct splitting *at, struct split_plan *plan)
 {
+    scoped(row_list_release) struct row_list all = {0};
+
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
         struct row_list *list = &plan->split.part[i];
         bool wanted =
             i == SPLIT_TRAIN ||
             (at->said[i] && !(cJSON_IsNumber(at->said[i]) && at->said[i]->valuedouble == 0));
 
-        if (!all_rows(at, (int8_t)i, &list->row, &list->n))
+        if (!list_part(at, i, plan))
             return false;
         if (list->n == 0 && wanted)
-            return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part is empty",
-                                split_part_name[i]);
+            return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part %s",
+                                split_part_name[i],
+                                at->window ? "has no whole window" : "is empty");
         plan->n_unused -= list->n;
     }
-    plan->n_unused += at->dataset->n_rows;
+    if (at->window && !window_list(at->window, at->dataset, NULL, 0, &all, at->error))
+        return false;
+    plan->n_unused += at->window ? all.n : at->dataset->n_rows;
     return true;
 }
 
@@ -659,8 +857,13 @@ static bool count_groups(const struct splitting *at, struct split_plan *plan)
 
 static bool check_leak(const struct splitting *at, const struct split_plan *plan)
 {
-    if (plan->n_shared_groups == 0 || at->config->allow_leak)
+    if (plan->n_shared_rows == 0 || at->config->allow_leak)
         return true;
+    if (plan->n_shared_groups == 0)
+        return error_set_at(at->error, ERROR_INVALID, "data.split",
+                            "leaks: %lld rows lie in windows of several parts; deal out blocks "
+                            "(data.split.windows), or say why in data.allow_leak",
+                            (long long)plan->n_shared_rows);
     return error_set_at(at->error, ERROR_INVALID, "data.split",
                         "leaks: %lld of the %d groups of '%s' (%lld rows) lie in several parts; "
                         "split by group, or say why in data.allow_leak",
@@ -686,21 +889,44 @@ static bool give_parts(struct splitting *at)
         return by_kfold(at);
     case SPLIT_BY_GROUP_KFOLD:
         return by_group_kfold(at);
+    case SPLIT_BY_LEAVE_ONE_GROUP_OUT:
+        return by_leave_one_group_out(at);
+    case SPLIT_BY_TIME:
+        return by_time(at);
     }
     return error_set(at->error, ERROR_INTERNAL, "split by %d", at->config->split.by);
 }
 
-bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
-                uint64_t seed, struct split_plan *ret_plan, struct error *error)
+/* What windows share counts more than groups that they share, and is looked for in any case. */
+static bool count_windows(const struct splitting *at, struct split_plan *plan)
 {
-    static const char *const by_name[] = {"fraction", "group", "column",
-                                          "index",    "kfold", "group_kfold"};
+    int64_t shared;
+
+    if (!at->window)
+        return true;
+    if (!window_count_shared(at->window, at->dataset, &plan->split, &shared, at->error))
+        return false;
+    if (shared > plan->n_shared_rows)
+        plan->n_shared_rows = shared;
+    return true;
+}
+
+const struct split *split_fit_rows(const struct split_plan *plan)
+{
+    return plan->rows.part[SPLIT_TRAIN].row ? &plan->rows : &plan->split;
+}
+
+bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
+                const struct window_config *window, uint64_t seed, struct split_plan *ret_plan,
+                struct error *error)
+{
     const struct split_config *split = &config->split;
     scoped(split_plan_release) struct split_plan plan = {0};
     scoped(memory_free) int8_t *part = malloc((size_t)dataset->n_rows + 1);
     struct splitting at = {.config = config,
                            .cwd = cwd,
                            .dataset = dataset,
+                           .window = window,
                            .seed = split->seed >= 0 ? (uint64_t)split->seed : seed,
                            .part = part,
                            .said = {split->train, split->valid, split->test},
@@ -709,9 +935,10 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
     if (!part)
         return no_memory(error);
     memset(part, NO_PART, (size_t)dataset->n_rows + 1);
-    plan.by = by_name[split->by];
+    plan.by = split_by_name[split->by];
     plan.seed = at.seed;
-    if (!give_parts(&at) || !make_lists(&at, &plan) || !count_groups(&at, &plan) ||
+    if ((window && !window_check_length(window, dataset, error)) || !give_parts(&at) ||
+        !make_lists(&at, &plan) || !count_groups(&at, &plan) || !count_windows(&at, &plan) ||
         !check_leak(&at, &plan))
         return false;
     *ret_plan = plan;
@@ -721,12 +948,42 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
 
 /* ---- as JSON ----------------------------------------------------------------------------------*/
 
-static bool add_rows(cJSON *object, const char *name, const struct row_list *list)
+/* Steps of a list: [first, how many, from one to the next]. */
+static bool add_runs(cJSON *object, const char *name, const struct row_list *list)
+{
+    cJSON *runs = json_add_array(object, name);
+
+    for (int64_t i = 0; runs && i < list->n;) {
+        int64_t n = 1, step = i + 1 < list->n ? list->row[i + 1] - list->row[i] : 1;
+        cJSON *run;
+
+        while (i + n < list->n && list->row[i + n] - list->row[i + n - 1] == step)
+            n++;
+        run = cJSON_CreateDoubleArray((double[]){(double)list->row[i], (double)n, (double)step}, 3);
+        if (!run || !cJSON_AddItemToArray(runs, run))
+            return false;
+        i += n;
+    }
+    return runs != NULL;
+}
+
+static bool add_windows(cJSON *object, const struct split_plan *plan)
+{
+    cJSON *windows = json_add_object(object, "windows");
+
+    for (int i = 0; windows && i < SPLIT_PART_COUNT; i++)
+        if (!add_runs(windows, split_part_name[i], &plan->split.part[i]))
+            return false;
+    return windows != NULL;
+}
+
+static bool add_rows(cJSON *object, const char *name, const struct dataset *dataset,
+                     const struct row_list *list)
 {
     cJSON *rows = json_add_array(object, name);
 
     for (int64_t i = 0; rows && i < list->n; i++) {
-        cJSON *row = cJSON_CreateNumber((double)list->row[i]);
+        cJSON *row = cJSON_CreateNumber((double)dataset_file_row(dataset, list->row[i]));
 
         if (!row || !cJSON_AddItemToArray(rows, row))
             return false;
@@ -743,8 +1000,10 @@ cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset)
         !json_add_integer(object, "rows", dataset->n_rows) ||
         !json_add_integer(object, "shared_groups", plan->n_shared_groups))
         return NULL;
+    if (plan->rows.part[SPLIT_TRAIN].row)
+        return add_windows(object, plan) ? take(&object) : NULL;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        if (!add_rows(object, split_part_name[i], &plan->split.part[i]))
+        if (!add_rows(object, split_part_name[i], dataset, &plan->split.part[i]))
             return NULL;
     return take(&object);
 }

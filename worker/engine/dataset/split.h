@@ -1,7 +1,8 @@
 /*
  * Which rows are for training, validation and test: decided before anything is shuffled or fitted,
  * a function of the settings, the rows and the seed. Parts are disjoint; where data.group is named
- * no group lies in two parts, unless allow_leak says why.
+ * no group lies in two parts, and windows of two parts have no row in common, unless allow_leak
+ * says why.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_H
@@ -11,22 +12,29 @@
 #include "worker/engine/dataset/data.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/dataset/window.h"
 
 #include <stdint.h>
 
-struct split_plan {                     /* all-zero is a valid empty one */
-    struct split split;                 /* owned */
-    const char *by;                     /* static */
-    uint64_t seed;                      /* that decided */
-    int64_t n_unused;                   /* rows of no part */
+struct split_plan {     /* all-zero is a valid empty one */
+    struct split split; /* owned: samples */
+    struct split rows;  /* owned: the rows they are made of, where they are windows */
+    const char *by;     /* static */
+    uint64_t seed;      /* that decided */
+    int64_t n_unused;   /* samples of no part */
     int64_t n_groups[SPLIT_PART_COUNT]; /* of data.group (else data.split.group); 0: none named */
-    int64_t n_shared_groups, n_shared_rows; /* of data.group, in several parts: the leak */
+    int64_t n_shared_groups;            /* of data.group, in several parts: a leak */
+    int64_t n_shared_rows;              /* of such groups, or of windows of several parts */
 };
 void split_plan_release(struct split_plan *plan);
 
 /* Errors are at data.split...: a part that is empty, a value or row that is not there, a leak. */
 bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
-                uint64_t seed, struct split_plan *ret_plan, struct error *error);
+                const struct window_config *window, uint64_t seed, struct split_plan *ret_plan,
+                struct error *error);
+
+/* The rows that anything may be fitted on: those of training, each once. */
+const struct split *split_fit_rows(const struct split_plan *plan);
 
 /* {by, seed, rows, train:[row...], valid:[...], test:[...]}; NULL: no memory. */
 cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset);

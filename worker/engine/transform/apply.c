@@ -155,23 +155,23 @@ static int64_t alike(const struct applier *applier, const struct row_span *span,
 }
 
 void applier_gather_spans(struct applier *applier, const struct row_span *span, int64_t n,
-                          struct tensor *x, int32_t *length)
+                          int64_t at, struct tensor *x, int32_t *length)
 {
-    assert(x->rows == n && x->width == applier->preparation->width);
+    assert(x->rows >= at + n && x->width == applier->preparation->width);
     for (int64_t i = 0, group; i < n; i += group) {
         int64_t steps = span[i].steps;
 
         group = applier->plain ? 1 : alike(applier, span + i, n - i);
         if (applier->plain) {
-            gather_plain(applier, &span[i], i, x);
+            gather_plain(applier, &span[i], at + i, x);
         } else {
             const struct block *block = applier_spans(applier, span + i, group);
 
             steps = block->steps;
-            scatter(block, i, x);
+            scatter(block, at + i, x);
         }
         for (int64_t k = i; k < i + group; k++) {
-            clear_after(steps, k, x);
+            clear_after(steps, at + k, x);
             if (length)
                 length[k] = (int32_t)steps;
         }
@@ -257,11 +257,12 @@ static bool make_load(struct applier *applier, struct error *error)
 /* The largest block that one sample needs on its way. */
 static int64_t most_values(const struct preparation *preparation, int64_t *ret_steps)
 {
-    int64_t steps = 1, most = preparation->n_features;
+    int64_t rows = preparation->window > 0 ? preparation->window : 1;
+    int64_t steps = rows, most = rows * preparation->n_features;
 
     for (int64_t i = 0; i < preparation->n_transforms; i++) {
         const struct transform *transform = &preparation->transform[i];
-        int64_t values = transform->steps * transform->width;
+        int64_t values = (transform->steps > 1 ? transform->steps : rows) * transform->width;
 
         steps = transform->steps > steps ? transform->steps : steps;
         most = values > most ? values : most;
@@ -306,9 +307,11 @@ bool applier_make(const struct preparation *preparation, const struct dataset *d
 int64_t applier_unknown_rows(const struct applier *applier)
 {
     const struct dataset *dataset = applier->dataset;
-    int64_t unknown = 0;
+    int64_t unknown = 0, n_categorical = 0;
 
-    for (int64_t row = 0; row < dataset->n_rows; row++)
+    for (int64_t i = 0; i < dataset->n_features; i++)
+        n_categorical += applier->slot[i] != NULL;
+    for (int64_t row = 0; n_categorical > 0 && row < dataset->n_rows; row++)
         for (int64_t i = 0; i < dataset->n_features; i++) {
             float code = dataset->value[row * dataset->n_features + i];
 

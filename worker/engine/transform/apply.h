@@ -40,10 +40,10 @@ int64_t applier_block_samples(const struct applier *applier);
 const struct block *applier_spans(struct applier *applier, const struct row_span *span, int64_t n);
 const struct block *applier_rows(struct applier *applier, const int64_t *row, int64_t n);
 
-/* Fills x[steps][n][width] with any number of samples. Steps beyond those that a sample has become
- * 0, and length[0..n), where it is given, says how many it has. */
+/* Fills places at .. at + n - 1 of x[steps][rows][width] with samples. Steps beyond those that a
+ * sample has become 0, and length[0..n), where it is given, says how many it has. */
 void applier_gather_spans(struct applier *applier, const struct row_span *span, int64_t n,
-                          struct tensor *x, int32_t *length);
+                          int64_t at, struct tensor *x, int32_t *length);
 void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n, struct tensor *x);
 
 /* Rows with a category that the preparation has never seen. */

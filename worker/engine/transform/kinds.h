@@ -8,5 +8,6 @@ extern const struct transform_kind transform_impute;
 extern const struct transform_kind transform_minmax;
 extern const struct transform_kind transform_onehot;
 extern const struct transform_kind transform_standard;
+extern const struct transform_kind transform_window;
 
 #endif

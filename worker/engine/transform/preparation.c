@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/window.h"
 #include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/kinds.h"
 #include "worker/engine/transform/row_stream.h"
@@ -368,11 +369,15 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
            refuse_missing(dataset, preparation, error);
 }
 
-void preparation_set_inputs(struct preparation *preparation)
+void preparation_set_inputs(struct preparation *preparation, const struct window_config *window)
 {
-    preparation->input[0] = (struct sample_input){
-        .name = "x", .shape = {.steps = preparation->steps, .width = preparation->width}};
+    preparation->input[0] =
+        (struct sample_input){.name = "x",
+                              .shape = {.steps = window ? window->length : preparation->steps,
+                                        .width = preparation->width},
+                              .varies = window && window->edges == WINDOW_EDGES_MASK};
     preparation->n_inputs = 1;
+    preparation->window = window ? window->length : 0;
 }
 
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
@@ -398,7 +403,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
         return no_memory(error);
     if (dataset->task == TASK_CLASSIFICATION)
         warn_classes(dataset, &split->part[SPLIT_TRAIN], warnings);
-    preparation_set_inputs(preparation);
+    preparation_set_inputs(preparation, window_find(prepare));
     *ret_preparation = take(&preparation);
     return true;
 }

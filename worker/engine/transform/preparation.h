@@ -32,6 +32,7 @@ struct preparation {
     int64_t n_transforms;
     char **column_name;                           /* owned, [width] */
     int64_t steps, width;                         /* of a sample, transformed */
+    int64_t window;                               /* rows of a sample; 0: one */
     struct sample_input input[SAMPLE_INPUTS_MAX]; /* what a model is given */
     int n_inputs;
     enum task task;
@@ -43,8 +44,9 @@ struct preparation {
     double *target_offset, *target_scale; /* owned, [n_targets] */
 };
 void preparation_free(struct preparation **preparation);
-/* Fills the inputs from the features: one, of rows. */
-void preparation_set_inputs(struct preparation *preparation);
+/* Fills the inputs from the features: one, of rows or of windows (NULL: rows). */
+struct window_config;
+void preparation_set_inputs(struct preparation *preparation, const struct window_config *window);
 
 /* INVALID where a feature has missing values and nothing imputes them, or too many categories. */
 bool preparation_fit(const struct dataset *dataset, const struct split *split,

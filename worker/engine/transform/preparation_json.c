@@ -326,7 +326,7 @@ bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, 
         !read_features(json_member(json, "features"), preparation, error) ||
         !read_transforms(json, preparation, error))
         return false;
-    preparation_set_inputs(preparation);
+    preparation_set_inputs(preparation, NULL);
     *ret_preparation = take(&preparation);
     return true;
 }

@@ -30,7 +30,8 @@ struct block *transform_apply(const struct transform *transform, struct block *i
 
     if (kind->apply) {
         out->n = in->n;
-        out->steps = transform->steps;
+        /* what was fitted on rows does the same to each step of a window */
+        out->steps = transform->steps > 1 ? transform->steps : in->steps;
         out->width = transform->width;
         kind->apply(transform, in, out);
         return out;

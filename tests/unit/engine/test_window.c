@@ -1,0 +1,428 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/buffer.h"
+#include "common/file.h"
+#include "common/owner.h"
+#include "worker/engine/dataset/samples.h"
+#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/window.h"
+#include "worker/engine/engine_spec.h"
+
+#define ROWS 60 /* of each recording: what test_window.c's table has of them */
+
+/* Two recordings of one file, interleaved, their times sorted as texts; x is 1000 * seat + time,
+ * y is the class of the time. Row numbers in memory: the first recording's 60, then the other's. */
+struct fixture {
+    char path[64];
+    struct engine_spec spec;
+    struct dataset *dataset;
+    struct split_plan plan;
+    struct preparation *preparation;
+    struct samples *samples;
+    struct warning_list warnings;
+    struct error error;
+};
+
+static int by_text(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
+/* A row is left out where time is `hole`, and stands twice where it is `twice`. */
+static void write_table(const char *path, int hole, int twice)
+{
+    char time[ROWS][8];
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    for (int i = 0; i < ROWS; i++)
+        (void)snprintf(time[i], sizeof(time[i]), "%d.0", i);
+    qsort(time, ROWS, sizeof(time[0]), by_text);
+    (void)fprintf(file, "crew,seat,time,x,y\n");
+    for (int i = 0; i < ROWS; i++)
+        for (int seat = 0; seat < 2; seat++) {
+            int t = atoi(time[i]);
+
+            for (int n = t == twice && seat == 1 ? 2 : 1; n > 0 && t != hole; n--)
+                (void)fprintf(file, "1,%d,%s,%d,%c\n", seat, time[i], 1000 * seat + t,
+                              t / 10 % 2 ? 'b' : 'a');
+        }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void begin(struct fixture *fixture, const char *data, const char *prepare)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *root = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+    struct error *error = &fixture->error;
+
+    assert_true(buffer_append_format(&text, error,
+                                     "{\"data\":{\"source\":\"%s\",\"series\":[\"crew\",\"seat\"],"
+                                     "\"time\":\"time\",\"target\":\"y\"%s},\"prepare\":[%s]}",
+                                     fixture->path, data, prepare));
+    assert_true(json_parse(text.data, text.size, &root, error));
+    (void)settings_parse(engine_settings, root, "", &fixture->spec, &diagnostics);
+    assert_int_equal(diagnostics.n, 1); /* the model is missing, and not needed here */
+}
+
+static bool import(struct fixture *fixture)
+{
+    return dataset_import(&fixture->spec.data, NULL, &fixture->dataset, &fixture->warnings,
+                          &fixture->error);
+}
+
+static bool divide(struct fixture *fixture)
+{
+    return split_make(&fixture->spec.data, NULL, fixture->dataset,
+                      window_find(&fixture->spec.prepare), 1, &fixture->plan, &fixture->error);
+}
+
+/* The whole way from the table to samples. */
+static void make(struct fixture *fixture, const char *data, const char *prepare)
+{
+    begin(fixture, data, prepare);
+    if (!import(fixture) || !divide(fixture) ||
+        !preparation_fit(fixture->dataset, split_fit_rows(&fixture->plan), &fixture->spec.data,
+                         &fixture->spec.prepare, &fixture->preparation, &fixture->warnings,
+                         &fixture->error) ||
+        !samples_make(fixture->dataset, fixture->preparation, window_find(&fixture->spec.prepare),
+                      &fixture->samples, &fixture->error))
+        fail_msg("%s: %s", fixture->error.path, fixture->error.message);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    (void)snprintf(fixture->path, sizeof(fixture->path), "/tmp/nightjar-window-%d.csv", getpid());
+    write_table(fixture->path, -1, -1);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    samples_free(&fixture->samples);
+    preparation_free(&fixture->preparation);
+    split_plan_release(&fixture->plan);
+    dataset_free(&fixture->dataset);
+    engine_spec_release(&fixture->spec);
+    (void)unlink(fixture->path);
+    free(fixture);
+    return 0;
+}
+
+static int32_t length[2]; /* of the last windows gathered */
+
+/* The value of step `step` of the window that predicts `row`. */
+static double value_at(const struct fixture *fixture, int64_t row, int64_t step)
+{
+    const struct sample_set *set = &fixture->samples->set;
+    int64_t steps = set->input->shape.steps;
+    scoped(memory_free) real *data = calloc((size_t)steps * 2, sizeof(*data));
+    const int64_t rows[] = {row, row};
+    struct tensor x = {.data = data, .steps = steps, .rows = 2, .width = 1};
+    int32_t *lengths = set->input->varies ? length : NULL;
+
+    assert_int_equal(set->input->shape.width, 1);
+    set->gather(set, rows, 2, &x, &lengths);
+    assert_true(data[step * 2] == data[step * 2 + 1]);
+    return (double)data[step * 2];
+}
+
+static int64_t count_warnings(const struct fixture *fixture, const char *where)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < fixture->warnings.n; i++)
+        n += strcmp(fixture->warnings.item[i].where, where) == 0;
+    return n;
+}
+
+#define ALL ",\"split\":{\"train\":1,\"valid\":0,\"test\":0}"
+
+static void recordings_are_ordered_by_time_as_a_number(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ALL, "");
+    assert_int_equal(fixture->dataset->series.n, 2);
+    assert_int_equal(fixture->dataset->n_rows, 2 * ROWS);
+    for (int64_t row = 0; row < 2 * ROWS; row++) {
+        assert_true(fixture->dataset->time[row] == (double)(row % ROWS));
+        assert_true((double)fixture->dataset->value[row] ==
+                    (double)(row / ROWS * 1000 + row % ROWS));
+    }
+    assert_int_equal(count_warnings(fixture, "data.checks.duplicates"), 0);
+}
+
+static void windows_lie_where_length_stride_and_offset_say(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct row_list *train;
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"stride\":5,\"offset\":2}");
+    train = &fixture->plan.split.part[SPLIT_TRAIN];
+    assert_int_equal(train->n, 2 * ((ROWS - 2 - 8) / 5 + 1));
+    for (int64_t i = 0; i < train->n; i++) {
+        int64_t per = train->n / 2, first = 2 + i % per * 5;
+
+        assert_int_equal(train->row[i], i / per * ROWS + first + 7);
+        for (int64_t step = 0; step < 8; step++)
+            assert_true(value_at(fixture, train->row[i], step) ==
+                        (double)(i / per * 1000 + first + step));
+    }
+}
+
+static void labels_come_from_where_the_window_says(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sample_set *set;
+    const struct row_list *train;
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":10,\"label\":\"first\"}");
+    set = &fixture->samples->set;
+    train = &fixture->plan.split.part[SPLIT_TRAIN];
+    for (int64_t i = 0; i < train->n; i++)
+        assert_int_equal(set->label[train->row[i]],
+                         (int)value_at(fixture, train->row[i], 0) % 1000 / 10 % 2);
+    assert_int_equal(set->label[train->row[9]], 0);
+    assert_int_equal(set->label[train->row[10]], 1);
+}
+
+static void the_majority_of_a_window_is_its_label(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"label\":\"majority\"}");
+    /* rows 6 .. 13 have four of each: the last one's counts; rows 5 .. 12 have five of a */
+    assert_int_equal(fixture->samples->set.label[13], 1);
+    assert_int_equal(fixture->samples->set.label[12], 0);
+    assert_int_equal(fixture->samples->set.label[ROWS + 13], 1);
+}
+
+static void a_horizon_predicts_a_row_behind_the_window(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct row_list *train;
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":4,\"horizon\":3}");
+    train = &fixture->plan.split.part[SPLIT_TRAIN];
+    assert_int_equal(train->n, 2 * (ROWS - 6));
+    assert_int_equal(train->row[0], 6);
+    assert_true(value_at(fixture, 6, 3) == 3);
+}
+
+static void no_window_crosses_a_gap(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct row_list *train;
+
+    write_table(fixture->path, 30, -1);
+    make(fixture, ALL ",\"rate\":1", "{\"type\":\"window\",\"length\":8}");
+    train = &fixture->plan.split.part[SPLIT_TRAIN];
+    assert_int_equal(train->n, 2 * (30 - 7 + 29 - 7));
+    for (int64_t i = 0; i < train->n; i++)
+        assert_true(value_at(fixture, train->row[i], 7) - value_at(fixture, train->row[i], 0) == 7);
+    assert_int_equal(count_warnings(fixture, "data.checks.gaps"), 1);
+}
+
+static void a_check_stops_the_run_where_it_is_an_error(void **state)
+{
+    struct fixture *fixture = *state;
+
+    write_table(fixture->path, -1, 7);
+    begin(fixture, ",\"checks\":{\"duplicates\":\"error\"}", "");
+    assert_false(import(fixture));
+    assert_string_equal(fixture->error.path, "data.checks.duplicates");
+    assert_non_null(strstr(fixture->error.message, "recording 1/1"));
+    engine_spec_release(&fixture->spec);
+    begin(fixture, ",\"checks\":{\"order\":\"error\"}", "");
+    assert_false(import(fixture));
+    assert_string_equal(fixture->error.path, "data.checks.order");
+    engine_spec_release(&fixture->spec);
+    begin(fixture, ",\"constant\":[\"crew\",\"x\"]", "");
+    assert_false(import(fixture));
+    assert_string_equal(fixture->error.path, "data.checks.constant");
+    engine_spec_release(&fixture->spec);
+    fixture->warnings.n = 0;
+    begin(fixture, ",\"constant\":\"crew\",\"checks\":{\"duplicates\":\"off\"}", "");
+    assert_true(import(fixture));
+    assert_int_equal(fixture->warnings.n, 0);
+}
+
+static void a_fraction_cuts_stretches_of_each_recording(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct split *rows, *windows;
+
+    make(fixture, ",\"split\":{\"train\":0.5,\"valid\":0.25,\"test\":0.25}",
+         "{\"type\":\"window\",\"length\":8}");
+    rows = &fixture->plan.rows;
+    windows = &fixture->plan.split;
+    assert_int_equal(rows->part[SPLIT_TRAIN].n, 60);
+    assert_int_equal(rows->part[SPLIT_VALID].n, 30);
+    assert_int_equal(rows->part[SPLIT_TRAIN].row[30], ROWS);
+    assert_int_equal(rows->part[SPLIT_TEST].row[0], 45);
+    assert_int_equal(windows->part[SPLIT_TRAIN].n, 2 * (30 - 7));
+    assert_int_equal(windows->part[SPLIT_TEST].n, 2 * (15 - 7));
+    assert_int_equal(fixture->plan.n_unused, 2 * (ROWS - 7) - 2 * (30 - 7) - 4 * (15 - 7));
+    assert_int_equal(fixture->plan.n_shared_rows, 0);
+}
+
+static void folds_are_stretches_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ",\"split\":{\"by\":\"kfold\",\"folds\":3,\"fold\":1}",
+         "{\"type\":\"window\",\"length\":8}");
+    assert_int_equal(fixture->plan.rows.part[SPLIT_TEST].row[0], 20);
+    assert_int_equal(fixture->plan.split.part[SPLIT_TEST].n, 2 * (20 - 7));
+    assert_int_equal(fixture->plan.split.part[SPLIT_TRAIN].n, 4 * (20 - 7));
+}
+
+static void single_windows_leak_and_that_is_counted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin(fixture, ",\"split\":{\"windows\":\"random\"}", "{\"type\":\"window\",\"length\":8}");
+    assert_true(import(fixture));
+    assert_false(divide(fixture));
+    assert_string_equal(fixture->error.path, "data.split");
+    assert_non_null(strstr(fixture->error.message, "rows lie in windows of several parts"));
+    dataset_free(&fixture->dataset);
+    engine_spec_release(&fixture->spec);
+    make(fixture, ",\"allow_leak\":\"to show it\",\"split\":{\"windows\":\"random\"}",
+         "{\"type\":\"window\",\"length\":8}");
+    assert_in_range(fixture->plan.n_shared_rows, 1, 2 * ROWS);
+}
+
+static void single_windows_that_do_not_overlap_are_no_leak(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ",\"split\":{\"windows\":\"random\"}",
+         "{\"type\":\"window\",\"length\":4,\"stride\":4}");
+    assert_int_equal(fixture->plan.n_shared_rows, 0);
+    assert_int_equal(fixture->plan.rows.part[SPLIT_TRAIN].n,
+                     4 * fixture->plan.split.part[SPLIT_TRAIN].n);
+}
+
+static void groups_and_times_split_windows(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct split *split = &fixture->plan.split;
+
+    make(fixture, ",\"group\":\"seat\",\"split\":{\"by\":\"leave_one_group_out\",\"fold\":1}",
+         "{\"type\":\"window\",\"length\":8}");
+    assert_int_equal(split->part[SPLIT_TEST].n, ROWS - 7);
+    assert_int_equal(split->part[SPLIT_TEST].row[0], ROWS + 7);
+    tear_down(state);
+    set_up(state);
+    fixture = *state;
+    split = &fixture->plan.split;
+    make(fixture, ",\"split\":{\"by\":\"time\",\"train\":0.5,\"test\":0.5}",
+         "{\"type\":\"window\",\"length\":8}");
+    assert_int_equal(split->part[SPLIT_TRAIN].n, 2 * (30 - 7));
+    assert_int_equal(split->part[SPLIT_TEST].row[0], 37);
+}
+
+static void every_row_is_predicted_where_edges_repeat(void **state)
+{
+    struct fixture *fixture = *state;
+    scoped(row_list_release) struct row_list list = {0};
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"stride\":4}");
+    assert_true(samples_list_all(fixture->samples, &list, &fixture->error));
+    assert_int_equal(list.n, 2 * ROWS);
+    for (int64_t i = 0; i < list.n; i++)
+        assert_int_equal(dataset_file_row(fixture->dataset, list.row[i]), i);
+    assert_true(value_at(fixture, ROWS + 2, 0) == 1000);
+    assert_true(value_at(fixture, ROWS + 2, 5) == 1000);
+    assert_true(value_at(fixture, ROWS + 2, 7) == 1002);
+}
+
+static void what_a_window_lacks_is_masked(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"edges\":\"mask\"}");
+    assert_true(fixture->samples->set.input->varies);
+    assert_true(value_at(fixture, ROWS + 2, 2) == 1002);
+    assert_int_equal(length[1], 3);
+    assert_true(value_at(fixture, ROWS + 2, 3) == 0);
+    assert_true(value_at(fixture, ROWS + 9, 7) == 1009);
+    assert_int_equal(length[1], 8);
+}
+
+static void rows_without_a_window_are_left_out_where_edges_drop(void **state)
+{
+    struct fixture *fixture = *state;
+    scoped(row_list_release) struct row_list list = {0};
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"edges\":\"drop\"}");
+    assert_true(samples_list_all(fixture->samples, &list, &fixture->error));
+    assert_int_equal(list.n, 2 * (ROWS - 7));
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct window_config *window;
+
+    begin(fixture, ",\"split\":{\"train\":0.6,\"test\":0.4}",
+          "{\"type\":\"window\",\"length\":61}");
+    assert_true(import(fixture));
+    assert_false(divide(fixture));
+    assert_string_equal(fixture->error.path, "prepare");
+    assert_non_null(strstr(fixture->error.message, "the longest recording"));
+    window = fixture->spec.prepare.item[0].config;
+    window->length = 40; /* fits into a recording, but into no part */
+    assert_false(divide(fixture));
+    assert_non_null(strstr(fixture->error.message, "has no whole window"));
+    free(take(&fixture->spec.data.time));
+    fixture->spec.data.series.n = 0;
+    assert_false(window_check(&fixture->spec.prepare, &fixture->spec.data, &fixture->error));
+    assert_string_equal(fixture->error.path, "prepare[0]");
+    fixture->spec.data.series.n = 2;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(recordings_are_ordered_by_time_as_a_number),
+        TEST(windows_lie_where_length_stride_and_offset_say),
+        TEST(labels_come_from_where_the_window_says),
+        TEST(the_majority_of_a_window_is_its_label),
+        TEST(a_horizon_predicts_a_row_behind_the_window),
+        TEST(no_window_crosses_a_gap),
+        TEST(a_check_stops_the_run_where_it_is_an_error),
+        TEST(a_fraction_cuts_stretches_of_each_recording),
+        TEST(folds_are_stretches_too),
+        TEST(single_windows_leak_and_that_is_counted),
+        TEST(single_windows_that_do_not_overlap_are_no_leak),
+        TEST(groups_and_times_split_windows),
+        TEST(every_row_is_predicted_where_edges_repeat),
+        TEST(what_a_window_lacks_is_masked),
+        TEST(rows_without_a_window_are_left_out_where_edges_drop),
+        TEST(what_cannot_be_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("window", tests, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+/*
+ * Windows: slices of recordings as samples. A window is a view, and no value is copied but into its
+ * batch.
+ *
+ * A window's sample number is the row that it predicts, so that labels, targets and ids of windows
+ * are those of rows: the window's last row plus the horizon, or its first where labels are taken
+ * from there. A window lies in one segment of a recording, and of a split in rows of one part.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_WINDOW_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_WINDOW_H
+
+#include "common/error.h"
+#include "common/spec/setting.h"
+#include "worker/engine/dataset/dataset.h"
+#include "worker/engine/dataset/sample.h"
+#include "worker/engine/transform/transform.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum window_label { WINDOW_LABEL_FIRST, WINDOW_LABEL_LAST, WINDOW_LABEL_MAJORITY };
+enum window_edges { WINDOW_EDGES_DROP, WINDOW_EDGES_REPEAT, WINDOW_EDGES_MASK };
+
+struct window_config {
+    struct transform_config base; /* nothing of it is set */
+    int64_t length, stride, offset, horizon;
+    int label, edges; /* enum window_label, enum window_edges */
+};
+
+/* The window that the spec's "prepare" asks for; NULL: none. */
+const struct window_config *window_find(const struct kind_choices *prepare);
+/* INVALID where there are two, or one of rows that do not follow one another. */
+bool window_check(const struct kind_choices *prepare, const struct data_config *config,
+                  struct error *error);
+
+/* The first row of the window that predicts `row`; it may lie before its segment. */
+static inline int64_t window_first(const struct window_config *window, int64_t row)
+{
+    return window->label == WINDOW_LABEL_FIRST ? row : row - window->horizon - window->length + 1;
+}
+
+/* Samples whose rows, those of the window and the one predicted, all are of part `which` (part:
+ * [n_rows]): one window every `stride` rows of a segment, from its row `offset` on. */
+bool window_list(const struct window_config *window, const struct dataset *dataset,
+                 const int8_t *part, int which, struct row_list *ret_list, struct error *error);
+/* The rows that lie in a listed window, ascending, each once. */
+bool window_rows(const struct window_config *window, const struct dataset *dataset,
+                 const struct row_list *list, struct row_list *ret_rows, struct error *error);
+/* INVALID where not one segment is long enough for a window. */
+bool window_check_length(const struct window_config *window, const struct dataset *dataset,
+                         struct error *error);
+/* [n_rows], owned by the caller: the class that most rows of the window have, that of the last of
+ * them where several are; of samples that are no whole windows the row's own. */
+bool window_majority(const struct window_config *window, const struct dataset *dataset,
+                     int32_t **ret_label, struct error *error);
+
+/* Rows that train and valid or test share, whether predicted or looked at: a leak. */
+bool window_count_shared(const struct window_config *window, const struct dataset *dataset,
+                         const struct split *split, int64_t *ret_shared, struct error *error);
+
+#endif
