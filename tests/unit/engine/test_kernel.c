@@ -196,6 +196,7 @@ static void softmax_survives_large_outputs(void **state)
 static void check_multiply(const struct kernel *kernel, int64_t n)
 {
     float x[ROOM], factor[ROOM], y[ROOM], twin[ROOM];
+    float other[ROOM], other_factor[ROOM], other_twin[ROOM];
 
     fill(x, n, 12, 1);
     fill(factor, n, 13, 1);
@@ -207,6 +208,19 @@ static void check_multiply(const struct kernel *kernel, int64_t n)
     kernel->add(y, factor, n);
     kernel_plain.add(twin, factor, n);
     assert_same_bits(y, twin);
+    kernel->scale(y, 0.3f, n);
+    kernel_plain.scale(twin, 0.3f, n);
+    assert_same_bits(y, twin);
+    kernel->most(y, x, n);
+    kernel_plain.most(twin, x, n);
+    assert_same_bits(y, twin);
+    memcpy(other, factor, sizeof(other));
+    kernel->give_most(factor, other, x, y, n);
+    fill(other_factor, n, 13, 1);
+    memcpy(other_twin, other_factor, sizeof(other));
+    kernel_plain.give_most(other_factor, other_twin, x, y, n);
+    assert_same_bits(factor, other_factor);
+    assert_same_bits(other, other_twin);
 }
 
 static void products_and_sums_of_elements_have_the_plain_twins_bits(void **state)

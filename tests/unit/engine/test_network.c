@@ -55,6 +55,118 @@ static void wrong_sizes_name_their_setting(void **state)
     assert_refused(TASK_CLASSIFICATION, "[]", "model", "0 layers");
 }
 
+static void branches_that_do_not_meet_are_refused(void **state)
+{
+    (void)state;
+    assert_refused(TASK_CLASSIFICATION, "['add', {'type': 'dense', 'units': 3}]", "model[0]",
+                   "no branch to join");
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'branch', 'name': 'a', 'from': 'y'}, {'type': 'dense', 'units': 3}]",
+                   "model[0].from", "no branch or input 'y'");
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'branch', 'name': 'a'}, {'type': 'dense', 'units': 2},"
+                   " {'type': 'branch', 'name': 'b'}, {'type': 'dense', 'units': 3}]",
+                   "model[1]", "nothing takes");
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'branch', 'name': 'a'}, {'type': 'dense', 'units': 2},"
+                   " {'type': 'branch', 'name': 'a'}, {'type': 'dense', 'units': 3}]",
+                   "model[2]", "'a' is taken");
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'branch', 'name': 'a'}, {'type': 'dense', 'units': 2},"
+                   " {'type': 'branch', 'name': 'b'}, {'type': 'dense', 'units': 3}, 'add',"
+                   " {'type': 'dense', 'units': 3}]",
+                   "model[4]", "width 2 and one of 3");
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'dense', 'units': 3}, {'type': 'repeat',"
+                   " 'layers': 2}]",
+                   "model[1].layers", "2 layers in a row");
+}
+
+static void shapes_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'conv1d', 'filters': 2}]", "model[0]",
+                   "sees 3 steps, and the sequence has 1");
+    assert_refused(TASK_CLASSIFICATION, "['max_pool1d']", "model[0]", "longer than the sequence");
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'reshape', 'shape': [3, -1]}]", "model[0]",
+                   "4 values");
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'slice', 'first': 3, 'end': 2}]", "model[0]",
+                   "[3, 2) is no part of 4 features");
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'embedding', 'units': 2}]", "model[0].tokens",
+                   "outside");
+}
+
+/* Each input goes its own way; the values are told by hand. */
+static void several_inputs_are_taken_by_name(void **state)
+{
+    struct sample_input inputs[2] = {{.name = "x", .shape = {.steps = 1, .width = 2}},
+                                     {.name = "other", .shape = {.steps = 1, .width = 2}}};
+    struct fixture fixture;
+    struct model *model = NULL;
+    struct model_plan plan;
+    struct error error;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_REGRESSION, 12, 2, 2);
+    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': 2}]}");
+    plan = fixture_plan(&fixture);
+    plan.input = inputs;
+    plan.n_inputs = 2;
+    assert_false(model_build(&plan, &model, &error));
+    assert_string_equal(error.path, "model[0]");
+    assert_non_null(strstr(error.message, "from: x"));
+    fixture_parse(&fixture, "{'model': [{'type': 'branch', 'name': 'a', 'from': 'other'},"
+                            " {'type': 'dense', 'units': 2}]}");
+    plan = fixture_plan(&fixture);
+    plan.input = inputs;
+    plan.n_inputs = 2;
+    assert_false(model_build(&plan, &model, &error));
+    assert_non_null(strstr(error.message, "nothing takes the input 'x'"));
+    fixture_parse(&fixture, "{'model': [{'type': 'branch', 'name': 'a', 'from': 'other'},"
+                            " {'type': 'multiply', 'of': ['x', 'a']}]}");
+    plan = fixture_plan(&fixture);
+    plan.input = inputs;
+    plan.n_inputs = 2;
+    assert_true(model_build(&plan, &model, &error));
+    assert_int_equal(model->n_parameters, 0);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+/* Running moments follow the batches, are kept with the weights, and predictions use them. */
+static void batch_norm_predicts_with_its_running_moments(void **state)
+{
+    struct fixture fixture;
+    struct model *model;
+    struct network *network;
+    struct model_step step;
+    struct loss_sum sum = {0};
+    struct error error;
+    double prediction[24], mean = 0;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_REGRESSION, 12, 2, 2);
+    fixture_parse(&fixture, "{'model': [{'type': 'batch_norm', 'momentum': 0}],"
+                            " 'train': {'batch': 12, 'optimizer': {'type': 'sgd', 'rate': 1e-9}}}");
+    model = fixture_build(&fixture);
+    network = (struct network *)model;
+    step = (struct model_step){.set = &fixture.set, .row = fixture.row, .n = 12, .step = 1};
+    assert_true(model->kind->advance(model, &step, &sum, &error));
+    for (int i = 0; i < 12; i++)
+        mean += fixture.x[2 * i] / 12;
+    assert_true(fabs((double)network_parameter(network, "batch_norm1.mean")->value[0] - mean) <
+                1e-5);
+    assert_null(network_parameter(network, "batch_norm1.mean")->gradient);
+    assert_true(network->n_learnt < network->n_elements);
+    assert_true(model_predict(model, &fixture.set, fixture.row, 1, prediction, NULL, &error));
+    assert_true(fabs((prediction[0] - 500) / 10 -
+                     (fixture.x[0] - mean) /
+                         sqrt((double)network_parameter(network, "batch_norm1.variance")->value[0] +
+                              1e-5)) < 1e-4);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
 static void too_many_parameters_are_refused_before_they_are_allocated(void **state)
 {
     (void)state;
@@ -313,8 +425,9 @@ static void check_registry(const struct kind_registry *registry, const char *fol
 
 static void registries_and_folders_agree(void **state)
 {
-    static const char *const layer[] = {"activation.c",     "layer.c",    "recurrent.c",
-                                        "recurrent_trip.c", "registry.c", NULL};
+    static const char *const layer[] = {"activation.c",     "layer.c", "recurrent.c",
+                                        "recurrent_trip.c", "join.c",  "pool.c",
+                                        "registry.c",       NULL};
     static const char *const loss[] = {"loss.c", "registry.c", NULL};
     static const char *const optimizer[] = {"registry.c", NULL};
     static const char *const initializer[] = {"variance.c", "registry.c", NULL};
@@ -335,6 +448,10 @@ int main(void)
         cmocka_unit_test(network_and_optimizers_agree_with_pytorch),
         cmocka_unit_test(width_that_does_not_fit_the_target_names_the_layer_to_change),
         cmocka_unit_test(wrong_sizes_name_their_setting),
+        cmocka_unit_test(branches_that_do_not_meet_are_refused),
+        cmocka_unit_test(shapes_that_do_not_fit_are_refused),
+        cmocka_unit_test(several_inputs_are_taken_by_name),
+        cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
         cmocka_unit_test(sizes_may_be_formulas),
         cmocka_unit_test(arrays_have_the_names_of_their_layers),

@@ -81,7 +81,8 @@ static void check_gradients(struct check *check, const char *spec)
         for (int k = 0; k < network->layer[i].n_parameters; k++) {
             struct parameter *parameter = &network->layer[i].parameter[k];
 
-            for (int64_t e = 0; e < parameter->rows * parameter->columns; e++) {
+            for (int64_t e = 0; parameter->gradient && e < parameter->rows * parameter->columns;
+                 e++) {
                 double expected = numeric(check, &parameter->value[e]);
                 double off = fabs(expected - parameter->gradient[e]);
 
@@ -111,12 +112,29 @@ static void check_spec(enum task task, const char *layer, const char *loss)
 /* What a layer needs besides its type. */
 static const char *needs(const char *kind)
 {
-    static const char *const with_units[] = {"dense", "gru", "lstm", "simple_rnn"};
+    static const char *const needed[][2] = {
+        {"average_pool1d", ", 'size': 1"}, {"conv1d", ", 'filters': 7, 'size': 1"},
+        {"dense", ", 'units': 7"},         {"embedding", ", 'units': 3, 'tokens': 2"},
+        {"gru", ", 'units': 7"},           {"lstm", ", 'units': 7"},
+        {"max_pool1d", ", 'size': 1"},     {"reshape", ", 'shape': [5]"},
+        {"simple_rnn", ", 'units': 7"},
+    };
 
-    for (size_t i = 0; i < sizeof(with_units) / sizeof(with_units[0]); i++)
-        if (strcmp(kind, with_units[i]) == 0)
-            return ", 'units': 7";
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+        if (strcmp(kind, needed[i][0]) == 0)
+            return needed[i][1];
     return "";
+}
+
+/* The layer as a spec has it, behind two branches where it joins some. */
+static void spell_layer(const struct layer_kind *kind, char *spec, size_t size)
+{
+    static const char branches[] =
+        "{'type': 'branch', 'name': 'a'}, {'type': 'dense', 'units': 5, 'activation': 'tanh'},"
+        " {'type': 'branch', 'name': 'b'}, {'type': 'dense', 'units': 5}, ";
+
+    (void)snprintf(spec, size, "%s{'type': '%s'%s}", kind->role == LAYER_JOINS ? branches : "",
+                   kind->kind.name, needs(kind->kind.name));
 }
 
 static const char *const losses[][2] = {
@@ -126,14 +144,16 @@ static const char *const losses[][2] = {
 
 static void every_layer_has_the_gradients_of_its_values(void **state)
 {
-    char layer[128];
+    char layer[512];
 
     (void)state;
     for (size_t i = 0; layer_registry.kind[i]; i++)
         for (size_t k = 0; k < sizeof(losses) / sizeof(losses[0]); k++) {
-            const char *name = layer_registry.kind[i]->name;
+            const struct layer_kind *kind = (const struct layer_kind *)layer_registry.kind[i];
 
-            (void)snprintf(layer, sizeof(layer), "{'type': '%s'%s}", name, needs(name));
+            if (kind->role == LAYER_BRANCHES || kind->role == LAYER_REPEATS)
+                continue;
+            spell_layer(kind, layer, sizeof(layer));
             check_spec(TASK_CLASSIFICATION, layer, losses[k][0]);
             check_spec(TASK_REGRESSION, layer, losses[k][1]);
         }
@@ -221,6 +241,58 @@ static void recurrent_layers_have_their_gradients_in_every_mode(void **state)
         }
 }
 
+static void layers_along_the_steps_have_their_gradients(void **state)
+{
+    static const char *const layers[] = {
+        "{'type': 'conv1d', 'filters': 2, 'size': 2}, 'flatten'",
+        "{'type': 'conv1d', 'filters': 2, 'padding': 'same', 'activation': 'tanh'}, 'flatten'",
+        "{'type': 'conv1d', 'filters': 2, 'padding': 'causal', 'dilation': 2}, 'flatten'",
+        "{'type': 'conv1d', 'filters': 2, 'size': 2, 'stride': 2, 'activation': 'gelu'}, 'flatten'",
+        "{'type': 'conv1d', 'filters': 2, 'size': 4, 'stride': 3, 'padding': 'same',"
+        " 'bias': false, 'activation': 'softmax'}, 'flatten'",
+        "{'type': 'conv1d', 'filters': 2, 'size': 2}, {'type': 'lstm', 'units': 2}",
+        "{'type': 'max_pool1d', 'size': 2}, 'flatten'",
+        "{'type': 'max_pool1d', 'size': 3, 'stride': 1}, 'global_max_pool'",
+        "{'type': 'average_pool1d', 'size': 2}, 'flatten'",
+        "{'type': 'average_pool1d', 'size': 2, 'stride': 1}, 'global_average_pool'",
+        "'global_average_pool'",
+        "'global_max_pool'",
+        "{'type': 'reshape', 'shape': [6, -1]}, {'type': 'gru', 'units': 2}",
+        "{'type': 'slice', 'axis': 'steps', 'first': 1, 'end': -1}, 'flatten'",
+        "{'type': 'slice', 'first': -2}, 'flatten'",
+        "'batch_norm', {'type': 'lstm', 'units': 2}",
+        "'layer_norm', {'type': 'lstm', 'units': 2}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+        check_sequences(layers[i]);
+}
+
+static void branches_share_what_they_begin_with(void **state)
+{
+    static const char *const layers[] = {
+        /* a residual: one branch is empty */
+        "{'type': 'branch', 'name': 'past'}, {'type': 'branch', 'name': 'work'},"
+        " {'type': 'dense', 'units': 3, 'activation': 'tanh'}, 'add', {'type': 'lstm', 'units': 2}",
+        /* convolution and recurrence, as two readings of one series */
+        "{'type': 'branch', 'name': 'local'}, {'type': 'conv1d', 'filters': 2, 'size': 2},"
+        " 'global_max_pool', {'type': 'branch', 'name': 'whole'}, {'type': 'gru', 'units': 2},"
+        " {'type': 'branch', 'name': 'mean'}, 'global_average_pool', 'concat'",
+        /* a branch from a branch, joined by name, one of them twice */
+        "{'type': 'branch', 'name': 'a'}, {'type': 'lstm', 'units': 3},"
+        " {'type': 'branch', 'name': 'b', 'from': 'a'}, {'type': 'dense', 'units': 3},"
+        " {'type': 'multiply', 'of': ['a', 'b']}, {'type': 'branch', 'name': 'c'}, 'tanh',"
+        " {'type': 'mean', 'of': ['a', 'c', 'b']}",
+        "{'type': 'lstm', 'units': 3, 'sequences': true}, {'type': 'dense', 'units': 3,"
+        " 'activation': 'tanh'}, {'type': 'repeat', 'layers': 2, 'times': 2}, 'flatten'",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+        check_sequences(layers[i]);
+}
+
 static void gradients_accumulate_until_the_optimizer_clears_them(void **state)
 {
     struct check check;
@@ -280,6 +352,8 @@ int main(void)
         cmocka_unit_test(every_activation_of_dense_has_its_gradients),
         cmocka_unit_test(every_loss_is_checked),
         cmocka_unit_test(recurrent_layers_have_their_gradients_in_every_mode),
+        cmocka_unit_test(layers_along_the_steps_have_their_gradients),
+        cmocka_unit_test(branches_share_what_they_begin_with),
         cmocka_unit_test(gradients_accumulate_until_the_optimizer_clears_them),
         cmocka_unit_test(dropout_follows_the_row_not_its_place),
     };

@@ -24,6 +24,9 @@ struct initializer_kind {
 struct initializer_uniform_config { /* for layers that choose it themselves */
     double bound;
 };
+struct initializer_constant_config { /* alike */
+    double value;
+};
 
 extern const struct kind_registry initializer_registry;
 

@@ -72,6 +72,7 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define v_blend(mask, a, b) _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask))
 #define v_positive(z, a, b) \
     _mm256_blendv_ps(b, a, _mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_GT_OQ))
+#define v_equal(x, y, a, b) _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_EQ_OQ))
 #define v_absolute(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define v_copy_sign(size, sign) _mm256_or_ps(size, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)))
 #define v_power(x, n) power_of_two(x, n)

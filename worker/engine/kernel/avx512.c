@@ -38,6 +38,7 @@ VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __
 #define v_blend(mask, a, b) _mm512_mask_blend_ps(mask, b, a)
 #define v_positive(z, a, b) \
     _mm512_mask_blend_ps(_mm512_cmp_ps_mask(z, _mm512_setzero_ps(), _CMP_GT_OQ), b, a)
+#define v_equal(x, y, a, b) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ), b, a)
 #define v_absolute(a) _mm512_abs_ps(a)
 #define v_copy_sign(size, sign) _mm512_or_ps(size, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)))
 #define v_power(x, n) _mm512_scalef_ps(x, n)

@@ -10,7 +10,11 @@
 #endif
 
 const char *const activation_name[ACTIVATION_COUNT + 1] = {
-    "linear", "relu", "leaky_relu", "tanh", "sigmoid", NULL,
+    "linear",       "relu",     "leaky_relu", "tanh",    "sigmoid", "elu",
+    "hard_sigmoid", "softplus", "gelu",       "softmax", NULL,
+};
+const char *const activation_of_value_name[ACTIVATION_OF_VALUE_COUNT + 1] = {
+    "linear", "relu", "leaky_relu", "tanh", "sigmoid", "elu", "hard_sigmoid", "softplus", NULL,
 };
 
 int kernel_list(const struct kernel *ret_kernel[KERNEL_COUNT_MAX])

@@ -19,9 +19,19 @@ enum activation {
     ACTIVATION_LEAKY_RELU,
     ACTIVATION_TANH,
     ACTIVATION_SIGMOID,
+    ACTIVATION_ELU,
+    ACTIVATION_HARD_SIGMOID, /* 0.2 z + 0.5 within 0 and 1 */
+    ACTIVATION_SOFTPLUS,
+    /* the kernels know those whose slope can be told from y; layers make the others (activation.h)
+     */
+    ACTIVATION_OF_VALUE_COUNT,
+    ACTIVATION_GELU = ACTIVATION_OF_VALUE_COUNT,
+    ACTIVATION_SOFTMAX,
     ACTIVATION_COUNT
 };
-extern const char *const activation_name[ACTIVATION_COUNT + 1]; /* ended by NULL: choices */
+/* ended by NULL: choices */
+extern const char *const activation_name[ACTIVATION_COUNT + 1];
+extern const char *const activation_of_value_name[ACTIVATION_OF_VALUE_COUNT + 1];
 
 struct adam_step {
     real rate; /* rate / (1 - beta1^t) */
@@ -102,8 +112,12 @@ struct kernel {
     void (*adam)(real *value, real *gradient, real *first, real *second, int64_t n,
                  const struct adam_step *step);
     void (*sgd)(real *value, real *gradient, real *velocity, int64_t n,
-                const struct sgd_step *step);       /* velocity NULL: no momentum */
-    void (*add)(real *y, const real *x, int64_t n); /* y += x */
+                const struct sgd_step *step); /* velocity NULL: no momentum */
+    void (*scale)(real *y, real factor, int64_t n);
+    void (*most)(real *y, const real *x, int64_t n); /* y = max(x, y) */
+    /* Where x is y: dx += dy, and dy becomes 0, so that no other x takes it too. */
+    void (*give_most)(real *dx, real *dy, const real *x, const real *y, int64_t n);
+    void (*add)(real *y, const real *x, int64_t n);                          /* y += x */
     void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
     /* mask[width] = 0 or draw->keep, by the words of Philox blocks at (row_id, step) whose purposes
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block

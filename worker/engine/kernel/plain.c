@@ -22,6 +22,13 @@ static real activate(real z, enum activation activation, real alpha)
         return tanh(z);
     case ACTIVATION_SIGMOID:
         return (real)1 / ((real)1 + exp(-z));
+    case ACTIVATION_ELU:
+        return z > 0 ? z : alpha * expm1(z);
+    case ACTIVATION_HARD_SIGMOID:
+        z = (real)0.2 * z + (real)0.5;
+        return z < 0 ? 0 : (z > 1 ? 1 : z);
+    case ACTIVATION_SOFTPLUS:
+        return (z > 0 ? z : 0) + log1p(exp(-fabs(z)));
     default:
         return z;
     }
@@ -38,6 +45,12 @@ static real slope(real y, enum activation activation, real alpha)
         return (real)1 - y * y;
     case ACTIVATION_SIGMOID:
         return y * ((real)1 - y);
+    case ACTIVATION_ELU:
+        return y > 0 ? 1 : y + alpha;
+    case ACTIVATION_HARD_SIGMOID:
+        return y > 0 && y < 1 ? (real)0.2 : 0;
+    case ACTIVATION_SOFTPLUS:
+        return -expm1(-y);
     default:
         return 1;
     }
@@ -109,6 +122,27 @@ static void plain_sgd(real *value, real *gradient, real *velocity, int64_t n,
         value[i] -= step->rate * g;
         gradient[i] = 0;
     }
+}
+
+static void plain_scale(real *y, real factor, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= factor;
+}
+
+static void plain_most(real *y, const real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+
+static void plain_give_most(real *dx, real *dy, const real *x, const real *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] == y[i]) {
+            dx[i] += dy[i];
+            dy[i] = 0;
+        }
 }
 
 static void plain_add(real *y, const real *x, int64_t n)
@@ -294,6 +328,9 @@ const struct kernel kernel_plain = {
     .softmax_loss = plain_softmax_loss,
     .adam = plain_adam,
     .sgd = plain_sgd,
+    .scale = plain_scale,
+    .most = plain_most,
+    .give_most = plain_give_most,
     .add = plain_add,
     .multiply = plain_multiply,
     .dropout_mask = plain_dropout_mask,

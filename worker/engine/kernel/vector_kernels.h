@@ -5,10 +5,9 @@
  *   VECTOR, MASK, LANES    a vector of LANES floats; which of them count
  *   PANEL_VECTORS          vectors of a panel of packed columns
  *   v_set v_add v_sub v_mul v_div v_sqrt v_max v_min v_fma (a b + c) v_fnma (c - a b) v_round
- *   v_positive (z > 0 ? a : b)   v_absolute   v_copy_sign (magnitude, sign)   v_power (x 2^n)
- *   v_mask v_load v_store v_load_part (others 0) v_store_part
- *   v_sum v_most           over the lanes, always in the same order
- *   WORDS                  a vector of LANES 32-bit words
+ *   v_equal (x == y ? a : b)   v_positive (z > 0 ? a : b)   v_absolute   v_copy_sign (magnitude,
+ * sign)   v_power (x 2^n) v_mask v_load v_store v_load_part (others 0) v_store_part v_sum v_most
+ * over the lanes, always in the same order WORDS                  a vector of LANES 32-bit words
  *   u_set u_add u_xor u_lanes (0 1 2 ...)   u_products (low and high halves of a b)
  *   u_keep (a < threshold ? 0 : keep)
  *   KERNEL_TABLE, KERNEL_NAME
@@ -80,6 +79,32 @@ INLINE VECTOR tanh_of(VECTOR x)
     return v_positive(v_sub(size, v_set(0.6f)), v_copy_sign(far, x), v_fma(v_mul(q, square), x, x));
 }
 
+/* exp x - 1; near 0 the series itself, since the difference would lose digits. */
+INLINE VECTOR expm1_of(VECTOR x)
+{
+    VECTOR q = v_fma(v_set(1.3814467e-3f), x, v_set(8.368781e-3f));
+
+    q = v_fma(q, x, v_set(4.1668393e-2f));
+    q = v_fma(q, x, v_set(1.666652e-1f));
+    q = v_fma(q, x, v_set(4.9999994e-1f));
+    return v_positive(v_sub(v_absolute(x), v_set(0.34f)), v_sub(exp_of(x), v_set(1.0f)),
+                      v_fma(q, v_mul(x, x), x));
+}
+
+/* log(1 + u) for u in [0, 1]: 2 (s + s^3 / 3 + s^5 / 5 + ...), s = u / (u + 2). */
+INLINE VECTOR log1p_of(VECTOR u)
+{
+    VECTOR s = v_div(u, v_add(u, v_set(2.0f))), square = v_mul(s, s), q;
+
+    q = v_fma(v_set(1.0f / 13), square, v_set(1.0f / 11));
+    q = v_fma(q, square, v_set(1.0f / 9));
+    q = v_fma(q, square, v_set(1.0f / 7));
+    q = v_fma(q, square, v_set(1.0f / 5));
+    q = v_fma(q, square, v_set(1.0f / 3));
+    s = v_add(s, s);
+    return v_fma(v_mul(q, square), s, s);
+}
+
 INLINE VECTOR activate(VECTOR z, enum activation activation, VECTOR alpha)
 {
     switch (activation) {
@@ -91,6 +116,12 @@ INLINE VECTOR activate(VECTOR z, enum activation activation, VECTOR alpha)
         return tanh_of(z);
     case ACTIVATION_SIGMOID:
         return v_div(v_set(1.0f), v_add(v_set(1.0f), exp_of(v_sub(v_set(0.0f), z))));
+    case ACTIVATION_ELU:
+        return v_positive(z, z, v_mul(alpha, expm1_of(z)));
+    case ACTIVATION_HARD_SIGMOID:
+        return v_max(v_set(0.0f), v_min(v_set(1.0f), v_add(v_mul(v_set(0.2f), z), v_set(0.5f))));
+    case ACTIVATION_SOFTPLUS:
+        return v_add(v_max(v_set(0.0f), z), log1p_of(exp_of(v_sub(v_set(0.0f), v_absolute(z)))));
     default:
         return z;
     }
@@ -107,6 +138,13 @@ INLINE VECTOR slope(VECTOR y, enum activation activation, VECTOR alpha)
         return v_fnma(y, y, v_set(1.0f));
     case ACTIVATION_SIGMOID:
         return v_mul(y, v_sub(v_set(1.0f), y));
+    case ACTIVATION_ELU:
+        return v_positive(y, v_set(1.0f), v_add(y, alpha));
+    case ACTIVATION_HARD_SIGMOID:
+        return v_positive(y, v_positive(v_sub(v_set(1.0f), y), v_set(0.2f), v_set(0.0f)),
+                          v_set(0.0f));
+    case ACTIVATION_SOFTPLUS:
+        return v_sub(v_set(0.0f), expm1_of(v_sub(v_set(0.0f), y)));
     default:
         return v_set(1.0f);
     }
@@ -154,6 +192,15 @@ VECTOR_ISA static void vector_bias_activation(float *y, const float *bias, int64
     case ACTIVATION_SIGMOID:
         bias_rows(y, bias, rows, width, ACTIVATION_SIGMOID, 0);
         break;
+    case ACTIVATION_ELU:
+        bias_rows(y, bias, rows, width, ACTIVATION_ELU, alpha);
+        break;
+    case ACTIVATION_HARD_SIGMOID:
+        bias_rows(y, bias, rows, width, ACTIVATION_HARD_SIGMOID, 0);
+        break;
+    case ACTIVATION_SOFTPLUS:
+        bias_rows(y, bias, rows, width, ACTIVATION_SOFTPLUS, 0);
+        break;
     default:
         bias_rows(y, bias, rows, width, ACTIVATION_LINEAR, 0);
         break;
@@ -192,6 +239,15 @@ VECTOR_ISA static void vector_activation_gradient(float *dz, const float *dy, co
         break;
     case ACTIVATION_SIGMOID:
         gradient_loop(dz, dy, y, n, ACTIVATION_SIGMOID, 0);
+        break;
+    case ACTIVATION_ELU:
+        gradient_loop(dz, dy, y, n, ACTIVATION_ELU, alpha);
+        break;
+    case ACTIVATION_HARD_SIGMOID:
+        gradient_loop(dz, dy, y, n, ACTIVATION_HARD_SIGMOID, 0);
+        break;
+    case ACTIVATION_SOFTPLUS:
+        gradient_loop(dz, dy, y, n, ACTIVATION_SOFTPLUS, 0);
         break;
     default:
         gradient_loop(dz, dy, y, n, ACTIVATION_LINEAR, 0);
@@ -308,6 +364,36 @@ VECTOR_ISA static void vector_sgd(float *value, float *gradient, float *velocity
 
 /* ---- single functions ---- */
 
+VECTOR_ISA static void vector_scale(float *y, float factor, int64_t n)
+{
+    VECTOR factors = v_set(factor);
+
+    FOR_VECTORS(n, store(y + i, v_mul(load(y + i, mask, whole), factors), mask, whole));
+}
+
+VECTOR_ISA static void vector_most(float *y, const float *x, int64_t n)
+{
+    FOR_VECTORS(
+        n, store(y + i, v_max(load(x + i, mask, whole), load(y + i, mask, whole)), mask, whole));
+}
+
+INLINE void give_most_at(float *dx, float *dy, const float *x, const float *y, int64_t i, MASK mask,
+                         bool whole)
+{
+    VECTOR mine = load(x + i, mask, whole), top = load(y + i, mask, whole);
+    VECTOR gradient = load(dy + i, mask, whole), none = v_set(0.0f);
+
+    store(dx + i, v_add(load(dx + i, mask, whole), v_equal(mine, top, gradient, none)), mask,
+          whole);
+    store(dy + i, v_equal(mine, top, none, gradient), mask, whole);
+}
+
+VECTOR_ISA static void vector_give_most(float *dx, float *dy, const float *x, const float *y,
+                                        int64_t n)
+{
+    FOR_VECTORS(n, give_most_at(dx, dy, x, y, i, mask, whole));
+}
+
 VECTOR_ISA static void vector_add(float *y, const float *x, int64_t n)
 {
     FOR_VECTORS(
@@ -390,6 +476,9 @@ const struct kernel KERNEL_TABLE = {
     .softmax_loss = vector_softmax_loss,
     .adam = vector_adam,
     .sgd = vector_sgd,
+    .scale = vector_scale,
+    .most = vector_most,
+    .give_most = vector_give_most,
     .add = vector_add,
     .multiply = vector_multiply,
     .dropout_mask = vector_dropout_mask,

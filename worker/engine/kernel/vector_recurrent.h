@@ -6,7 +6,7 @@
 INLINE VECTOR gate_of(VECTOR z, bool hard)
 {
     if (hard)
-        return v_max(v_set(0.0f), v_min(v_set(1.0f), v_fma(v_set(0.2f), z, v_set(0.5f))));
+        return v_max(v_set(0.0f), v_min(v_set(1.0f), v_add(v_mul(v_set(0.2f), z), v_set(0.5f))));
     return v_div(v_set(1.0f), v_add(v_set(1.0f), exp_of(v_sub(v_set(0.0f), z))));
 }
 

@@ -4,7 +4,7 @@
  *   x [steps*rows][in]   W [units][in]   b [units]   y [steps*rows][units]
  *   dz = dy f'(z)        dW += dz' x     db += column sums of dz     dx = dz W
  */
-#include "worker/engine/layer/layer.h"
+#include "worker/engine/layer/activation.h"
 
 #include <assert.h>
 
@@ -29,8 +29,8 @@ static const struct setting dense_settings[] = {
     {0},
 };
 
-#define DENSE_LEAK ((real)0.01)
 enum { WEIGHT, BIAS };
+enum { SUMS };
 
 struct dense {
     int64_t in, units;
@@ -50,6 +50,8 @@ static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
     layer_add_parameter(layer, "weight", units, in->width, &config->initializer);
     if (config->bias)
         layer_add_parameter(layer, "bias", units, 1, NULL);
+    layer_add_buffer(layer, BUFFER_SAVED,
+                     in->steps * units * activation_keeps((enum activation)config->activation), 0);
     *ret_out = (struct shape){.steps = in->steps, .width = units};
     return true;
 }
@@ -64,9 +66,7 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
 
     kernel_product(false, true, rows, dense->units, dense->in, 1, x[0]->data,
                    layer->parameter[WEIGHT].value, 0, y->data);
-    if (bias || config->activation != ACTIVATION_LINEAR)
-        pass->kernel->bias_activation(y->data, bias, rows, dense->units,
-                                      (enum activation)config->activation, DENSE_LEAK);
+    activation_apply(pass, (enum activation)config->activation, bias, y, pass->buffer[SUMS]);
 }
 
 static void dense_backward(const struct layer *layer, struct pass *pass,
@@ -79,9 +79,7 @@ static void dense_backward(const struct layer *layer, struct pass *pass,
     int64_t rows = x[0]->steps * x[0]->rows;
     real *dz = dy->data;
 
-    if (config->activation != ACTIVATION_LINEAR)
-        pass->kernel->activation_gradient(dz, dz, y->data, rows * dense->units,
-                                          (enum activation)config->activation, DENSE_LEAK);
+    activation_back(pass, (enum activation)config->activation, y, pass->buffer[SUMS], dy, dz);
     if (weight->gradient)
         kernel_product(true, false, dense->units, dense->in, rows, 1, dz, x[0]->data, 1,
                        weight->gradient);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/spec/expression.h"
+#include "worker/engine/initializer/initializer.h"
 
 int layer_add_parameter(struct layer *layer, const char *name, int64_t rows, int64_t columns,
                         const struct kind_choice *initializer)
@@ -20,6 +21,23 @@ int layer_add_parameter(struct layer *layer, const char *name, int64_t rows, int
         parameter->initializer = *initializer;
     (void)snprintf(parameter->name, sizeof(parameter->name), "%s.%s", layer->name, name);
     return layer->n_parameters++;
+}
+
+int layer_add_state(struct layer *layer, const char *name, int64_t rows, int64_t columns,
+                    const struct kind_choice *initializer)
+{
+    int index = layer_add_parameter(layer, name, rows, columns, initializer);
+
+    layer->parameter[index].is_state = true;
+    return index;
+}
+
+struct kind_choice layer_initializer(const char *name, const void *config)
+{
+    struct kind_choice choice = {.kind = kind_find(&initializer_registry, name)};
+
+    memcpy((void *)&choice.config, (const void *)&config, sizeof(config)); /* only read */
+    return choice;
 }
 
 int layer_add_buffer(struct layer *layer, enum buffer_life life, int64_t per_row, int64_t fixed)
@@ -57,4 +75,22 @@ bool layer_size(const struct layer *layer, const char *setting, const char *text
                             row->low, row->high);
     *ret = value;
     return true;
+}
+
+void layer_rows_of_steps(const struct tensor *tensor, real *ret_rows)
+{
+    size_t size = (size_t)tensor->width * sizeof(real);
+
+    for (int64_t row = 0; row < tensor->rows; row++)
+        for (int64_t step = 0; step < tensor->steps; step++, ret_rows += tensor->width)
+            memcpy(ret_rows, tensor->data + (step * tensor->rows + row) * tensor->width, size);
+}
+
+void layer_steps_of_rows(const real *rows, struct tensor *tensor)
+{
+    size_t size = (size_t)tensor->width * sizeof(real);
+
+    for (int64_t row = 0; row < tensor->rows; row++)
+        for (int64_t step = 0; step < tensor->steps; step++, rows += tensor->width)
+            memcpy(tensor->data + (step * tensor->rows + row) * tensor->width, rows, size);
 }

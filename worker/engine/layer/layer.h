@@ -35,6 +35,7 @@ struct parameter {
     int64_t columns; /* inputs; 1 for a bias */
     int64_t fan_in, fan_out;
     struct kind_choice initializer; /* borrowed; kind NULL: zeros */
+    bool is_state;                  /* not learnt but kept with the weights; it has no gradient */
 };
 
 enum buffer_life {
@@ -59,11 +60,31 @@ struct pass { /* one trip of a batch through a network; owned by whoever made it
     real *const *buffer; /* of the layer at work: [its buffer number] */
 };
 
+enum layer_role {
+    LAYER_CHAINS,   /* takes what the layer before it gives */
+    LAYER_JOINS,    /* takes several branches: its config is a struct layer_join_config */
+    LAYER_BRANCHES, /* a place in the list; struct layer_branch_config; has no functions */
+    LAYER_REPEATS,  /* alike; struct layer_repeat_config */
+};
+struct layer_join_config {
+    struct setting_texts of;
+};
+struct layer_branch_config {
+    char *name, *from;
+};
+struct layer_repeat_config {
+    int64_t layers, times;
+};
+
 struct layer_kind {
     struct kind kind; /* "type" in a spec */
-    size_t memory;    /* bytes of layer->memory, zeroed before build() */
+    enum layer_role role;
+    size_t memory; /* bytes of layer->memory, zeroed before build() */
     bool (*build)(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,
                   struct error *error);
+    /* Steps of y that a row of `length` steps of x has; NULL: as many, where y has as many steps as
+     * x, else all. */
+    int64_t (*length)(const struct layer *layer, int64_t length);
     /* Once per step, before forward: pack weights, draw masks. NULL: nothing. */
     void (*prepare)(const struct layer *layer, struct pass *pass);
     void (*forward)(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
@@ -93,10 +114,18 @@ struct layer {
 /* For build(): each returns the number under which forward and backward find it. */
 int layer_add_parameter(struct layer *layer, const char *name, int64_t rows, int64_t columns,
                         const struct kind_choice *initializer);
+/* A parameter that no optimizer touches: the layer changes it itself, in training passes. */
+int layer_add_state(struct layer *layer, const char *name, int64_t rows, int64_t columns,
+                    const struct kind_choice *initializer);
+/* For add_parameter: an initialiser of the registry, with a config that outlives the layer. */
+struct kind_choice layer_initializer(const char *name, const void *config);
 int layer_add_buffer(struct layer *layer, enum buffer_life life, int64_t per_row, int64_t fixed);
 /* A setting that is a formula over classes, features, targets, steps. INVALID at
  * "model[n].<setting>". */
 bool layer_size(const struct layer *layer, const char *setting, const char *text, int64_t *ret,
                 struct error *error);
+/* [steps][rows][width] as [rows][steps][width], and back. */
+void layer_rows_of_steps(const struct tensor *tensor, real *ret_rows);
+void layer_steps_of_rows(const real *rows, struct tensor *tensor);
 
 #endif

@@ -5,12 +5,15 @@
 
 static const struct setting simple_rnn_settings[] = {
     RECURRENT_SETTINGS,
-    SETTING_CHOICE(struct recurrent_config, activation, ACTIVATION_TANH, activation_name,
+    SETTING_CHOICE(struct recurrent_config, activation, ACTIVATION_TANH, activation_of_value_name,
                    "What the sums pass through; leaky_relu has slope 0.01 here."),
     {0},
 };
 
-#define SIMPLE_RNN_LEAK ((real)0.01)
+static real alpha_of(enum activation activation)
+{
+    return activation == ACTIVATION_LEAKY_RELU ? (real)0.01 : 1;
+}
 
 static const struct recurrent_block simple_rnn_shared[] = {{.column = 0, .n = 1}, {0}};
 
@@ -23,14 +26,15 @@ static void simple_rnn_forward(const struct recurrent_step *step)
         step->kernel->bias_activation(step->state, step->bias2, step->rows, step->units,
                                       ACTIVATION_LINEAR, 0);
     step->kernel->bias_activation(step->state, step->bias, step->rows, step->units, activation,
-                                  SIMPLE_RNN_LEAK);
+                                  alpha_of(activation));
 }
 
 static void simple_rnn_backward(const struct recurrent_step *step)
 {
+    enum activation activation = (enum activation)step->config->activation;
+
     step->kernel->activation_gradient(step->sums, step->gradient, step->state,
-                                      step->rows * step->units,
-                                      (enum activation)step->config->activation, SIMPLE_RNN_LEAK);
+                                      step->rows * step->units, activation, alpha_of(activation));
     if (step->bias_gradient)
         step->kernel->add_columns(step->bias_gradient, step->sums, step->rows, step->units);
     if (step->bias2_gradient)

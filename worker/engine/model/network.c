@@ -25,6 +25,7 @@ void network_free(struct model *model)
     for (int i = 0; i < network->n_moments; i++)
         free(network->moment[i]);
     free(network->layer);
+    free(network->node);
     free(network->value);
     free(network->gradient);
     free(network->best);
@@ -42,7 +43,7 @@ static void network_release(struct network **network)
 
 /* ---- planning ---- */
 
-static void name_layer(struct network *network, int index)
+static void name_layer(struct network *network, int index, int item)
 {
     struct layer *layer = &network->layer[index];
     int number = 1;
@@ -50,38 +51,73 @@ static void name_layer(struct network *network, int index)
     for (int i = 0; i < index; i++)
         number += network->layer[i].kind == layer->kind;
     (void)snprintf(layer->name, sizeof(layer->name), "%s%d", layer->kind->kind.name, number);
-    (void)snprintf(layer->path, sizeof(layer->path), "model[%d]", index);
+    (void)snprintf(layer->path, sizeof(layer->path), "model[%d]", item);
 }
 
-static bool plan_layer(struct network *network, int index, const struct shape *in,
-                       struct error *error)
+static struct shape shape_of(const struct network *network, int source)
 {
-    const struct kind_choice *choice = &network->plan.layers->item[index];
+    return source >= 0 ? network->layer[source].out
+                       : network->plan.input[graph_input(source)].shape;
+}
+
+static bool build_layer(struct network *network, int index, struct error *error)
+{
+    const struct graph_node *node = &network->node[index];
+    struct layer *layer = &network->layer[index];
+    struct shape in[LAYER_INPUTS_MAX];
+
+    for (int i = 0; i < node->n_sources; i++) {
+        in[i] = shape_of(network, node->source[i]);
+        if (node->source[i] >= 0) {
+            struct graph_node *source = &network->node[node->source[i]];
+
+            source->n_uses++;
+            source->next_only = source->n_uses == 1 && node->source[i] == index - 1;
+        }
+    }
+    if (layer->kind->memory > 0) {
+        layer->memory = calloc(1, layer->kind->memory);
+        if (!layer->memory)
+            return error_set(error, ERROR_NO_MEMORY, "building %s", layer->path);
+    }
+    return layer->kind->build(layer, in, node->n_sources, &layer->out, error);
+}
+
+static bool plan_layer(struct network *network, struct graph *graph, int item, struct error *error)
+{
+    const struct kind_choice *choice = &network->plan.layers->item[item];
+    int index = network->n_layers++;
     struct layer *layer = &network->layer[index];
 
     layer->kind = (const struct layer_kind *)choice->kind;
     layer->config = choice->config;
     layer->variable = network->variable;
     layer->n_variables = NETWORK_VARIABLES;
-    network->n_layers = index + 1;
-    name_layer(network, index);
-    if (layer->kind->memory > 0) {
-        layer->memory = calloc(1, layer->kind->memory);
-        if (!layer->memory)
-            return error_set(error, ERROR_NO_MEMORY, "building %s", layer->path);
-    }
-    if (!layer->kind->build(layer, in, 1, &layer->out, error))
-        return false;
-    for (int i = 0; i < layer->n_parameters; i++) {
-        struct parameter *parameter = &layer->parameter[i];
+    name_layer(network, index, item);
+    return graph_place(graph, layer->kind, layer->config, layer->path, index, &network->node[index],
+                       error) &&
+           build_layer(network, index, error);
+}
 
-        parameter->offset = network->n_elements;
-        network->n_elements += pass_align(parameter->rows * parameter->columns);
-        network->model.n_parameters += parameter->rows * parameter->columns;
+/* What is learnt comes first, so that an optimizer has one stretch to go through. */
+static bool place_parameters(struct network *network, bool states, struct error *error)
+{
+    for (int i = 0; i < network->n_layers; i++) {
+        struct layer *layer = &network->layer[i];
+
+        for (int k = 0; k < layer->n_parameters; k++) {
+            struct parameter *parameter = &layer->parameter[k];
+
+            if (parameter->is_state != states)
+                continue;
+            parameter->offset = network->n_elements;
+            network->n_elements += pass_align(parameter->rows * parameter->columns);
+            network->model.n_parameters += parameter->rows * parameter->columns;
+        }
+        if (network->n_elements > ELEMENTS_MAX)
+            return error_set_at(error, ERROR_INVALID, layer->path,
+                                "%" PRId64 " parameters are too many", network->model.n_parameters);
     }
-    if (network->n_elements > ELEMENTS_MAX)
-        return error_set_at(error, ERROR_INVALID, layer->path,
-                            "%" PRId64 " parameters are too many", network->model.n_parameters);
     return true;
 }
 
@@ -122,23 +158,120 @@ static bool check_output(const struct network *network, struct error *error)
                         classes ? "classes" : "targets");
 }
 
-static bool plan_layers(struct network *network, struct error *error)
+static enum layer_role role_of(const struct kind_choice *choice)
+{
+    return ((const struct layer_kind *)choice->kind)->role;
+}
+
+/* How many layers an item of the list adds. */
+static int64_t layers_of(const struct kind_choice *choice)
+{
+    const struct layer_repeat_config *repeat = choice->config;
+
+    if (role_of(choice) == LAYER_BRANCHES)
+        return 0;
+    return role_of(choice) == LAYER_REPEATS ? repeat->layers * (repeat->times - 1) : 1;
+}
+
+static bool plan_repeat(struct network *network, struct graph *graph, int item, struct error *error)
+{
+    const struct kind_choice *list = network->plan.layers->item;
+    const struct layer_repeat_config *repeat = list[item].config;
+    int first = item - (int)repeat->layers;
+
+    for (int i = first < 0 ? -1 : first; i < item; i++)
+        if (i < 0 || role_of(&list[i]) != LAYER_CHAINS) {
+            char path[64];
+
+            (void)snprintf(path, sizeof(path), "model[%d].layers", item);
+            return error_set_at(error, ERROR_INVALID, path,
+                                "%" PRId64 " layers in a row do not come before this",
+                                repeat->layers);
+        }
+    for (int64_t time = 1; time < repeat->times; time++)
+        for (int i = first; i < item; i++)
+            if (!plan_layer(network, graph, i, error))
+                return false;
+    return true;
+}
+
+static bool plan_item(struct network *network, struct graph *graph, int item, struct error *error)
+{
+    const struct kind_choice *choice = &network->plan.layers->item[item];
+    char path[64];
+
+    switch (role_of(choice)) {
+    case LAYER_BRANCHES:
+        (void)snprintf(path, sizeof(path), "model[%d]", item);
+        return graph_branch_off(graph, choice->config, path, error);
+    case LAYER_REPEATS:
+        return plan_repeat(network, graph, item, error);
+    default:
+        return plan_layer(network, graph, item, error);
+    }
+}
+
+static bool allocate_layers(struct network *network, struct error *error)
 {
     const struct kind_choices *layers = network->plan.layers;
-    struct shape in = network->plan.input[0].shape;
+    int64_t n = 0;
 
-    if (layers->n == 0 || layers->n > NETWORK_LAYERS_MAX)
-        return error_set_at(error, ERROR_INVALID, "model", "%zu layers are outside [1, %d]",
-                            layers->n, NETWORK_LAYERS_MAX);
-    network->layer = calloc(layers->n, sizeof(*network->layer));
-    if (!network->layer)
+    for (size_t i = 0; i < layers->n; i++)
+        n += layers_of(&layers->item[i]);
+    if (n < 1 || n > NETWORK_LAYERS_MAX)
+        return error_set_at(error, ERROR_INVALID, "model", "%" PRId64 " layers are outside [1, %d]",
+                            n, NETWORK_LAYERS_MAX);
+    network->layer = calloc((size_t)n, sizeof(*network->layer));
+    network->node = calloc((size_t)n, sizeof(*network->node));
+    if (!network->layer || !network->node)
         return error_set(error, ERROR_NO_MEMORY, "building a network");
-    for (int i = 0; i < (int)layers->n; i++) {
-        if (!plan_layer(network, i, &in, error))
-            return false;
-        in = network->layer[i].out;
+    return true;
+}
+
+/* Whoever writes a branch, or names an input, means it to count. */
+static bool check_uses(const struct network *network, struct error *error)
+{
+    bool used[SAMPLE_INPUTS_MAX] = {0};
+
+    for (int i = 0; i < network->n_layers; i++) {
+        const struct graph_node *node = &network->node[i];
+
+        for (int k = 0; k < node->n_sources; k++)
+            if (node->source[k] < 0)
+                used[graph_input(node->source[k])] = true;
+        if (i + 1 < network->n_layers && node->n_uses == 0)
+            return error_set_at(error, ERROR_INVALID, network->layer[i].path,
+                                "nothing takes what this branch gives");
     }
-    return check_output(network, error);
+    for (int i = 0; i < network->plan.n_inputs; i++)
+        if (!used[i])
+            return error_set_at(error, ERROR_INVALID, "model", "nothing takes the input '%s'",
+                                network->plan.input[i].name);
+    return true;
+}
+
+static bool plan_layers(struct network *network, struct error *error)
+{
+    struct graph graph;
+
+    if (!allocate_layers(network, error))
+        return false;
+    graph_init(&graph, &network->plan);
+    for (int i = 0; i < (int)network->plan.layers->n; i++)
+        if (!plan_item(network, &graph, i, error))
+            return false;
+    if (!check_uses(network, error) || !place_parameters(network, false, error))
+        return false;
+    network->n_learnt = network->n_elements;
+    return place_parameters(network, true, error) && check_output(network, error);
+}
+
+static int64_t tokens_of(const struct model_plan *plan)
+{
+    for (int i = 0; i < plan->n_inputs; i++)
+        if (plan->input[i].n_tokens > 0)
+            return plan->input[i].n_tokens;
+    return 0;
 }
 
 static int64_t predict_rows(const struct network *network)
@@ -174,6 +307,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
     network->variable[2] = (struct expression_variable){"steps", plan->input[0].shape.steps};
     network->variable[3] = (struct expression_variable){"targets", plan->n_targets};
+    network->variable[4] = (struct expression_variable){"tokens", tokens_of(plan)};
     if (!loss_build(plan->loss, plan->task, plan->n_classes, plan->n_targets, &network->loss,
                     error) ||
         !plan_layers(network, error))
@@ -231,7 +365,7 @@ static bool bind_parameters(struct network *network, struct error *error)
             struct parameter *parameter = &layer->parameter[k];
 
             parameter->value = network->value + parameter->offset;
-            if (network->gradient)
+            if (network->gradient && !parameter->is_state)
                 parameter->gradient = network->gradient + parameter->offset;
             if (!fill_parameter(network, parameter))
                 return error_set(error, ERROR_NO_MEMORY, "first values of %s", parameter->name);

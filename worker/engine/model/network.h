@@ -1,6 +1,6 @@
 /*
- * A network: layers one after the other, all weights in one arena, and passes that own every
- * buffer.
+ * A network: layers, each of which takes the output of one or several before it, all weights in one
+ * arena, and passes that own every buffer.
  *
  * What is here beyond struct model serves tests and tools; the trainer uses model.h alone.
  */
@@ -12,10 +12,11 @@
 #include "worker/engine/layer/layer.h"
 #include "worker/engine/loss/loss.h"
 #include "worker/engine/model/model.h"
+#include "worker/engine/model/network_graph.h"
 #include "worker/engine/optimizer/optimizer.h"
 
 #define NETWORK_LAYERS_MAX 1024
-#define NETWORK_VARIABLES 4
+#define NETWORK_VARIABLES 5
 
 struct network_pass {
     struct pass pass;
@@ -23,9 +24,13 @@ struct network_pass {
     struct tensor input[SAMPLE_INPUTS_MAX];
     int32_t *length[SAMPLE_INPUTS_MAX]; /* owned, [capacity]; NULL: the input does not vary */
     struct tensor *output;              /* owned, [n_layers] */
-    struct tensor *gradient; /* owned, [n_layers]: of the outputs; they take turns in two buffers */
-    real **buffer;           /* owned, [n_layers][LAYER_BUFFERS_MAX] */
-    uint64_t *row_id;        /* owned, [capacity], as the next four */
+    struct tensor *gradient; /* owned, [n_layers]: of the outputs; where only the next layer takes
+                                one, they take turns in two buffers */
+    bool *filled;            /* owned, [n_layers]: gradients that a layer has given already */
+    real *added[LAYER_INPUTS_MAX]; /* where further gradients of an output wait to be added */
+    int32_t *out_length;           /* owned, [n_layers][capacity]; NULL: no input varies */
+    real **buffer;                 /* owned, [n_layers][LAYER_BUFFERS_MAX] */
+    uint64_t *row_id;              /* owned, [capacity], as the next four */
     int32_t *label;
     double *weight;
     bool weighted; /* whether the set has weights */
@@ -36,7 +41,8 @@ struct network_pass {
 struct network {
     struct model model; /* first: a model that is a network */
     struct model_plan plan;
-    struct layer *layer; /* owned */
+    struct layer *layer;     /* owned */
+    struct graph_node *node; /* owned, of each layer */
     int n_layers;
     struct expression_variable variable[NETWORK_VARIABLES];
     struct loss loss;
@@ -46,6 +52,7 @@ struct network {
     real *best; /* owned, NULL until declared */
     int n_moments;
     int64_t n_elements; /* of an arena: parameters and what aligns them */
+    int64_t n_learnt;   /* the first ones, which the optimizer moves; the others are state */
     struct network_pass training, predicting;
 };
 

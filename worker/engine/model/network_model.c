@@ -95,7 +95,9 @@ static bool inspect_gradients(const struct network *network, struct error *error
 
         for (int k = 0; k < layer->n_parameters; k++) {
             const struct parameter *parameter = &layer->parameter[k];
-            const char *what = complaint(parameter->gradient, parameter->rows * parameter->columns);
+            const char *what = parameter->gradient ? complaint(parameter->gradient,
+                                                               parameter->rows * parameter->columns)
+                                                   : NULL;
 
             if (what && !report_warning(layer->path, NAN, error,
                                         "the gradient of %s is %s in the first step",
@@ -116,7 +118,7 @@ static bool network_advance(struct model *model, const struct model_step *step,
         .kernel = network->kernel,
         .value = network->value,
         .gradient = network->gradient,
-        .n = network->n_elements,
+        .n = network->n_learnt,
         .step = step->step,
         .rate_scale = 1,
     };

@@ -92,26 +92,64 @@ static void place_inputs(const struct network *network, struct network_pass *pas
     }
 }
 
+/* Where gradients of the outputs lie. A pass that only predicts has room for the last one, which a
+ * loss writes. */
+static void place_gradients(const struct network *network, struct network_pass *pass,
+                            int64_t capacity, bool training, struct cursor *cursor)
+{
+    int last = network->n_layers - 1;
+    real *turn[2] = {0};
+
+    for (int i = 0; i < 2; i++)
+        if (training || i == last % 2)
+            turn[i] =
+                slice(cursor, capacity * (training ? widest(network) : network->loss.n_outputs));
+    for (int i = 0; i <= last; i++) {
+        bool own = training && i < last && !network->node[i].next_only;
+        real *gradient = own ? slice(cursor, capacity * shape_size(&network->layer[i].out)) : NULL;
+
+        if (pass)
+            pass->gradient[i].data = own ? gradient : turn[i % 2];
+    }
+}
+
+/* Room for gradients of outputs that several layers take. */
+static void place_added(const struct network *network, struct network_pass *pass, int64_t capacity,
+                        struct cursor *cursor)
+{
+    int64_t most = 0;
+    int sources = 0;
+
+    for (int i = 0; i < network->n_layers; i++) {
+        const struct graph_node *node = &network->node[i];
+
+        sources = node->n_sources > sources ? node->n_sources : sources;
+        if (node->n_uses > 1 && shape_size(&network->layer[i].out) > most)
+            most = shape_size(&network->layer[i].out);
+    }
+    for (int i = 0; i < sources && most > 0; i++) {
+        real *added = slice(cursor, capacity * most);
+
+        if (pass)
+            pass->added[i] = added;
+    }
+}
+
 /* Gives every slice its place; returns the elements that it takes. pass NULL: only counts. */
 static int64_t place(const struct network *network, struct network_pass *pass, int64_t capacity,
                      bool training, struct cursor cursor)
 {
-    int last = network->n_layers - 1;
-    real *turn[2] = {0}, *target;
+    real *target;
 
     place_inputs(network, pass, capacity, &cursor);
-    for (int i = 0; i <= last; i++)
+    for (int i = 0; i < network->n_layers; i++)
         place_layer(network, i, pass, capacity, training, &cursor);
-    for (int i = 0; i < 2; i++)
-        if (training || i == last % 2)
-            turn[i] =
-                slice(&cursor, capacity * (training ? widest(network) : network->loss.n_outputs));
+    place_gradients(network, pass, capacity, training, &cursor);
+    if (training)
+        place_added(network, pass, capacity, &cursor);
     target = slice(&cursor, capacity * network->loss.n_outputs);
-    if (!pass)
-        return cursor.used;
-    pass->target = target;
-    for (int i = 0; i <= last; i++)
-        pass->gradient[i].data = turn[i % 2];
+    if (pass)
+        pass->target = target;
     return cursor.used;
 }
 
@@ -125,6 +163,8 @@ void pass_release(struct network_pass *pass)
     free(pass->block);
     free(pass->output);
     free(pass->gradient);
+    free(pass->filled);
+    free(pass->out_length);
     free((void *)pass->buffer);
     free(pass->row_id);
     free(pass->label);
@@ -137,13 +177,18 @@ void pass_release(struct network_pass *pass)
 
 static bool allocate_lengths(struct network_pass *pass, const struct network *network, size_t rows)
 {
+    bool varies = false;
+
     for (int i = 0; i < network->plan.n_inputs; i++)
         if (network->plan.input[i].varies) {
             pass->length[i] = calloc(rows, sizeof(*pass->length[i]));
             if (!pass->length[i])
                 return false;
+            varies = true;
         }
-    return true;
+    if (varies)
+        pass->out_length = calloc((size_t)network->n_layers * rows, sizeof(*pass->out_length));
+    return !varies || pass->out_length;
 }
 
 bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
@@ -156,6 +201,7 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         .block = pass_allocate(pass_elements(network, capacity, training)),
         .output = calloc(layers, sizeof(*pass->output)),
         .gradient = calloc(layers, sizeof(*pass->gradient)),
+        .filled = calloc(layers, sizeof(*pass->filled)),
         .buffer = (real **)calloc(layers * LAYER_BUFFERS_MAX, sizeof(*pass->buffer)),
         .row_id = calloc(rows, sizeof(*pass->row_id)),
         .label = calloc(rows, sizeof(*pass->label)),
@@ -163,8 +209,8 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         .row_loss = calloc(rows, sizeof(*pass->row_loss)),
     };
     if (!allocate_lengths(pass, network, rows) || !pass->block || !pass->output ||
-        !pass->gradient || !pass->buffer || !pass->row_id || !pass->label || !pass->weight ||
-        !pass->row_loss) {
+        !pass->gradient || !pass->filled || !pass->buffer || !pass->row_id || !pass->label ||
+        !pass->weight || !pass->row_loss) {
         pass_release(pass);
         return error_set(error, ERROR_NO_MEMORY, "buffers for batches of %lld rows",
                          (long long)capacity);
@@ -220,23 +266,46 @@ static void clear_padding(struct tensor *tensor)
                    (size_t)tensor->width * sizeof(real));
 }
 
+static const struct tensor *tensor_of(const struct network_pass *pass, int source)
+{
+    return source >= 0 ? &pass->output[source] : &pass->input[graph_input(source)];
+}
+
+/* The steps that each row of a layer's output has. */
+static const int32_t *output_length(struct network_pass *pass, const struct layer *layer, int index,
+                                    const struct tensor *x)
+{
+    int32_t *length = pass->out_length + index * pass->pass.capacity;
+
+    if (!x->length || layer->out.steps == 1)
+        return NULL;
+    if (!layer->kind->length)
+        return x->steps == layer->out.steps ? x->length : NULL;
+    for (int64_t row = 0; row < x->rows; row++) {
+        int64_t steps = layer->kind->length(layer, x->length[row]);
+
+        length[row] = (int32_t)(steps < layer->out.steps ? steps : layer->out.steps);
+    }
+    return length;
+}
+
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network)
 {
-    const struct tensor *x = &pass->input[0];
-
     for (int i = 0; i < network->n_layers; i++) {
         const struct layer *layer = &network->layer[i];
+        const struct graph_node *node = &network->node[i];
+        const struct tensor *x[LAYER_INPUTS_MAX];
 
+        for (int k = 0; k < node->n_sources; k++)
+            x[k] = tensor_of(pass, node->source[k]);
         pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;
-        /* a layer that changes the steps sets the lengths itself */
-        pass->output[i].length = x->steps == layer->out.steps ? x->length : NULL;
+        pass->output[i].length = output_length(pass, layer, i, x[0]);
         if (layer->kind->prepare)
             layer->kind->prepare(layer, &pass->pass);
-        layer->kind->forward(layer, &pass->pass, &x, &pass->output[i]);
+        layer->kind->forward(layer, &pass->pass, x, &pass->output[i]);
         clear_padding(&pass->output[i]);
-        x = &pass->output[i];
     }
-    return x;
+    return &pass->output[network->n_layers - 1];
 }
 
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum)
@@ -250,17 +319,49 @@ void pass_loss(struct network_pass *pass, const struct network *network, struct 
                               &pass->gradient[last], pass->row_loss, sum);
 }
 
+/* Where a layer writes the gradient of its k-th input: there, or aside where one came before. */
+static struct tensor *gradient_for(struct network_pass *pass, int source, int k,
+                                   struct tensor *aside)
+{
+    struct tensor *gradient;
+
+    if (source < 0)
+        return NULL;
+    gradient = &pass->gradient[source];
+    gradient->length = pass->output[source].length;
+    if (!pass->filled[source]) {
+        pass->filled[source] = true;
+        return gradient;
+    }
+    *aside = *gradient;
+    aside->data = pass->added[k];
+    return aside;
+}
+
+static void layer_back(struct network_pass *pass, const struct network *network, int index)
+{
+    const struct layer *layer = &network->layer[index];
+    const struct graph_node *node = &network->node[index];
+    const struct tensor *x[LAYER_INPUTS_MAX];
+    struct tensor *dx[LAYER_INPUTS_MAX], aside[LAYER_INPUTS_MAX];
+
+    for (int k = 0; k < node->n_sources; k++) {
+        x[k] = tensor_of(pass, node->source[k]);
+        dx[k] = gradient_for(pass, node->source[k], k, &aside[k]);
+    }
+    pass->pass.buffer = pass->buffer + (ptrdiff_t)index * LAYER_BUFFERS_MAX;
+    layer->kind->backward(layer, &pass->pass, x, &pass->output[index], &pass->gradient[index], dx);
+    for (int k = 0; k < node->n_sources; k++) {
+        clear_padding(dx[k]);
+        if (dx[k] == &aside[k])
+            network->kernel->add(pass->gradient[node->source[k]].data, aside[k].data,
+                                 aside[k].steps * aside[k].rows * aside[k].width);
+    }
+}
+
 void pass_backward(struct network_pass *pass, const struct network *network)
 {
-    for (int i = network->n_layers - 1; i >= 0; i--) {
-        const struct layer *layer = &network->layer[i];
-        const struct tensor *x = i > 0 ? &pass->output[i - 1] : &pass->input[0];
-        struct tensor *dx = i > 0 ? &pass->gradient[i - 1] : NULL;
-
-        pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;
-        if (dx)
-            dx->length = x->length;
-        layer->kind->backward(layer, &pass->pass, &x, &pass->output[i], &pass->gradient[i], &dx);
-        clear_padding(dx);
-    }
+    memset(pass->filled, 0, (size_t)network->n_layers * sizeof(*pass->filled));
+    for (int i = network->n_layers - 1; i >= 0; i--)
+        layer_back(pass, network, i);
 }

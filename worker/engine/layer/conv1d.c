@@ -1,0 +1,309 @@
+/*
+ * Convolution along the steps, as products of shifted inputs.
+ *
+ *   y[t] = f(sum over k of x[t stride + k dilation - before] W_k' + b)
+ *
+ *   x [steps][rows][in]   W [filters][size][in]   b [filters]   y [out][rows][filters]
+ *
+ * In time-major layout a shift along the steps is an offset, so that with stride 1 all steps and
+ * taps are one product whose parts begin at different places of x; nothing is copied but the edges,
+ * where there is padding. dx is the same product over dz with zeros round it.
+ */
+#include "worker/engine/initializer/initializer.h"
+#include "worker/engine/layer/activation.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum conv_padding { CONV_VALID, CONV_SAME, CONV_CAUSAL };
+static const char *const padding_name[] = {"valid", "same", "causal", NULL};
+
+struct conv1d_config {
+    char *filters;
+    int64_t size, stride, dilation;
+    int padding, activation;
+    bool bias;
+    struct kind_choice initializer;
+};
+
+#define SIZE_MOST 256
+
+static const struct setting conv1d_settings[] = {
+    SETTING_EXPRESSION(struct conv1d_config, filters, NULL, 1, 1 << 16, SETTING_REQUIRED,
+                       "Number of outputs at each step: a number or a formula."),
+    SETTING_INTEGER(struct conv1d_config, size, 3, 1, SIZE_MOST, "steps",
+                    "Steps that an output sees."),
+    SETTING_INTEGER(struct conv1d_config, stride, 1, 1, 1 << 20, "steps",
+                    "From one output's steps to the next's."),
+    SETTING_INTEGER(struct conv1d_config, dilation, 1, 1, 1 << 20, "steps",
+                    "From one of the steps that an output sees to the next."),
+    SETTING_CHOICE(struct conv1d_config, padding, CONV_VALID, padding_name,
+                   "valid: outputs see whole windows only; same: zeros round the sequence; causal: "
+                   "zeros before it."),
+    SETTING_CHOICE(struct conv1d_config, activation, ACTIVATION_LINEAR, activation_name,
+                   "What the sums pass through; leaky_relu has slope 0.01 here."),
+    SETTING_BOOLEAN(struct conv1d_config, bias, true, "Whether a bias is added."),
+    SETTING_KIND(struct conv1d_config, initializer, &initializer_registry, "glorot_uniform", 0,
+                 "First values of the weights; biases begin at 0."),
+    {0},
+};
+
+enum { WEIGHT, BIAS };
+enum { SUMS, PADDED, PACKED, PADDED_BACK, PACKED_BACK, DX };
+
+struct conv1d {
+    const struct kernel *kernel;
+    int64_t in, filters, size, stride, dilation;
+    int64_t steps, out;    /* of x and of y */
+    int64_t before, after; /* zeros round x, in steps */
+};
+
+/* TensorFlow's "same": outputs for every stride-th step, the odd zero at the end. */
+static void pad(struct conv1d *conv, enum conv_padding padding)
+{
+    int64_t reach = (conv->size - 1) * conv->dilation, out, total;
+
+    if (padding == CONV_VALID)
+        return;
+    out = (conv->steps + conv->stride - 1) / conv->stride;
+    total = (out - 1) * conv->stride + reach + 1 - conv->steps;
+    total = total > 0 ? total : 0;
+    conv->before = padding == CONV_CAUSAL ? reach : total / 2;
+    conv->after = padding == CONV_CAUSAL ? 0 : total - total / 2;
+}
+
+static void add_buffers(struct layer *layer, const struct conv1d *conv)
+{
+    const struct conv1d_config *config = layer->config;
+    int64_t keeps = activation_keeps((enum activation)config->activation);
+    int64_t reach = (conv->size - 1) * conv->dilation;
+    int64_t padded = conv->before + conv->steps + conv->after;
+    bool pads = conv->before + conv->after > 0;
+    int64_t packed = conv->size * kernel_packed_size(conv->kernel, conv->in, conv->filters);
+    int64_t back = conv->size * kernel_packed_size(conv->kernel, conv->filters, conv->in);
+
+    layer_add_buffer(layer, BUFFER_SAVED, conv->out * conv->filters * keeps, 0);
+    layer_add_buffer(layer, BUFFER_SCRATCH, pads ? padded * conv->in : 0, 0);
+    layer_add_buffer(layer, BUFFER_SCRATCH, 0, packed);
+    layer_add_buffer(layer, BUFFER_SAVED,
+                     conv->stride == 1 ? (conv->out + 2 * reach) * conv->filters : 0, 0);
+    layer_add_buffer(layer, BUFFER_SAVED, 0, back);
+    layer_add_buffer(layer, BUFFER_SAVED, pads ? padded * conv->in : 0, 0);
+}
+
+static bool conv1d_build(struct layer *layer, const struct shape *in, int n_in,
+                         struct shape *ret_out, struct error *error)
+{
+    const struct conv1d_config *config = layer->config;
+    struct conv1d *conv = layer->memory;
+    struct parameter *weight;
+    int64_t reach = (config->size - 1) * config->dilation;
+
+    (void)n_in;
+    *conv = (struct conv1d){.kernel = kernel_pick(),
+                            .in = in->width,
+                            .size = config->size,
+                            .stride = config->stride,
+                            .dilation = config->dilation,
+                            .steps = in->steps};
+    if (!layer_size(layer, "filters", config->filters, &conv->filters, error))
+        return false;
+    pad(conv, (enum conv_padding)config->padding);
+    if (reach >= conv->before + conv->steps + conv->after)
+        return error_set_at(error, ERROR_INVALID, layer->path,
+                            "an output sees %" PRId64 " steps, and the sequence has %" PRId64,
+                            reach + 1, conv->steps);
+    conv->out = (conv->before + conv->steps + conv->after - reach - 1) / conv->stride + 1;
+    layer_add_parameter(layer, "weight", conv->filters, conv->size * conv->in,
+                        &config->initializer);
+    weight = &layer->parameter[WEIGHT];
+    weight->fan_out = conv->size * conv->filters;
+    if (config->bias)
+        layer_add_parameter(layer, "bias", conv->filters, 1, NULL);
+    add_buffers(layer, conv);
+    *ret_out = (struct shape){.steps = conv->out, .width = conv->filters};
+    return true;
+}
+
+static int64_t conv1d_length(const struct layer *layer, int64_t length)
+{
+    const struct conv1d *conv = layer->memory;
+    int64_t reach = (conv->size - 1) * conv->dilation;
+
+    if (((const struct conv1d_config *)layer->config)->padding != CONV_VALID)
+        return (length + conv->stride - 1) / conv->stride;
+    return length <= reach ? 1 : (length - reach - 1) / conv->stride + 1;
+}
+
+static const real *padded_input(const struct conv1d *conv, const struct pass *pass,
+                                const struct tensor *x)
+{
+    int64_t step_size = x->rows * conv->in;
+    real *padded = pass->buffer[PADDED];
+
+    if (conv->before + conv->after == 0)
+        return x->data;
+    memset(padded, 0, (size_t)(conv->before * step_size) * sizeof(real));
+    memcpy(padded + conv->before * step_size, x->data,
+           (size_t)(conv->steps * step_size) * sizeof(real));
+    memset(padded + (conv->before + conv->steps) * step_size, 0,
+           (size_t)(conv->after * step_size) * sizeof(real));
+    return padded;
+}
+
+static void conv1d_prepare(const struct layer *layer, struct pass *pass)
+{
+    const struct conv1d *conv = layer->memory;
+    real *packed = pass->buffer[PACKED];
+
+    for (int64_t k = 0; k < conv->size; k++) {
+        kernel_pack(conv->kernel, layer->parameter[WEIGHT].value + k * conv->in, 1,
+                    conv->size * conv->in, conv->in, conv->filters, packed);
+        packed += kernel_packed_size(conv->kernel, conv->in, conv->filters);
+    }
+}
+
+/* c[steps][rows][n] = sum over taps of a, shifted by them, times the packed weights */
+static void shifted_products(const struct conv1d *conv, const real *a, int64_t rows, int64_t k,
+                             int64_t stride, int64_t shift, const real *packed, int64_t steps,
+                             int64_t n, real *c)
+{
+    struct product_part part[SIZE_MOST];
+    struct product product = {
+        .m = rows, .n = n, .c_row = n, .part = part, .n_parts = (int)conv->size};
+    int64_t at_once = stride == 1 ? steps : 1;
+
+    product.m = rows * at_once;
+    for (int64_t step = 0; step < steps; step += at_once) {
+        for (int64_t tap = 0; tap < conv->size; tap++)
+            part[tap] =
+                kernel_packed_part(conv->kernel, a + (step * stride + tap * shift) * rows * k, k,
+                                   packed + tap * kernel_packed_size(conv->kernel, k, n), k);
+        product.c = c + step * rows * n;
+        conv->kernel->product(&product);
+    }
+}
+
+static void conv1d_forward(const struct layer *layer, struct pass *pass,
+                           const struct tensor *const x[], struct tensor *y)
+{
+    const struct conv1d_config *config = layer->config;
+    const struct conv1d *conv = layer->memory;
+
+    shifted_products(conv, padded_input(conv, pass, x[0]), y->rows, conv->in, conv->stride,
+                     conv->dilation, pass->buffer[PACKED], conv->out, conv->filters, y->data);
+    activation_apply(pass, (enum activation)config->activation,
+                     config->bias ? layer->parameter[BIAS].value : NULL, y, pass->buffer[SUMS]);
+}
+
+/* Steps that lie side by side are one product, else each is its own. */
+static void gradient_of_weights(const struct conv1d *conv, const real *x, const struct tensor *dz,
+                                real *gradient)
+{
+    int64_t rows = dz->rows, at_once = conv->stride == 1 ? conv->out : 1;
+
+    for (int64_t tap = 0; tap < conv->size; tap++)
+        for (int64_t step = 0; step < conv->out; step += at_once)
+            kernel_product_within(&(struct matrix_product){
+                .transpose_a = true,
+                .m = conv->filters,
+                .n = conv->in,
+                .k = at_once * rows,
+                .a = dz->data + step * rows * conv->filters,
+                .a_row = conv->filters,
+                .b = x + (step * conv->stride + tap * conv->dilation) * rows * conv->in,
+                .b_row = conv->in,
+                .add = true,
+                .c = gradient + tap * conv->in,
+                .c_row = conv->size * conv->in});
+}
+
+/* Packs the taps, the last one first where dz is shifted. */
+static void pack_back(const struct layer *layer, const struct pass *pass)
+{
+    const struct conv1d *conv = layer->memory;
+    real *packed = pass->buffer[PACKED_BACK];
+
+    for (int64_t k = 0; k < conv->size; k++) {
+        int64_t tap = conv->stride == 1 ? conv->size - 1 - k : k;
+
+        kernel_pack(conv->kernel, layer->parameter[WEIGHT].value + tap * conv->in,
+                    conv->size * conv->in, 1, conv->filters, conv->in, packed);
+        packed += kernel_packed_size(conv->kernel, conv->filters, conv->in);
+    }
+}
+
+static void spread_gradient(const struct conv1d *conv, const struct pass *pass,
+                            const struct tensor *dz, real *to)
+{
+    int64_t reach = (conv->size - 1) * conv->dilation, step_size = dz->rows * conv->filters;
+    int64_t padded = conv->before + conv->steps + conv->after;
+    real *wide = pass->buffer[PADDED_BACK];
+
+    memset(wide, 0, (size_t)(reach * step_size) * sizeof(real));
+    memcpy(wide + reach * step_size, dz->data, (size_t)(conv->out * step_size) * sizeof(real));
+    memset(wide + (reach + conv->out) * step_size, 0, (size_t)(reach * step_size) * sizeof(real));
+    shifted_products(conv, wide, dz->rows, conv->filters, 1, conv->dilation,
+                     pass->buffer[PACKED_BACK], padded, conv->in, to);
+}
+
+static void scatter_gradient(const struct conv1d *conv, const struct pass *pass,
+                             const struct tensor *dz, real *to)
+{
+    int64_t rows = dz->rows, packed = kernel_packed_size(conv->kernel, conv->filters, conv->in);
+    int64_t padded = conv->before + conv->steps + conv->after;
+    struct product_part part;
+    struct product product = {
+        .m = rows, .n = conv->in, .c_row = conv->in, .add = true, .part = &part, .n_parts = 1};
+
+    memset(to, 0, (size_t)(padded * rows * conv->in) * sizeof(real));
+    for (int64_t step = 0; step < conv->out; step++)
+        for (int64_t tap = 0; tap < conv->size; tap++) {
+            part = kernel_packed_part(conv->kernel, dz->data + step * rows * conv->filters,
+                                      conv->filters, pass->buffer[PACKED_BACK] + tap * packed,
+                                      conv->filters);
+            product.c = to + (step * conv->stride + tap * conv->dilation) * rows * conv->in;
+            conv->kernel->product(&product);
+        }
+}
+
+static void conv1d_backward(const struct layer *layer, struct pass *pass,
+                            const struct tensor *const x[], const struct tensor *y,
+                            const struct tensor *dy, struct tensor *const dx[])
+{
+    const struct conv1d_config *config = layer->config;
+    const struct conv1d *conv = layer->memory;
+    bool pads = conv->before + conv->after > 0;
+    real *to = pads ? pass->buffer[DX] : (dx[0] ? dx[0]->data : NULL);
+
+    activation_back(pass, (enum activation)config->activation, y, pass->buffer[SUMS], dy, dy->data);
+    if (layer->parameter[WEIGHT].gradient)
+        gradient_of_weights(conv, pads ? pass->buffer[PADDED] : x[0]->data, dy,
+                            layer->parameter[WEIGHT].gradient);
+    if (config->bias && layer->parameter[BIAS].gradient)
+        pass->kernel->add_columns(layer->parameter[BIAS].gradient, dy->data, conv->out * y->rows,
+                                  conv->filters);
+    if (!dx[0])
+        return;
+    pack_back(layer, pass);
+    if (conv->stride == 1)
+        spread_gradient(conv, pass, dy, to);
+    else
+        scatter_gradient(conv, pass, dy, to);
+    if (pads)
+        memcpy(dx[0]->data, to + conv->before * y->rows * conv->in,
+               (size_t)(conv->steps * y->rows * conv->in) * sizeof(real));
+}
+
+const struct layer_kind layer_conv1d = {
+    .kind = {.name = "conv1d",
+             .help = "Convolution along the steps of a sequence.",
+             .config_size = sizeof(struct conv1d_config),
+             .settings = conv1d_settings},
+    .memory = sizeof(struct conv1d),
+    .build = conv1d_build,
+    .length = conv1d_length,
+    .prepare = conv1d_prepare,
+    .forward = conv1d_forward,
+    .backward = conv1d_backward,
+};

@@ -1,0 +1,48 @@
+#include "worker/engine/layer/join.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+const struct setting join_settings[] = {JOIN_SETTINGS, {0}};
+
+bool join_check_steps(const struct layer *layer, const struct shape *in, int n_in,
+                      struct error *error)
+{
+    for (int i = 1; i < n_in; i++)
+        if (in[i].steps != in[0].steps)
+            return error_set_at(error, ERROR_INVALID, layer->path,
+                                "joins a branch of %" PRId64 " steps and one of %" PRId64,
+                                in[0].steps, in[i].steps);
+    return true;
+}
+
+bool join_build(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,
+                struct error *error)
+{
+    struct join *join = layer->memory;
+
+    if (!join_check_steps(layer, in, n_in, error))
+        return false;
+    for (int i = 1; i < n_in; i++)
+        if (in[i].width != in[0].width)
+            return error_set_at(error, ERROR_INVALID, layer->path,
+                                "joins a branch of width %" PRId64 " and one of %" PRId64,
+                                in[0].width, in[i].width);
+    join->n = n_in;
+    *ret_out = in[0];
+    return true;
+}
+
+int64_t join_size(const struct tensor *tensor)
+{
+    return tensor->steps * tensor->rows * tensor->width;
+}
+
+void join_give(struct pass *pass, const struct tensor *dy, struct tensor *dx, real factor)
+{
+    if (!dx)
+        return;
+    memcpy(dx->data, dy->data, (size_t)join_size(dy) * sizeof(real));
+    if (factor != 1)
+        pass->kernel->scale(dx->data, factor, join_size(dy));
+}
