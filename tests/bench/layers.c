@@ -4,9 +4,10 @@
  *
  *   layers SPEC STEPS WIDTH OUTPUTS TASK     SPEC: {"model": [...], "train": {...}}
  *
- * Seconds are of processor time. Each line "train SECONDS" or "predict SECONDS ROWS" on standard input is answered by samples a
- * second; "limit" by what this processor does at this moment: floating-point operations a second of
- * a large product, LSTM cells a second, bytes a second of memory read and written.
+ * Seconds are of processor time. Each line "train SECONDS" or "predict SECONDS ROWS" on standard
+ * input is answered by samples a second; "limit" by what this processor does at this moment:
+ * floating-point operations a second of a large product, LSTM cells a second, bytes a second of
+ * memory read and written.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -232,6 +232,80 @@ def layer_case(name, layers, net, shape, varies=False, n=6, n_out=3):
     return case
 
 
+class Chain(torch.nn.Module):
+    """Layers along the steps, then a dense layer; sequences are [rows][steps][width] between them, as ours are."""
+
+    def __init__(self, layers, n_out):
+        super().__init__()
+        self.parts = torch.nn.ModuleList([layer for _, layer in layers])
+        self.kinds = [kind for kind, _ in layers]
+        self.dense = torch.nn.Linear(n_out, 3)
+
+    def forward(self, x, lengths):
+        for kind, layer in zip(self.kinds, self.parts):
+            if kind in ("conv1d", "max_pool1d", "average_pool1d", "batch_norm"):  # channels first
+                x = layer(x.transpose(1, 2)).transpose(1, 2)
+            else:
+                x = layer(x)
+        return self.dense(x.reshape(x.shape[0], -1))
+
+    def named(self):
+        result, numbers = {}, {}
+        for kind, layer in zip(self.kinds, self.parts):
+            number = numbers[kind] = numbers.get(kind, 0) + 1
+            weight = {"batch_norm": "gain", "layer_norm": "gain"}.get(kind, "weight")
+            if kind == "conv1d":  # ours are [filters][size][in]
+                result[f"{kind}{number}.weight"] = Permuted(layer.weight)
+                result[f"{kind}{number}.bias"] = layer.bias
+            elif isinstance(getattr(layer, "weight", None), torch.nn.Parameter):
+                result[f"{kind}{number}.{weight}"] = layer.weight
+                if kind != "embedding":
+                    result[f"{kind}{number}.bias"] = layer.bias
+        result["dense1.weight"], result["dense1.bias"] = self.dense.weight, self.dense.bias
+        return result
+
+
+class Permuted:
+    """A convolution's weight, and its gradient, with the steps before the inputs."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def detach(self):
+        return self.weight.detach().permute(0, 2, 1)
+
+    @property
+    def grad(self):
+        return self.weight.grad.permute(0, 2, 1)
+
+
+def conv(a, b, size, spec, **how):
+    return {"type": "conv1d", "filters": b, "size": size, **spec}, ("conv1d", torch.nn.Conv1d(a, b, size, **how))
+
+
+def make_chains():
+    nn = torch.nn
+    plain = {
+        "conv": ([conv(3, 4, 2, {})], 16),
+        "conv, stride and dilation": ([conv(3, 4, 2, {"stride": 2, "dilation": 2}, stride=2, dilation=2)], 8),
+        "conv, same": ([conv(3, 4, 3, {"padding": "same"}, padding=1)], 20),
+        "conv, max pool": ([conv(3, 4, 2, {}), ({"type": "max_pool1d", "size": 2}, ("max_pool1d", nn.MaxPool1d(2)))], 8),
+        "average pool": ([({"type": "average_pool1d", "size": 2, "stride": 1}, ("average_pool1d", nn.AvgPool1d(2, 1)))], 12),
+        "batch norm": ([({"type": "batch_norm"}, ("batch_norm", nn.BatchNorm1d(3)))], 15),
+        "layer norm": ([({"type": "layer_norm"}, ("layer_norm", nn.LayerNorm(3)))], 15),
+    }
+    activations = {"elu": nn.ELU(), "gelu": nn.GELU(), "leaky_relu": nn.LeakyReLU(0.01), "relu": nn.ReLU(),
+                   "sigmoid": nn.Sigmoid(), "softmax": nn.Softmax(-1), "softplus": nn.Softplus(), "tanh": nn.Tanh()}
+    for name, layer in activations.items():
+        plain[name] = ([conv(3, 4, 2, {}), ({"type": name}, (name, layer))], 16)
+        plain[name + " of conv"] = ([({**conv(3, 4, 2, {})[0], "activation": name}, None), (None, (name, layer))], 16)
+    for name, (layers, n_out) in plain.items():
+        if layers[0][1] is None:
+            layers = [(layers[0][0], ("conv1d", nn.Conv1d(3, 4, 2))), layers[1]]
+        net = Chain([layer for _, layer in layers], n_out)
+        yield layer_case(name, [spec for spec, _ in layers if spec] + ["flatten"], net, (5, 3))
+
+
 def make_layers():
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(5)
@@ -243,6 +317,7 @@ def make_layers():
             net = Recurrent(kind, lambda a, b: module(a, b, batch_first=True, bidirectional=both), 3, 4, 3, stacked)
             cases.append(layer_case(f"{kind}, bidirectional {both}, stacked {stacked}, varies {varies}", layers, net,
                                     (5, 3), varies))
+    cases += make_chains()
     write("layers.json", cases)
 
 
