@@ -224,3 +224,163 @@ bool hdf5_read_text(struct hdf5_file *file, const char *path, size_t limit, char
         *ret_text = take(&text);
     return read;
 }
+
+/* ---- files that are mapped --------------------------------------------------------------------*/
+
+static hid_t stored_type(enum hdf5_type type)
+{
+    switch (type) {
+    case HDF5_FLOAT32:
+        return H5T_IEEE_F32LE;
+    case HDF5_FLOAT64:
+        return H5T_IEEE_F64LE;
+    case HDF5_INT32:
+        return H5T_STD_I32LE;
+    case HDF5_INT64:
+        return H5T_STD_I64LE;
+    case HDF5_BYTES:
+        break;
+    }
+    return H5T_STD_U8LE;
+}
+
+int64_t hdf5_array_bytes(const struct hdf5_array *array)
+{
+    static const int64_t size[] = {4, 8, 4, 8, 1};
+
+    return array->rows * array->columns * size[array->type];
+}
+
+static bool create_array(struct hdf5_file *file, struct hdf5_array *array, struct error *error)
+{
+    const hsize_t shape[] = {(hsize_t)array->rows, (hsize_t)array->columns};
+    hid_t space, layout, set;
+    haddr_t offset = HADDR_UNDEF;
+
+    if (hdf5_array_bytes(array) == 0)
+        return true;
+    space = H5Screate_simple(2, shape, NULL);
+    layout = H5Pcreate(H5P_DATASET_CREATE);
+    (void)H5Pset_layout(layout, H5D_CONTIGUOUS);
+    (void)H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
+    (void)H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
+    set = H5Dcreate2(file->id, array->name, stored_type(array->type), space, H5P_DEFAULT, layout,
+                     H5P_DEFAULT);
+    if (set >= 0)
+        offset = H5Dget_offset(set);
+    if (offset == HADDR_UNDEF || offset % HDF5_ALIGNMENT != 0)
+        (void)failed(file, array->name, error);
+    else
+        array->offset = (int64_t)offset;
+    if (set >= 0)
+        (void)H5Dclose(set);
+    (void)H5Pclose(layout);
+    (void)H5Sclose(space);
+    return array->offset > 0;
+}
+
+bool hdf5_create_arrays(const char *path, const char *meta, struct hdf5_array *array, int n,
+                        struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = file_new(path, true);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+
+    if (!file) {
+        (void)H5Pclose(access);
+        return error_set(error, ERROR_NO_MEMORY, "creating %s", path);
+    }
+    (void)H5Pset_alignment(access, 1, HDF5_ALIGNMENT);
+    file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    (void)H5Pclose(access);
+    if (file->id < 0)
+        return failed(file, "cannot be created", error);
+    if (!hdf5_write_text(file, "/meta", meta, error))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!create_array(file, &array[i], error))
+            return false;
+    if (H5Fclose(file->id) < 0)
+        return failed(file, "cannot be written", error);
+    file->id = -1;
+    return true;
+}
+
+/* Of a type, shape and layout that one can map; false: not one of ours. */
+static bool describe(hid_t set, int64_t file_bytes, struct hdf5_array *array)
+{
+    hid_t space = H5Dget_space(set), type = H5Dget_type(set), layout = H5Dget_create_plist(set);
+    hsize_t shape[2] = {0};
+    haddr_t offset = H5Dget_offset(set);
+    bool good = H5Sget_simple_extent_ndims(space) == 2 &&
+                H5Sget_simple_extent_dims(space, shape, NULL) == 2 &&
+                H5Pget_layout(layout) == H5D_CONTIGUOUS && offset != HADDR_UNDEF &&
+                offset % HDF5_ALIGNMENT == 0 && shape[0] > 0 && shape[1] > 0 &&
+                shape[0] <= (hsize_t)file_bytes && shape[1] <= (hsize_t)file_bytes / shape[0];
+    bool known = false;
+
+    for (int i = HDF5_FLOAT32; good && i <= HDF5_BYTES && !known; i++) {
+        array->type = (enum hdf5_type)i;
+        known = H5Tequal(type, stored_type(array->type)) > 0;
+    }
+    array->rows = (int64_t)shape[0];
+    array->columns = (int64_t)shape[1];
+    array->offset = (int64_t)offset;
+    good = good && known && array->offset <= file_bytes &&
+           hdf5_array_bytes(array) <= file_bytes - array->offset;
+    (void)H5Pclose(layout);
+    (void)H5Tclose(type);
+    (void)H5Sclose(space);
+    return good;
+}
+
+struct search {
+    int64_t file_bytes;
+    struct hdf5_array *array; /* [HDF5_ARRAYS_MAX] */
+    int n;
+    bool bad;
+};
+
+static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void *context)
+{
+    struct search *search = context;
+    struct hdf5_array *array = &search->array[search->n];
+    hid_t set;
+
+    (void)info;
+    if (strcmp(name, "meta") == 0)
+        return 0;
+    set = H5Dopen2(group, name, H5P_DEFAULT);
+    search->bad = set < 0 || search->n == HDF5_ARRAYS_MAX || strlen(name) >= HDF5_NAME_SIZE ||
+                  !describe(set, search->file_bytes, array);
+    if (set >= 0)
+        (void)H5Dclose(set);
+    if (search->bad)
+        return -1;
+    (void)snprintf(array->name, sizeof(array->name), "%s", name);
+    search->n++;
+    return 0;
+}
+
+bool hdf5_find_arrays(const char *path, size_t meta_limit, char **ret_meta,
+                      struct hdf5_array **ret_array, int *ret_n, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    scoped(memory_free) struct hdf5_array *array = calloc(HDF5_ARRAYS_MAX, sizeof(*array));
+    scoped(memory_free) char *meta = NULL;
+    struct search search = {.array = array};
+    struct stat status;
+
+    if (!array)
+        return error_set(error, ERROR_NO_MEMORY, "opening %s", path);
+    if (stat(path, &status) != 0)
+        return error_set_errno(error, errno, "%s", path);
+    search.file_bytes = status.st_size;
+    if (!hdf5_open(path, &file, error) || !hdf5_read_text(file, "/meta", meta_limit, &meta, error))
+        return false;
+    if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &search) < 0 || search.bad)
+        return error_set(error, ERROR_CORRUPT, "%s: holds something else than prepared data", path);
+    *ret_meta = take(&meta);
+    *ret_array = take(&array);
+    *ret_n = search.n;
+    return true;
+}

@@ -34,4 +34,27 @@ bool hdf5_read_reals(struct hdf5_file *file, const char *path, real *value, int6
 bool hdf5_read_text(struct hdf5_file *file, const char *path, size_t limit, char **ret_text,
                     struct error *error);
 
+/* ---- files that are mapped --------------------------------------------------------------------
+ * Arrays that lie in the file as they lie in memory: contiguous, little-endian, from multiples of
+ * HDF5_ALIGNMENT bytes on. Whoever makes such a file writes the values to their places himself. */
+#define HDF5_ALIGNMENT 4096
+#define HDF5_ARRAYS_MAX 4096
+#define HDF5_NAME_SIZE 32
+
+enum hdf5_type { HDF5_FLOAT32, HDF5_FLOAT64, HDF5_INT32, HDF5_INT64, HDF5_BYTES };
+struct hdf5_array {
+    char name[HDF5_NAME_SIZE];
+    enum hdf5_type type;
+    int64_t rows, columns; /* one of them 0: not in the file */
+    int64_t offset;        /* of its first byte */
+};
+int64_t hdf5_array_bytes(const struct hdf5_array *array);
+
+/* Makes the file at `path`, a text /meta in it, and sets the offsets. */
+bool hdf5_create_arrays(const char *path, const char *meta, struct hdf5_array *array, int n,
+                        struct error *error);
+/* What the file holds, its size checked. NOT_FOUND; CORRUPT. The caller owns both. */
+bool hdf5_find_arrays(const char *path, size_t meta_limit, char **ret_meta,
+                      struct hdf5_array **ret_array, int *ret_n, struct error *error);
+
 #endif

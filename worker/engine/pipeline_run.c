@@ -11,12 +11,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/hash.h"
 #include "common/owner.h"
 #include "worker/engine/kernel/kernel.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/prepared/store.h"
 #include "worker/engine/report.h"
 
 #define SPEC_FILE_LIMIT ((size_t)64 * 1024 * 1024)
@@ -222,13 +224,39 @@ static bool tell_windows(const struct run *run, struct error *error)
                        (double)run->dataset->n_rows * bytes / (1 << 20));
 }
 
+/* What the rows are, and what it took to have them. */
+static bool tell_data(const struct run *run, bool built, int64_t took_ms, struct error *error)
+{
+    scoped(json_free) cJSON *fields = cJSON_CreateObject();
+
+    if (!json_add_integer(fields, "rows", run->dataset->n_rows) ||
+        !json_add_integer(fields, "recordings", run->dataset->series.n) ||
+        !json_add_text(fields, "key", run->dataset->key) ||
+        !json_add_boolean(fields, "built", built) ||
+        !json_add_number(fields, "seconds", (double)took_ms / 1000))
+        return no_memory(error);
+    return report_event("data", &fields, error);
+}
+
+static bool open_data(struct run *run, struct warning_list *warnings, struct error *error)
+{
+    scoped(buffer_release) struct buffer folder = {0};
+    int64_t began = clock_system.monotonic_ms(NULL);
+    bool built;
+
+    return store_folder(run->folder, &folder, error) &&
+           store_open(folder.data, &run->spec.data, run->cwd, &run->dataset, &built, warnings,
+                      error) &&
+           tell_data(run, built, clock_system.monotonic_ms(NULL) - began, error);
+}
+
 static bool import_and_prepare(struct run *run, struct error *error)
 {
     scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
 
     if (!warnings)
         return no_memory(error);
-    return dataset_import(&run->spec.data, run->cwd, &run->dataset, warnings, error) &&
+    return open_data(run, warnings, error) &&
            prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
                               error) &&
            tell_warnings(warnings, error) && tell_split(run, error) && tell_windows(run, error) &&
@@ -254,6 +282,8 @@ static bool append_data(const struct run *run, struct buffer *text, struct error
         if (!append_hash(text, part->row, part->n, sizeof(int64_t), error))
             return false;
     }
+    if (dataset->key[0])
+        return buffer_append_format(text, error, " %s", dataset->key);
     return append_hash(text, dataset->value, n * dataset->n_features, sizeof(float), error) &&
            append_hash(text, dataset->label, n, sizeof(int32_t), error) &&
            append_hash(text, dataset->target, n * dataset->n_targets, sizeof(double), error);

@@ -21,22 +21,24 @@
 
 struct fixture {
     struct dataset dataset;
+    int32_t *label, *group, *split_value; /* owned: the data set's */
     struct data_config config;
 };
 
-static void add_codes(struct dictionary *names, int32_t **ret_code, int64_t n, const char *prefix,
-                      const int64_t *value)
+static int32_t *add_codes(struct dictionary *names, int64_t n, const char *prefix,
+                          const int64_t *value)
 {
+    int32_t *code = malloc((size_t)n * sizeof(*code));
     struct error error;
 
-    *ret_code = malloc((size_t)n * sizeof(**ret_code));
-    assert_non_null(*ret_code);
+    assert_non_null(code);
     for (int64_t i = 0; i < n; i++) {
         char text[32];
         int size = snprintf(text, sizeof(text), "%s%d", prefix, (int)value[i]);
 
-        assert_true(dictionary_add(names, text, (size_t)size, &(*ret_code)[i], &error));
+        assert_true(dictionary_add(names, text, (size_t)size, &code[i], &error));
     }
+    return code;
 }
 
 /* Rows with `n_groups` groups of uneven sizes and 3 uneven classes. */
@@ -60,23 +62,24 @@ static void make(struct fixture *fixture, int64_t n_rows, int64_t n_groups, cons
     dataset->n_rows = n_rows;
     for (int64_t i = 0; i < n_rows; i++)
         value[i] = i % 10 < 6 ? 0 : i % 10 < 9 ? 1 : 2;
-    add_codes(&dataset->classes, &dataset->label, n_rows, "class", value);
+    dataset->label = fixture->label = add_codes(&dataset->classes, n_rows, "class", value);
     for (int64_t i = 0; i < n_rows; i++)
         value[i] = (int64_t)(sqrt((double)i / (double)n_rows) * (double)n_groups);
     if (n_groups > 0)
-        add_codes(&dataset->groups, &dataset->group, n_rows, "", value);
+        dataset->group = fixture->group = add_codes(&dataset->groups, n_rows, "", value);
     if (fixture->config.split.by == SPLIT_BY_COLUMN) {
         for (int64_t i = 0; i < n_rows; i++)
             value[i] = i % 5;
-        add_codes(&dataset->split_values, &dataset->split_value, n_rows, "fold", value);
+        dataset->split_value = fixture->split_value =
+            add_codes(&dataset->split_values, n_rows, "fold", value);
     }
 }
 
 static void unmake(struct fixture *fixture)
 {
-    free(fixture->dataset.label);
-    free(fixture->dataset.group);
-    free(fixture->dataset.split_value);
+    free(fixture->label);
+    free(fixture->group);
+    free(fixture->split_value);
     dictionary_release(&fixture->dataset.classes);
     dictionary_release(&fixture->dataset.groups);
     dictionary_release(&fixture->dataset.split_values);
@@ -284,7 +287,7 @@ static void big_group_finds_its_place(void **state)
              "{\"group\":\"g\",\"split\":{\"by\":\"group\",\"train\":0.6,\"valid\":0.2,"
              "\"test\":0.2}}");
         for (int64_t i = 0; i < n; i++)
-            fixture.dataset.group[i] = i < n / 2 ? 0 : (int32_t)(1 + (i - n / 2) / 25);
+            fixture.group[i] = i < n / 2 ? 0 : (int32_t)(1 + (i - n / 2) / 25);
         plan = split(&fixture, seed);
         check_disjoint(&fixture, &plan);
         check_groups_apart(&fixture, &plan);

@@ -16,7 +16,6 @@
 #include "common/owner.h"
 
 #define CHUNK_SIZE (256 * 1024)
-#define RECORD_LIMIT (256 * 1024 * 1024)
 
 struct csv_reader {
     char *name;
@@ -95,40 +94,44 @@ void csv_free(struct csv_reader **reader)
     *reader = NULL;
 }
 
-static bool gzip_failed(struct csv_reader *reader, struct error *error)
+static bool gzip_failed(const char *name, gzFile file, struct error *error)
 {
     int code;
     int os_errno = errno;
-    const char *text = gzerror(reader->file, &code);
+    const char *text = gzerror(file, &code);
 
     if (code == Z_ERRNO)
-        return error_set_errno(error, os_errno, "%s", reader->name);
+        return error_set_errno(error, os_errno, "%s", name);
     if (code == Z_BUF_ERROR)
-        return error_set(error, ERROR_CORRUPT, "%s: the gzip file is truncated", reader->name);
+        return error_set(error, ERROR_CORRUPT, "%s: the gzip file is truncated", name);
     if (code == Z_MEM_ERROR)
-        return error_set(error, ERROR_NO_MEMORY, "reading %s", reader->name);
-    return error_set(error, ERROR_CORRUPT, "%s: the gzip file is damaged: %s", reader->name, text);
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
+    return error_set(error, ERROR_CORRUPT, "%s: the gzip file is damaged: %s", name, text);
+}
+
+bool csv_read_some(const char *name, gzFile file, char *data, size_t room, size_t *ret_size,
+                   struct error *error)
+{
+    int n = gzread(file, data, (unsigned)room), code;
+
+    if (n < 0)
+        return gzip_failed(name, file, error);
+    /* what follows a torn member reads as an end, and only the state tells */
+    if (n == 0 && (gzerror(file, &code), code != Z_OK && code != Z_STREAM_END))
+        return gzip_failed(name, file, error);
+    *ret_size = (size_t)n;
+    return true;
 }
 
 static bool read_some(struct csv_reader *reader, char *data, size_t room, size_t *ret_size,
                       struct error *error)
 {
-    int n, code;
-
-    if (!reader->file) {
-        *ret_size = room < reader->n_left ? room : reader->n_left;
-        memcpy(data, reader->left, *ret_size);
-        reader->left += *ret_size;
-        reader->n_left -= *ret_size;
-        return true;
-    }
-    n = gzread(reader->file, data, (unsigned)room);
-    if (n < 0)
-        return gzip_failed(reader, error);
-    /* what follows a torn member reads as an end, and only the state tells */
-    if (n == 0 && (gzerror(reader->file, &code), code != Z_OK && code != Z_STREAM_END))
-        return gzip_failed(reader, error);
-    *ret_size = (size_t)n;
+    if (reader->file)
+        return csv_read_some(reader->name, reader->file, data, room, ret_size, error);
+    *ret_size = room < reader->n_left ? room : reader->n_left;
+    memcpy(data, reader->left, *ret_size);
+    reader->left += *ret_size;
+    reader->n_left -= *ret_size;
     return true;
 }
 
@@ -146,9 +149,9 @@ static bool refill(struct csv_reader *reader, struct error *error)
         size_t capacity = reader->capacity * 2 + CHUNK_SIZE * 2;
         char *window;
 
-        if (kept > RECORD_LIMIT)
+        if (kept > CSV_RECORD_LIMIT)
             return error_set(error, ERROR_INVALID, "%s: line %lld: a record of over %d MiB",
-                             reader->name, (long long)reader->line, RECORD_LIMIT >> 20);
+                             reader->name, (long long)reader->line, CSV_RECORD_LIMIT >> 20);
         window = realloc(reader->window, capacity);
         if (!window)
             return error_set(error, ERROR_NO_MEMORY, "reading %s", reader->name);
@@ -244,6 +247,21 @@ bool csv_open_memory(const void *data, size_t size, const char *name, char delim
     if (!begin(reader, skip, error))
         return false;
     *ret = take(&reader);
+    return true;
+}
+
+bool csv_open_part(const void *data, size_t size, const char *name, char delimiter, int64_t line,
+                   int64_t width, struct csv_reader **ret, struct error *error)
+{
+    struct csv_reader *reader = reader_new(name, delimiter);
+
+    if (!reader)
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
+    reader->left = data;
+    reader->n_left = size;
+    reader->line = line;
+    reader->first_width = width;
+    *ret = reader;
     return true;
 }
 

@@ -18,6 +18,7 @@
 
 #define CSV_FIELD_LIMIT (1024 * 1024)
 #define CSV_COLUMN_LIMIT 100000
+#define CSV_RECORD_LIMIT (256 * 1024 * 1024)
 
 struct csv_reader;
 
@@ -39,10 +40,19 @@ bool csv_open(const char *path, char delimiter, int64_t skip, struct csv_reader 
 /* The same from memory (borrowed while the reader lives), named `name` in errors. */
 bool csv_open_memory(const void *data, size_t size, const char *name, char delimiter, int64_t skip,
                      struct csv_reader **ret, struct error *error);
+/* The same for a part that begins with a record, in line `line` of the file; all records have
+ * `width` fields. */
+bool csv_open_part(const void *data, size_t size, const char *name, char delimiter, int64_t line,
+                   int64_t width, struct csv_reader **ret, struct error *error);
 void csv_free(struct csv_reader **reader);
 
 /* *ret_record NULL: the end. All records have the number of fields of the first. */
 bool csv_next(struct csv_reader *reader, const struct csv_record **ret_record, struct error *error);
+
+/* Bytes of a file that may be gzip; 0 of them: its end. CORRUPT where it is damaged. */
+struct gzFile_s;
+bool csv_read_some(const char *name, struct gzFile_s *file, char *data, size_t room,
+                   size_t *ret_size, struct error *error);
 
 /* Appends one field, quoted where needed; `first` leaves out the delimiter before it. */
 struct buffer;

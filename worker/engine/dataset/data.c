@@ -102,7 +102,7 @@ const struct setting data_settings[] = {
     SETTING_REAL(struct data_config, gap, 0, 0, 1e12, 0, "s",
                  "Rows of a recording that are further apart have a gap between them. 0: 1.5 steps "
                  "of data.rate, without which there are no gaps."),
-    SETTING_TEXTS(struct data_config, constant, 0, NAMES_MAX,
+    SETTING_TEXTS(struct data_config, constant, 0, 16,
                   "Columns that must not change within a recording."),
     SETTING_NESTED(struct data_config, checks, struct checks_config, checks_settings,
                    "What is done about recordings that are not as they should be."),

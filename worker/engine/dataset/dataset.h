@@ -1,12 +1,14 @@
 /*
  * The rows of an experiment, typed and raw: features float32 row by row, labels int32, targets
- * double, ids as they were. Nothing is fitted here; transforms and batches are made from it
+ * double, ids as they were. They lie in one read-only mapping (prepared/view.h), which processes
+ * share. Nothing is fitted here; transforms and batches are made from it
  * (transform/preparation.h, dataset/samples.h).
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_DATASET_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_DATASET_H
 
 #include "common/error.h"
+#include "common/hash.h"
 #include "worker/engine/dataset/data.h"
 #include "worker/engine/dataset/dictionary.h"
 #include "worker/engine/dataset/sample.h"
@@ -15,6 +17,7 @@
 #include "worker/engine/dataset/warning.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct feature {
@@ -24,34 +27,47 @@ struct feature {
     int64_t n_missing, missing_line;
 };
 
+struct id {                 /* one column of ids */
+    char *name;             /* owned */
+    const int64_t *integer; /* [n_rows]; NULL: texts */
+    const int32_t *code;    /* [n_rows] of the dictionary; -1: missing */
+    struct dictionary dictionary;
+};
+
+/* Arrays are [n_rows], of the mapping unless it says otherwise. */
 struct dataset {
     char *path; /* owned: the source */
     int64_t n_rows;
-    struct series series; /* rows are in its order where there are any */
-    double *time;         /* owned, [n_rows]; NULL: no column holds it */
-    int64_t *source_row;  /* owned, [n_rows]: the row's number in the file; NULL: the same */
+    struct series series;      /* rows are in its order where there are any */
+    const double *time;        /* NULL: no column holds it */
+    const int64_t *source_row; /* the row's number in the file; NULL: the same */
 
     struct feature *feature; /* owned, [n_features] */
     int64_t n_features;
-    float *value; /* owned, [n_rows][n_features]; missing: NAN; categorical: the code */
+    const float *value; /* [n_rows][n_features]; missing: NAN; categorical: the code */
 
     enum task task;
-    int32_t *label;            /* owned, [n_rows]; NULL in regression */
+    const int32_t *label;      /* NULL in regression */
     struct dictionary classes; /* in order: by value where all are numbers, else by bytes */
-    double *target;            /* owned, [n_rows][n_targets]; NULL in classification */
+    const double *target;      /* [n_rows][n_targets]; NULL in classification */
     char **target_name;        /* owned, [n_targets], or one in classification */
     int64_t n_targets;
 
-    struct column *id; /* owned, [n_ids] */
+    struct id *id; /* owned, [n_ids] */
     int64_t n_ids;
-    uint64_t *row_id; /* owned, [n_rows]: the row's number, which is its identity for randomness */
 
-    int32_t *group;           /* owned, [n_rows]; NULL: no group is named */
-    struct dictionary groups; /* names; several columns joined by '/' */
-    int32_t *split_group;     /* owned, [n_rows]; NULL: the same as group */
+    const int32_t *group;       /* NULL: no group is named */
+    struct dictionary groups;   /* names; several columns joined by '/' */
+    const int32_t *split_group; /* NULL: the same as group */
     struct dictionary split_groups;
-    int32_t *split_value; /* owned, [n_rows]: of data.split.column; NULL: none is named */
+    const int32_t *split_value; /* of data.split.column; NULL: none is named */
     struct dictionary split_values;
+
+    char key[HASH_TEXT_SIZE]; /* names content and settings; "": not known */
+    void *mapping;            /* owned; NULL: the arrays are somebody else's */
+    size_t mapping_bytes;
+    bool locked; /* `lock` says that the file is in use */
+    int lock;    /* owned */
 };
 
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
@@ -60,9 +76,12 @@ int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
 const int32_t *dataset_split_group(const struct dataset *dataset,
                                    const struct dictionary **ret_names);
 
-/* Errors name the setting (data.target) or file, line and column. */
+/* In memory. Errors name the setting (data.target) or file, line and column. */
 bool dataset_import(const struct data_config *config, const char *cwd, struct dataset **ret_dataset,
                     struct warning_list *warnings, struct error *error);
+
+/* An error that comes of reading the source is the spec's; false. */
+bool dataset_blame_source(struct error *error);
 
 /* New rows for a model: its features, by name, from `path`; no targets. Ids as in the config where
  * the file has them. */

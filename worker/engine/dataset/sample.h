@@ -36,8 +36,8 @@ struct sample_set {
     const struct sample_input *input; /* [n_inputs], borrowed */
     int n_inputs;                     /* 1 .. SAMPLE_INPUTS_MAX */
     int64_t n_samples;                /* rows are 0 .. n_samples - 1 */
-    const uint64_t
-        *row_id; /* [n_samples]: identity for randomness, stable across splits and subsets */
+    const uint64_t *row_id; /* [n_samples]: identity for randomness, stable across splits and
+                              subsets; NULL: the sample's number */
     int64_t truth_steps;  /* 1: one label or target a sample; else one for each step of its input */
     int64_t n_classes;    /* classification */
     const int32_t *label; /* [n_samples][truth_steps], 0 .. n_classes - 1; NULL in regression */

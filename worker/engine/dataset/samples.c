@@ -126,7 +126,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .input = preparation->input,
         .n_inputs = preparation->n_inputs,
         .n_samples = dataset->n_rows,
-        .row_id = dataset->row_id,
+        .row_id = (const uint64_t *)dataset->source_row,
         .truth_steps = 1,
         .n_classes = preparation->n_classes,
         .label = samples->majority ? samples->majority : dataset->label,

@@ -8,7 +8,6 @@
 #include "common/error.h"
 #include "worker/engine/dataset/data.h"
 #include "worker/engine/dataset/dictionary.h"
-#include "worker/engine/dataset/table.h"
 #include "worker/engine/dataset/warning.h"
 
 #include <stdint.h>
@@ -25,24 +24,30 @@ void series_release(struct series *series);
 /* The segment in which a row lies. */
 int64_t series_segment_of(const struct series *series, int64_t row);
 
-struct series_rows { /* as the file has them */
-    int64_t n;
-    const char *path;
-    const int32_t *key; /* [n], 0 .. n_keys - 1; NULL: one recording */
-    int64_t n_keys;
-    const double *time; /* [n]; NULL: the order of the file */
+/* ---- what may be wrong with recordings --------------------------------------------------------*/
+
+#define SERIES_CONSTANTS_MAX 16
+
+struct series_finding {
+    int64_t count;
+    int64_t series, before, row; /* the first: rows of the file */
+    double time_before, time;
+};
+struct series_findings { /* all-zero: nothing found */
+    struct series_finding missing, order, duplicate, gap;
+    struct series_finding constant[SERIES_CONSTANTS_MAX];
 };
 
-/* Which row of the file comes where: *ret_order, owned by the caller, [n]. Looks for what
- * config->checks asks for; an error names the recording and the rows of the file. The names of
- * *ret_series are `names` (taken). */
-bool series_make(const struct data_config *config, const struct series_rows *rows,
-                 struct dictionary *names, struct series *ret_series, int64_t **ret_order,
-                 struct warning_list *warnings, struct error *error);
-
-/* config->checks.constant for one column, whose rows are in the order of the series. */
-bool series_check_constant(const struct data_config *config, const struct series *series,
-                           const struct column *column, struct warning_list *warnings,
-                           struct error *error);
+/* Notes that something is the matter with a row of a recording. */
+void series_found(struct series_finding *finding, int64_t series, int64_t before, int64_t row);
+/* Looks at a recording whose rows are in order; time NULL: that of the file. */
+void series_look(struct series_findings *findings, int64_t series, int64_t n, const double *time,
+                 const int64_t *file_row, double gap);
+/* Adds what was found in other recordings. */
+void series_findings_add(struct series_findings *to, const struct series_findings *from);
+/* What config->checks makes of it; an error names the recording and the rows of the file. */
+bool series_tell(const struct data_config *config, const struct series_findings *findings,
+                 const struct dictionary *names, const char *path, struct warning_list *warnings,
+                 struct error *error);
 
 #endif

@@ -51,32 +51,3 @@ void table_release(struct table *table)
     free(table->column);
     *table = (struct table){0};
 }
-
-static bool reorder(void **data, size_t size, const int64_t *order, int64_t n)
-{
-    char *from = *data;
-    char *to = from ? malloc((size_t)n * size + 1) : NULL;
-
-    if (!from)
-        return true;
-    if (!to)
-        return false;
-    for (int64_t i = 0; i < n; i++)
-        memcpy(to + (size_t)i * size, from + (size_t)order[i] * size, size);
-    free(from);
-    *data = to;
-    return true;
-}
-
-bool table_reorder(struct table *table, const int64_t *order, struct error *error)
-{
-    for (int64_t i = 0; i < table->n_columns; i++) {
-        struct column *column = &table->column[i];
-
-        if (!reorder((void **)&column->real, sizeof(*column->real), order, table->n_rows) ||
-            !reorder((void **)&column->integer, sizeof(*column->integer), order, table->n_rows) ||
-            !reorder((void **)&column->code, sizeof(*column->code), order, table->n_rows))
-            return error_set(error, ERROR_NO_MEMORY, "sorting %lld rows", (long long)table->n_rows);
-    }
-    return true;
-}

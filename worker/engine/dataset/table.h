@@ -82,7 +82,4 @@ void table_release(struct table *table);
 bool column_init(struct column *column, enum column_form form, const char *name, int64_t n);
 void column_release(struct column *column);
 
-/* Puts the rows into another order: what was row order[i] is row i then. */
-bool table_reorder(struct table *table, const int64_t *order, struct error *error);
-
 #endif

@@ -249,7 +249,7 @@ void pass_gather(struct network_pass *pass, const struct network *network,
     for (int i = 0; i < network->n_layers; i++)
         pass->output[i].rows = pass->gradient[i].rows = n;
     for (int64_t i = 0; i < n; i++)
-        pass->row_id[i] = set->row_id[row[i]];
+        pass->row_id[i] = set->row_id ? set->row_id[row[i]] : (uint64_t)row[i];
     set->gather(set, row, n, pass->input, pass->length);
     if (truth)
         gather_truth(network, pass, set, row, n);

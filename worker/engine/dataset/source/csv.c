@@ -1,4 +1,4 @@
-/* CSV and its like: two passes of dataset/csv.h, the first for types, the second for values. */
+/* CSV and its like: columns and their types. csv_read.c reads the values. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,16 +6,15 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
 #include "worker/engine/dataset/number.h"
-#include "worker/engine/dataset/source/batch.h"
 #include "worker/engine/dataset/source/cell.h"
+#include "worker/engine/dataset/source/csv_read.h"
 #include "worker/engine/dataset/source/kinds.h"
+
+#define GUESS_ROWS 1000
 
 static bool open_reader(const struct source *source, struct csv_reader **ret, struct error *error)
 {
-    bool tabs = source_name_ends(source->path, ".tsv");
-    char delimiter = source->format.delimiter ? source->format.delimiter : tabs ? '\t' : ',';
-
-    return csv_open(source->path, delimiter, source->format.skip, ret, error);
+    return csv_open(source->path, csv_delimiter(source), source->format.skip, ret, error);
 }
 
 /* ---- the profile ------------------------------------------------------------------------------*/
@@ -94,7 +93,8 @@ static bool name_columns(const char *path, const struct table_format *format,
     return check_names(profile, path, error);
 }
 
-static bool profile_records(struct csv_reader *reader, const struct source *source,
+/* Looks at so many rows, or at all where `limit` is 0. */
+static bool profile_records(struct csv_reader *reader, const struct source *source, int64_t limit,
                             struct table_profile *profile, struct error *error)
 {
     const struct table_format *format = &source->format;
@@ -111,7 +111,7 @@ static bool profile_records(struct csv_reader *reader, const struct source *sour
         return false;
     if (profile->header && !csv_next(reader, &record, error))
         return false;
-    while (record) {
+    while (record && (limit == 0 || profile->n_rows < limit)) {
         profile->n_rows++;
         for (int64_t i = 0; i < record->n_fields; i++)
             cell_look(&(struct cell){record->field[i].text, record->field[i].size}, &missing,
@@ -130,57 +130,26 @@ static bool profile_csv(struct source *source, struct table_profile *profile, st
 {
     scoped(csv_free) struct csv_reader *reader = NULL;
 
-    return open_reader(source, &reader, error) && profile_records(reader, source, profile, error);
+    return open_reader(source, &reader, error) &&
+           profile_records(reader, source, 0, profile, error);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------*/
-
-static bool store_record(const struct csv_record *record, const struct missing_texts *missing,
-                         const char *path, struct batch *batch, struct error *error)
-{
-    const struct cell_place place = {.path = path, .line = record->line};
-
-    for (int64_t i = 0; i < record->n_fields; i++) {
-        const struct csv_field *field = &record->field[i];
-
-        if (batch->column[i].form != FORM_SKIP &&
-            !cell_store(&(struct cell){field->text, field->size}, missing, &place,
-                        &batch->column[i], batch->n_rows, error))
-            return false;
-    }
-    batch->n_rows++;
-    return true;
-}
-
-static bool read_records(struct csv_reader *reader, const struct source *source,
-                         struct batch *batch, const struct source_sink *sink, struct error *error)
-{
-    const struct table_profile *profile = &source->profile;
-    struct missing_texts missing = missing_texts_of(&source->format);
-    const struct csv_record *record;
-
-    if (!csv_next(reader, &record, error) ||
-        (profile->header && record && !csv_next(reader, &record, error)))
-        return false;
-    while (record) {
-        if (record->n_fields != profile->n_columns)
-            return source_changed(source, error);
-        if (!store_record(record, &missing, source->path, batch, error) ||
-            (batch->n_rows == batch->room && !batch_flush(batch, sink, error)) ||
-            !csv_next(reader, &record, error))
-            return false;
-    }
-    return batch_flush(batch, sink, error);
-}
-
-static bool read_csv(struct source *source, const enum column_form *form,
-                     const struct source_sink *sink, struct error *error)
+/* A few rows show what most files hold in all. Not worth it where a column has numbers and texts.
+ */
+static bool guess_csv(struct source *source, struct table_profile *profile, struct error *error)
 {
     scoped(csv_free) struct csv_reader *reader = NULL;
-    scoped(batch_release) struct batch batch = {0};
 
-    return open_reader(source, &reader, error) && batch_init(&batch, source, form, 0, 0, error) &&
-           read_records(reader, source, &batch, sink, error);
+    if (!open_reader(source, &reader, error) ||
+        !profile_records(reader, source, GUESS_ROWS, profile, error))
+        return false;
+    for (int64_t i = 0; i < profile->n_columns; i++)
+        if (profile->column[i].n_text > 0 && profile->column[i].n_plain > 0) {
+            table_profile_release(profile);
+            return profile_csv(source, profile, error);
+        }
+    source->guessed = profile->n_rows == GUESS_ROWS;
+    return true;
 }
 
 static bool is_csv(const char *path, const void *head, size_t size)
@@ -197,5 +166,6 @@ const struct source_kind source_csv = {
     .row_name = "line",
     .recognise = is_csv,
     .profile = profile_csv,
-    .read = read_csv,
+    .guess = guess_csv,
+    .read = csv_read,
 };

@@ -157,17 +157,31 @@ void source_free(struct source **source)
     *source = NULL;
 }
 
-bool source_profile(struct source *source, struct error *error)
+static bool look(struct source *source,
+                 bool (*profile)(struct source *source, struct table_profile *profile,
+                                 struct error *error),
+                 struct error *error)
 {
-    struct table_profile profile = {0};
+    struct table_profile seen = {0};
 
-    if (!source->kind->profile(source, &profile, error)) {
-        table_profile_release(&profile);
+    source->guessed = false;
+    if (!profile(source, &seen, error)) {
+        table_profile_release(&seen);
         return false;
     }
     table_profile_release(&source->profile);
-    source->profile = profile;
+    source->profile = seen;
     return true;
+}
+
+bool source_profile(struct source *source, struct error *error)
+{
+    return look(source, source->kind->profile, error);
+}
+
+bool source_guess(struct source *source, struct error *error)
+{
+    return look(source, source->kind->guess ? source->kind->guess : source->kind->profile, error);
 }
 
 bool source_read(struct source *source, const enum column_form *form,

@@ -52,8 +52,12 @@ struct source_kind {
     bool (*recognise)(const char *path, const void *head, size_t size);
     bool (*open)(struct source *source, struct error *error); /* NULL: nothing to prepare */
     bool (*profile)(struct source *source, struct table_profile *profile, struct error *error);
+    /* A profile of the first rows, which the values of a file as a rule bear out; sets
+     * source->guessed where it is not of all. NULL: as profile. */
+    bool (*guess)(struct source *source, struct table_profile *profile, struct error *error);
     /* `form`: one for each column of the profile. INVALID, with file, place and column, for values
-     * that do not fit into it. */
+     * that do not fit into it. Where the profile is guessed, its number of rows and what it says of
+     * missing values are those of the whole file afterwards. */
     bool (*read)(struct source *source, const enum column_form *form,
                  const struct source_sink *sink, struct error *error);
     void (*close)(struct source *source); /* NULL: nothing to free */
@@ -76,12 +80,16 @@ struct source {
     const void *config;           /* of the kind; borrowed from the request, or own_config */
     void *own_config;             /* owned: defaults of a recognised kind */
     void *state;                  /* the kind's */
-    struct table_profile profile; /* owned; empty before source_profile() */
+    struct table_profile profile; /* owned; empty before source_profile() or source_guess() */
+    bool guessed;                 /* the profile is not of all rows */
 };
 
 bool source_open(const struct source_request *request, struct source **ret, struct error *error);
 void source_free(struct source **source);
 bool source_profile(struct source *source, struct error *error);
+/* Fast: what the first rows say. Where reading then fails, or shows something else, the profile
+ * tells. */
+bool source_guess(struct source *source, struct error *error);
 bool source_read(struct source *source, const enum column_form *form,
                  const struct source_sink *sink, struct error *error);
 /* All rows at once; values of series stand in each of their rows. *ret_length (owned by the caller;

@@ -1,0 +1,356 @@
+#include "worker/engine/prepared/view.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "common/buffer.h"
+#include "common/owner.h"
+#include "worker/engine/prepared/spill.h"
+
+struct viewing {
+    const char *name;
+    const struct hdf5_array *array;
+    int n;
+    const cJSON *meta;
+    const char *base; /* of the mapping */
+    struct dataset *dataset;
+    struct dictionary *texts; /* owned, [n_texts]; each is taken once */
+    int n_texts;
+    struct error *error;
+};
+
+static bool corrupt(const struct viewing *at, const char *what)
+{
+    return error_set(at->error, ERROR_CORRUPT, "%s: prepared data without a good '%s'", at->name,
+                     what);
+}
+
+static bool no_memory(const struct viewing *at)
+{
+    return error_set(at->error, ERROR_NO_MEMORY, "opening %s", at->name);
+}
+
+static const struct hdf5_array *find(const struct hdf5_array *array, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(array[i].name, name) == 0)
+            return &array[i];
+    return NULL;
+}
+
+/* The array's values; NULL: there is none. False: one of another shape. */
+static bool values(const struct viewing *at, const char *name, enum hdf5_type type, int64_t rows,
+                   int64_t columns, const void **ret)
+{
+    const struct hdf5_array *array = find(at->array, at->n, name);
+
+    *ret = NULL;
+    if (!array || hdf5_array_bytes(array) == 0)
+        return true;
+    if (array->type != type || array->rows != rows || array->columns != columns)
+        return corrupt(at, name);
+    *ret = at->base + array->offset;
+    return true;
+}
+
+/* ---- texts ------------------------------------------------------------------------------------*/
+
+static bool read_texts(struct viewing *at)
+{
+    const struct hdf5_array *array = find(at->array, at->n, "texts");
+    const cJSON *counts = json_member(at->meta, "texts"), *count;
+    const char *text = array ? at->base + array->offset : NULL;
+    const char *end = array ? text + hdf5_array_bytes(array) : NULL;
+
+    at->texts = calloc((size_t)cJSON_GetArraySize(counts) + 1, sizeof(*at->texts));
+    if (!at->texts)
+        return no_memory(at);
+    cJSON_ArrayForEach(count, counts)
+    {
+        struct dictionary *texts = &at->texts[at->n_texts++];
+
+        for (int64_t i = 0; i < (int64_t)count->valuedouble; i++) {
+            const char *stop = text && text < end ? memchr(text, '\0', (size_t)(end - text)) : NULL;
+            int32_t code;
+
+            if (!stop)
+                return corrupt(at, "texts");
+            if (!dictionary_add(texts, text, (size_t)(stop - text), &code, at->error))
+                return false;
+            if (code != i)
+                return corrupt(at, "texts");
+            text = stop + 1;
+        }
+    }
+    return true;
+}
+
+/* Takes the dictionary that member `name` of `object` numbers; false: a number of none. */
+static bool take_texts(struct viewing *at, const cJSON *object, const char *name,
+                       struct dictionary *ret)
+{
+    int64_t number = json_integer(object, name, -1);
+
+    if (number < 0)
+        return true;
+    if (number >= at->n_texts)
+        return corrupt(at, name);
+    *ret = at->texts[number];
+    at->texts[number] = (struct dictionary){0};
+    return true;
+}
+
+/* ---- parts of a data set ----------------------------------------------------------------------*/
+
+static bool view_features(struct viewing *at)
+{
+    struct dataset *dataset = at->dataset;
+    const cJSON *list = json_member(at->meta, "features"), *item;
+    int64_t n = cJSON_GetArraySize(list);
+    const void *value;
+
+    dataset->feature = calloc((size_t)n + 1, sizeof(*dataset->feature));
+    if (!dataset->feature)
+        return no_memory(at);
+    cJSON_ArrayForEach(item, list)
+    {
+        struct feature *feature = &dataset->feature[dataset->n_features++];
+        const char *name = json_text(item, "name", NULL);
+
+        if (!name)
+            return corrupt(at, "features");
+        feature->name = strdup(name);
+        if (!feature->name)
+            return no_memory(at);
+        feature->n_missing = json_integer(item, "missing", 0);
+        feature->missing_line = json_integer(item, "missing_line", 0);
+        feature->categorical = json_member(item, "texts") != NULL;
+        if (!take_texts(at, item, "texts", &feature->dictionary))
+            return false;
+    }
+    if (!values(at, "value", HDF5_FLOAT32, dataset->n_rows, n, &value))
+        return false;
+    dataset->value = value;
+    return value || corrupt(at, "value");
+}
+
+static bool view_targets(struct viewing *at)
+{
+    struct dataset *dataset = at->dataset;
+    const cJSON *list = json_member(at->meta, "targets"), *item;
+    const void *label, *target;
+
+    dataset->task =
+        json_integer(at->meta, "classification", 0) ? TASK_CLASSIFICATION : TASK_REGRESSION;
+    dataset->target_name =
+        calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*dataset->target_name));
+    if (!dataset->target_name)
+        return no_memory(at);
+    cJSON_ArrayForEach(item, list)
+    {
+        dataset->target_name[dataset->n_targets] = strdup(json_text(item, "name", ""));
+        if (!dataset->target_name[dataset->n_targets++])
+            return no_memory(at);
+    }
+    if (!values(at, "label", HDF5_INT32, dataset->n_rows, 1, &label) ||
+        !values(at, "target", HDF5_FLOAT64, dataset->n_rows, dataset->n_targets, &target) ||
+        !take_texts(at, at->meta, "classes", &dataset->classes))
+        return false;
+    dataset->label = label;
+    dataset->target = target;
+    return true;
+}
+
+static bool view_ids(struct viewing *at)
+{
+    struct dataset *dataset = at->dataset;
+    const cJSON *list = json_member(at->meta, "ids"), *item;
+
+    dataset->id = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*dataset->id));
+    if (!dataset->id)
+        return no_memory(at);
+    cJSON_ArrayForEach(item, list)
+    {
+        struct id *id = &dataset->id[dataset->n_ids];
+        bool texts = json_integer(item, "texts", -1) >= 0;
+        char name[HDF5_NAME_SIZE];
+        const void *value;
+
+        (void)snprintf(name, sizeof(name), "id%lld", (long long)dataset->n_ids++);
+        id->name = strdup(json_text(item, "name", ""));
+        if (!id->name)
+            return no_memory(at);
+        if (!values(at, name, texts ? HDF5_INT32 : HDF5_INT64, dataset->n_rows, 1, &value) ||
+            !take_texts(at, item, "texts", &id->dictionary))
+            return false;
+        if (!value)
+            return corrupt(at, name);
+        if (texts)
+            id->code = value;
+        else
+            id->integer = value;
+    }
+    return true;
+}
+
+static bool view_groups(struct viewing *at)
+{
+    struct dataset *dataset = at->dataset;
+    const struct {
+        const char *array, *texts;
+        const int32_t **code;
+        struct dictionary *names;
+    } groups[] = {
+        {"group", "groups", &dataset->group, &dataset->groups},
+        {"split_group", "split_groups", &dataset->split_group, &dataset->split_groups},
+        {"split_value", "split_values", &dataset->split_value, &dataset->split_values},
+    };
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        const void *code;
+
+        if (!values(at, groups[i].array, HDF5_INT32, dataset->n_rows, 1, &code) ||
+            !take_texts(at, at->meta, groups[i].texts, groups[i].names))
+            return false;
+        *groups[i].code = code;
+    }
+    return true;
+}
+
+static bool copy_numbers(const struct viewing *at, const void *from, int64_t n, int64_t **ret)
+{
+    *ret = malloc((size_t)n * sizeof(**ret));
+    if (!*ret)
+        return no_memory(at);
+    memcpy(*ret, from, (size_t)n * sizeof(**ret));
+    return true;
+}
+
+static bool view_series(struct viewing *at)
+{
+    struct dataset *dataset = at->dataset;
+    struct series *series = &dataset->series;
+    int64_t n_rows = dataset->n_rows;
+    const void *time, *row, *first, *segment;
+    const int64_t *cut;
+
+    series->n = json_integer(at->meta, "recordings", 0);
+    if (!values(at, "time", HDF5_FLOAT64, n_rows, 1, &time) ||
+        !values(at, "source_row", HDF5_INT64, n_rows, 1, &row) ||
+        !values(at, "series_first", HDF5_INT64, series->n + 1, 1, &first) ||
+        !values(at, "segment", HDF5_INT64, n_rows + 2, 1, &segment) ||
+        !take_texts(at, at->meta, "series", &series->names))
+        return false;
+    dataset->time = time;
+    dataset->source_row = row;
+    if (series->n == 0)
+        return true;
+    if (!first || !segment || !row)
+        return corrupt(at, "series");
+    cut = segment;
+    while (series->n_segments < n_rows && cut[series->n_segments] < n_rows)
+        series->n_segments++;
+    return copy_numbers(at, first, series->n + 1, &series->first) &&
+           copy_numbers(at, segment, series->n_segments + 1, &series->segment);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------*/
+
+static void viewing_release(struct viewing *at)
+{
+    for (int i = 0; i < at->n_texts; i++)
+        dictionary_release(&at->texts[i]);
+    free(at->texts);
+}
+
+static bool map(struct viewing *at, int fd)
+{
+    struct stat status;
+    void *base;
+
+    if (fstat(fd, &status) != 0)
+        return error_set_errno(at->error, errno, "%s", at->name);
+    for (int i = 0; i < at->n; i++)
+        if (at->array[i].offset < 0 || hdf5_array_bytes(&at->array[i]) > status.st_size ||
+            at->array[i].offset > status.st_size - hdf5_array_bytes(&at->array[i]))
+            return corrupt(at, at->array[i].name);
+    base = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return error_set_errno(at->error, errno, "mapping %s", at->name);
+    at->dataset->mapping = base;
+    at->dataset->mapping_bytes = (size_t)status.st_size;
+    at->base = base;
+    return true;
+}
+
+bool view_open(int fd, const char *name, const char *source, const struct hdf5_array *array, int n,
+               const cJSON *meta, struct dataset **ret_dataset, struct error *error)
+{
+    scoped(dataset_free) struct dataset *dataset = calloc(1, sizeof(*dataset));
+    scoped(viewing_release) struct viewing at = {
+        .name = name, .array = array, .n = n, .meta = meta, .dataset = dataset, .error = error};
+
+    if (!dataset || !(dataset->path = strdup(source)))
+        return error_set(error, ERROR_NO_MEMORY, "opening %s", name);
+    dataset->n_rows = json_integer(meta, "rows", 0);
+    if (dataset->n_rows < 1 || json_integer(meta, "v", 0) != 1)
+        return corrupt(&at, "meta");
+    if (!map(&at, fd) || !read_texts(&at) || !view_features(&at) || !view_targets(&at) ||
+        !view_ids(&at) || !view_groups(&at) || !view_series(&at))
+        return false;
+    *ret_dataset = take(&dataset);
+    return true;
+}
+
+/* ---- warnings ---------------------------------------------------------------------------------*/
+
+bool view_write_warnings(int fd, const struct hdf5_array *array, int n,
+                         const struct warning_list *warnings, struct error *error)
+{
+    const struct hdf5_array *to = find(array, n, "warnings");
+    scoped(buffer_release) struct buffer text = {0};
+
+    for (int i = 0; i < warnings->n; i++) {
+        scoped(json_free) cJSON *line = cJSON_CreateObject();
+        const struct warning *warning = &warnings->item[i];
+
+        if (!json_add_text(line, "where", warning->where) ||
+            !json_add_text(line, "text", warning->text) ||
+            (isfinite(warning->figure) && !json_add_number(line, "figure", warning->figure)))
+            return error_set(error, ERROR_NO_MEMORY, "storing warnings");
+        if (!json_print(line, &text, error) || !buffer_append_text(&text, "\n", error))
+            return false;
+        if (to && (int64_t)text.size >= to->rows) /* the rest has no room */
+            return true;
+        if (to && !spill_put(fd, text.data, (int64_t)text.size, to->offset, error))
+            return false;
+    }
+    return true;
+}
+
+bool view_read_warnings(int fd, const struct hdf5_array *array, int n,
+                        struct warning_list *warnings, struct error *error)
+{
+    const struct hdf5_array *from = find(array, n, "warnings");
+    scoped(memory_free) char *text = from ? calloc((size_t)from->rows + 1, 1) : NULL;
+    char *line = text, *end;
+
+    if (!text)
+        return !from || error_set(error, ERROR_NO_MEMORY, "reading warnings");
+    if (!spill_get(fd, text, from->rows, from->offset, error))
+        return false;
+    for (; (end = strchr(line, '\n')); line = end + 1) {
+        scoped(json_free) cJSON *json = NULL;
+
+        if (!json_parse(line, (size_t)(end - line), &json, error))
+            return false;
+        warning_add(warnings, json_text(json, "where", ""),
+                    json_number(json, "figure", (double)NAN), "%s", json_text(json, "text", ""));
+    }
+    return true;
+}
