@@ -2,8 +2,11 @@
 
 PREFIX ?= /usr/local
 ONLY ?=
+KILLS ?= 10000
+SEED ?=
+ROUND ?=
 
-.PHONY: build dev demo test bench install format lint generate clean
+.PHONY: build dev demo test soak bench install format lint generate clean
 
 build: ## build/release/{nightjard,nightjar-worker,nightjar-engine,nightjar,nj}
 	@.ci/install build
@@ -21,6 +24,10 @@ demo: build ## does the speaker split matter? queue, watch, read the answer (und
 test: dev ## all tests, in both builds
 	@cmake --preset release -DBUILD_TESTING=ON > /dev/null && cmake --build --preset release
 	@tests/run.sh
+
+soak: build ## make soak KILLS=10000 [SEED= ROUND=]: daemon, workers, engines and commands killed for hours
+	@PYTHONPATH=tests NIGHTJAR_SOURCE=$(CURDIR) NIGHTJAR_BUILD=$(CURDIR)/build/release \
+		python3 -B tests/fault/soak.py $(KILLS) $(SEED) $(ROUND)
 
 bench: build ## make bench ONLY=train: figures beside their peers; build/bench.jsonl
 	@.ci/install bench

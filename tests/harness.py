@@ -146,17 +146,22 @@ class Daemon:
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    def launch(self, **environment):
+        """Starts it and returns at once."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.program("nightjard"), *self.arguments],
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
     def start(self):
         """Returns when the daemon has said READY=1."""
         path = os.path.join(self.folder, "notify")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open(self.log, "ab") as log:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
-            self.process = subprocess.Popen(
-                [self.program("nightjard"), *self.arguments],
-                env={**self.environment, "NOTIFY_SOCKET": path},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.launch(NOTIFY_SOCKET=path)
             deadline = time.monotonic() + DEADLINE_S
             while time.monotonic() < deadline:
                 if select.select([notify], [], [], 0.2)[0] and b"READY=1" in notify.recv(4096):
@@ -228,6 +233,20 @@ class Daemon:
 
     def show(self, number):
         return self.call("show", id=number)
+
+
+def processes_of_runs(home):
+    """Every live process that was started for a run in this home."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                entries = file.read().split(b"\0")
+        except OSError:
+            continue
+        if any(entry.startswith(f"NIGHTJAR_RUN_DIR={home}/".encode()) for entry in entries):
+            found.append(int(name))
+    return found
 
 
 def wait_until(condition, timeout=DEADLINE_S, interval=0.02):

@@ -11,7 +11,7 @@ import threading
 import unittest
 
 import training
-from harness import BUILD, DEADLINE_S, Daemon, wait_until
+from harness import BUILD, DEADLINE_S, Daemon, processes_of_runs, wait_until
 
 ROUNDS = 3
 
@@ -22,20 +22,6 @@ def is_gone(pid):
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def processes_of_runs(home):
-    """Every live process that was started for a run in this home."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                entries = file.read().split(b"\0")
-        except OSError:
-            continue
-        if any(entry.startswith(f"NIGHTJAR_RUN_DIR={home}/".encode()) for entry in entries):
-            found.append(int(name))
-    return found
 
 
 @unittest.skipUnless(os.path.exists(os.path.join(BUILD, "nightjar-engine")), "no engine is built")
@@ -157,13 +143,7 @@ class Killed(unittest.TestCase):
         wait_until(lambda: len(training.run_folders(self.experiment)) > runs)
 
 
-def has_flags(*wanted):
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        flags = next((line.split() for line in file if line.startswith("flags")), [])
-    return set(wanted) <= set(flags)
-
-
-@unittest.skipUnless(has_flags("avx2", "fma"), "this processor does not run Haswell's kernels")
+@unittest.skipUnless(training.runs_haswell(), "this processor does not run Haswell's kernels")
 class KilledOnHaswell(Killed):
     """Its kernels are those whose sums depend on how rows are partitioned."""
 

@@ -10,6 +10,13 @@ EPOCHS = 60
 CHECKPOINT_BATCHES = 7  # divides no epoch: a resume begins in the middle of one
 
 
+def runs_haswell():
+    """Whether this processor can use the kernels of that core."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        flags = next((line.split() for line in file if line.startswith("flags")), [])
+    return {"avx2", "fma"} <= set(flags)
+
+
 def write_data(path, rows=600, seed=5):
     """Four classes in eight dimensions, too close to be told apart in a few epochs."""
     dice = random.Random(seed)
