@@ -17,7 +17,7 @@ import tempfile
 import time
 
 BUILD = os.environ.get("NIGHTJAR_BUILD", os.path.join(os.getcwd(), "build", "dev"))
-DEADLINE_S = float(os.environ.get("NIGHTJAR_TEST_DEADLINE", "60"))
+DEADLINE_S = float(os.environ.get("NIGHTJAR_TEST_DEADLINE", "120"))
 ENDED = ("done", "failed", "cancelled")
 
 

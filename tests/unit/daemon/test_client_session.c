@@ -134,22 +134,36 @@ static void ask(const struct fixture *fixture, int id, const char *method)
     say(fixture, line);
 }
 
+/* Up to the end of the line and no further; as recv(2). */
+static ssize_t receive_piece(const struct fixture *fixture, char *piece, size_t size)
+{
+    ssize_t got = recv(fixture->client, piece, size, MSG_DONTWAIT | MSG_PEEK);
+    const char *end = got > 0 ? memchr(piece, '\n', (size_t)got) : NULL;
+
+    if (got <= 0)
+        return got;
+    return recv(fixture->client, piece, end ? (size_t)(end - piece) + 1 : (size_t)got,
+                MSG_DONTWAIT);
+}
+
 /* One line of what the session sent, without its newline; "" at the end of the stream. */
 static const char *hear(struct fixture *fixture, char *line, size_t size)
 {
     size_t n = 0;
 
     for (int idle = 0; idle < TURNS_LIMIT && n + 1 < size;) {
-        ssize_t got = recv(fixture->client, line + n, 1, MSG_DONTWAIT);
-        if (got == 0 || (got == 1 && line[n] == '\n'))
-            break;
-        if (got < 0 && errno == ECONNRESET)
+        ssize_t got = receive_piece(fixture, line + n, size - 1 - n);
+        if (got == 0 || (got < 0 && errno == ECONNRESET))
             break;
         if (got < 0) {
             turn(fixture);
             idle++;
-        } else {
-            n++;
+            continue;
+        }
+        n += (size_t)got;
+        if (line[n - 1] == '\n') {
+            n--;
+            break;
         }
     }
     line[n] = 0;
