@@ -4,11 +4,13 @@
  * The database is held in exclusive mode: no other process can open it, there is no shared memory
  * file, and a commit is one write and one fsync of the log (WAL, synchronous=FULL).
  */
+#include "common/file.h"
 #include "common/owner.h"
 #include "daemon/store_internal.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,8 +312,10 @@ bool store_open(const char *home, struct store **ret_store, struct error *error)
 
     if (!store || !(store->home = strdup(home)) || asprintf(&store->path, "%s/queue.db", home) < 0)
         return error_set(error, ERROR_NO_MEMORY, "opening %s", home);
+    /* SQLite removes the rollback journal of a new database without a sync of the folder: it could
+     * come back with a cut of power and take back everything since. */
     if (!open_database(store, error) || !open_checked(store, error) ||
-        !remember_place(store, error))
+        !file_sync_folder(AT_FDCWD, home, error) || !remember_place(store, error))
         return false;
     *ret_store = take(&store);
     return true;
