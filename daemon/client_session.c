@@ -298,11 +298,11 @@ static void hold_answer(struct client_session *session, cJSON *id, struct sessio
 }
 
 static void hold_refusal(struct client_session *session, const cJSON *id, int code,
-                         const char *reason)
+                         enum error_kind kind, const char *reason)
 {
     struct session_answer answer = {.code = code};
 
-    error_set(&answer.error, ERROR_INVALID, "%s", reason);
+    error_set(&answer.error, kind, "%s", reason);
     hold_answer(session, id ? cJSON_Duplicate(id, true) : NULL, &answer);
 }
 
@@ -324,11 +324,11 @@ static void handle_message(struct client_session *session, const cJSON *message)
     const char *method = json_text(message, "method", NULL);
 
     if (!id || (!cJSON_IsNumber(id) && !cJSON_IsString(id))) {
-        hold_refusal(session, NULL, WIRE_CODE_REQUEST, "a request needs an id");
+        hold_refusal(session, NULL, WIRE_CODE_REQUEST, ERROR_INVALID, "a request needs an id");
         return;
     }
     if (!method) {
-        hold_refusal(session, id, WIRE_CODE_REQUEST, "a request needs a method");
+        hold_refusal(session, id, WIRE_CODE_REQUEST, ERROR_INVALID, "a request needs a method");
         return;
     }
     cJSON *copy = cJSON_Duplicate(id, true);
@@ -346,7 +346,8 @@ static void handle_message(struct client_session *session, const cJSON *message)
     hold_answer(session, copy, &answer);
 }
 
-static void refuse_garbage(struct client_session *session, const struct error *error)
+/* Also a line that there was no memory for: where it ends is not known any more. */
+static void refuse_line(struct client_session *session, const struct error *error)
 {
     char text[256];
 
@@ -355,7 +356,8 @@ static void refuse_garbage(struct client_session *session, const struct error *e
     session->input = (struct wire_decoder){0};
     session->more = false;
     session->ending = true;
-    hold_refusal(session, NULL, WIRE_CODE_PARSE, error_describe(error, text, sizeof(text)));
+    hold_refusal(session, NULL, error->kind == ERROR_NO_MEMORY ? WIRE_CODE_FAILED : WIRE_CODE_PARSE,
+                 error->kind, error_describe(error, text, sizeof(text)));
 }
 
 void client_session_step(struct client_session *session)
@@ -371,7 +373,7 @@ void client_session_step(struct client_session *session)
             break;
         }
         if (!wire_decoder_next(&session->input, &message, &error)) {
-            refuse_garbage(session, &error);
+            refuse_line(session, &error);
             return;
         }
         if (!message)
@@ -399,7 +401,7 @@ static void take_input(struct client_session *session, const char *data, size_t 
     struct error error;
 
     if (!wire_decoder_feed(&session->input, data, size, &error)) {
-        refuse_garbage(session, &error);
+        refuse_line(session, &error);
         return;
     }
     client_session_step(session);

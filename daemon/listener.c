@@ -58,7 +58,7 @@ bool listener_lock_home(const char *home, int *ret_fd, struct error *error)
     if (!lock_patiently(folder, ret_fd, error))
         return error->kind == ERROR_BUSY
                    ? error_set_at(error, ERROR_BUSY, home, "another daemon serves this folder")
-                   : false;
+                   : error_wrap(error, "%s", home);
     return true;
 }
 

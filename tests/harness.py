@@ -111,13 +111,14 @@ class Client:
 
 
 class Daemon:
-    """A daemon with a home of its own; use as a context manager."""
+    """A daemon with a home of its own; use as a context manager. `wrapper`: what executes it."""
 
-    def __init__(self, slots=2, arguments=(), home=None, environment=None):
+    def __init__(self, slots=2, arguments=(), home=None, environment=None, wrapper=()):
         self.folder = tempfile.mkdtemp(prefix="nightjar-test-")
         self.home = home or os.path.join(self.folder, "home")
         self.runtime = os.path.join(self.folder, "run")
         os.mkdir(self.runtime, 0o700)
+        self.wrapper = wrapper
         self.arguments = ["--slots", str(slots), *arguments]
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("NIGHTJAR_")},
@@ -150,7 +151,7 @@ class Daemon:
         """Starts it and returns at once."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program("nightjard"), *self.arguments],
+                [*self.wrapper, self.program("nightjard"), *self.arguments],
                 env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
@@ -161,6 +162,7 @@ class Daemon:
             os.unlink(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
+            os.chmod(path, 0o666)  # the daemon may be somebody else
             self.launch(NOTIFY_SOCKET=path)
             deadline = time.monotonic() + DEADLINE_S
             while time.monotonic() < deadline:
