@@ -37,7 +37,7 @@ COMMAND_HISTORY = {"loss": [[step, step / 10] for step in range(1, 7)]}
 
 
 def kill(pid, home):
-    """SIGKILL to a process of this home; numbers are given out again."""
+    """SIGKILL to a process of a run in this home; numbers are given out again."""
     with contextlib.suppress(OSError):
         fd = os.pidfd_open(pid)
         try:
@@ -207,7 +207,10 @@ class Storm:
         self.wait_for(moment)
         victims = self.victims(victim)
         for pid in victims:
-            kill(pid, self.daemon.home)
+            if pid == self.daemon.process.pid:
+                self.daemon.process.kill()
+            else:
+                kill(pid, self.daemon.home)
         self.kills[moment, victim] = self.kills.get((moment, victim), 0) + 1
         if self.daemon.process.pid in victims:
             self.daemon.process.wait(DEADLINE_S)
