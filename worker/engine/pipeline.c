@@ -4,6 +4,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
+#include "worker/engine/prepared/fitted.h"
 
 #define PREDICT_BATCH 1024
 
@@ -23,8 +24,8 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
     const struct window_config *window = window_find(&spec->prepare);
 
     if (!split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
-        !preparation_fit(dataset, split_fit_rows(&rows.split), &spec->data, &spec->prepare,
-                         &rows.preparation, warnings, error) ||
+        !fitted_prepare(dataset, split_fit_rows(&rows.split), spec, &rows.preparation, warnings,
+                        error) ||
         !samples_make(dataset, rows.preparation, window, &rows.samples, error))
         return false;
     *ret_rows = rows;

@@ -32,6 +32,7 @@ void dataset_free(struct dataset **dataset)
         free(gone->target_name[i]);
     free_ids(gone);
     free(gone->path);
+    free(gone->folder);
     free(gone->feature);
     free(gone->target_name);
     series_release(&gone->series);

@@ -64,6 +64,7 @@ struct dataset {
     struct dictionary split_values;
 
     char key[HASH_TEXT_SIZE]; /* names content and settings; "": not known */
+    char *folder;             /* owned: where they are prepared; NULL: in memory */
     void *mapping;            /* owned; NULL: the arrays are somebody else's */
     size_t mapping_bytes;
     bool locked; /* `lock` says that the file is in use */

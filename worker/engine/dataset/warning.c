@@ -1,8 +1,12 @@
 #include "worker/engine/dataset/warning.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "common/json.h"
+#include "common/owner.h"
 
 #define MORE ", ..."
 
@@ -37,4 +41,49 @@ void warning_add(struct warning_list *list, const char *where, double figure, co
         }
     if (list->n < WARNING_LIMIT)
         list->item[list->n++] = warning;
+}
+
+static bool print_one(const struct warning *warning, struct buffer *text, struct error *error)
+{
+    scoped(json_free) cJSON *line = cJSON_CreateObject();
+
+    if (!json_add_text(line, "where", warning->where) ||
+        !json_add_text(line, "text", warning->text) ||
+        !json_add_integer(line, "places", warning->n_places) ||
+        (isfinite(warning->figure) && !json_add_number(line, "figure", warning->figure)))
+        return error_set(error, ERROR_NO_MEMORY, "keeping warnings");
+    return json_print(line, text, error) && buffer_append_text(text, "\n", error);
+}
+
+bool warnings_print(const struct warning_list *list, struct buffer *text, struct error *error)
+{
+    for (int i = 0; i < list->n; i++)
+        if (!print_one(&list->item[i], text, error))
+            return false;
+    return true;
+}
+
+bool warnings_parse(const char *text, struct warning_list *list, struct error *error)
+{
+    const char *end;
+
+    for (; (end = strchr(text, '\n')) && list->n < WARNING_LIMIT; text = end + 1) {
+        struct warning *warning = &list->item[list->n];
+        scoped(json_free) cJSON *json = NULL;
+
+        if (!json_parse(text, (size_t)(end - text), &json, error))
+            return false;
+        (void)snprintf(warning->where, sizeof(warning->where), "%s", json_text(json, "where", ""));
+        (void)snprintf(warning->text, sizeof(warning->text), "%s", json_text(json, "text", ""));
+        warning->figure = json_number(json, "figure", (double)NAN);
+        warning->n_places = (int)json_integer(json, "places", 1);
+        list->n++;
+    }
+    return true;
+}
+
+void warnings_append(struct warning_list *list, const struct warning_list *more)
+{
+    for (int i = 0; i < more->n && list->n < WARNING_LIMIT; i++)
+        list->item[list->n++] = more->item[i];
 }

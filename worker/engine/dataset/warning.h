@@ -2,6 +2,9 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_WARNING_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_WARNING_H
 
+#include "common/buffer.h"
+#include "common/error.h"
+
 #define WARNING_LIMIT 50
 
 struct warning {
@@ -19,5 +22,11 @@ struct warning_list {
 /* The same text about another place is the same warning: it names both. */
 __attribute__((format(printf, 4, 5))) void warning_add(struct warning_list *list, const char *where,
                                                        double figure, const char *format, ...);
+
+/* Lines of JSON, and what they say. */
+bool warnings_print(const struct warning_list *list, struct buffer *text, struct error *error);
+bool warnings_parse(const char *text, struct warning_list *list, struct error *error);
+/* Adds all of another list. */
+void warnings_append(struct warning_list *list, const struct warning_list *more);
 
 #endif

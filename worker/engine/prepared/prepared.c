@@ -1,14 +1,19 @@
 #include "worker/engine/prepared/prepared.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/owner.h"
 #include "worker/engine/prepared/parallel.h"
 #include "worker/engine/prepared/unique.h"
 #include "worker/engine/prepared/view.h"
+
+#define IN_MEMORY_BYTES ((int64_t)64 * 1024 * 1024) /* of a source that is imported into memory */
 
 /* One try, with what is known about the source. */
 static bool try_import(const struct prepared_request *request, struct source *source,
@@ -50,12 +55,33 @@ bool prepared_import(const struct prepared_request *request, const struct import
            try_import(request, source, target, ret_arrays, &doubt, error);
 }
 
-/* ---- in memory --------------------------------------------------------------------------------*/
+/* ---- for this process alone -------------------------------------------------------------------*/
 
-static bool make_memory(void *context, struct import_arrays *arrays, int *ret_fd,
-                        struct error *error)
+struct scratch {
+    const char *folder; /* NULL: memory */
+    int fd;             /* owned; -1: none */
+};
+
+static void scratch_release(struct scratch *scratch)
 {
-    int *fd = context;
+    descriptor_close(&scratch->fd);
+}
+
+/* What is larger goes to a file without a name, so that the kernel may take the memory back. */
+static const char *scratch_folder(const char *source)
+{
+    const char *given = getenv("TMPDIR");
+    struct stat status;
+
+    if (stat(source, &status) != 0 || status.st_size < IN_MEMORY_BYTES)
+        return NULL;
+    return given && *given ? given : "/var/tmp";
+}
+
+static bool make_scratch(void *context, struct import_arrays *arrays, int *ret_fd,
+                         struct error *error)
+{
+    struct scratch *scratch = context;
     int64_t end = HDF5_ALIGNMENT;
 
     for (int i = 0; i < arrays->n; i++) {
@@ -63,10 +89,12 @@ static bool make_memory(void *context, struct import_arrays *arrays, int *ret_fd
         end += (hdf5_array_bytes(&arrays->array[i]) + HDF5_ALIGNMENT - 1) / HDF5_ALIGNMENT *
                HDF5_ALIGNMENT;
     }
-    *fd = memfd_create("nightjar-data", MFD_CLOEXEC);
-    if (*fd < 0 || ftruncate(*fd, end) != 0)
-        return error_set_errno(error, errno, "importing into memory");
-    *ret_fd = *fd;
+    scratch->fd = scratch->folder ? open(scratch->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+                                  : memfd_create("nightjar-data", MFD_CLOEXEC);
+    if (scratch->fd < 0 || ftruncate(scratch->fd, end) != 0)
+        return error_set_errno(error, errno, "importing to %s",
+                               scratch->folder ? scratch->folder : "memory");
+    *ret_fd = scratch->fd;
     return true;
 }
 
@@ -75,12 +103,15 @@ bool prepared_in_memory(const struct prepared_request *request, struct dataset *
 {
     scoped(import_arrays_release) struct import_arrays arrays = {0};
     scoped(dataset_free) struct dataset *dataset = NULL;
-    scoped(descriptor_close) int fd = -1;
-    const struct import_target target = {.context = &fd, .make = make_memory};
+    scoped(scratch_release) struct scratch scratch = {.folder = scratch_folder(request->path),
+                                                      .fd = -1};
+    const struct import_target target = {.context = &scratch, .make = make_scratch};
+    struct prepared_request wanted = *request;
 
-    if (!prepared_import(request, &target, &arrays, error) ||
-        !view_open(fd, request->path, request->path, arrays.array, arrays.n, arrays.meta, &dataset,
-                   error) ||
+    wanted.folder = scratch.folder;
+    if (!prepared_import(&wanted, &target, &arrays, error) ||
+        !view_open(scratch.fd, request->path, request->path, arrays.array, arrays.n, arrays.meta,
+                   &dataset, error) ||
         !unique_check(dataset, error))
         return false;
     *ret_dataset = take(&dataset);

@@ -1,4 +1,4 @@
-/* Data sets made of sources: in memory, or once for all in a file (store.h). */
+/* Data sets made of sources: for this process alone, or once for all in a file (store.h). */
 #ifndef NIGHTJAR_WORKER_ENGINE_PREPARED_PREPARED_H
 #define NIGHTJAR_WORKER_ENGINE_PREPARED_PREPARED_H
 
@@ -20,7 +20,8 @@ struct prepared_request {
 /* Imports; the arrays are the target's. */
 bool prepared_import(const struct prepared_request *request, const struct import_target *target,
                      struct import_arrays *ret_arrays, struct error *error);
-/* The same into memory, as a data set. */
+/* The same into memory, or of a large source into a file that vanishes with the process, as a data
+ * set. */
 bool prepared_in_memory(const struct prepared_request *request, struct dataset **ret_dataset,
                         struct error *error);
 

@@ -325,6 +325,11 @@ bool store_open(const char *folder, const struct data_config *config, const char
         return false;
     if (!lock_and_open(&store, lock, ret_dataset, ret_built, error))
         return dataset_blame_source(error);
+    (*ret_dataset)->folder = strdup(folder);
+    if (!(*ret_dataset)->folder) {
+        dataset_free(ret_dataset);
+        return no_memory(error);
+    }
     (void)snprintf((*ret_dataset)->key, sizeof((*ret_dataset)->key), "%s", store.key);
     (*ret_dataset)->locked = true;
     (*ret_dataset)->lock = lock;

@@ -1,7 +1,6 @@
 #include "worker/engine/prepared/view.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,22 +314,12 @@ bool view_write_warnings(int fd, const struct hdf5_array *array, int n,
     const struct hdf5_array *to = find(array, n, "warnings");
     scoped(buffer_release) struct buffer text = {0};
 
-    for (int i = 0; i < warnings->n; i++) {
-        scoped(json_free) cJSON *line = cJSON_CreateObject();
-        const struct warning *warning = &warnings->item[i];
-
-        if (!json_add_text(line, "where", warning->where) ||
-            !json_add_text(line, "text", warning->text) ||
-            (isfinite(warning->figure) && !json_add_number(line, "figure", warning->figure)))
-            return error_set(error, ERROR_NO_MEMORY, "storing warnings");
-        if (!json_print(line, &text, error) || !buffer_append_text(&text, "\n", error))
-            return false;
-        if (to && (int64_t)text.size >= to->rows) /* the rest has no room */
-            return true;
-        if (to && !spill_put(fd, text.data, (int64_t)text.size, to->offset, error))
-            return false;
-    }
-    return true;
+    if (!to || warnings->n == 0)
+        return true;
+    return warnings_print(warnings, &text, error) &&
+           spill_put(fd, text.data,
+                     (int64_t)text.size < to->rows ? (int64_t)text.size : to->rows - 1, to->offset,
+                     error);
 }
 
 bool view_read_warnings(int fd, const struct hdf5_array *array, int n,
@@ -338,19 +327,9 @@ bool view_read_warnings(int fd, const struct hdf5_array *array, int n,
 {
     const struct hdf5_array *from = find(array, n, "warnings");
     scoped(memory_free) char *text = from ? calloc((size_t)from->rows + 1, 1) : NULL;
-    char *line = text, *end;
 
     if (!text)
         return !from || error_set(error, ERROR_NO_MEMORY, "reading warnings");
-    if (!spill_get(fd, text, from->rows, from->offset, error))
-        return false;
-    for (; (end = strchr(line, '\n')); line = end + 1) {
-        scoped(json_free) cJSON *json = NULL;
-
-        if (!json_parse(line, (size_t)(end - line), &json, error))
-            return false;
-        warning_add(warnings, json_text(json, "where", ""),
-                    json_number(json, "figure", (double)NAN), "%s", json_text(json, "text", ""));
-    }
-    return true;
+    return spill_get(fd, text, from->rows, from->offset, error) &&
+           warnings_parse(text, warnings, error);
 }

@@ -1,0 +1,166 @@
+"""From a file of recordings to windows in a trained network, and data that are prepared once for all."""
+
+import csv
+import glob
+import math
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+import unittest
+
+from engine import DEADLINE, Run, engine
+
+RATE = 16  # rows a second
+SENSORS = ["r", "ecg", "gsr"]
+WINDOW = {"type": "window", "length": 16, "stride": 4}
+SPLIT = {"by": "group", "train": [1, 2, 3, 4], "valid": [5], "test": [6]}
+
+
+def write_pilots(path, crews=6, seconds=24, labels=True, seed=3):
+    """Two seats of each crew interleaved, their times sorted as texts. An event is a faster swing of r."""
+    chance = random.Random(seed)
+    times = sorted((f"{i / RATE:.8f}" for i in range(seconds * RATE)))
+    with open(path, "w", encoding="ascii") as out:
+        out.write(",".join(["id", "crew", "seat", "time", *SENSORS] + (["event"] if labels else [])) + "\n")
+        row = 0
+        for crew in range(1, crews + 1):
+            for stamp in times:
+                for seat in (1, 0):
+                    t = float(stamp)
+                    event = int(t // 6) % 2
+                    swing = math.sin(t * (12 if event else 3) + crew + seat)
+                    values = [700 + 40 * swing + chance.gauss(0, 2), -4000 + chance.gauss(0, 200), 600 + crew]
+                    line = [row, crew, seat, stamp, *(f"{value:.6f}" for value in values)]
+                    out.write(",".join(map(str, line + (["AB"[event]] if labels else []))) + "\n")
+                    row += 1
+    return row
+
+
+def pilots(path, **more):
+    return {
+        "data": {"source": path, "id": "id", "group": "crew", "series": ["crew", "seat"], "time": "time", "rate": RATE,
+                 "features": SENSORS, "target": "event", "split": SPLIT, **more},
+        "prepare": ["minmax", WINDOW],
+        "model": [{"type": "lstm", "units": 16}, {"type": "dense", "units": "classes"}],
+        "train": {"optimizer": {"type": "adam", "rate": 1e-2}, "batch": 16, "epochs": 12},
+        "evaluate": {"metrics": ["accuracy"]},
+    }
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="nightjar-data-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.source = os.path.join(self.folder, "pilots.csv")
+
+    def run_of(self, spec, name):
+        run = Run(os.path.join(self.folder, "runs", name), spec)
+        run.environment["NIGHTJAR_DATA"] = os.path.join(self.folder, "data")
+        return run
+
+    def prepared(self):
+        return glob.glob(os.path.join(self.folder, "data", "*.h5"))
+
+
+class Windows(Folder):
+    def test_windows_of_pilots_train_a_network_that_predicts_every_row(self):
+        write_pilots(self.source)
+        run = self.run_of(pilots(self.source), "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (split,) = run.events("split")
+        per_recording = (24 * RATE - 16) // 4 + 1
+        self.assertEqual([split[part] for part in ("train", "valid", "test")], [8 * per_recording, 2 * per_recording, 2 * per_recording])
+        self.assertIn("as views", "".join(note["text"] for note in run.events("note")))
+        self.assertGreater(run.results()["test.accuracy"], run.naive()["test.accuracy"] + 0.1)
+        new = os.path.join(self.folder, "new.csv")
+        rows = write_pilots(new, crews=2, seconds=3, labels=False)
+        done = engine("predict", run.folder, "--data", new)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        table = list(csv.DictReader(done.stdout.splitlines()))
+        self.assertEqual([row["id"] for row in table], [str(i) for i in range(rows)])
+        self.assertTrue(all(math.isfinite(float(row["p[A]"])) for row in table))
+
+    def test_windows_that_leak_are_refused_or_marked(self):
+        write_pilots(self.source, crews=2)
+        random_windows = {"group": [], "split": {"windows": "random"}}
+        refused = self.run_of(pilots(self.source, **random_windows), "1").finish()
+        self.assertEqual(refused.returncode, 2)
+        self.assertRegex(refused.stderr, r"data\.split: leaks: [1-9]\d* rows lie in windows of several parts")
+        run = self.run_of(pilots(self.source, **random_windows, allow_leak="to show it"), "2")
+        self.assertEqual(run.finish().returncode, 0)
+        (mark,) = run.events("mark")
+        self.assertEqual(mark["mark"], "LEAK")
+        self.assertGreater(mark["count"], 0)
+
+
+class Prepared(Folder):
+    def half_built(self):
+        return glob.glob(os.path.join(self.folder, "data", "*.new"))
+
+    def built(self, name):
+        run = self.run_of(pilots(self.source), name)
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (data,) = run.events("data")
+        return data["built"], run.results()
+
+    def test_the_second_experiment_finds_its_data_and_has_the_same_numbers(self):
+        write_pilots(self.source, crews=6)
+        built, first = self.built("1")
+        again, second = self.built("2")
+        self.assertEqual((built, again), (True, False))
+        self.assertEqual(first, second)
+        self.assertEqual(len(self.prepared()), 1)
+
+    def test_who_comes_while_data_are_built_waits_for_them(self):
+        write_pilots(self.source)
+        runs = [self.run_of(pilots(self.source), str(i)) for i in range(3)]
+        processes = [run.start() for run in runs]
+        for process in processes:
+            _, errors = process.communicate(timeout=DEADLINE)
+            self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual([run.events("data")[0]["built"] for run in runs].count(True), 1)
+
+    def test_a_build_that_was_killed_is_done_again(self):
+        write_pilots(self.source)
+        process = self.run_of(pilots(self.source), "1").start()
+        until = time.monotonic() + DEADLINE
+        while process.poll() is None and not self.half_built() and not self.prepared() and time.monotonic() < until:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=DEADLINE)
+        there = bool(self.prepared())
+        built, _ = self.built("2")
+        self.assertEqual(built, not there)
+        self.assertEqual(self.half_built(), [])
+
+    def test_mistakes_in_files_are_one_line_with_their_place(self):
+        write_pilots(self.source, crews=1)
+        with open(self.source, encoding="ascii") as file:
+            good = file.read().splitlines()
+        cases = {
+            "ragged": (good[:300] + ["1,2,3"] + good[300:], "line 301: 3 fields"),
+            "no number": (good[:300] + [good[300].replace(",-", ",x-")] + good[301:], "line 301"),
+            "overflow": (good[:300] + [good[300].replace(",-", ",-9e999")] + good[301:], "line 301"),
+            "NUL": (good[:300] + ["\0" + good[300]] + good[301:], "NUL"),
+            "time": (good[:300] + [",".join(["9999", "1", "1", ""] + good[300].split(",")[4:])] + good[300:], "data.time"),
+            "twice": (good + [good[-1]], "data.id"),
+        }
+        for number, (name, (lines, told)) in enumerate(cases.items()):
+            path = os.path.join(self.folder, f"{number}.csv")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("\n".join(lines) + "\n")
+            with self.subTest(name):
+                done = self.run_of(pilots(path), f"bad{number}").finish()
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn(told, done.stderr)
+                self.assertEqual(self.prepared(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
