@@ -167,6 +167,97 @@ static void batch_norm_predicts_with_its_running_moments(void **state)
     fixture_tear_down(&fixture);
 }
 
+/* ---- what survives a step, and what does not ---- */
+
+static const char *const stacks[] = {
+    "{'type': 'lstm', 'units': 5, 'dropout': 0.2, 'recurrent_dropout': 0.3, 'mask': 'per_gate'}",
+    "{'type': 'lstm', 'units': 5, 'sequences': true}, 'batch_norm', {'type': 'gru', 'units': 3}",
+    "{'type': 'simple_rnn', 'units': 3, 'bidirectional': true}",
+    "{'type': 'conv1d', 'filters': 4, 'size': 2, 'padding': 'same'}, 'batch_norm', 'gelu',"
+    " {'type': 'max_pool1d'}, 'flatten', 'layer_norm', 'dropout'",
+};
+#define STACKS (sizeof(stacks) / sizeof(stacks[0]))
+
+static void parse_stack(struct fixture *fixture, size_t index, bool varies)
+{
+    char spec[512];
+
+    fixture_set_up_sequences(fixture, TASK_CLASSIFICATION, 12,
+                             (struct shape){.steps = 5, .width = 3}, 3);
+    fixture->input.varies = varies;
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [%s, {'type': 'dense', 'units': 3}], 'train': {'batch': 4}}",
+                   stacks[index]);
+    fixture_parse(fixture, spec);
+}
+
+static void advance(struct model *model, const struct fixture *fixture, int step)
+{
+    const struct model_step at = {.set = &fixture->set,
+                                  .row = fixture->row + 4 * (step % 3),
+                                  .n = 4,
+                                  .seed = 6,
+                                  .step = (uint64_t)step + 1};
+    struct loss_sum sum = {0};
+    struct error error;
+
+    assert_true(model->kind->advance(model, &at, &sum, &error));
+}
+
+static void networks_go_on_from_their_registered_state_bit_for_bit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STACKS; i++) {
+        struct state from = {0}, to = {0};
+        struct model *model, *resumed;
+        struct fixture fixture;
+        struct error error;
+
+        parse_stack(&fixture, i, i % 2 == 0);
+        model = fixture_build(&fixture);
+        resumed = fixture_build(&fixture);
+        assert_true(model->kind->declare(model, &from, &error));
+        assert_true(resumed->kind->declare(resumed, &to, &error));
+        for (int step = 0; step < 3; step++)
+            advance(model, &fixture, step);
+        for (int k = 0; k < from.n; k++)
+            memcpy(to.piece[k].data, from.piece[k].data, from.piece[k].size);
+        for (int step = 3; step < 6; step++) {
+            advance(model, &fixture, step);
+            advance(resumed, &fixture, step);
+        }
+        for (int k = 0; k < from.n; k++)
+            assert_memory_equal(to.piece[k].data, from.piece[k].data, from.piece[k].size);
+        model_free(&model);
+        model_free(&resumed);
+        fixture_tear_down(&fixture);
+    }
+}
+
+static void predictions_do_not_depend_on_the_rows_beside_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * STACKS; i++) {
+        double together[36], alone[3];
+        struct fixture fixture;
+        struct model *model;
+        struct error error;
+
+        parse_stack(&fixture, i / 2, i % 2 == 0);
+        model = fixture_build(&fixture);
+        advance(model, &fixture, 0);
+        assert_true(model_predict(model, &fixture.set, fixture.row, 12, together, NULL, &error));
+        for (int row = 0; row < 12; row++) {
+            assert_true(
+                model_predict(model, &fixture.set, fixture.row + row, 1, alone, NULL, &error));
+            for (int k = 0; k < 3; k++)
+                assert_true(fabs(alone[k] - together[3 * row + k]) < 1e-6);
+        }
+        model_free(&model);
+        fixture_tear_down(&fixture);
+    }
+}
+
 static void too_many_parameters_are_refused_before_they_are_allocated(void **state)
 {
     (void)state;
@@ -452,6 +543,8 @@ int main(void)
         cmocka_unit_test(shapes_that_do_not_fit_are_refused),
         cmocka_unit_test(several_inputs_are_taken_by_name),
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
+        cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
+        cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),
         cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
         cmocka_unit_test(sizes_may_be_formulas),
         cmocka_unit_test(arrays_have_the_names_of_their_layers),
