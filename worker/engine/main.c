@@ -5,6 +5,7 @@
  *   check                                  answers lines of specs with what is wrong with them
  *   settings                               describes every setting of data ... evaluate
  *   predict RUN --data FILE [-o FILE] [--batch N]   a stored model on new rows
+ *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
  */
 #include <getopt.h>
@@ -18,6 +19,7 @@
 #include "worker/engine/blas_check.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/prepared/store.h"
 
 #define USAGE 2
 
@@ -127,6 +129,21 @@ static int verb_predict(int n, char **argument)
     return pipeline_predict(&request, &error) ? 0 : fail(&error);
 }
 
+static int verb_verify(int n, char **argument)
+{
+    int status = 0;
+
+    if (n < 2)
+        return usage("verify FILE...");
+    for (int i = 1; i < n; i++) {
+        struct error error = {0};
+
+        if (!store_verify(argument[i], &error))
+            status = fail(&error);
+    }
+    return status;
+}
+
 static int verb_blas_check(int n, char **argument)
 {
     (void)argument;
@@ -141,7 +158,7 @@ int main(int n, char **argument)
     } verb[] = {
         {"blas-check", verb_blas_check}, {"check", verb_check},
         {"predict", verb_predict},       {"run", verb_run},
-        {"settings", verb_settings},
+        {"settings", verb_settings},     {"verify", verb_verify},
     };
 
     /* Started by the descriptor of its binary it would be listed under that number. */
@@ -151,5 +168,5 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|settings|predict|blas-check ...");
+    return usage("run|check|settings|predict|verify|blas-check ...");
 }

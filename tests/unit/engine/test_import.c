@@ -394,6 +394,43 @@ static void damaged_data_are_built_again(void **state)
     }
 }
 
+static void a_byte_that_changed_is_noticed(void **state)
+{
+    scoped(dataset_free) struct dataset *dataset = NULL, *again = NULL;
+    struct error error;
+    struct stat status;
+    char file[128], byte = 0x55;
+    bool built;
+    int fd;
+
+    (void)state;
+    write_file("x,y\n1,a\n2,b\n6,b\n");
+    dataset = open_store("", &built);
+    prepared_file(dataset, file, sizeof(file));
+    dataset_free(&dataset);
+    assert_true(store_verify(file, &error));
+    assert_int_equal(chmod(file, 0600), 0);
+    fd = open(file, O_RDWR);
+    assert_true(fd >= 0 && fstat(fd, &status) == 0);
+    for (off_t at = 0; at < status.st_size && byte != 0;
+         at += 4096) { /* 6 as float32 begins 00 00 c0 40 */
+        float value[3];
+
+        assert_int_equal(pread(fd, value, sizeof(value), at), sizeof(value));
+        if (value[0] == 1 && value[1] == 2 && value[2] == 6) {
+            assert_int_equal(pwrite(fd, &byte, 1, at + 9), 1);
+            byte = 0;
+        }
+    }
+    (void)close(fd);
+    assert_int_equal(byte, 0);
+    assert_false(store_verify(file, &error));
+    assert_int_equal(error.kind, ERROR_CORRUPT);
+    again = open_store("", &built);
+    assert_true(built);
+    assert_true(again->value[2] == 6);
+}
+
 static void what_a_killed_build_left_is_no_hindrance(void **state)
 {
     scoped(dataset_free) struct dataset *dataset = NULL;
@@ -426,6 +463,7 @@ int main(void)
         cmocka_unit_test(data_are_prepared_once),
         cmocka_unit_test(a_changed_source_is_other_data),
         cmocka_unit_test(damaged_data_are_built_again),
+        cmocka_unit_test(a_byte_that_changed_is_noticed),
         cmocka_unit_test(what_a_killed_build_left_is_no_hindrance),
     };
 

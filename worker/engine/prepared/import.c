@@ -452,6 +452,7 @@ static bool make_arrays(struct import *import, struct import_arrays *arrays, str
         /* room for a gap behind each row: what is not written takes no place on disk */
         (void)add_array(arrays, "segment", HDF5_INT64, import->n_rows + 2, 1);
     }
+    (void)add_array(arrays, "checksum", HDF5_INT64, arrays->n, 1);
     return true;
 }
 

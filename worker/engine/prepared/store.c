@@ -1,5 +1,6 @@
 #include "worker/engine/prepared/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -24,6 +25,9 @@
 #define STORE_VERSION 1 /* of what an import makes: another one is another key */
 #define META_LIMIT ((size_t)256 * 1024 * 1024)
 #define WAIT_MS 100
+#define CHECKED_BYTES                                                          \
+    ((int64_t)16 * 1024 * 1024) /* summed at every opening; more when asked to \
+                                 */
 
 struct store {
     const char *folder;
@@ -84,6 +88,67 @@ static bool identity(const char *path, char ret[HASH_TEXT_SIZE], struct error *e
     return true;
 }
 
+/* Of a folder what its files are and when they changed counts, in any order. */
+static bool add_folder(const char *path, uint64_t sum[2], struct error *error)
+{
+    DIR *folder = opendir(path);
+    bool good = true;
+
+    if (!folder)
+        return error_set_errno(error, errno, "%s", path);
+    for (struct dirent *entry; good && (entry = readdir(folder));) {
+        char text[512];
+        struct stat status;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        good = fstatat(dirfd(folder), entry->d_name, &status, 0) == 0 ||
+               error_set_errno(error, errno, "%s/%s", path, entry->d_name);
+        if (!good)
+            break;
+        (void)snprintf(text, sizeof(text), "%s %llu %lld %lld.%09ld %lld.%09ld", entry->d_name,
+                       (unsigned long long)status.st_ino, (long long)status.st_size,
+                       (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                       (long long)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+        sum[0] += hash_bytes(text, strlen(text));
+        sum[1]++;
+    }
+    (void)closedir(folder);
+    return good;
+}
+
+/* A format of folders may read a second one beside the first. */
+static bool folder_hash(const struct store *store, char ret[HASH_TEXT_SIZE], struct error *error)
+{
+    scoped(json_free) cJSON *data = settings_json(data_settings, store->config);
+    scoped(buffer_release) struct buffer beside = {0};
+    const char *labels = json_text(json_member(data, "format"), "labels", NULL);
+    const char *slash = strrchr(store->path, '/');
+    uint64_t sum[2] = {0};
+    struct error missing = {0};
+
+    if (!data)
+        return no_memory(error);
+    if (!add_folder(store->path, sum, error))
+        return false;
+    if (labels && labels[0] != '/' && slash &&
+        !buffer_append(&beside, store->path, (size_t)(slash - store->path) + 1, error))
+        return false;
+    if (labels && !buffer_append_text(&beside, labels, error))
+        return false;
+    if (labels)
+        (void)add_folder(beside.data, sum, &missing); /* whoever reads it says so */
+    (void)hash_text(sum, sizeof(sum), ret);
+    return true;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 /* The hash of the content; of a file that was seen before as it is now without reading it. */
 static bool content_hash(const char *folder, const char *path, char ret[HASH_TEXT_SIZE],
                          struct error *error)
@@ -138,7 +203,8 @@ static bool store_init(struct store *store, struct error *error)
     scoped(buffer_release) struct buffer text = {0};
     char content[HASH_TEXT_SIZE];
 
-    if (!content_hash(store->folder, store->path, content, error) ||
+    if (!(is_folder(store->path) ? folder_hash(store, content, error)
+                                 : content_hash(store->folder, store->path, content, error)) ||
         !buffer_append_format(&text, error, "%d %s %s ", STORE_VERSION, NIGHTJAR_VERSION,
                               content) ||
         !settings_text(store, &text, error))
@@ -153,6 +219,15 @@ static bool store_init(struct store *store, struct error *error)
 
 /* ---- reading ----------------------------------------------------------------------------------*/
 
+static int64_t all_bytes(const struct hdf5_array *array, int n)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < n; i++)
+        bytes += hdf5_array_bytes(&array[i]);
+    return bytes;
+}
+
 /* NOT_FOUND, CORRUPT: to be built. */
 static bool open_file(const struct store *store, struct dataset **ret_dataset, struct error *error)
 {
@@ -165,6 +240,8 @@ static bool open_file(const struct store *store, struct dataset **ret_dataset, s
     if (!hdf5_find_arrays(store->file, META_LIMIT, &text, &array, &n, error) ||
         !json_parse(text, strlen(text), &meta, error) ||
         !file_open(AT_FDCWD, store->file, O_RDONLY, &fd, error))
+        return false;
+    if (all_bytes(array, n) <= CHECKED_BYTES && !view_check(fd, store->file, array, n, error))
         return false;
     if (store->warnings && !view_read_warnings(fd, array, n, store->warnings, error))
         return false;
@@ -230,7 +307,8 @@ static bool import_aside(const struct store *store, struct building *building, s
            view_open(building->fd, store->aside, store->path, arrays.array, arrays.n, arrays.meta,
                      &dataset, error) &&
            unique_check(dataset, error) &&
-           view_write_warnings(building->fd, arrays.array, arrays.n, warnings, error);
+           view_write_warnings(building->fd, arrays.array, arrays.n, warnings, error) &&
+           view_write_checksums(building->fd, arrays.array, arrays.n, error);
 }
 
 static bool finish(const struct store *store, const struct building *building, struct error *error)
@@ -335,4 +413,15 @@ bool store_open(const char *folder, const struct data_config *config, const char
     (*ret_dataset)->lock = lock;
     lock = -1;
     return true;
+}
+
+bool store_verify(const char *file, struct error *error)
+{
+    scoped(memory_free) struct hdf5_array *array = NULL;
+    scoped(memory_free) char *text = NULL;
+    scoped(descriptor_close) int fd = -1;
+    int n;
+
+    return hdf5_find_arrays(file, META_LIMIT, &text, &array, &n, error) &&
+           file_open(AT_FDCWD, file, O_RDONLY, &fd, error) && view_check(fd, file, array, n, error);
 }

@@ -26,4 +26,7 @@ bool store_open(const char *folder, const struct data_config *config, const char
                 struct dataset **ret_dataset, bool *ret_built, struct warning_list *warnings,
                 struct error *error);
 
+/* Whether a prepared file is what was written. CORRUPT where it is not. */
+bool store_verify(const char *file, struct error *error);
+
 #endif

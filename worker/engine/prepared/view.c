@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/buffer.h"
+#include "common/hash.h"
 #include "common/owner.h"
 #include "worker/engine/prepared/spill.h"
 
@@ -332,4 +333,86 @@ bool view_read_warnings(int fd, const struct hdf5_array *array, int n,
         return !from || error_set(error, ERROR_NO_MEMORY, "reading warnings");
     return spill_get(fd, text, from->rows, from->offset, error) &&
            warnings_parse(text, warnings, error);
+}
+
+/* ---- checksums --------------------------------------------------------------------------------*/
+
+#define PIECE_BYTES ((int64_t)1024 * 1024)
+
+/* The name counts, so that arrays cannot change places. */
+static bool checksum(int fd, const struct hdf5_array *array, char *piece, int64_t *ret,
+                     struct error *error)
+{
+    int64_t bytes = hdf5_array_bytes(array);
+    uint64_t sum[2] = {hash_bytes(array->name, strlen(array->name)), 0};
+
+    for (int64_t at = 0; at < bytes; at += PIECE_BYTES) {
+        int64_t size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+
+        if (!spill_get(fd, piece, size, array->offset + at, error))
+            return false;
+        sum[1] = hash_bytes(piece, (size_t)size);
+        sum[0] = hash_bytes(sum, sizeof(sum));
+    }
+    memcpy(ret, &sum[0], sizeof(*ret));
+    return true;
+}
+
+/* Of array i, to which place i of "checksum" belongs; the order is that of the names. */
+static int by_name(const void *left, const void *right)
+{
+    const struct hdf5_array *a = left, *b = right;
+
+    return strcmp(a->name, b->name);
+}
+
+static bool all_checksums(int fd, const struct hdf5_array *array, int n, int64_t **ret,
+                          int64_t *ret_n, struct error *error)
+{
+    scoped(memory_free) struct hdf5_array *sorted = calloc((size_t)n + 1, sizeof(*sorted));
+    scoped(memory_free) int64_t *sum = calloc((size_t)n + 1, sizeof(*sum));
+    scoped(memory_free) char *piece = malloc((size_t)PIECE_BYTES);
+
+    if (!sorted || !sum || !piece)
+        return error_set(error, ERROR_NO_MEMORY, "summing prepared data");
+    memcpy(sorted, array, (size_t)n * sizeof(*sorted));
+    qsort(sorted, (size_t)n, sizeof(*sorted), by_name);
+    *ret_n = 0;
+    for (int i = 0; i < n; i++)
+        if (strcmp(sorted[i].name, "checksum") != 0 && hdf5_array_bytes(&sorted[i]) > 0 &&
+            !checksum(fd, &sorted[i], piece, &sum[(*ret_n)++], error))
+            return false;
+    *ret = take(&sum);
+    return true;
+}
+
+bool view_write_checksums(int fd, const struct hdf5_array *array, int n, struct error *error)
+{
+    const struct hdf5_array *to = find(array, n, "checksum");
+    scoped(memory_free) int64_t *sum = NULL;
+    int64_t n_sums;
+
+    return !to || (all_checksums(fd, array, n, &sum, &n_sums, error) &&
+                   spill_put(fd, (const char *)sum, n_sums * 8, to->offset, error));
+}
+
+bool view_check(int fd, const char *name, const struct hdf5_array *array, int n,
+                struct error *error)
+{
+    const struct hdf5_array *from = find(array, n, "checksum");
+    scoped(memory_free) int64_t *sum = NULL, *stored = NULL;
+    int64_t n_sums;
+
+    if (!all_checksums(fd, array, n, &sum, &n_sums, error))
+        return false;
+    stored = calloc((size_t)n_sums + 1, sizeof(*stored));
+    if (!stored)
+        return error_set(error, ERROR_NO_MEMORY, "summing prepared data");
+    if (!from || from->type != HDF5_INT64 || from->rows < n_sums)
+        return error_set(error, ERROR_CORRUPT, "%s: has no checksums", name);
+    if (!spill_get(fd, (char *)stored, n_sums * 8, from->offset, error))
+        return false;
+    return memcmp(sum, stored, (size_t)n_sums * 8) == 0 ||
+           error_set(error, ERROR_CORRUPT, "%s: is not what was written: its checksums differ",
+                     name);
 }

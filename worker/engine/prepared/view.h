@@ -19,4 +19,10 @@ bool view_write_warnings(int fd, const struct hdf5_array *array, int n,
 bool view_read_warnings(int fd, const struct hdf5_array *array, int n,
                         struct warning_list *warnings, struct error *error);
 
+/* Checksums of all arrays but their own, as they stand in the array "checksum". */
+bool view_write_checksums(int fd, const struct hdf5_array *array, int n, struct error *error);
+/* CORRUPT where an array is not what was written. */
+bool view_check(int fd, const char *name, const struct hdf5_array *array, int n,
+                struct error *error);
+
 #endif

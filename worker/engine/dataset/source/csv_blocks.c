@@ -83,7 +83,7 @@ static size_t whole_records(const char *data, size_t size)
     bool quoted = false;
 
     if (!last) { /* lines that end in CR alone; one at the very end might be half a CRLF */
-        last = size > 1 ? memrchr(data, '\r', size - 1) : NULL;
+        last = data && size > 1 ? memrchr(data, '\r', size - 1) : NULL;
         return last && !memchr(data, '"', size) ? (size_t)(last - data) + 1 : 0;
     }
     if (!memchr(data, '"', size))
