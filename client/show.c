@@ -215,6 +215,11 @@ static bool print_metrics(const struct render *render, const cJSON *experiment, 
     return table_print(table, render, error);
 }
 
+static bool row_is_named(const cJSON *rows)
+{
+    return cJSON_IsString(cJSON_GetArrayItem(cJSON_GetArrayItem(rows, 0), 0));
+}
+
 /* {columns:[...], rows:[[...]]}; row labels are the columns' names where the table is square. */
 static bool print_result_table(const struct render *render, const cJSON *content,
                                struct error *error)
@@ -230,7 +235,7 @@ static bool print_result_table(const struct render *render, const cJSON *content
         fprintf(render->out, "%zu columns: see --json\n", n);
         return true;
     }
-    labels = (size_t)cJSON_GetArraySize(rows) == n ? 1 : 0;
+    labels = (size_t)cJSON_GetArraySize(rows) == n && !row_is_named(rows) ? 1 : 0;
     for (size_t c = 0; c < n; c++) {
         const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(names, (int)c));
 

@@ -125,7 +125,7 @@ static void build(struct bench *bench)
     struct error error;
     const struct model_plan plan = {.layers = &bench->spec.model,
                                     .loss = &bench->spec.train.loss,
-                                    .optimizer = &bench->spec.train.optimizer,
+                                    .update = train_update_plan(&bench->spec.train),
                                     .batch = bench->spec.train.batch,
                                     .task = set->task,
                                     .input = set->input,
@@ -152,6 +152,7 @@ static void train_once(struct bench *bench)
         .n = batch,
         .seed = 1,
         .step = ++bench->step,
+        .rate_scale = 1,
     };
 
     if (!bench->model->kind->advance(bench->model, &step, &sum, &error))

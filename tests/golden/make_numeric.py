@@ -41,7 +41,12 @@ def classification(name, label, p):
         mine = label == c
         if mine.any():
             values[f"log_loss_class[c{c}]"] = float(np.mean(-np.log(clipped[mine, c])))
+    values["mcc"] = m.matthews_corrcoef(label, guess)
+    values["kappa"] = m.cohen_kappa_score(label, guess)
+    values["top_3_accuracy"] = 1.0 if k <= 3 else m.top_k_accuracy_score(label, p, k=3, labels=range(k))
     if len(set(label)) == k:
+        values["average_precision"] = (m.average_precision_score(label, p[:, 1]) if k == 2 else
+                                       m.average_precision_score(np.eye(k)[label], p, average="macro"))
         values["auc"] = (m.roc_auc_score(label, p[:, 1]) if k == 2 else
                          m.roc_auc_score(label, p, multi_class="ovr", average="macro"))
     return {"name": name, "classes": k, "label": label.tolist(), "prediction": p.ravel().tolist(),
@@ -54,6 +59,7 @@ def regression(name, target, prediction):
         "mae": m.mean_absolute_error(target, prediction),
         "rmse": m.mean_squared_error(target, prediction, squared=False),
         "r2": m.r2_score(target, prediction),
+        "pinball[0.5]": m.mean_pinball_loss(target, prediction),
     }
     n_targets = target.shape[1]
     for t in range(n_targets if n_targets > 1 else 0):
@@ -117,20 +123,23 @@ def flat(tensors):
     return {name: value.detach().reshape(-1).tolist() for name, value in tensors.items()}
 
 
-def train_case(name, task, spec, make_optimizer, weight=None, steps=10):
+def train_case(name, task, spec, make_optimizer, weight=None, steps=10, before_step=lambda p: None, criterion=None,
+               truth=None, width=None, classes=4):
     torch.manual_seed(3)
-    n, n_in, n_out = 12, 9, 4 if task == "classification" else 2
+    n, n_in, n_out = 12, 9, classes if task == "classification" else 2
     x = torch.randn(n, n_in)
-    net = Net(n_in, n_out)
+    net = Net(n_in, width or n_out)
     label = torch.randint(0, n_out, (n,))
     target = torch.randn(n, n_out)
-    criterion = (torch.nn.CrossEntropyLoss(weight=None if weight is None else torch.tensor(weight))
-                 if task == "classification" else torch.nn.MSELoss())
+    if truth:
+        target = truth(target)
+    criterion = criterion or (torch.nn.CrossEntropyLoss(weight=None if weight is None else torch.tensor(weight))
+                              if task == "classification" else torch.nn.MSELoss())
     truth = label if task == "classification" else target
-    case = {"name": name, "task": task, "loss": spec[0], "optimizer": spec[1], "n": n, "inputs": n_in,
+    case = {"name": name, "task": task, "train": spec, "n": n, "inputs": n_in,
             "outputs": n_out, "x": x.reshape(-1).tolist(), "label": label.tolist(),
             "target": target.reshape(-1).tolist(), "initial": flat(parameters(net))}
-    optimizer = make_optimizer(net.parameters())
+    optimizer = make_optimizer(list(net.parameters()))
     losses = []
     for step in range(steps):
         optimizer.zero_grad()
@@ -141,29 +150,117 @@ def train_case(name, task, spec, make_optimizer, weight=None, steps=10):
             case["output"] = output.detach().reshape(-1).tolist()
             case["gradient"] = flat({k: v.grad for k, v in parameters(net).items()})
         losses.append(loss.item())
+        before_step(list(net.parameters()))
         optimizer.step()
     case["losses"] = losses
     case["final"] = flat(parameters(net))
     return case
 
 
+class Nadam(torch.optim.Optimizer):
+    """As torch.optim.NAdam from 2.0 on; 1.13's takes one momentum too many into the product."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+        self.steps, self.product = 0, 1.0
+
+    @torch.no_grad()
+    def step(self):
+        self.steps += 1
+        now, after = (0.9 * (1 - 0.5 * 0.96 ** (t * 4e-3)) for t in (self.steps, self.steps + 1))
+        self.product *= now
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                state["m"] = 0.9 * state.get("m", 0) + 0.1 * p.grad
+                state["v"] = 0.999 * state.get("v", 0) + 0.001 * p.grad ** 2
+                size = (state["v"] / (1 - 0.999 ** self.steps)).sqrt() + 1e-8
+                p -= group["lr"] * ((1 - now) / (1 - self.product) * p.grad
+                                    + after / (1 - self.product * after) * state["m"]) / size
+
+
 def make_network():
     torch.set_default_dtype(torch.float64)
+    optim, clip = torch.optim, torch.nn.utils
     weight = [0.5, 2.0, 1.0, 0.25]
+
+    def case(name, task, optimizer, make_optimizer, loss=None, weight=None, before_step=lambda p: None, **train):
+        loss = loss or ("cross_entropy" if task == "classification" else "mse")
+        return train_case(name, task, {"loss": loss, "optimizer": optimizer, **train}, make_optimizer, weight,
+                          before_step=before_step)
+
+    def loss(name, task, spec, criterion, **more):
+        return train_case(name, task, {"loss": spec, "optimizer": {"type": "adam", "rate": 0.01}},
+                          lambda p: optim.Adam(p, lr=0.01), criterion=criterion, **more)
+
+    soft = torch.nn.functional.softplus
+
+    def gaussian(y, t):
+        y = y.view(len(t), 2, 2)
+        return torch.nn.GaussianNLLLoss(full=True)(y[..., 0], t, (soft(y[..., 1]) + 1e-6) ** 2)
+
+    def mixture(y, t):
+        y, d = y.view(len(t), 2, 9), torch.distributions
+        density = d.MixtureSameFamily(d.Categorical(logits=y[..., 6:]),
+                                      d.Normal(y[..., :3], y[..., 3:6].exp() + 1e-6))
+        return -density.log_prob(t).mean()
+
+    def pinball(y, t):
+        levels = torch.tensor([0.1, 0.5, 0.9])
+        above = t[..., None] - y.view(len(t), 2, 3)
+        return torch.maximum(levels * above, (levels - 1) * above).mean()
+
+    def first_layer_apart(p):  # a tenth of the rate, and no step for the last layer
+        return optim.Adam([{"params": p[:2], "lr": 0.001}, {"params": p[2:6]}], lr=0.01)
+
     cases = [
-        train_case("adam", "classification", ("cross_entropy", {"type": "adam", "rate": 0.01}),
-                   lambda p: torch.optim.Adam(p, lr=0.01)),
-        train_case("adam, other decays", "classification",
-                   ("cross_entropy", {"type": "adam", "rate": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4}),
-                   lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-4)),
-        train_case("sgd, weighted classes", "classification",
-                   ({"type": "cross_entropy", "class_weights": weight}, {"type": "sgd", "rate": 0.1}),
-                   lambda p: torch.optim.SGD(p, lr=0.1), weight),
-        train_case("momentum", "regression", ("mse", {"type": "sgd", "rate": 0.05, "momentum": 0.9}),
-                   lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9)),
-        train_case("nesterov", "regression",
-                   ("mse", {"type": "sgd", "rate": 0.05, "momentum": 0.8, "nesterov": True}),
-                   lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True)),
+        case("adam", "classification", {"type": "adam", "rate": 0.01}, lambda p: optim.Adam(p, lr=0.01)),
+        case("adam, other decays", "classification",
+             {"type": "adam", "rate": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4},
+             lambda p: optim.Adam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-4)),
+        case("sgd, weighted classes", "classification", {"type": "sgd", "rate": 0.1},
+             lambda p: optim.SGD(p, lr=0.1), {"type": "cross_entropy", "class_weights": weight}, weight),
+        case("momentum", "regression", {"type": "sgd", "rate": 0.05, "momentum": 0.9},
+             lambda p: optim.SGD(p, lr=0.05, momentum=0.9)),
+        case("nesterov", "regression", {"type": "sgd", "rate": 0.05, "momentum": 0.8, "nesterov": True},
+             lambda p: optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True)),
+        case("adamw", "classification", {"type": "adamw", "rate": 0.01, "decay": 0.1},
+             lambda p: optim.AdamW(p, lr=0.01, weight_decay=0.1)),
+        case("amsgrad", "regression", {"type": "amsgrad", "rate": 0.05, "beta2": 0.9},
+             lambda p: optim.Adam(p, lr=0.05, betas=(0.9, 0.9), amsgrad=True)),
+        case("nadam", "classification", {"type": "nadam", "rate": 0.02}, lambda p: Nadam(p, lr=0.02)),
+        case("rmsprop", "classification", {"type": "rmsprop", "rate": 0.005}, lambda p: optim.RMSprop(p, lr=0.005)),
+        case("rmsprop, centered, momentum", "regression",
+             {"type": "rmsprop", "rate": 0.002, "decay": 0.9, "momentum": 0.7, "centered": True},
+             lambda p: optim.RMSprop(p, lr=0.002, alpha=0.9, momentum=0.7, centered=True)),
+        case("adagrad", "classification", {"type": "adagrad", "rate": 0.05, "decay": 0.1},
+             lambda p: optim.Adagrad(p, lr=0.05, lr_decay=0.1)),
+        case("adadelta", "regression", {"type": "adadelta", "rate": 0.8}, lambda p: optim.Adadelta(p, lr=0.8)),
+        case("l2 on all", "regression", {"type": "sgd", "rate": 0.1, "momentum": 0.5},
+             lambda p: optim.SGD(p, lr=0.1, momentum=0.5, weight_decay=0.03),
+             parameters=[{"type": "l2", "match": "*", "strength": 0.03}]),
+        case("clipped values", "classification", {"type": "adam", "rate": 0.01}, lambda p: optim.Adam(p, lr=0.01),
+             clip={"value": 0.01}, before_step=lambda p: clip.clip_grad_value_(p, 0.01)),
+        case("clipped norm", "regression", {"type": "sgd", "rate": 0.1}, lambda p: optim.SGD(p, lr=0.1),
+             clip={"norm": 0.2}, before_step=lambda p: clip.clip_grad_norm_(p, 0.2)),
+        case("groups", "classification", {"type": "adam", "rate": 0.01}, first_layer_apart,
+             parameters=[{"type": "rate", "match": "dense1.*", "factor": 0.1},
+                         {"type": "freeze", "match": "dense4.*"}]),
+        loss("label smoothing", "classification",
+             {"type": "cross_entropy", "smoothing": 0.1, "class_weights": weight},
+             torch.nn.CrossEntropyLoss(weight=torch.tensor(weight), label_smoothing=0.1)),
+        loss("huber", "regression", {"type": "huber", "delta": 0.7}, torch.nn.HuberLoss(delta=0.7)),
+        loss("mae", "regression", "mae", torch.nn.L1Loss()),
+        loss("poisson", "regression", "poisson", torch.nn.PoissonNLLLoss(), truth=lambda t: (3 * t.abs()).floor()),
+        loss("several labels", "regression", {"type": "binary", "positive_weight": 2.5},
+             torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(2.5)), truth=lambda t: (t > 0).double()),
+        loss("two classes", "classification", "binary",
+             lambda y, t: torch.nn.BCEWithLogitsLoss()(y[:, 0], t.double()), width=1, classes=2),
+        loss("gaussian likelihood", "regression", "normal", gaussian, width=4),
+        loss("mixture density", "regression", {"type": "normal", "components": 3, "sigma": "exp"}, mixture, width=18),
+        loss("quantiles", "regression", "quantile", pinball, width=6),
+        loss("log-normal likelihood", "regression", {"type": "log_normal", "center": [0, 0], "spread": [1, 1]},
+             lambda y, t: gaussian(y, t.log()), width=4, truth=lambda t: t.exp()),
     ]
     write("network.json", cases)
 
@@ -321,8 +418,58 @@ def make_layers():
     write("layers.json", cases)
 
 
+def rates(make, epochs=12, steps=5, values=None):
+    """Of each batch, or with values of each epoch: the factor of a rate of 1."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = make(optimizer)
+    factors = []
+    for i in range(len(values) if values else epochs):
+        if values:
+            factors.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step(values[i])
+            continue
+        for _ in range(steps if schedule.by_batch else 1):
+            factors.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            if len(factors) < epochs * (steps if schedule.by_batch else 1):  # one_cycle refuses a step too many
+                schedule.step()
+    return factors
+
+
+def make_schedules():
+    lr = torch.optim.lr_scheduler
+
+    def by(batch, make):
+        def marked(optimizer):
+            schedule = make(optimizer)
+            schedule.by_batch = batch
+            return schedule
+        return marked
+
+    def case(spec, make, values=None, by_batch=False, maximize=False):
+        return {"schedule": spec, "epochs": 12, "steps": 5, "by_batch": by_batch, "maximize": maximize,
+                "values": values or [], "factors": rates(by(by_batch, make), values=values)}
+
+    loss = [1.0, 0.9, 0.95, 0.93, 0.92, 0.91, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 0.49999, 1.0, 1.0, 0.1]
+    write("schedules.json", [
+        case({"type": "constant", "factor": 0.5}, lambda o: lr.ConstantLR(o, 0.5, 10**9)),
+        case({"type": "step", "every": 3, "factor": 0.2}, lambda o: lr.StepLR(o, 3, 0.2)),
+        case({"type": "step", "at": [2, 7], "factor": 0.1}, lambda o: lr.MultiStepLR(o, [2, 7], 0.1)),
+        case({"type": "exponential", "factor": 0.8}, lambda o: lr.ExponentialLR(o, 0.8)),
+        case({"type": "cosine", "floor": 0.05}, lambda o: lr.CosineAnnealingLR(o, 12, 0.05)),
+        case({"type": "warm_up", "batches": 13, "start": 0.25}, lambda o: lr.LinearLR(o, 0.25, 1, 13), by_batch=True),
+        case({"type": "one_cycle"}, lambda o: lr.OneCycleLR(o, 1.0, total_steps=60), by_batch=True),
+        case({"type": "plateau", "factor": 0.5, "patience": 2, "rest": 1},
+             lambda o: lr.ReduceLROnPlateau(o, factor=0.5, patience=2, cooldown=1), values=loss),
+        case({"type": "plateau", "factor": 0.5, "patience": 0}, values=loss, maximize=True,
+             make=lambda o: lr.ReduceLROnPlateau(o, "max", factor=0.5, patience=0)),
+    ])
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     make_metrics()
     make_network()
     make_layers()
+    make_schedules()

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CHECKPOINT_VERSION 1
+#define CHECKPOINT_VERSION 2
 
 struct checkpoint_identity {
     uint64_t configuration;             /* hash of all settings and data that decide the results */

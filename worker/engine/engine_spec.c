@@ -18,6 +18,9 @@ static const struct setting evaluate_settings[] = {
     SETTING_BOOLEAN(struct evaluate_config, predictions, true,
                     "Write predictions.csv for the test part (without one for the validation "
                     "part)."),
+    SETTING_TEXT(struct evaluate_config, snapshots, NULL, 0,
+                 "Train nothing, but measure each snapshot of an experiment (its number), a run or "
+                 "a folder; steps are their numbers, in order."),
     {0},
 };
 

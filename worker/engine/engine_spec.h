@@ -13,6 +13,7 @@
 struct evaluate_config {
     struct kind_choices metrics; /* n == 0: the task's defaults */
     bool predictions;
+    char *snapshots; /* a run whose snapshots are measured, instead of training; NULL: none */
 };
 
 struct engine_spec { /* all-zero is a valid empty one */

@@ -40,7 +40,7 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
     return (struct model_plan){
         .layers = &spec->model,
         .loss = &spec->train.loss,
-        .optimizer = for_training ? &spec->train.optimizer : NULL,
+        .update = for_training ? train_update_plan(&spec->train) : (struct update_plan){0},
         .batch = for_training ? spec->train.batch : 0,
         .task = preparation->task,
         .input = preparation->input,
@@ -50,6 +50,17 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
         .target_offset = preparation->target_offset,
         .target_scale = preparation->target_scale,
         .seed = seed,
+    };
+}
+
+struct loss_task pipeline_loss_task(const struct preparation *preparation)
+{
+    return (struct loss_task){
+        .task = preparation->task,
+        .n_classes = preparation->n_classes,
+        .n_targets = preparation->n_targets,
+        .target_offset = preparation->target_offset,
+        .target_scale = preparation->target_scale,
     };
 }
 

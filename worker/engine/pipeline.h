@@ -42,6 +42,9 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
                                 const struct preparation *preparation, uint64_t seed,
                                 bool for_training);
 
+/* What the loss is used for. */
+struct loss_task pipeline_loss_task(const struct preparation *preparation);
+
 /* Runs the experiment whose spec.json lies in `folder`. *ret_stopped: it was asked to stop and can
  * go on later. Results go to reported.jsonl and artifacts/. */
 bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *ret_stopped,
@@ -81,6 +84,29 @@ bool pipeline_predict_rows(struct model *model, const struct samples *samples, c
 bool model_file_write(const char *path, struct model *model, const cJSON *spec,
                       const struct preparation *preparation, const cJSON *provenance,
                       struct error *error);
+
+/* Fills the parameters of a model whose names match from another one's file, which has to have them
+ * in the same shape. *ret_taken of *ret_all parameters were filled. */
+bool model_file_take(const char *path, const char *match, struct model *model, int64_t *ret_taken,
+                     int64_t *ret_all, struct error *error);
+
+/* The model of train.start.model: a model file, the folder of a run or of an experiment, or an
+ * experiment's number. `runs`: the folder of all experiments' runs. */
+bool pipeline_find_model(const char *given, const char *cwd, const char *runs, struct buffer *ret,
+                         struct error *error);
+struct snapshot_list { /* all-zero is a valid empty one */
+    char **path;       /* owned, each too; in the order in which they were taken */
+    int64_t n;
+};
+void snapshot_list_release(struct snapshot_list *list);
+/* The model files of an experiment's last run that has some, of a run, or in a folder. INVALID
+ * where there is none. */
+bool pipeline_list_snapshots(const char *given, const char *cwd, const char *folder,
+                             struct snapshot_list *ret_list, struct error *error);
+
+/* Gives a fresh model the weights that train.start names, and notes how many. */
+bool pipeline_start(const struct train_config *config, const char *cwd, const char *folder,
+                    struct model *model, struct error *error);
 
 struct stored_model { /* all-zero is a valid empty one */
     struct engine_spec spec;

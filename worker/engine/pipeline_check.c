@@ -244,10 +244,15 @@ static bool check_training(struct question *question, const struct prepared_rows
     const struct split *split = &rows->split.split;
     scoped(watch_release) struct watch watch = {0};
     const struct kind_choices *metrics = &question->spec.evaluate.metrics;
+    const struct loss_task task = pipeline_loss_task(rows->preparation);
+    struct train_config *config = &question->spec.train;
+    struct distribution_shape shape;
 
-    return metric_check(metrics, rows->preparation->task, "evaluate.metrics", error) &&
-           train_complete(&question->spec.train, rows->preparation->task, error) &&
-           watch_init(&watch, &question->spec.train.early_stopping, metrics, &rows->samples->set,
+    return train_complete(config, rows->preparation->task, error) &&
+           loss_fit(&config->loss, &rows->samples->set, &split->part[SPLIT_TRAIN], error) &&
+           loss_shape(&config->loss, &task, &shape, error) &&
+           metric_check(metrics, rows->preparation->task, &shape, "evaluate.metrics", error) &&
+           watch_init(&watch, &config->early_stopping, metrics, &rows->samples->set, &shape,
                       &split->part[SPLIT_TRAIN], &split->part[SPLIT_VALID], error);
 }
 

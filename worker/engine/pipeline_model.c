@@ -1,4 +1,5 @@
 /* The model file: what a model needs to predict on another day, in another place. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +94,27 @@ static bool read_arrays(struct hdf5_file *file, struct model *model, struct erro
         array_path(&array, path, sizeof(path));
         if (!hdf5_read_reals(file, path, array.value, array.rows, array.columns, error))
             return false;
+    }
+    return true;
+}
+
+bool model_file_take(const char *path, const char *match, struct model *model, int64_t *ret_taken,
+                     int64_t *ret_all, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    struct model_array array;
+    char at[160];
+
+    *ret_taken = *ret_all = 0;
+    if (!hdf5_open(path, &file, error))
+        return false;
+    for (; model_array(model, *ret_all, &array); ++*ret_all) {
+        if (fnmatch(match, array.name, 0) != 0)
+            continue;
+        array_path(&array, at, sizeof(at));
+        if (!hdf5_read_reals(file, at, array.value, array.rows, array.columns, error))
+            return error_wrap(error, "%s: %s", path, array.name);
+        ++*ret_taken;
     }
     return true;
 }

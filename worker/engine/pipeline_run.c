@@ -149,7 +149,7 @@ static cJSON *provenance(const struct run *run)
     return take(&json);
 }
 
-static bool write_model(const struct run *run, struct error *error)
+static bool write_model_as(const struct run *run, const char *name, struct error *error)
 {
     scoped(json_free) cJSON *spec = settings_json(engine_settings, &run->spec);
     scoped(json_free) cJSON *origin = provenance(run);
@@ -157,9 +157,26 @@ static bool write_model(const struct run *run, struct error *error)
 
     if (!spec || !origin)
         return no_memory(error);
-    return artifact_path(run, "model.h5", &path, error) &&
-           model_file_write(path.data, run->model, spec, run->rows.preparation, origin, error) &&
-           report_file("model", "model.h5", error);
+    return artifact_path(run, name, &path, error) &&
+           model_file_write(path.data, run->model, spec, run->rows.preparation, origin, error);
+}
+
+/* Names are those of the run's own folder: nothing of another run is overwritten. */
+static bool write_snapshot(void *context, int64_t epoch, int64_t batch, struct error *error)
+{
+    const struct run *run = context;
+    scoped(buffer_release) struct buffer folder = {0};
+    char name[96];
+
+    (void)snprintf(name, sizeof(name), "snapshots/epoch_%03lld_batch_%05lld.h5", (long long)epoch,
+                   (long long)batch);
+    return artifact_path(run, "snapshots", &folder, error) &&
+           file_make_folders(folder.data, error) && write_model_as(run, name, error);
+}
+
+static bool write_model(const struct run *run, struct error *error)
+{
+    return write_model_as(run, "model.h5", error) && report_file("model", "model.h5", error);
 }
 
 static bool write_predictions(const struct run *run, struct error *error)
@@ -300,6 +317,9 @@ static bool hash_configuration(const struct run *run, uint64_t *ret, struct erro
         return no_memory(error);
     cJSON_DeleteItemFromObjectCaseSensitive(train, "epochs");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "checkpoint");
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "limit");
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "snapshots");
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "full_loss");
     cJSON_DeleteItemFromObjectCaseSensitive(json, "evaluate");
     cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "data"),
                                             "source");
@@ -311,20 +331,37 @@ static bool hash_configuration(const struct run *run, uint64_t *ret, struct erro
     return true;
 }
 
+/* The model of the spec, and all that can be wrong with what is asked of it. */
+static bool build_model(struct run *run, struct error *error)
+{
+    const struct preparation *preparation = run->rows.preparation;
+    const struct loss_task task = pipeline_loss_task(preparation);
+    struct train_config *config = &run->spec.train;
+    struct distribution_shape shape;
+    struct model_plan plan;
+
+    if (!train_complete(config, run->dataset->task, error) ||
+        !loss_fit(&config->loss, &run->rows.samples->set, &run->rows.split.split.part[SPLIT_TRAIN],
+                  error) ||
+        !loss_shape(&config->loss, &task, &shape, error) ||
+        !metric_check(&run->spec.evaluate.metrics, run->dataset->task, &shape, "evaluate.metrics",
+                      error))
+        return false;
+    plan = pipeline_plan(&run->spec, preparation, run->seed, true);
+    return model_build(&plan, &run->model, error);
+}
+
 static bool train(struct run *run, struct train_result *ret_result, struct error *error)
 {
-    struct model_plan plan;
     struct train_context context = {.seed = run->seed,
                                     .checkpoint_folder = run->checkpoint,
                                     .metrics = &run->spec.evaluate.metrics,
+                                    .snapshot = write_snapshot,
+                                    .snapshot_context = run,
                                     .stop = run->stop};
 
-    if (!metric_check(&run->spec.evaluate.metrics, run->dataset->task, "evaluate.metrics", error) ||
-        !train_complete(&run->spec.train, run->dataset->task, error) ||
-        !hash_configuration(run, &context.configuration, error))
-        return false;
-    plan = pipeline_plan(&run->spec, run->rows.preparation, run->seed, true);
-    return model_build(&plan, &run->model, error) &&
+    return build_model(run, error) && hash_configuration(run, &context.configuration, error) &&
+           pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
            train_model(run->model, &run->rows.samples->set, &run->rows.split.split,
                        &run->spec.train, &context, ret_result, error);
 }
@@ -374,8 +411,8 @@ static bool evaluate_part(const struct run *run, enum split_part which, const do
     return pipeline_predict_rows(run->model, run->rows.samples, part->row, part->n, 0, &prediction,
                                  &sum, error) &&
            tell_loss(which, &sum, error) &&
-           metric_evaluate(&run->spec.evaluate.metrics, set, part->row, part->n, prediction, naive,
-                           &evaluation, error) &&
+           metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, part->row,
+                           part->n, prediction, naive, &evaluation, error) &&
            metric_report(&evaluation, split_part_name[which], error);
 }
 
@@ -386,18 +423,83 @@ static bool evaluate(const struct run *run, struct error *error)
 
     if (!naive)
         return no_memory(error);
-    metric_naive_row(&run->rows.samples->set, &run->rows.split.split.part[SPLIT_TRAIN], naive);
+    if (!metric_naive_row(&run->rows.samples->set, &run->model->distribution,
+                          &run->rows.split.split.part[SPLIT_TRAIN], naive, error))
+        return false;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         if (!evaluate_part(run, (enum split_part)i, naive, error))
             return false;
     return true;
 }
 
+/* ---- snapshots --------------------------------------------------------------------------------*/
+
+static bool measure_snapshot(const struct run *run, enum split_part which, int64_t number,
+                             struct error *error)
+{
+    const struct row_list *part = &run->rows.split.split.part[which];
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(memory_free) double *prediction = NULL;
+    struct loss_sum sum = {0};
+    char name[METRIC_NAME_SIZE + 16];
+
+    if (part->n == 0)
+        return true;
+    if (!pipeline_predict_rows(run->model, run->rows.samples, part->row, part->n, 0, &prediction,
+                               &sum, error) ||
+        !metric_evaluate(&run->spec.evaluate.metrics, &run->rows.samples->set,
+                         &run->model->distribution, part->row, part->n, prediction, NULL,
+                         &evaluation, error))
+        return false;
+    (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);
+    if (!report_metric(name, sum.loss / sum.weight, number, NAN, error))
+        return false;
+    for (int64_t i = 0; i < evaluation.n_values; i++) {
+        (void)snprintf(name, sizeof(name), "%s.%s", split_part_name[which],
+                       evaluation.value[i].name);
+        if (!report_metric(name, evaluation.value[i].value, number, NAN, error))
+            return false;
+    }
+    return true;
+}
+
+/* Each on the training and the validation rows: the test rows are for what is chosen. */
+static bool measure_snapshots(const struct run *run, const struct snapshot_list *list,
+                              struct error *error)
+{
+    int64_t taken, all;
+
+    for (int64_t i = 0; i < list->n; i++) {
+        if (!model_file_take(list->path[i], "*", run->model, &taken, &all, error) ||
+            !measure_snapshot(run, SPLIT_TRAIN, i + 1, error) ||
+            !measure_snapshot(run, SPLIT_VALID, i + 1, error) ||
+            !report_progress((double)i + 1, (double)list->n, "snapshot", error))
+            return false;
+        if (run->stop && *run->stop)
+            return error_set(error, ERROR_CANCELLED, "asked to stop");
+    }
+    return true;
+}
+
+static bool go_over_snapshots(struct run *run, struct error *error)
+{
+    scoped(snapshot_list_release) struct snapshot_list list = {0};
+
+    return build_model(run, error) &&
+           pipeline_list_snapshots(run->spec.evaluate.snapshots, run->cwd, run->folder, &list,
+                                   error) &&
+           measure_snapshots(run, &list, error) && evaluate(run, error) && report_sync(error);
+}
+
 static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
 {
     struct train_result result = {0};
 
-    if (!read_spec(run, error) || !import_and_prepare(run, error) || !train(run, &result, error))
+    if (!read_spec(run, error) || !import_and_prepare(run, error))
+        return false;
+    if (run->spec.evaluate.snapshots)
+        return go_over_snapshots(run, error);
+    if (!train(run, &result, error))
         return false;
     *ret_stopped = result.stopped;
     if (result.stopped)

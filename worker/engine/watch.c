@@ -34,34 +34,44 @@ static bool add(struct watch *watch, const struct kind_choice *choice)
     return true;
 }
 
-static bool fits(const struct metric_kind *kind, enum task task)
+/* Whether a metric that the spec does not name can be watched all the same. */
+static bool fits(const struct watch *watch, const struct kind_choice *choice, enum task task)
 {
+    const struct metric_kind *kind = (const struct metric_kind *)choice->kind;
+    struct kind_choice item = *choice;
+    const struct kind_choices single = {.item = &item, .n = 1};
+    struct error ignored;
+
     return kind->goal != GOAL_NONE && kind->kind.config_size == 0 &&
-           (task == TASK_CLASSIFICATION ? kind->classification : kind->regression);
+           metric_check(&single, task, &watch->shape, "", &ignored);
 }
 
 /* What predictions that look at nothing score: every value that a metric has, by name. */
-static bool rehearse(const struct kind_choices *metrics, const struct sample_set *set,
-                     const struct row_list *train, const struct row_list *valid,
-                     struct evaluation *ret_evaluation, struct error *error)
+static bool rehearse(const struct watch *watch, const struct kind_choices *metrics,
+                     const struct sample_set *set, const struct row_list *train,
+                     const struct row_list *valid, struct evaluation *ret_evaluation,
+                     struct error *error)
 {
-    size_t width = (size_t)(set->task == TASK_CLASSIFICATION ? set->n_classes : set->n_targets);
+    size_t width = (size_t)metric_width(set, &watch->shape);
     scoped(memory_free) double *naive = calloc(width, sizeof(*naive));
-    scoped(memory_free) double *prediction = calloc(width * (size_t)valid->n, sizeof(*prediction));
+    scoped(memory_free) double *prediction =
+        calloc(width * (size_t)(valid->n * set->truth_steps), sizeof(*prediction));
 
     if (!naive || !prediction)
         return error_set(error, ERROR_NO_MEMORY, "looking for a metric");
-    metric_naive_row(set, train, naive);
-    for (int64_t i = 0; i < valid->n; i++)
+    if (!metric_naive_row(set, &watch->shape, train, naive, error))
+        return false;
+    for (int64_t i = 0; i < valid->n * set->truth_steps; i++)
         memcpy(prediction + (size_t)i * width, naive, width * sizeof(*naive));
-    return metric_evaluate(metrics, set, valid->row, valid->n, prediction, NULL, ret_evaluation,
-                           error);
+    return metric_evaluate(metrics, set, &watch->shape, valid->row, valid->n, prediction, NULL,
+                           ret_evaluation, error);
 }
 
 /* *ret_goal stays GOAL_NONE where these metrics have no value of that name. */
-static bool look_for(const char *name, const struct kind_choices *metrics,
-                     const struct sample_set *set, const struct row_list *train,
-                     const struct row_list *valid, enum goal *ret_goal, struct error *error)
+static bool look_for(const struct watch *watch, const char *name,
+                     const struct kind_choices *metrics, const struct sample_set *set,
+                     const struct row_list *train, const struct row_list *valid,
+                     enum goal *ret_goal, struct error *error)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
     const struct metric_value *value;
@@ -69,7 +79,7 @@ static bool look_for(const char *name, const struct kind_choices *metrics,
     *ret_goal = GOAL_NONE;
     if (metrics->n == 0)
         return true;
-    if (!rehearse(metrics, set, train, valid, &evaluation, error))
+    if (!rehearse(watch, metrics, set, train, valid, &evaluation, error))
         return false;
     value = evaluation_find(&evaluation, name);
     if (value)
@@ -85,15 +95,15 @@ static bool find_metric(struct watch *watch, const struct sample_set *set,
     const char *name = watch->metric + strlen("valid.");
     struct kind_choices watched = {.item = watch->item, .n = (size_t)watch->n_metrics};
 
-    if (!look_for(name, &watched, set, train, valid, &watch->goal, error))
+    if (!look_for(watch, name, &watched, set, train, valid, &watch->goal, error))
         return false;
     for (size_t i = 0; watch->goal == GOAL_NONE && metric_registry.kind[i]; i++) {
         struct kind_choice choice = {.kind = metric_registry.kind[i]};
         const struct kind_choices single = {.item = &choice, .n = 1};
 
-        if (!fits((const struct metric_kind *)choice.kind, set->task))
+        if (!fits(watch, &choice, set->task))
             continue;
-        if (!look_for(name, &single, set, train, valid, &watch->goal, error))
+        if (!look_for(watch, name, &single, set, train, valid, &watch->goal, error))
             return false;
         if (watch->goal != GOAL_NONE && !add(watch, &choice))
             return error_set(error, ERROR_NO_MEMORY, "looking for a metric");
@@ -135,10 +145,11 @@ static bool resolve(struct watch *watch, const struct early_stopping_config *con
 
 bool watch_init(struct watch *ret_watch, const struct early_stopping_config *config,
                 const struct kind_choices *metrics, const struct sample_set *set,
-                const struct row_list *train, const struct row_list *valid, struct error *error)
+                const struct distribution_shape *shape, const struct row_list *train,
+                const struct row_list *valid, struct error *error)
 {
-    scoped(watch_release) struct watch watch = {.patience = config->patience,
-                                                .min_delta = config->min_delta};
+    scoped(watch_release) struct watch watch = {
+        .patience = config->patience, .min_delta = config->min_delta, .shape = *shape};
 
     for (size_t i = 0; metrics && i < metrics->n; i++)
         if (!add(&watch, &metrics->item[i]))
@@ -156,8 +167,8 @@ bool watch_evaluate(const struct watch *watch, const struct sample_set *set,
 {
     const struct kind_choices metrics = {.item = watch->item, .n = (size_t)watch->n_metrics};
 
-    return metric_evaluate(&metrics, set, valid->row, valid->n, prediction, NULL, ret_evaluation,
-                           error);
+    return metric_evaluate(&metrics, set, &watch->shape, valid->row, valid->n, prediction, NULL,
+                           ret_evaluation, error);
 }
 
 double watch_value(const struct watch *watch, double train_loss, double valid_loss,

@@ -16,7 +16,8 @@ struct watch {          /* all-zero is a valid empty one */
     int64_t patience;
     double min_delta;
     enum goal goal;
-    struct kind_choice *item; /* owned; their configs are borrowed */
+    struct distribution_shape shape; /* of predictions */
+    struct kind_choice *item;        /* owned; their configs are borrowed */
     int64_t n_metrics;
 };
 
@@ -24,7 +25,8 @@ struct watch {          /* all-zero is a valid empty one */
  * validation part and without patience a "valid." metric is not watched. */
 bool watch_init(struct watch *ret_watch, const struct early_stopping_config *config,
                 const struct kind_choices *metrics, const struct sample_set *set,
-                const struct row_list *train, const struct row_list *valid, struct error *error);
+                const struct distribution_shape *shape, const struct row_list *train,
+                const struct row_list *valid, struct error *error);
 void watch_release(struct watch *watch);
 
 bool watch_evaluate(const struct watch *watch, const struct sample_set *set,

@@ -187,12 +187,39 @@ static inline void fixture_parse(struct fixture *fixture, const char *spec)
     assert_true(train_complete(&fixture->spec.train, fixture->set.task, &error));
 }
 
+/* Truth that the spec's loss can be used for: two classes, or targets as they are, in its range. */
+static inline void fixture_suit_loss(struct fixture *fixture)
+{
+    const struct loss_kind *kind = (const struct loss_kind *)fixture->spec.train.loss.kind;
+    bool binary = strcmp(kind->kind.name, "binary") == 0;
+    struct sample_set *set = &fixture->set;
+    struct error error;
+
+    if (!kind->unscaled)
+        return;
+    for (int64_t i = 0; set->label && i < set->n_samples; i++)
+        fixture->label[i] %= 2;
+    if (set->label)
+        set->n_classes = 2;
+    for (int64_t i = 0; i < set->n_targets; i++) {
+        fixture->offset[i] = 0;
+        fixture->scale[i] = 1;
+    }
+    for (int64_t i = 0; i < set->n_samples * set->n_targets; i++) {
+        double value = (fixture->target[i] - 500) / 30;
+
+        fixture->target[i] = binary ? value > 0 : 0.5 + fabs(value);
+    }
+    assert_true(
+        loss_fit(&fixture->spec.train.loss, set, &fixture->split.part[SPLIT_TRAIN], &error));
+}
+
 static inline struct model_plan fixture_plan(const struct fixture *fixture)
 {
     return (struct model_plan){
         .layers = &fixture->spec.model,
         .loss = &fixture->spec.train.loss,
-        .optimizer = &fixture->spec.train.optimizer,
+        .update = train_update_plan(&fixture->spec.train),
         .batch = fixture->spec.train.batch,
         .task = fixture->set.task,
         .input = fixture->set.input,

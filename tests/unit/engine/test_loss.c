@@ -10,11 +10,12 @@ static void begin(struct fixture *fixture, enum task task, const char *loss)
     char spec[512];
 
     (void)snprintf(spec, sizeof(spec),
-                   "{'model': [{'type': 'dense', 'units': 'classes + targets'}],"
+                   "{'model': [{'type': 'dense', 'units': 'outputs'}],"
                    " 'train': {'batch': 10, 'loss': %s}}",
                    loss);
     fixture_set_up(fixture, task, ROWS, 4, 3);
     fixture_parse(fixture, spec);
+    fixture_suit_loss(fixture);
 }
 
 static struct loss_sum loss_of(struct fixture *fixture, int64_t first, int64_t n)
@@ -36,7 +37,12 @@ static void loss_does_not_depend_on_how_rows_are_batched(void **state)
         const char *loss;
     } cases[] = {{TASK_CLASSIFICATION, "'cross_entropy'"},
                  {TASK_CLASSIFICATION, "{'type': 'cross_entropy', 'class_weights': [1, 5, 0]}"},
-                 {TASK_REGRESSION, "'mse'"}};
+                 {TASK_CLASSIFICATION, "{'type': 'cross_entropy', 'smoothing': 0.1}"},
+                 {TASK_CLASSIFICATION, "'binary'"},
+                 {TASK_REGRESSION, "'mse'"},
+                 {TASK_REGRESSION, "'binary'"},
+                 {TASK_REGRESSION, "{'type': 'normal', 'components': 2}"},
+                 {TASK_REGRESSION, "{'type': 'log_normal', 'score': 'crps'}"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -69,6 +75,198 @@ static void class_of_weight_zero_counts_for_nothing(void **state)
     sum = loss_of(&fixture, 0, ROWS);
     assert_true(sum.loss > 0 && sum.weight == 1);
     fixture_tear_down(&fixture);
+}
+
+/* ---- values by hand ---- */
+
+/* The loss of given outputs, at rows of given truth. */
+static double loss_at(const char *choice, const struct loss_task *task, const real *output,
+                      const struct loss_truth *truth, int64_t rows, real *ret_slope)
+{
+    scoped(loss_release) struct loss loss = {0};
+    struct fixture fixture;
+    struct loss_sum sum = {0};
+    double row_loss[8];
+    struct tensor y, dy;
+    struct error error;
+
+    begin(&fixture, task->task, choice);
+    if (!loss_build(&fixture.spec.train.loss, task, &loss, &error))
+        fail_msg("%s", error.message);
+    y = (struct tensor){.steps = 1, .rows = rows, .width = loss.n_outputs};
+    dy = y;
+    y.data = (real *)(uintptr_t)output;
+    dy.data = ret_slope;
+    loss.kind->value(&loss, kernel_pick(), &y, truth, &dy, row_loss, &sum);
+    if (truth->training && loss.kind->learn) {
+        loss.kind->learn(&loss, truth, row_loss, rows);
+        for (int64_t i = 0; i < loss.n_memory; i++) /* hands out what it learnt */
+            ret_slope[i] = (real)loss.memory[i];
+    }
+    fixture_tear_down(&fixture);
+    return sum.loss / sum.weight;
+}
+
+static void assert_near_value(double value, double expected, double off)
+{
+    if (!(fabs(value - expected) <= off))
+        fail_msg("%.10g is not %.10g", value, expected);
+}
+
+static double cross_entropy_of(const real *output, int32_t label)
+{
+    const struct loss_task task = {.task = TASK_CLASSIFICATION, .n_classes = 4};
+    const struct loss_truth truth = {.label = &label};
+    real slope[4];
+
+    return loss_at("'cross_entropy'", &task, output, &truth, 1, slope);
+}
+
+static void cross_entropy_has_its_check_values(void **state)
+{
+    const real one[] = {1, 0, 0, 0}, two[] = {2, 0, 0, 0}, none[] = {0, 0, 0, 0};
+    const real nine[] = {9, 0, 0, 0};
+
+    (void)state;
+    assert_near_value(cross_entropy_of(one, 0), 0.74366838, 1e-6);
+    assert_near_value(cross_entropy_of(two, 0), 0.34075295, 1e-6);
+    assert_near_value(cross_entropy_of(none, 0), 1.38629436, 1e-6);
+    assert_near_value(cross_entropy_of(nine, 0), 0.00037016, 1e-6);
+    assert_near_value(cross_entropy_of(nine, 1), 9.00037016, 1e-5);
+}
+
+static void weights_of_rows_and_classes_divide_as_asked(void **state)
+{
+    const struct loss_task task = {.task = TASK_CLASSIFICATION, .n_classes = 2};
+    const real output[] = {0, 0, 0, 0, 0, 0};
+    const int32_t label[] = {0, 1, 1};
+    const double weight[] = {1, 0.5, 0};
+    const struct loss_truth truth = {.label = label, .weight = weight};
+    real slope[6];
+
+    (void)state;
+    assert_near_value(loss_at("{'type': 'cross_entropy', 'class_weights': [3, 1]}", &task, output,
+                              &truth, 3, slope),
+                      log(2), 1e-6);
+    assert_near_value((double)slope[0], 3 / 3.5 * -0.5, 1e-6);
+    assert_true(slope[4] == 0 && slope[5] == 0);
+    assert_near_value(loss_at("{'type': 'cross_entropy', 'class_weights': [3, 1], 'reduction': "
+                              "'nonzero'}",
+                              &task, output, &truth, 3, slope),
+                      3.5 / 2 * log(2), 1e-6);
+}
+
+static void active_reweighting_follows_its_rule(void **state)
+{
+    const struct loss_task task = {.task = TASK_CLASSIFICATION, .n_classes = 3};
+    const real output[] = {1, 0, 0, 0, 2, 0, 0, 0, 3};
+    const int32_t label[] = {0, 0, 1};
+    const struct loss_truth truth = {.label = label, .training = true};
+    double first = log(exp(1) + 2) - 1, second = log(exp(2) + 2), third = log(exp(3) + 2);
+    double of[] = {exp((first + second) / 2), exp(third), 1}; /* class 2 has no rows */
+    real weight[9];
+
+    (void)state;
+    assert_near_value(loss_at("{'type': 'cross_entropy', 'reweight': true, 'reduction': 'nonzero'}",
+                              &task, output, &truth, 3, weight),
+                      (first + second + third) / 3, 1e-6);
+    for (int i = 0; i < 3; i++)
+        assert_near_value((double)weight[i], of[i] / (of[0] + of[1] + of[2]), 1e-6);
+}
+
+static void mixture_likelihood_has_its_check_value(void **state)
+{
+    const double offset = 0, scale = 1;
+    const struct loss_task task = {
+        .task = TASK_REGRESSION, .n_targets = 1, .target_offset = &offset, .target_scale = &scale};
+    const real output[] = {
+        0, 0.5, 0, (real)-1.3862943611198906, (real)-0.916290731874155, (real)-0.5108256237659907};
+    const real target = (real)0.3;
+    const struct loss_truth truth = {.target = &target};
+    real slope[6];
+
+    (void)state;
+    assert_near_value(loss_at("{'type': 'normal', 'components': 2, 'sigma': 'exp', 'floor': 0}",
+                              &task, output, &truth, 1, slope),
+                      0.16509300, 1e-6);
+}
+
+/* 10000 times 1 - loss is the score; two targets of which one has no weight. */
+static void exoplanet_loss_is_what_the_score_loses(void **state)
+{
+    const struct loss_task task = {.task = TASK_REGRESSION, .n_targets = 2};
+    const real output[] = {(real)0.06, (real)0.5}, target[] = {(real)0.05, (real)0.04};
+    const struct loss_truth truth = {.target = target};
+    real slope[2];
+
+    (void)state;
+    assert_near_value(
+        loss_at("{'type': 'exoplanet', 'weights': [2, 0]}", &task, output, &truth, 1, slope),
+        2e6 * 0.05 * 0.01 / 1e4, 1e-6);
+    assert_true(slope[1] == 0);
+}
+
+static void distributions_are_predicted_in_the_targets_units(void **state)
+{
+    const double offset = 500, scale = 10;
+    const struct loss_task task = {
+        .task = TASK_REGRESSION, .n_targets = 1, .target_offset = &offset, .target_scale = &scale};
+    const real output[] = {(real)1.5, 0};
+    const struct tensor y = {.data = (real *)(uintptr_t)output, .steps = 1, .rows = 1, .width = 2};
+    scoped(loss_release) struct loss loss = {0};
+    struct fixture fixture;
+    double prediction[4];
+    struct error error;
+
+    (void)state;
+    begin(&fixture, TASK_REGRESSION, "{'type': 'normal', 'sigma': 'exp', 'floor': 0}");
+    assert_true(loss_build(&fixture.spec.train.loss, &task, &loss, &error));
+    assert_int_equal(loss.n_predicted, 4);
+    loss.kind->predict(&loss, &y, prediction);
+    assert_near_value(prediction[0], 515, 1e-9);
+    assert_near_value(prediction[1], 1, 1e-9);
+    assert_near_value(prediction[2], 515, 1e-9);
+    assert_near_value(prediction[3], 10, 1e-9);
+    fixture_tear_down(&fixture);
+}
+
+static void log_normal_takes_its_units_from_the_training_rows(void **state)
+{
+    struct fixture fixture;
+    cJSON *json;
+    double sum = 0;
+
+    (void)state;
+    begin(&fixture, TASK_REGRESSION, "'log_normal'");
+    json = settings_json(train_settings, &fixture.spec.train);
+    for (int64_t i = 0; i < fixture.split.part[SPLIT_TRAIN].n; i++)
+        sum += log(fixture.target[i * 3]);
+    assert_near_value(cJSON_GetArrayItem(json_at(json, "loss.center"), 0)->valuedouble,
+                      sum / (double)fixture.split.part[SPLIT_TRAIN].n, 1e-12);
+    assert_int_equal(cJSON_GetArraySize(json_at(json, "loss.spread")), 3);
+    cJSON_Delete(json);
+    fixture_tear_down(&fixture);
+}
+
+static void targets_that_a_loss_cannot_have_are_refused(void **state)
+{
+    static const char *const losses[] = {"'binary'", "'poisson'", "'log_normal'"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct fixture fixture;
+        struct error error;
+
+        begin(&fixture, TASK_REGRESSION, losses[i]);
+        fixture.target[5] = -3;
+        if (i == 2) /* what was fitted would be kept */
+            fixture_parse(&fixture, "{'model': [], 'train': {'loss': 'log_normal'}}");
+        assert_false(loss_fit(&fixture.spec.train.loss, &fixture.set,
+                              &fixture.split.part[SPLIT_TRAIN], &error));
+        assert_string_equal(error.path, "train.loss");
+        assert_non_null(strstr(error.message, "-3"));
+        fixture_tear_down(&fixture);
+    }
 }
 
 static void equal_outputs_cost_the_logarithm_of_the_classes(void **state)
@@ -119,6 +317,24 @@ static void losses_that_do_not_fit_the_task_are_refused(void **state)
                    "train.loss.class_weights", "2 weights for 3 classes");
     assert_refused(TASK_CLASSIFICATION, "{'type': 'cross_entropy', 'class_weights': [0, 0, 0]}",
                    "train.loss.class_weights", "all weights are 0");
+    assert_refused(TASK_REGRESSION, "{'type': 'exoplanet', 'weights': [1]}", "train.loss.weights",
+                   "1 weights for 3 targets");
+}
+
+static void targets_that_were_scaled_are_refused_where_units_matter(void **state)
+{
+    struct fixture fixture;
+    struct model *model = NULL;
+    struct model_plan plan;
+    struct error error;
+
+    (void)state;
+    begin(&fixture, TASK_REGRESSION, "'log_normal'");
+    fixture.scale[1] = 2;
+    plan = fixture_plan(&fixture);
+    assert_false(model_build(&plan, &model, &error));
+    assert_non_null(strstr(error.message, "leave out data.target_transform"));
+    fixture_tear_down(&fixture);
 }
 
 static void loss_is_chosen_by_the_task_where_none_is_named(void **state)
@@ -140,8 +356,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_does_not_depend_on_how_rows_are_batched),
         cmocka_unit_test(class_of_weight_zero_counts_for_nothing),
+        cmocka_unit_test(cross_entropy_has_its_check_values),
+        cmocka_unit_test(weights_of_rows_and_classes_divide_as_asked),
+        cmocka_unit_test(active_reweighting_follows_its_rule),
+        cmocka_unit_test(mixture_likelihood_has_its_check_value),
+        cmocka_unit_test(exoplanet_loss_is_what_the_score_loses),
+        cmocka_unit_test(distributions_are_predicted_in_the_targets_units),
+        cmocka_unit_test(log_normal_takes_its_units_from_the_training_rows),
+        cmocka_unit_test(targets_that_a_loss_cannot_have_are_refused),
         cmocka_unit_test(equal_outputs_cost_the_logarithm_of_the_classes),
         cmocka_unit_test(losses_that_do_not_fit_the_task_are_refused),
+        cmocka_unit_test(targets_that_were_scaled_are_refused_where_units_matter),
         cmocka_unit_test(loss_is_chosen_by_the_task_where_none_is_named),
     };
 

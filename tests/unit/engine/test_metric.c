@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/buffer.h"
 #include "common/file.h"
 #include "worker/engine/report.h"
 
@@ -31,18 +32,34 @@ static double *numbers(const cJSON *list)
     return value;
 }
 
-/* All metrics of the task. */
-static struct kind_choices all_metrics(enum task task, struct kind_choice item[32])
+static void parse_metrics(struct fixture_spec *spec, const char *list)
 {
-    struct kind_choices metrics = {.item = item};
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *json = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+    struct error error;
+
+    assert_true(buffer_append_format(&text, &error, "{\"metrics\": [%s]}", list));
+    assert_true(json_parse(text.data, text.size, &json, &error));
+    if (!settings_parse(fixture_settings, json, "", spec, &diagnostics))
+        fail_msg("%s: %s", diagnostics.item[0].path, diagnostics.item[0].message);
+}
+
+/* All metrics of the task that points have. */
+static void all_metrics(enum task task, struct fixture_spec *spec)
+{
+    scoped(buffer_release) struct buffer list = {0};
+    struct error error;
 
     for (size_t i = 0; metric_registry.kind[i]; i++) {
         const struct metric_kind *kind = (const struct metric_kind *)metric_registry.kind[i];
 
-        if (task == TASK_CLASSIFICATION ? kind->classification : kind->regression)
-            item[metrics.n++] = (struct kind_choice){.kind = &kind->kind};
+        if ((task == TASK_CLASSIFICATION ? kind->classification : kind->regression) &&
+            kind->needs == METRIC_NEEDS_NOTHING)
+            assert_true(buffer_append_format(&list, &error, "%s\"%s\"", list.size ? ", " : "",
+                                             kind->kind.name));
     }
-    return metrics;
+    parse_metrics(spec, list.data);
 }
 
 static void compare_values(const struct evaluation *evaluation, const cJSON *golden)
@@ -81,11 +98,11 @@ static void check_case(const cJSON *golden, enum task task)
     scoped(memory_free) double *prediction = numbers(json_member(golden, "prediction"));
     scoped(memory_free) double *truth = numbers(json_member(golden, classes ? "label" : "target"));
     int64_t n = cJSON_GetArraySize(json_member(golden, "prediction")) / width;
-    struct kind_choice item[32];
-    struct kind_choices metrics = all_metrics(task, item);
+    struct fixture_spec spec = {0};
     struct fixture fixture;
     struct error error;
 
+    all_metrics(task, &spec);
     fixture_set_up(&fixture, task, n, 1, width);
     for (int64_t i = 0; i < (classes ? n : n * width); i++) {
         if (classes)
@@ -93,11 +110,12 @@ static void check_case(const cJSON *golden, enum task task)
         else
             fixture.target[i] = truth[i];
     }
-    assert_true(metric_evaluate(&metrics, &fixture.set, fixture.row, n, prediction, NULL,
+    assert_true(metric_evaluate(&spec.metrics, &fixture.set, NULL, fixture.row, n, prediction, NULL,
                                 &evaluation, &error));
     compare_values(&evaluation, golden);
     if (classes)
         compare_confusion(&evaluation, json_member(golden, "confusion"));
+    settings_release(fixture_settings, &spec);
     fixture_tear_down(&fixture);
 }
 
@@ -121,7 +139,93 @@ static void metrics_agree_with_scikit_learn(void **state)
     assert_int_equal(n, 9);
 }
 
+/* ---- distributions ---- */
+
+/* Two rows of a target: a mixture of two log-normal densities each, as a model would give them. */
+static void distributions_are_measured_beside_a_fitted_one(void **state)
+{
+    const struct distribution_shape shape = {.family = DISTRIBUTION_LOG_NORMAL, .n = 2};
+    const double prediction[2][7] = {{60, 0.5, 0.5, 4.2, 4.2, 0.3, 0.3},
+                                     {120, 1, 0, 4.5, 9, 0.5, 1}};
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    struct fixture_spec spec = {0};
+    struct fixture fixture;
+    struct error error;
+    double naive[7];
+
+    (void)state;
+    parse_metrics(&spec, "\"crps\", \"nll\", \"interval\", \"pinball\", \"mae\"");
+    fixture_set_up(&fixture, TASK_REGRESSION, 4, 1, 1);
+    fixture.target[0] = fixture.target[2] = 60;
+    fixture.target[1] = fixture.target[3] = 120;
+    fixture.split.part[SPLIT_TRAIN].n = 4;
+    assert_int_equal(metric_width(&fixture.set, &shape), 7);
+    assert_true(
+        metric_naive_row(&fixture.set, &shape, &fixture.split.part[SPLIT_TRAIN], naive, &error));
+    assert_true(fabs(naive[0] - 90) < 1e-12);
+    assert_true(fabs(naive[3] - (log(60) + log(120)) / 2) < 1e-12);
+    assert_true(metric_check(&spec.metrics, TASK_REGRESSION, &shape, "evaluate.metrics", &error));
+    assert_true(metric_evaluate(&spec.metrics, &fixture.set, &shape, fixture.row, 2, prediction[0],
+                                naive, &evaluation, &error));
+    assert_true(fabs(evaluation_find(&evaluation, "crps")->value - (5.64492464 + 17.88072112) / 2) <
+                1e-8);
+    assert_true(evaluation_find(&evaluation, "crps")->naive > 1);
+    assert_true(isfinite(evaluation_find(&evaluation, "nll")->value));
+    assert_true(evaluation_find(&evaluation, "coverage[0.9]")->value == 1);
+    assert_true(evaluation_find(&evaluation, "width[0.9]")->value > 50);
+    assert_true(evaluation_find(&evaluation, "mae")->value == 0);
+    settings_release(fixture_settings, &spec);
+    fixture_tear_down(&fixture);
+}
+
+static void metrics_of_distributions_need_one(void **state)
+{
+    const struct distribution_shape quantiles = {.family = DISTRIBUTION_QUANTILES, .n = 3};
+    struct fixture_spec spec = {0};
+    struct error error;
+
+    (void)state;
+    parse_metrics(&spec, "\"crps\", \"nll\"");
+    assert_false(metric_check(&spec.metrics, TASK_REGRESSION, NULL, "evaluate.metrics", &error));
+    assert_string_equal(error.path, "evaluate.metrics[1]");
+    assert_non_null(strstr(error.message, "nll needs a loss that predicts a distribution"));
+    assert_false(
+        metric_check(&spec.metrics, TASK_REGRESSION, &quantiles, "evaluate.metrics", &error));
+    settings_release(fixture_settings, &spec);
+    parse_metrics(&spec, "\"interval\"");
+    assert_true(
+        metric_check(&spec.metrics, TASK_REGRESSION, &quantiles, "evaluate.metrics", &error));
+    settings_release(fixture_settings, &spec);
+}
+
 /* ---- by hand ---- */
+
+static void output_that_stands_out_is_named(void **state)
+{
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    struct fixture_spec spec = {0};
+    struct fixture fixture;
+    double prediction[48];
+    struct error error;
+
+    (void)state;
+    parse_metrics(&spec, "\"per_output\", \"quantiles\"");
+    fixture_set_up(&fixture, TASK_REGRESSION, 12, 3, 4);
+    for (int i = 0; i < 48; i++)
+        prediction[i] = fixture.target[i] + (i % 4 == 2 ? 12 : 2) * (i % 8 < 4 ? 1 : -1);
+    assert_true(metric_evaluate(&spec.metrics, &fixture.set, NULL, fixture.row, 12, prediction,
+                                NULL, &evaluation, &error));
+    assert_int_equal(evaluation.n_tables, 2);
+    for (int target = 0; target < 4; target++) {
+        const double *row = evaluation.table[0].cell + target * 5;
+
+        assert_string_equal(evaluation.table[0].row[target], fixture.name[target]);
+        assert_true(fabs(row[0] - (target == 2 ? 12 : 2)) < 1e-9); /* rmse */
+        assert_true(row[4] == (target == 2));
+    }
+    settings_release(fixture_settings, &spec);
+    fixture_tear_down(&fixture);
+}
 
 /* Twelve rows, three classes 0 0 0 0 0 0 1 1 1 1 2 2; training: all of them. */
 static void set_labels(struct fixture *fixture)
@@ -136,19 +240,20 @@ static void naive_scores_are_those_of_the_classes_shares(void **state)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
     struct fixture fixture;
-    struct kind_choice item[32];
-    struct kind_choices metrics = all_metrics(TASK_CLASSIFICATION, item);
+    struct fixture_spec spec = {0};
     struct error error;
     double naive[3], prediction[36];
 
     (void)state;
+    all_metrics(TASK_CLASSIFICATION, &spec);
     set_labels(&fixture);
     for (int i = 0; i < 36; i++)
         prediction[i] = i % 3 == fixture.label[i / 3];
-    metric_naive_row(&fixture.set, &fixture.split.part[SPLIT_TRAIN], naive);
+    assert_true(
+        metric_naive_row(&fixture.set, NULL, &fixture.split.part[SPLIT_TRAIN], naive, &error));
     assert_true(fabs(naive[0] - 0.5) < 1e-15 && fabs(naive[1] - 1.0 / 3) < 1e-15);
-    assert_true(metric_evaluate(&metrics, &fixture.set, fixture.row, 12, prediction, naive,
-                                &evaluation, &error));
+    assert_true(metric_evaluate(&spec.metrics, &fixture.set, NULL, fixture.row, 12, prediction,
+                                naive, &evaluation, &error));
     assert_true(evaluation_find(&evaluation, "accuracy")->value == 1);
     assert_true(evaluation_find(&evaluation, "accuracy")->naive == 0.5); /* the majority */
     assert_true(fabs(evaluation_find(&evaluation, "balanced_accuracy")->naive - 1.0 / 3) < 1e-15);
@@ -156,6 +261,7 @@ static void naive_scores_are_those_of_the_classes_shares(void **state)
     assert_true(fabs(evaluation_find(&evaluation, "log_loss")->naive -
                      (6 * log(2) + 4 * log(3) + 2 * log(6)) / 12) < 1e-12);
     assert_true(fabs(evaluation_find(&evaluation, "log_loss_class[c2]")->naive - log(6)) < 1e-12);
+    settings_release(fixture_settings, &spec);
     fixture_tear_down(&fixture);
 }
 
@@ -172,10 +278,11 @@ static void naive_regression_predicts_the_training_mean(void **state)
     for (int i = 0; i < 4; i++)
         fixture.target[i] = 2 * (i + 1);
     fixture.split.part[SPLIT_TRAIN].n = 2;
-    metric_naive_row(&fixture.set, &fixture.split.part[SPLIT_TRAIN], &naive);
+    assert_true(
+        metric_naive_row(&fixture.set, NULL, &fixture.split.part[SPLIT_TRAIN], &naive, &error));
     assert_true(naive == 3);
-    assert_true(metric_evaluate(NULL, &fixture.set, fixture.row, 4, prediction, &naive, &evaluation,
-                                &error));
+    assert_true(metric_evaluate(NULL, &fixture.set, NULL, fixture.row, 4, prediction, &naive,
+                                &evaluation, &error));
     assert_true(evaluation_find(&evaluation, "mae")->value == 0);
     assert_true(evaluation_find(&evaluation, "mae")->naive == (1 + 1 + 3 + 5) / 4.0);
     assert_true(fabs(evaluation_find(&evaluation, "rmse")->naive - 3) < 1e-15);
@@ -187,22 +294,23 @@ static void undefined_values_are_not_numbers(void **state)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
     struct fixture fixture;
-    struct kind_choice item[32];
-    struct kind_choices metrics = all_metrics(TASK_CLASSIFICATION, item);
+    struct fixture_spec spec = {0};
     struct error error;
     double prediction[18];
 
     (void)state;
+    all_metrics(TASK_CLASSIFICATION, &spec);
     set_labels(&fixture);
     for (int i = 0; i < 18; i++)
         prediction[i] = 1.0 / 3;
-    assert_true(metric_evaluate(&metrics, &fixture.set, fixture.row, 6, prediction, NULL,
+    assert_true(metric_evaluate(&spec.metrics, &fixture.set, NULL, fixture.row, 6, prediction, NULL,
                                 &evaluation, &error)); /* class c0 alone */
     assert_true(isnan(evaluation_find(&evaluation, "auc")->value));
     assert_true(isnan(evaluation_find(&evaluation, "log_loss_class[c1]")->value));
     assert_true(fabs(evaluation_find(&evaluation, "log_loss_class[c0]")->value - log(3)) < 1e-12);
     assert_true(evaluation_find(&evaluation, "accuracy")->value == 1);
     assert_null(evaluation_find(&evaluation, "accuracies"));
+    settings_release(fixture_settings, &spec);
     fixture_tear_down(&fixture);
 }
 
@@ -214,10 +322,10 @@ static void metrics_of_the_other_task_are_refused_with_their_place(void **state)
     struct error error;
 
     (void)state;
-    assert_false(metric_check(&metrics, TASK_CLASSIFICATION, "evaluate.metrics", &error));
+    assert_false(metric_check(&metrics, TASK_CLASSIFICATION, NULL, "evaluate.metrics", &error));
     assert_string_equal(error.path, "evaluate.metrics[1]");
     assert_string_equal(error.message, "rmse is for regression, but the target is classes");
-    assert_false(metric_check(&metrics, TASK_REGRESSION, "evaluate.metrics", &error));
+    assert_false(metric_check(&metrics, TASK_REGRESSION, NULL, "evaluate.metrics", &error));
     assert_string_equal(error.path, "evaluate.metrics[0]");
 }
 
@@ -239,9 +347,10 @@ static void scores_no_better_than_naive_are_warned_of(void **state)
     set_labels(&fixture);
     for (int i = 0; i < 36; i++)
         prediction[i] = i % 3 == 0 ? 0.6 : 0.2; /* always the majority */
-    metric_naive_row(&fixture.set, &fixture.split.part[SPLIT_TRAIN], naive);
-    assert_true(metric_evaluate(NULL, &fixture.set, fixture.row, 12, prediction, naive, &evaluation,
-                                &error));
+    assert_true(
+        metric_naive_row(&fixture.set, NULL, &fixture.split.part[SPLIT_TRAIN], naive, &error));
+    assert_true(metric_evaluate(NULL, &fixture.set, NULL, fixture.row, 12, prediction, naive,
+                                &evaluation, &error));
     assert_true(metric_report(&evaluation, "test", &error));
     report_stop();
     unsetenv("NIGHTJAR_EVENTS");
@@ -261,6 +370,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_agree_with_scikit_learn),
+        cmocka_unit_test(distributions_are_measured_beside_a_fitted_one),
+        cmocka_unit_test(metrics_of_distributions_need_one),
+        cmocka_unit_test(output_that_stands_out_is_named),
         cmocka_unit_test(naive_scores_are_those_of_the_classes_shares),
         cmocka_unit_test(naive_regression_predicts_the_training_mean),
         cmocka_unit_test(undefined_values_are_not_numbers),

@@ -5,6 +5,7 @@
 
 #include "worker/engine/initializer/initializer.h"
 #include "worker/engine/optimizer/optimizer.h"
+#include "worker/engine/schedule/schedule.h"
 
 static void assert_refused(enum task task, const char *layers, const char *path,
                            const char *message)
@@ -150,7 +151,8 @@ static void batch_norm_predicts_with_its_running_moments(void **state)
                             " 'train': {'batch': 12, 'optimizer': {'type': 'sgd', 'rate': 1e-9}}}");
     model = fixture_build(&fixture);
     network = (struct network *)model;
-    step = (struct model_step){.set = &fixture.set, .row = fixture.row, .n = 12, .step = 1};
+    step = (struct model_step){
+        .set = &fixture.set, .row = fixture.row, .n = 12, .step = 1, .rate_scale = 1};
     assert_true(model->kind->advance(model, &step, &sum, &error));
     for (int i = 0; i < 12; i++)
         mean += fixture.x[2 * i] / 12;
@@ -330,7 +332,7 @@ static void model_without_optimizer_predicts_the_same(void **state)
                             " 'dropout', {'type': 'dense', 'units': 'classes'}]}");
     model = fixture_build(&fixture);
     plan = fixture_plan(&fixture);
-    plan.optimizer = NULL;
+    plan.update = (struct update_plan){0};
     plan.batch = 0;
     plan.seed = 99;
     assert_true(model_build(&plan, &copy, &error));
@@ -519,15 +521,19 @@ static void registries_and_folders_agree(void **state)
     static const char *const layer[] = {"activation.c",     "layer.c", "recurrent.c",
                                         "recurrent_trip.c", "join.c",  "pool.c",
                                         "registry.c",       NULL};
-    static const char *const loss[] = {"loss.c", "registry.c", NULL};
-    static const char *const optimizer[] = {"registry.c", NULL};
+    static const char *const loss[] = {"loss.c", "mixture.c", "registry.c", NULL};
+    static const char *const optimizer[] = {"registry.c", "update.c", NULL};
+    static const char *const rule[] = {"registry.c", NULL};
+    static const char *const schedule[] = {"registry.c", "schedule.c", NULL};
     static const char *const initializer[] = {"variance.c", "registry.c", NULL};
-    static const char *const metric[] = {"metric.c", "outcome.c", "registry.c", NULL};
+    static const char *const metric[] = {"metric.c", "outcome.c", "ranking.c", "registry.c", NULL};
 
     (void)state;
     check_registry(&layer_registry, "worker/engine/layer", layer);
     check_registry(&loss_registry, "worker/engine/loss", loss);
     check_registry(&optimizer_registry, "worker/engine/optimizer", optimizer);
+    check_registry(&rule_registry, "worker/engine/rule", rule);
+    check_registry(&schedule_registry, "worker/engine/schedule", schedule);
     check_registry(&initializer_registry, "worker/engine/initializer", initializer);
     check_registry(&metric_registry, "worker/engine/metric", metric);
 }

@@ -22,16 +22,22 @@ struct bowl { /* sum of i x^2 / 2, from x = 1 everywhere */
 static double descend(const struct optimizer_kind *kind, const void *config, struct bowl *bowl,
                       uint64_t steps)
 {
-    struct optimizer_step step = {
-        .kernel = kernel_pick(), .value = bowl->value, .gradient = bowl->gradient, .n = N};
+    struct optimizer_memory memory = {0};
+    struct optimizer_step step = {.kernel = kernel_pick(),
+                                  .value = bowl->value,
+                                  .gradient = bowl->gradient,
+                                  .n = N,
+                                  .memory = &memory,
+                                  .rate_scale = 1};
     double height = 0;
 
-    step.rate_scale = 1;
     for (int i = 0; i < OPTIMIZER_MOMENTS_MAX; i++)
         step.moment[i] = bowl->moment[i];
     for (int i = 0; i < N; i++)
         bowl->value[i] = 1;
-    for (step.step = 1; step.step <= steps; step.step++) {
+    for (memory.updates = 1; memory.updates <= (int64_t)steps; memory.updates++) {
+        if (kind->begin)
+            kind->begin(config, &memory);
         for (int i = 0; i < N; i++)
             bowl->gradient[i] = (real)(i + 1) * bowl->value[i] / N;
         kind->step(config, &step);
@@ -68,10 +74,11 @@ static void scaled_rate_moves_less(void **state)
         (const struct optimizer_kind *)kind_find(&optimizer_registry, "sgd");
     scoped(memory_free) void *config = default_config(&sgd->kind);
     real value[2] = {1, 1}, gradient[2];
-    struct optimizer_step step = {.kernel = kernel_pick(), .gradient = gradient, .n = 1};
+    struct optimizer_memory memory = {.updates = 1};
+    struct optimizer_step step = {
+        .kernel = kernel_pick(), .gradient = gradient, .n = 1, .memory = &memory};
 
     (void)state;
-    step.step = 1;
     for (int i = 0; i < 2; i++) {
         gradient[0] = 1;
         step.value = &value[i];

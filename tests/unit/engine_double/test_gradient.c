@@ -20,6 +20,7 @@ static void set_up(struct check *check, enum task task, const char *spec)
 {
     fixture_set_up(&check->fixture, task, BATCH, 4, 3);
     fixture_parse(&check->fixture, spec);
+    fixture_suit_loss(&check->fixture);
     check->model = fixture_build(&check->fixture);
     check->step = (struct model_step){
         .set = &check->fixture.set, .row = check->fixture.row, .n = BATCH, .seed = 3, .step = 9};
@@ -100,7 +101,7 @@ static void check_spec(enum task task, const char *layer, const char *loss)
 
     (void)snprintf(spec, sizeof(spec),
                    "{'model': [{'type': 'dense', 'units': 5, 'activation': 'tanh'}, %s,"
-                   " {'type': 'dense', 'units': 3}], 'train': {'batch': %d, 'loss': %s}}",
+                   " {'type': 'dense', 'units': 'outputs'}], 'train': {'batch': %d, 'loss': %s}}",
                    layer, BATCH, loss);
     set_up(&check, task, spec);
     check_gradients(&check, spec);
@@ -293,6 +294,36 @@ static void branches_share_what_they_begin_with(void **state)
         check_sequences(layers[i]);
 }
 
+static void every_form_of_a_loss_is_checked(void **state)
+{
+    static const char *const of_classes[] = {
+        "{'type': 'cross_entropy', 'smoothing': 0.2}",
+        "{'type': 'cross_entropy', 'smoothing': 0.1, 'class_weights': [0.5, 2, 0.7]}",
+        "{'type': 'cross_entropy', 'reduction': 'nonzero', 'class_weights': [0, 2, 0.7]}",
+        "{'type': 'cross_entropy', 'reweight': true}",
+        "{'type': 'binary', 'positive_weight': 3, 'smoothing': 0.1}",
+    };
+    static const char *const of_numbers[] = {
+        "{'type': 'huber', 'delta': 0.3}",
+        "{'type': 'quantile', 'levels': [0.05, 0.3, 0.5, 0.9]}",
+        "{'type': 'exoplanet', 'weights': [1, 0, 3]}",
+        "{'type': 'binary', 'positive_weight': 3}",
+        "{'type': 'normal', 'sigma': 'exp', 'score': 'crps'}",
+        "{'type': 'normal', 'components': 3}",
+        "{'type': 'normal', 'components': 3, 'score': 'crps', 'floor': 0.1}",
+        "{'type': 'log_normal', 'sigma': 'exp'}",
+        "{'type': 'log_normal', 'score': 'crps'}",
+        "{'type': 'log_normal', 'components': 4, 'floor': 0}",
+        "{'type': 'log_normal', 'components': 3, 'score': 'crps', 'sigma': 'exp'}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(of_classes) / sizeof(of_classes[0]); i++)
+        check_spec(TASK_CLASSIFICATION, "{'type': 'sigmoid'}", of_classes[i]);
+    for (size_t i = 0; i < sizeof(of_numbers) / sizeof(of_numbers[0]); i++)
+        check_spec(TASK_REGRESSION, "{'type': 'sigmoid'}", of_numbers[i]);
+}
+
 static void gradients_accumulate_until_the_optimizer_clears_them(void **state)
 {
     struct check check;
@@ -354,6 +385,7 @@ int main(void)
         cmocka_unit_test(recurrent_layers_have_their_gradients_in_every_mode),
         cmocka_unit_test(layers_along_the_steps_have_their_gradients),
         cmocka_unit_test(branches_share_what_they_begin_with),
+        cmocka_unit_test(every_form_of_a_loss_is_checked),
         cmocka_unit_test(gradients_accumulate_until_the_optimizer_clears_them),
         cmocka_unit_test(dropout_follows_the_row_not_its_place),
     };

@@ -1,34 +1,16 @@
 /*
  * auc: the probability that a row of the class is ranked above one that is not, ties counting half.
- *
- * Two classes: the second one's probabilities. More: the mean over the classes, each against the
- * rest; NAN where a class has no rows or all of them.
+ * NAN where a class has no rows or all of them.
  */
-#include "worker/engine/metric/outcome.h"
+#include "worker/engine/metric/ranking.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-#include "common/owner.h"
-
-struct ranked {
-    double score;
-    bool positive;
-};
-
-static int compare(const void *a, const void *b)
-{
-    double x = ((const struct ranked *)a)->score, y = ((const struct ranked *)b)->score;
-
-    return (x > y) - (x < y);
-}
 
 /* From the sum of the positives' ranks, where equal scores share their mean rank. */
-static double auc_of(struct ranked *row, int64_t n)
+static double auc_of(const struct ranked *row, int64_t n)
 {
     double ranks = 0, positives = 0, negatives;
 
-    qsort(row, (size_t)n, sizeof(*row), compare);
     for (int64_t first = 0, end; first < n; first = end) {
         double found = 0;
 
@@ -46,20 +28,8 @@ static double auc_of(struct ranked *row, int64_t n)
 static bool auc_measure(const void *config, const struct outcome *outcome,
                         struct evaluation *evaluation, struct error *error)
 {
-    scoped(memory_free) struct ranked *row = calloc((size_t)outcome->n, sizeof(*row));
-    int64_t k = outcome->n_classes, first = k == 2 ? 1 : 0;
-    double sum = 0;
-
     (void)config;
-    if (!row)
-        return error_set(error, ERROR_NO_MEMORY, "measuring auc");
-    for (int64_t class = first; class < k; class ++) {
-        for (int64_t i = 0; i < outcome->n; i++)
-            row[i] = (struct ranked){.score = outcome->prediction[i * k + class],
-                                     .positive = outcome->label[i] == class};
-        sum += auc_of(row, outcome->n);
-    }
-    return evaluation_add(evaluation, GOAL_MAXIMIZE, sum / (double)(k - first), error, "auc");
+    return ranking_measure(outcome, "auc", auc_of, evaluation, error);
 }
 
 const struct metric_kind metric_auc = {

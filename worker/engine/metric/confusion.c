@@ -8,8 +8,8 @@ static bool confusion_measure(const void *config, const struct outcome *outcome,
 
     (void)config;
     return outcome_confusion(outcome, &cell, error) &&
-           evaluation_add_table(evaluation, "confusion", outcome->class_name, outcome->n_classes,
-                                outcome->n_classes, &cell, error);
+           evaluation_add_table(evaluation, "confusion", outcome->class_name, NULL,
+                                outcome->n_classes, outcome->n_classes, &cell, error);
 }
 
 const struct metric_kind metric_confusion = {

@@ -55,8 +55,8 @@ bool evaluation_add(struct evaluation *evaluation, enum goal goal, double value,
 }
 
 bool evaluation_add_table(struct evaluation *evaluation, const char *name,
-                          const char *const *column, int64_t n_rows, int64_t n_columns,
-                          double **cell, struct error *error)
+                          const char *const *column, const char *const *row, int64_t n_rows,
+                          int64_t n_columns, double **cell, struct error *error)
 {
     scoped(memory_free) double *owned = take(cell);
     struct metric_table *list = reallocarray(evaluation->table, (size_t)evaluation->n_tables + 1,
@@ -65,8 +65,11 @@ bool evaluation_add_table(struct evaluation *evaluation, const char *name,
     if (!list)
         return error_set(error, ERROR_NO_MEMORY, "measuring");
     evaluation->table = list;
-    list[evaluation->n_tables] = (struct metric_table){
-        .column = column, .n_rows = n_rows, .n_columns = n_columns, .cell = take(&owned)};
+    list[evaluation->n_tables] = (struct metric_table){.column = column,
+                                                       .row = row,
+                                                       .n_rows = n_rows,
+                                                       .n_columns = n_columns,
+                                                       .cell = take(&owned)};
     (void)snprintf(list[evaluation->n_tables].name, METRIC_NAME_SIZE, "%s", name);
     evaluation->n_tables++;
     return true;
@@ -74,8 +77,16 @@ bool evaluation_add_table(struct evaluation *evaluation, const char *name,
 
 /* ---- which metrics ---- */
 
-bool metric_check(const struct kind_choices *metrics, enum task task, const char *path,
-                  struct error *error)
+static bool has_what_it_needs(enum metric_needs needs, const struct distribution_shape *shape)
+{
+    if (needs == METRIC_NEEDS_NOTHING)
+        return true;
+    return shape && shape->family != DISTRIBUTION_NONE &&
+           (needs != METRIC_NEEDS_DENSITY || shape->family != DISTRIBUTION_QUANTILES);
+}
+
+bool metric_check(const struct kind_choices *metrics, enum task task,
+                  const struct distribution_shape *shape, const char *path, struct error *error)
 {
     bool classes = task == TASK_CLASSIFICATION;
     char place[128];
@@ -83,9 +94,16 @@ bool metric_check(const struct kind_choices *metrics, enum task task, const char
     for (size_t i = 0; i < metrics->n; i++) {
         const struct metric_kind *kind = (const struct metric_kind *)metrics->item[i].kind;
 
-        if (classes ? kind->classification : kind->regression)
-            continue;
         (void)snprintf(place, sizeof(place), "%s[%zu]", path, i);
+        if ((classes ? kind->classification : kind->regression) &&
+            has_what_it_needs(kind->needs, shape))
+            continue;
+        if (classes ? kind->classification : kind->regression)
+            return error_set_at(error, ERROR_INVALID, place,
+                                "%s needs a loss that predicts a distribution: normal%s",
+                                kind->kind.name,
+                                kind->needs == METRIC_NEEDS_DENSITY ? " or log_normal"
+                                                                    : ", log_normal or quantile");
         return error_set_at(error, ERROR_INVALID, place, "%s is for %s, but the target is %s",
                             kind->kind.name, classes ? "regression" : "classification",
                             classes ? "classes" : "numbers");
@@ -116,21 +134,54 @@ static int64_t width_of(const struct sample_set *set)
     return set->task == TASK_CLASSIFICATION ? set->n_classes : set->n_targets;
 }
 
-void metric_naive_row(const struct sample_set *set, const struct row_list *train, double *ret_row)
+int64_t metric_width(const struct sample_set *set, const struct distribution_shape *shape)
 {
-    int64_t width = width_of(set);
+    return width_of(set) + (shape ? set->n_targets * distribution_width(shape) : 0);
+}
+
+/* Each target's distribution over the training rows. */
+static bool naive_distributions(const struct sample_set *set,
+                                const struct distribution_shape *shape,
+                                const struct row_list *train, double *ret_row, struct error *error)
+{
+    int64_t steps = set->truth_steps, n = set->n_targets, width = distribution_width(shape);
+    scoped(memory_free) double *value = calloc((size_t)(train->n * steps), sizeof(*value));
+
+    for (int64_t k = 0; k < n; k++) {
+        for (int64_t i = 0; value && i < train->n * steps; i++)
+            value[i] = set->target[(train->row[i / steps] * steps + i % steps) * n + k];
+        if (!value || !distribution_fit(shape, value, train->n * steps, ret_row + k * width))
+            return error_set(error, ERROR_NO_MEMORY, "measuring naive scores");
+    }
+    return true;
+}
+
+static void naive_points(const struct sample_set *set, const struct row_list *train,
+                         double *ret_row)
+{
+    int64_t width = width_of(set), steps = set->truth_steps;
 
     for (int64_t k = 0; k < width; k++)
         ret_row[k] = 0;
-    for (int64_t i = 0; i < train->n; i++) {
+    for (int64_t i = 0; i < train->n * steps; i++) {
+        int64_t at = train->row[i / steps] * steps + i % steps;
+
         if (set->task == TASK_CLASSIFICATION)
-            ret_row[set->label[train->row[i]]]++;
+            ret_row[set->label[at]]++;
         else
             for (int64_t k = 0; k < width; k++)
-                ret_row[k] += set->target[train->row[i] * width + k];
+                ret_row[k] += set->target[at * width + k];
     }
     for (int64_t k = 0; k < width; k++)
-        ret_row[k] /= (double)train->n;
+        ret_row[k] /= (double)(train->n * steps);
+}
+
+bool metric_naive_row(const struct sample_set *set, const struct distribution_shape *shape,
+                      const struct row_list *train, double *ret_row, struct error *error)
+{
+    naive_points(set, train, ret_row);
+    return !shape || distribution_width(shape) == 0 || set->task != TASK_REGRESSION ||
+           naive_distributions(set, shape, train, ret_row + set->n_targets, error);
 }
 
 static bool measure_all(const struct kind_choices *metrics, const struct outcome *outcome,
@@ -145,6 +196,54 @@ static bool measure_all(const struct kind_choices *metrics, const struct outcome
     return true;
 }
 
+/* Wide rows taken apart: points into [n][n_targets], distributions into [n][n_targets][width]. */
+struct parts {
+    double *point, *distribution; /* owned */
+};
+
+static void parts_release(struct parts *parts)
+{
+    free(parts->point);
+    free(parts->distribution);
+}
+
+static bool take_apart(const struct outcome *outcome, const double *prediction, int64_t stride,
+                       struct parts *parts, struct error *error)
+{
+    size_t points = (size_t)outcome->n_targets, rest = (size_t)stride - points;
+    size_t n = (size_t)outcome->n;
+
+    parts->point = calloc(n * points, sizeof(double));
+    parts->distribution = calloc(n * rest, sizeof(double));
+    if (!parts->point || !parts->distribution)
+        return error_set(error, ERROR_NO_MEMORY, "measuring");
+    for (size_t i = 0; i < n; i++) {
+        const double *row = prediction + i * (size_t)stride;
+
+        memcpy(parts->point + i * points, row, points * sizeof(double));
+        memcpy(parts->distribution + i * rest, row + points, rest * sizeof(double));
+    }
+    return true;
+}
+
+/* The metrics of an outcome whose predictions are wide rows. */
+static bool measure_rows(const struct kind_choices *metrics, const struct outcome *outcome,
+                         const double *prediction, int64_t width, struct evaluation *evaluation,
+                         struct error *error)
+{
+    scoped(parts_release) struct parts parts = {0};
+    struct outcome measured = *outcome;
+
+    measured.prediction = prediction;
+    if (outcome->task == TASK_REGRESSION && width > outcome->n_targets) {
+        if (!take_apart(outcome, prediction, width, &parts, error))
+            return false;
+        measured.prediction = parts.point;
+        measured.distribution = parts.distribution;
+    }
+    return measure_all(metrics, &measured, evaluation, error);
+}
+
 /* The naive evaluation has the same values in the same order. */
 static bool add_naive(const struct kind_choices *metrics, const struct outcome *outcome,
                       const double *naive_row, int64_t width, struct evaluation *evaluation,
@@ -153,66 +252,83 @@ static bool add_naive(const struct kind_choices *metrics, const struct outcome *
     scoped(evaluation_release) struct evaluation naive = {0};
     scoped(memory_free) double *prediction =
         calloc((size_t)(outcome->n * width), sizeof(*prediction));
-    struct outcome guess = *outcome;
 
     if (!prediction)
         return error_set(error, ERROR_NO_MEMORY, "measuring naive scores");
     for (int64_t i = 0; i < outcome->n; i++)
         memcpy(prediction + i * width, naive_row, (size_t)width * sizeof(*prediction));
-    guess.prediction = prediction;
-    if (!measure_all(metrics, &guess, &naive, error))
+    if (!measure_rows(metrics, outcome, prediction, width, &naive, error))
         return false;
     for (int64_t i = 0; i < evaluation->n_values; i++)
         evaluation->value[i].naive = naive.value[i].value;
     return true;
 }
 
-static bool measure_rows(const struct kind_choices *metrics, const struct sample_set *set,
-                         const int64_t *row, int64_t n, struct outcome *outcome,
-                         const double *naive_row, struct evaluation *evaluation,
-                         struct error *error)
-{
-    int64_t width = width_of(set);
-    bool classes = set->task == TASK_CLASSIFICATION;
-    scoped(memory_free) int32_t *label = calloc((size_t)n, sizeof(*label));
-    scoped(memory_free) double *target = calloc((size_t)(classes ? 1 : n * width), sizeof(*target));
+struct truth {
+    int32_t *label; /* owned */
+    double *target; /* owned */
+};
 
-    if (!label || !target)
+static void truth_release(struct truth *truth)
+{
+    free(truth->label);
+    free(truth->target);
+}
+
+/* Of each step of each row, as predictions lie. */
+static bool gather_truth(const struct sample_set *set, const int64_t *row, int64_t n,
+                         struct truth *truth, struct error *error)
+{
+    int64_t steps = set->truth_steps, width = set->n_targets;
+    bool classes = set->task == TASK_CLASSIFICATION;
+
+    truth->label = calloc((size_t)(n * steps), sizeof(*truth->label));
+    truth->target = calloc((size_t)(classes ? 1 : n * steps * width), sizeof(*truth->target));
+    if (!truth->label || !truth->target)
         return error_set(error, ERROR_NO_MEMORY, "measuring");
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n * steps; i++) {
+        int64_t at = row[i / steps] * steps + i % steps;
+
         if (classes)
-            label[i] = set->label[row[i]];
+            truth->label[i] = set->label[at];
         else
-            memcpy(target + i * width, set->target + row[i] * width,
-                   (size_t)width * sizeof(*target));
+            memcpy(truth->target + i * width, set->target + at * width,
+                   (size_t)width * sizeof(*truth->target));
     }
-    outcome->label = label;
-    outcome->target = target;
-    return measure_all(metrics, outcome, evaluation, error) &&
-           (!naive_row || add_naive(metrics, outcome, naive_row, width, evaluation, error));
+    return true;
 }
 
 bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set *set,
-                     const int64_t *row, int64_t n, const double *prediction,
-                     const double *naive_row, struct evaluation *ret_evaluation,
-                     struct error *error)
+                     const struct distribution_shape *shape, const int64_t *row, int64_t n,
+                     const double *prediction, const double *naive_row,
+                     struct evaluation *ret_evaluation, struct error *error)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(truth_release) struct truth truth = {0};
     struct kind_choice item[DEFAULTS_MAX];
-    struct kind_choices defaults = default_metrics(set->task, item);
+    const struct kind_choices defaults = default_metrics(set->task, item);
+    const struct kind_choices *wanted = metrics && metrics->n > 0 ? metrics : &defaults;
+    int64_t width = metric_width(set, shape);
     struct outcome outcome = {
         .task = set->task,
-        .n = n,
+        .n = n * set->truth_steps,
         .n_classes = set->n_classes,
         .class_name = set->class_name,
         .n_targets = set->n_targets,
         .target_name = set->target_name,
-        .prediction = prediction,
     };
 
-    if (n > 0 && !measure_rows(metrics && metrics->n > 0 ? metrics : &defaults, set, row, n,
-                               &outcome, naive_row, &evaluation, error))
-        return false;
+    if (shape)
+        outcome.shape = *shape;
+    if (n > 0) {
+        if (!gather_truth(set, row, n, &truth, error))
+            return false;
+        outcome.label = truth.label;
+        outcome.target = truth.target;
+        if (!measure_rows(wanted, &outcome, prediction, width, &evaluation, error) ||
+            (naive_row && !add_naive(wanted, &outcome, naive_row, width, &evaluation, error)))
+            return false;
+    }
     *ret_evaluation = evaluation;
     evaluation = (struct evaluation){0};
     return true;
@@ -220,32 +336,39 @@ bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set
 
 /* ---- reporting ---- */
 
+/* A row's name, where it has one, is its first cell. */
+static bool add_row(cJSON *rows, const struct metric_table *table, int64_t i)
+{
+    cJSON *row = cJSON_CreateDoubleArray(table->cell + i * table->n_columns, (int)table->n_columns);
+
+    return cJSON_AddItemToArray(rows, row) &&
+           (!table->row || cJSON_InsertItemInArray(row, 0, cJSON_CreateString(table->row[i])));
+}
+
 static bool report_table(const struct metric_table *table, const char *part, struct error *error)
 {
     scoped(json_free) cJSON *fields = cJSON_CreateObject();
     char name[METRIC_NAME_SIZE + 32];
-    cJSON *columns, *rows;
+    cJSON *columns = NULL, *rows = NULL;
+    bool made;
 
     (void)snprintf(name, sizeof(name), "%s.%s", part, table->name);
-    if (!fields || !json_add_text(fields, "name", name) ||
-        !(columns = json_add_array(fields, "columns")) || !(rows = json_add_array(fields, "rows")))
+    made = fields && json_add_text(fields, "name", name) &&
+           (columns = json_add_array(fields, "columns")) &&
+           (rows = json_add_array(fields, "rows")) &&
+           (!table->row || cJSON_AddItemToArray(columns, cJSON_CreateString("target")));
+    for (int64_t i = 0; made && i < table->n_columns; i++)
+        made = cJSON_AddItemToArray(columns, cJSON_CreateString(table->column[i]));
+    for (int64_t i = 0; made && i < table->n_rows; i++)
+        made = add_row(rows, table, i);
+    if (!made)
         return error_set(error, ERROR_NO_MEMORY, "reporting %s", name);
-    for (int64_t i = 0; i < table->n_columns; i++)
-        if (!cJSON_AddItemToArray(columns, cJSON_CreateString(table->column[i])))
-            return error_set(error, ERROR_NO_MEMORY, "reporting %s", name);
-    for (int64_t i = 0; i < table->n_rows; i++) {
-        cJSON *row =
-            cJSON_CreateDoubleArray(table->cell + i * table->n_columns, (int)table->n_columns);
-
-        if (!cJSON_AddItemToArray(rows, row))
-            return error_set(error, ERROR_NO_MEMORY, "reporting %s", name);
-    }
     return report_event("table", &fields, error);
 }
 
 static bool no_better(const struct metric_value *value)
 {
-    if (strchr(value->name, '[') || isnan(value->naive))
+    if (value->goal == GOAL_NONE || strchr(value->name, '[') || isnan(value->naive))
         return false;
     return value->goal == GOAL_MAXIMIZE ? !(value->value > value->naive)
                                         : !(value->value < value->naive);

@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/distribution.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +28,9 @@ struct outcome { /* what was predicted and what is true; borrowed */
     int64_t n_targets;    /* regression */
     const double *target; /* [n][n_targets] */
     const char *const *target_name;
-    const double *prediction; /* [n][n_classes] probabilities, or [n][n_targets] */
+    const double *prediction;        /* [n][n_classes] probabilities, or [n][n_targets] */
+    struct distribution_shape shape; /* of each prediction in regression */
+    const double *distribution;      /* [n][n_targets][width]; NULL: points were predicted */
 };
 
 struct metric_value {
@@ -38,7 +41,8 @@ struct metric_value {
 };
 struct metric_table {
     char name[METRIC_NAME_SIZE]; /* "confusion": rows are true classes, columns predicted ones */
-    const char *const *column;   /* borrowed from the outcome: [n_columns] */
+    const char *const *column;   /* borrowed from the outcome or for ever: [n_columns] */
+    const char *const *row;      /* alike, [n_rows]: their names; NULL: none */
     int64_t n_rows, n_columns;
     double *cell; /* owned, [n_rows][n_columns] */
 };
@@ -52,10 +56,17 @@ void evaluation_release(struct evaluation *evaluation);
 /* NULL: none of that name. */
 const struct metric_value *evaluation_find(const struct evaluation *evaluation, const char *name);
 
+enum metric_needs {
+    METRIC_NEEDS_NOTHING,
+    METRIC_NEEDS_DISTRIBUTION, /* that the loss predicts one */
+    METRIC_NEEDS_DENSITY,      /* and that it has a density */
+};
+
 struct metric_kind {
     struct kind kind;
     bool classification, regression; /* the tasks it is defined for */
-    enum goal goal;                  /* of its values */
+    enum metric_needs needs;
+    enum goal goal; /* of its values */
     bool (*measure)(const void *config, const struct outcome *outcome,
                     struct evaluation *evaluation, struct error *error);
 };
@@ -67,24 +78,30 @@ bool evaluation_add(struct evaluation *evaluation, enum goal goal, double value,
     __attribute__((format(printf, 5, 6)));
 /* Takes *cell ([n_rows][n_columns]) in any case. */
 bool evaluation_add_table(struct evaluation *evaluation, const char *name,
-                          const char *const *column, int64_t n_rows, int64_t n_columns,
-                          double **cell, struct error *error);
+                          const char *const *column, const char *const *row, int64_t n_rows,
+                          int64_t n_columns, double **cell, struct error *error);
 
-/* INVALID at "<path>[i]" for a metric that the task does not have ("rmse is for regression"). */
-bool metric_check(const struct kind_choices *metrics, enum task task, const char *path,
-                  struct error *error);
+/* INVALID at "<path>[i]" for a metric that the task does not have ("rmse is for regression"), or
+ * that needs a distribution where the loss predicts points. */
+bool metric_check(const struct kind_choices *metrics, enum task task,
+                  const struct distribution_shape *shape, const char *path, struct error *error);
+
+/* Numbers of a row of predictions: probabilities, or a value for each target and after them the
+ * parameters of its distribution. */
+int64_t metric_width(const struct sample_set *set, const struct distribution_shape *shape);
 
 /* A single row of prediction, made from the training rows without looking at any input: the
- * classes' shares, or the mean of each target. ret_row: [n_classes or n_targets]. */
-void metric_naive_row(const struct sample_set *set, const struct row_list *train, double *ret_row);
+ * classes' shares, or the mean and the distribution of each target. ret_row: [metric_width]. */
+bool metric_naive_row(const struct sample_set *set, const struct distribution_shape *shape,
+                      const struct row_list *train, double *ret_row, struct error *error);
 
-/* All metrics on `n` rows of a set whose predictions are given ([n][n_classes or n_targets]).
+/* All metrics on `n` rows of a set whose predictions are given ([n][metric_width]).
  * naive_row NULL: values without a naive score. No metrics configured (n == 0): the task's defaults
  * (accuracy, balanced_accuracy, confusion, log_loss; mae, r2, rmse). */
 bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set *set,
-                     const int64_t *row, int64_t n, const double *prediction,
-                     const double *naive_row, struct evaluation *ret_evaluation,
-                     struct error *error);
+                     const struct distribution_shape *shape, const int64_t *row, int64_t n,
+                     const double *prediction, const double *naive_row,
+                     struct evaluation *ret_evaluation, struct error *error);
 
 /* Reports each value as final "<part>.<name>" with its naive score, each table as "<part>.<name>",
  * and warns where a value is no better than its naive one. */

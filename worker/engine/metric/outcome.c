@@ -31,14 +31,10 @@ bool outcome_confusion(const struct outcome *outcome, double **ret_cell, struct 
     return true;
 }
 
-bool outcome_class_mean(const struct outcome *outcome, const char *name,
-                        double (*figure)(const struct class_count *count),
-                        struct evaluation *evaluation, struct error *error)
+bool outcome_count(const struct outcome *outcome, struct class_count **ret_count,
+                   struct error *error)
 {
-    scoped(memory_free) struct class_count *count =
-        calloc((size_t)outcome->n_classes, sizeof(*count));
-    double sum = 0;
-    int64_t n = 0;
+    struct class_count *count = calloc((size_t)outcome->n_classes, sizeof(*count));
 
     if (!count)
         return error_set(error, ERROR_NO_MEMORY, "counting predictions");
@@ -49,6 +45,20 @@ bool outcome_class_mean(const struct outcome *outcome, const char *name,
         count[predicted].predicted++;
         count[actual].found += actual == predicted;
     }
+    *ret_count = count;
+    return true;
+}
+
+bool outcome_class_mean(const struct outcome *outcome, const char *name,
+                        double (*figure)(const struct class_count *count),
+                        struct evaluation *evaluation, struct error *error)
+{
+    scoped(memory_free) struct class_count *count = NULL;
+    double sum = 0;
+    int64_t n = 0;
+
+    if (!outcome_count(outcome, &count, error))
+        return false;
     for (int64_t k = 0; k < outcome->n_classes; k++) {
         double value = figure(&count[k]);
 
@@ -86,4 +96,17 @@ bool outcome_columns(const struct outcome *outcome, const char *name, enum goal 
                             outcome->target_name[target]))
             return false;
     return true;
+}
+
+const double *outcome_distribution(const struct outcome *outcome, int64_t i, int64_t target)
+{
+    return outcome->distribution +
+           (i * outcome->n_targets + target) * distribution_width(&outcome->shape);
+}
+
+double outcome_quantile(const struct outcome *outcome, int64_t i, int64_t target, double level)
+{
+    if (!outcome->distribution)
+        return outcome->prediction[i * outcome->n_targets + target];
+    return distribution_quantile(&outcome->shape, outcome_distribution(outcome, i, target), level);
 }

@@ -14,6 +14,9 @@ struct class_count { /* of rows */
     double found;    /* of the class, and predicted to be */
     double actual, predicted;
 };
+/* *ret_count: [n_classes]; the caller frees it. */
+bool outcome_count(const struct outcome *outcome, struct class_count **ret_count,
+                   struct error *error);
 bool outcome_class_mean(const struct outcome *outcome, const char *name,
                         double (*figure)(const struct class_count *count),
                         struct evaluation *evaluation, struct error *error);
@@ -25,5 +28,10 @@ double outcome_log_loss(const struct outcome *outcome, int64_t i);
 bool outcome_columns(const struct outcome *outcome, const char *name, enum goal goal,
                      double (*column)(const struct outcome *outcome, int64_t target),
                      struct evaluation *evaluation, struct error *error);
+
+/* The parameters of a row's predicted distribution. */
+const double *outcome_distribution(const struct outcome *outcome, int64_t i, int64_t target);
+/* A quantile of it; the prediction itself where points were predicted. */
+double outcome_quantile(const struct outcome *outcome, int64_t i, int64_t target, double level);
 
 #endif

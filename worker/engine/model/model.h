@@ -3,7 +3,8 @@
  * trees by a boosting round; the trainer, checkpoints and evaluation see only this.
  *
  * A model's predictions are in the task's own terms, row by row and in double: probabilities
- * [n][n_classes] in classification, values in the targets' own units [n][n_targets] in regression.
+ * [n][n_classes] in classification, values in the targets' own units [n][n_targets] in regression,
+ * each row followed by the parameters of the targets' distributions where the loss predicts them.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_MODEL_MODEL_H
 #define NIGHTJAR_WORKER_ENGINE_MODEL_MODEL_H
@@ -12,17 +13,18 @@
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
 #include "worker/engine/loss/loss.h"
+#include "worker/engine/optimizer/update.h"
 #include "worker/engine/state.h"
 #include "worker/engine/tensor.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct model_plan {                      /* all borrowed, and needed as long as the model lives */
-    const struct kind_choices *layers;   /* the spec's "model": kinds of layer_registry */
-    const struct kind_choice *loss;      /* train.loss: says what outputs mean */
-    const struct kind_choice *optimizer; /* train.optimizer; NULL: the model only predicts */
-    int64_t batch;                       /* most rows of a step; 0: the model only predicts */
+struct model_plan {                    /* all borrowed, and needed as long as the model lives */
+    const struct kind_choices *layers; /* the spec's "model": kinds of layer_registry */
+    const struct kind_choice *loss;    /* train.loss: says what outputs mean */
+    struct update_plan update;         /* how weights move; all-zero: the model only predicts */
+    int64_t batch;                     /* most rows of a step; 0: the model only predicts */
     enum task task;
     const struct sample_input *input; /* [n_inputs] */
     int n_inputs;
@@ -36,8 +38,12 @@ struct model_step { /* which samples, and where randomness stands */
     const int64_t *row; /* [n] */
     int64_t n;
     uint64_t seed;
-    uint64_t step; /* from 1 */
-    bool inspect;  /* warn (report.h) of gradients that are zero or not finite */
+    uint64_t step;     /* from 1 */
+    int64_t epoch;     /* from 0 */
+    double rate_scale; /* of the schedules; 1: the rate as configured */
+    bool last;         /* of its epoch */
+    bool inspect;      /* look at gradients and units, and warn (report.h) */
+    bool *ret_serious; /* NULL, or becomes whether nothing can be learnt like this */
 };
 
 struct model_array {  /* what a model file stores */
@@ -57,6 +63,12 @@ struct model_kind {
     bool (*declare_best)(struct model *model, struct state *state, struct error *error);
     void (*remember)(struct model *model); /* keeps what it is now as the best so far */
     void (*recall)(struct model *model);   /* becomes that again */
+    /* It and its running average trade places, where it keeps one. NULL: no kind that does. */
+    void (*swap_average)(struct model *model);
+    /* As before its first step, with the weights that it has. NULL: it never goes back. */
+    void (*forget)(struct model *model);
+    /* As one that was built with another seed. NULL: seeds decide nothing. */
+    bool (*reseed)(struct model *model, uint64_t seed, struct error *error);
     /* One step; adds the training loss of its samples to *sum. */
     bool (*advance)(struct model *model, const struct model_step *step, struct loss_sum *sum,
                     struct error *error);
@@ -72,7 +84,9 @@ struct model {
     const struct model_kind *kind;
     int64_t n_parameters;
     int64_t memory;            /* bytes that it holds: weights, gradients, moments, buffers */
-    int64_t n_outputs_per_row; /* length of one row's prediction: n_classes or n_targets */
+    int64_t n_outputs_per_row; /* length of one row's prediction: n_classes; or n_targets, and after
+                                  them the parameters of each target's distribution */
+    struct distribution_shape distribution;
 };
 
 /* What is wrong with the model is told with its place: model[2].units. */

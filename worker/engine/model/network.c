@@ -8,6 +8,7 @@
 
 #include "common/owner.h"
 #include "common/random.h"
+#include "worker/engine/arena.h"
 #include "worker/engine/initializer/initializer.h"
 #include "worker/engine/model/pass.h"
 
@@ -22,13 +23,13 @@ void network_free(struct model *model)
 
     for (int i = 0; i < network->n_layers; i++)
         free(network->layer[i].memory);
-    for (int i = 0; i < network->n_moments; i++)
-        free(network->moment[i]);
     free(network->layer);
     free(network->node);
     free(network->value);
     free(network->gradient);
     free(network->best);
+    update_release(&network->update);
+    loss_release(&network->loss);
     pass_release(&network->training);
     pass_release(&network->predicting);
     free(network);
@@ -111,7 +112,7 @@ static bool place_parameters(struct network *network, bool states, struct error 
             if (parameter->is_state != states)
                 continue;
             parameter->offset = network->n_elements;
-            network->n_elements += pass_align(parameter->rows * parameter->columns);
+            network->n_elements += arena_align(parameter->rows * parameter->columns);
             network->model.n_parameters += parameter->rows * parameter->columns;
         }
         if (network->n_elements > ELEMENTS_MAX)
@@ -138,6 +139,7 @@ static bool check_output(const struct network *network, struct error *error)
     const struct shape *out = &network->layer[i].out;
     int64_t wanted = network->loss.n_outputs;
     bool classes = network->plan.task == TASK_CLASSIFICATION;
+    bool apart = wanted != (classes ? network->plan.n_classes : network->plan.n_targets);
     char path[96];
 
     if (out->steps == 1 && out->width == wanted)
@@ -151,6 +153,11 @@ static bool check_output(const struct network *network, struct error *error)
                             "the network ends in a sequence of %" PRId64 " steps, but one "
                             "prediction a sample is needed",
                             out->steps);
+    if (apart)
+        return error_set_at(error, ERROR_INVALID, path,
+                            "the network ends in %" PRId64 " outputs, but %s needs %" PRId64
+                            "; `units: outputs` in the last dense layer fits",
+                            out->width, network->loss.kind->kind.name, wanted);
     return error_set_at(error, ERROR_INVALID, path,
                         "the network ends in %" PRId64 " outputs, but the target has %" PRId64
                         " %s; `units: %s` in the last dense layer fits",
@@ -285,12 +292,26 @@ static int64_t predict_rows(const struct network *network)
 
 static int64_t memory_of(const struct network *network)
 {
-    int64_t arenas = network->plan.batch > 0 ? 3 + network->n_moments : 1;
+    int64_t arenas = network->plan.batch > 0 ? 3 + update_arenas(&network->plan.update) : 1;
     int64_t elements =
         arenas * network->n_elements + pass_elements(network, predict_rows(network), false) +
         (network->plan.batch > 0 ? pass_elements(network, network->plan.batch, true) : 0);
 
     return elements * (int64_t)sizeof(real);
+}
+
+static bool build_loss(struct network *network, struct error *error)
+{
+    const struct model_plan *plan = &network->plan;
+    const struct loss_task task = {
+        .task = plan->task,
+        .n_classes = plan->n_classes,
+        .n_targets = plan->n_targets,
+        .target_offset = plan->target_offset,
+        .target_scale = plan->target_scale,
+    };
+
+    return loss_build(plan->loss, &task, &network->loss, error);
 }
 
 static bool network_plan(const struct model_plan *plan, struct network **ret_network,
@@ -306,19 +327,15 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->variable[0] = (struct expression_variable){"classes", plan->n_classes};
     network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
     network->variable[2] = (struct expression_variable){"steps", plan->input[0].shape.steps};
-    network->variable[3] = (struct expression_variable){"targets", plan->n_targets};
-    network->variable[4] = (struct expression_variable){"tokens", tokens_of(plan)};
-    if (!loss_build(plan->loss, plan->task, plan->n_classes, plan->n_targets, &network->loss,
-                    error) ||
-        !plan_layers(network, error))
+    network->variable[5] = (struct expression_variable){"tokens", tokens_of(plan)};
+    if (!build_loss(network, error))
         return false;
-    if (plan->batch > 0) {
-        const struct optimizer_kind *kind = (const struct optimizer_kind *)plan->optimizer->kind;
-
-        network->n_moments = kind->moments(plan->optimizer->config);
-    }
-    network->model.n_outputs_per_row =
-        plan->task == TASK_CLASSIFICATION ? plan->n_classes : plan->n_targets;
+    network->variable[3] = (struct expression_variable){"outputs", network->loss.n_outputs};
+    network->variable[4] = (struct expression_variable){"targets", plan->n_targets};
+    if (!plan_layers(network, error))
+        return false;
+    network->model.n_outputs_per_row = network->loss.n_predicted;
+    network->model.distribution = network->loss.distribution;
     network->model.memory = memory_of(network);
     *ret_network = take(&network);
     return true;
@@ -356,7 +373,20 @@ static bool fill_parameter(const struct network *network, struct parameter *para
     return !kind || kind->fill(parameter->initializer.config, &target);
 }
 
-static bool bind_parameters(struct network *network, struct error *error)
+bool network_fill(struct network *network, struct error *error)
+{
+    memset(network->value, 0, (size_t)network->n_elements * sizeof(real));
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            struct parameter *parameter = &network->layer[i].parameter[k];
+
+            if (!fill_parameter(network, parameter))
+                return error_set(error, ERROR_NO_MEMORY, "first values of %s", parameter->name);
+        }
+    return true;
+}
+
+static void bind_parameters(struct network *network)
 {
     for (int i = 0; i < network->n_layers; i++) {
         struct layer *layer = &network->layer[i];
@@ -367,11 +397,8 @@ static bool bind_parameters(struct network *network, struct error *error)
             parameter->value = network->value + parameter->offset;
             if (network->gradient && !parameter->is_state)
                 parameter->gradient = network->gradient + parameter->offset;
-            if (!fill_parameter(network, parameter))
-                return error_set(error, ERROR_NO_MEMORY, "first values of %s", parameter->name);
         }
     }
-    return true;
 }
 
 static bool allocate_arenas(struct network *network, struct error *error)
@@ -379,20 +406,41 @@ static bool allocate_arenas(struct network *network, struct error *error)
     bool training = network->plan.batch > 0;
     bool complete;
 
-    network->value = pass_allocate(network->n_elements);
+    network->value = arena_allocate(network->n_elements);
     complete = network->value != NULL;
     if (training) {
-        network->gradient = pass_allocate(network->n_elements);
+        network->gradient = arena_allocate(network->n_elements);
         complete = complete && network->gradient;
-    }
-    for (int i = 0; i < network->n_moments; i++) {
-        network->moment[i] = pass_allocate(network->n_elements);
-        complete = complete && network->moment[i];
     }
     if (!complete)
         return error_set(error, ERROR_NO_MEMORY, "%" PRId64 " parameters",
                          network->model.n_parameters);
     return true;
+}
+
+/* All parameters, as they lie in the arena: the layers' in their order. */
+static bool init_update(struct network *network, struct error *error)
+{
+    scoped(memory_free) struct update_parameter *list =
+        calloc((size_t)network->n_layers * LAYER_PARAMETERS_MAX, sizeof(*list));
+    int n = 0;
+
+    if (!list)
+        return error_set(error, ERROR_NO_MEMORY, "preparing to train");
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            const struct parameter *parameter = &network->layer[i].parameter[k];
+
+            if (parameter->is_state)
+                continue;
+            list[n++] = (struct update_parameter){
+                .name = parameter->name,
+                .offset = parameter->offset,
+                .elements = arena_align(parameter->rows * parameter->columns),
+                .bias = parameter->columns == 1,
+            };
+        }
+    return update_init(&network->update, &network->plan.update, list, n, network->n_learnt, error);
 }
 
 bool network_build(const struct model_plan *plan, struct model **ret_model, struct error *error)
@@ -401,11 +449,13 @@ bool network_build(const struct model_plan *plan, struct model **ret_model, stru
 
     if (!network_plan(plan, &network, error) || !allocate_arenas(network, error))
         return false;
-    if (plan->batch > 0 && !pass_init(&network->training, network, plan->batch, true, error))
+    if (plan->batch > 0 && (!init_update(network, error) ||
+                            !pass_init(&network->training, network, plan->batch, true, error)))
         return false;
     if (!pass_init(&network->predicting, network, predict_rows(network), false, error))
         return false;
-    if (!bind_parameters(network, error))
+    bind_parameters(network);
+    if (!network_fill(network, error))
         return false;
     *ret_model = &take(&network)->model;
     return true;

@@ -13,10 +13,10 @@
 #include "worker/engine/loss/loss.h"
 #include "worker/engine/model/model.h"
 #include "worker/engine/model/network_graph.h"
-#include "worker/engine/optimizer/optimizer.h"
+#include "worker/engine/optimizer/update.h"
 
 #define NETWORK_LAYERS_MAX 1024
-#define NETWORK_VARIABLES 5
+#define NETWORK_VARIABLES 6
 
 struct network_pass {
     struct pass pass;
@@ -38,6 +38,11 @@ struct network_pass {
     double *row_loss;
 };
 
+struct inspection { /* registered: what was told */
+    int64_t told;
+    double first; /* size of the first step's gradient */
+};
+
 struct network {
     struct model model; /* first: a model that is a network */
     struct model_plan plan;
@@ -48,9 +53,9 @@ struct network {
     struct loss loss;
     const struct kernel *kernel;
     real *value, *gradient; /* owned arenas, [n_elements]; gradient NULL: it only predicts */
-    real *moment[OPTIMIZER_MOMENTS_MAX];
-    real *best; /* owned, NULL until declared */
-    int n_moments;
+    real *best;             /* owned, NULL until declared */
+    struct update update;   /* all-zero: it only predicts */
+    struct inspection inspection;
     int64_t n_elements; /* of an arena: parameters and what aligns them */
     int64_t n_learnt;   /* the first ones, which the optimizer moves; the others are state */
     struct network_pass training, predicting;
@@ -62,6 +67,9 @@ void network_free(struct model *model);
 bool network_build(const struct model_plan *plan, struct model **ret_model, struct error *error);
 bool network_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
                      struct error *error);
+
+/* First values for all parameters, by the plan's seed. */
+bool network_fill(struct network *network, struct error *error);
 
 /* The parameter of that name ("dense1.weight"); NULL: none. */
 struct parameter *network_parameter(struct network *network, const char *name);

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/owner.h"
+#include "worker/engine/arena.h"
+#include "worker/engine/model/inspect.h"
 #include "worker/engine/model/pass.h"
 #include "worker/engine/report.h"
 
@@ -23,16 +26,14 @@ static size_t arena_bytes(const struct network *network)
 static bool network_declare(struct model *model, struct state *state, struct error *error)
 {
     struct network *network = network_of(model);
-    char name[STATE_NAME_SIZE];
 
-    if (!state_add(state, "weights", network->value, arena_bytes(network), error))
-        return false;
-    for (int i = 0; i < network->n_moments; i++) {
-        (void)snprintf(name, sizeof(name), "moment%d", i + 1);
-        if (!state_add(state, name, network->moment[i], arena_bytes(network), error))
-            return false;
-    }
-    return true;
+    return state_add(state, "weights", network->value, arena_bytes(network), error) &&
+           state_add(state, "inspection", &network->inspection, sizeof(network->inspection),
+                     error) &&
+           (network->loss.n_memory == 0 ||
+            state_add(state, "loss", network->loss.memory,
+                      (size_t)network->loss.n_memory * sizeof(*network->loss.memory), error)) &&
+           update_declare(&network->update, network->gradient, state, error);
 }
 
 static bool network_declare_best(struct model *model, struct state *state, struct error *error)
@@ -40,7 +41,7 @@ static bool network_declare_best(struct model *model, struct state *state, struc
     struct network *network = network_of(model);
 
     if (!network->best)
-        network->best = pass_allocate(network->n_elements);
+        network->best = arena_allocate(network->n_elements);
     if (!network->best)
         return error_set(error, ERROR_NO_MEMORY, "%" PRId64 " parameters", model->n_parameters);
     return state_add(state, "best", network->best, arena_bytes(network), error);
@@ -60,6 +61,13 @@ static void network_recall(struct model *model)
     memcpy(network->value, network->best, arena_bytes(network));
 }
 
+static void network_swap_average(struct model *model)
+{
+    struct network *network = network_of(model);
+
+    update_swap_average(&network->update, network->value);
+}
+
 void network_trip(struct network *network, const struct model_step *step, bool backward,
                   struct loss_sum *sum)
 {
@@ -75,73 +83,65 @@ void network_trip(struct network *network, const struct model_step *step, bool b
         pass_backward(pass, network);
 }
 
-/* What a gradient's slice has that it should not have; NULL: nothing. */
-static const char *complaint(const real *gradient, int64_t n)
+/* What is frozen in this epoch has no gradient. */
+static void freeze(struct network *network, int64_t epoch)
 {
-    bool zero = true;
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            struct parameter *parameter = &network->layer[i].parameter[k];
 
-    for (int64_t i = 0; i < n; i++) {
-        if (!isfinite(gradient[i]))
-            return "not finite";
-        zero = zero && gradient[i] == 0;
-    }
-    return zero ? "zero" : NULL;
-}
-
-static bool inspect_gradients(const struct network *network, struct error *error)
-{
-    for (int i = 0; i < network->n_layers; i++) {
-        const struct layer *layer = &network->layer[i];
-
-        for (int k = 0; k < layer->n_parameters; k++) {
-            const struct parameter *parameter = &layer->parameter[k];
-            const char *what = parameter->gradient ? complaint(parameter->gradient,
-                                                               parameter->rows * parameter->columns)
-                                                   : NULL;
-
-            if (what && !report_warning(layer->path, NAN, error,
-                                        "the gradient of %s is %s in the first step",
-                                        parameter->name, what))
-                return false;
+            if (parameter->is_state)
+                continue;
+            parameter->gradient = update_frozen(&network->update, parameter->offset, epoch)
+                                      ? NULL
+                                      : network->gradient + parameter->offset;
         }
-    }
-    return true;
 }
 
 static bool network_advance(struct model *model, const struct model_step *step,
                             struct loss_sum *sum, struct error *error)
 {
     struct network *network = network_of(model);
-    const struct optimizer_kind *kind =
-        (const struct optimizer_kind *)network->plan.optimizer->kind;
-    struct optimizer_step update = {
+    scoped(inspect_release) struct inspect_moves moves = {0};
+    const struct update_moment moment = {
         .kernel = network->kernel,
-        .value = network->value,
-        .gradient = network->gradient,
-        .n = network->n_learnt,
-        .step = step->step,
-        .rate_scale = 1,
+        .epoch = step->epoch,
+        .rate_scale = step->rate_scale,
+        .last = step->last,
     };
+    bool serious = false;
 
+    freeze(network, step->epoch);
     network_trip(network, step, true, sum);
-    if (step->inspect && !inspect_gradients(network, error))
+    pass_learn(&network->training, network);
+    if (step->inspect && !inspect_trip(network, step->step == 1, &serious, error))
         return false;
-    memcpy((void *)update.moment, (const void *)network->moment, sizeof(update.moment));
-    kind->step(network->plan.optimizer->config, &update);
+    if (!inspect_before(&moves, network, error))
+        return false;
+    update_step(&network->update, network->value, network->gradient, &moment);
+    if (!inspect_after(&moves, network, step->epoch, &serious, error))
+        return false;
+    if (step->ret_serious)
+        *step->ret_serious = serious;
     return true;
 }
 
-/* Regression's outputs are scaled; predictions are in the targets' own units. */
-static void unscale(const struct network *network, double *prediction, int64_t rows)
+static void network_forget(struct model *model)
 {
-    int64_t width = network->plan.n_targets;
+    struct network *network = network_of(model);
 
-    if (network->plan.task != TASK_REGRESSION)
-        return;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < width; k++)
-            prediction[i * width + k] = prediction[i * width + k] * network->plan.target_scale[k] +
-                                        network->plan.target_offset[k];
+    memset(network->gradient, 0, arena_bytes(network));
+    update_forget(&network->update);
+}
+
+static bool network_reseed(struct model *model, uint64_t seed, struct error *error)
+{
+    struct network *network = network_of(model);
+
+    network->plan.seed = seed;
+    network->inspection = (struct inspection){0};
+    network_forget(model);
+    return network_fill(network, error);
 }
 
 static bool network_predict(struct model *model, const struct sample_set *set, const int64_t *row,
@@ -163,7 +163,6 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
             double *prediction = ret_prediction + first * width;
 
             network->loss.kind->predict(&network->loss, y, prediction);
-            unscale(network, prediction, rows);
         }
         if (sum)
             pass_loss(pass, network, sum);
@@ -199,6 +198,9 @@ const struct model_kind model_network = {
     .declare_best = network_declare_best,
     .remember = network_remember,
     .recall = network_recall,
+    .swap_average = network_swap_average,
+    .forget = network_forget,
+    .reseed = network_reseed,
     .advance = network_advance,
     .predict = network_predict,
     .array = network_array,

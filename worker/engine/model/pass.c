@@ -8,24 +8,7 @@
 #include <string.h>
 
 #include "common/owner.h"
-
-#define ALIGNMENT 64
-#define ALIGN_ELEMENTS ((int64_t)(ALIGNMENT / sizeof(real)))
-
-int64_t pass_align(int64_t n)
-{
-    return (n + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
-}
-
-real *pass_allocate(int64_t n)
-{
-    size_t size = (size_t)pass_align(n) * sizeof(real);
-    real *data = aligned_alloc(ALIGNMENT, size ? size : ALIGNMENT);
-
-    if (data)
-        memset(data, 0, size);
-    return data;
-}
+#include "worker/engine/arena.h"
 
 static int64_t shape_size(const struct shape *shape)
 {
@@ -52,7 +35,7 @@ static real *slice(struct cursor *cursor, int64_t n)
 {
     real *here = cursor->block ? cursor->block + cursor->used : NULL;
 
-    cursor->used += pass_align(n);
+    cursor->used += arena_align(n);
     return here;
 }
 
@@ -198,7 +181,7 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
 
     *pass = (struct network_pass){
         .pass = {.training = training, .capacity = capacity, .kernel = network->kernel},
-        .block = pass_allocate(pass_elements(network, capacity, training)),
+        .block = arena_allocate(pass_elements(network, capacity, training)),
         .output = calloc(layers, sizeof(*pass->output)),
         .gradient = calloc(layers, sizeof(*pass->gradient)),
         .filled = calloc(layers, sizeof(*pass->filled)),
@@ -308,15 +291,30 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
     return &pass->output[network->n_layers - 1];
 }
 
+static struct loss_truth truth_of(const struct network_pass *pass)
+{
+    return (struct loss_truth){.label = pass->label,
+                               .target = pass->target,
+                               .weight = pass->weighted ? pass->weight : NULL,
+                               .training = pass->pass.training};
+}
+
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum)
 {
-    const struct loss_truth truth = {.label = pass->label,
-                                     .target = pass->target,
-                                     .weight = pass->weighted ? pass->weight : NULL};
+    const struct loss_truth truth = truth_of(pass);
     int last = network->n_layers - 1;
 
     network->loss.kind->value(&network->loss, network->kernel, &pass->output[last], &truth,
                               &pass->gradient[last], pass->row_loss, sum);
+}
+
+void pass_learn(const struct network_pass *pass, struct network *network)
+{
+    const struct loss_truth truth = truth_of(pass);
+
+    if (network->loss.kind->learn && network->loss.n_memory > 0)
+        network->loss.kind->learn(&network->loss, &truth, pass->row_loss,
+                                  loss_rows(&pass->output[network->n_layers - 1]));
 }
 
 /* Where a layer writes the gradient of its k-th input: there, or aside where one came before. */

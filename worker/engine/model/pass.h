@@ -4,9 +4,6 @@
 
 #include "worker/engine/model/network.h"
 
-int64_t pass_align(int64_t n);  /* elements, rounded up to whole cache lines */
-real *pass_allocate(int64_t n); /* zeroed and aligned, for free(); NULL: no memory */
-
 /* Elements that a pass for batches of up to `capacity` rows takes. */
 int64_t pass_elements(const struct network *network, int64_t capacity, bool training);
 bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
@@ -18,6 +15,8 @@ void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth);
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network);
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum);
+/* After pass_loss: what the loss remembers of the batch. */
+void pass_learn(const struct network_pass *pass, struct network *network);
 void pass_backward(struct network_pass *pass, const struct network *network);
 
 #endif

@@ -4,36 +4,26 @@
  *   m = b1 m + (1 - b1) g      v = b2 v + (1 - b2) g^2
  *   w -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon)
  */
-#include "worker/engine/optimizer/optimizer.h"
+#include "worker/engine/optimizer/adam.h"
 
 #include <math.h>
 
-struct adam_config {
-    double rate, beta1, beta2, epsilon;
-};
-
-static const struct setting adam_settings[] = {
-    SETTING_REAL(struct adam_config, rate, 1e-3, 0, 10, SETTING_OPEN_LOW, "", "Learning rate."),
-    SETTING_REAL(struct adam_config, beta1, 0.9, 0, 1, SETTING_OPEN_HIGH, "",
-                 "Decay of the mean of gradients."),
-    SETTING_REAL(struct adam_config, beta2, 0.999, 0, 1, SETTING_OPEN_HIGH, "",
-                 "Decay of the mean of their squares."),
-    SETTING_REAL(struct adam_config, epsilon, 1e-8, 0, 1, SETTING_OPEN_LOW, "",
-                 "Keeps the division finite."),
+const struct setting adam_settings[] = {
+    ADAM_SETTINGS(struct adam_config, 1e-3),
     {0},
 };
 
-static int adam_moments(const void *config)
+int adam_moments(const void *config)
 {
     (void)config;
     return 2;
 }
 
-static void adam_step(const void *config, const struct optimizer_step *step)
+struct adam_step adam_constants(const struct adam_config *adam, const struct optimizer_step *step)
 {
-    const struct adam_config *adam = config;
-    double t = (double)step->step;
-    struct adam_step constants = {
+    double t = (double)step->memory->updates;
+
+    return (struct adam_step){
         .rate = (real)(adam->rate * step->rate_scale / (1 - pow(adam->beta1, t))),
         .beta1 = (real)adam->beta1,
         .beta2 = (real)adam->beta2,
@@ -42,6 +32,11 @@ static void adam_step(const void *config, const struct optimizer_step *step)
         .epsilon = (real)adam->epsilon,
         .root = (real)(1 / sqrt(1 - pow(adam->beta2, t))),
     };
+}
+
+void adam_step(const void *config, const struct optimizer_step *step)
+{
+    const struct adam_step constants = adam_constants(config, step);
 
     step->kernel->adam(step->value, step->gradient, step->moment[0], step->moment[1], step->n,
                        &constants);

@@ -1,0 +1,140 @@
+/* Distributions: against the requirements' check values, numeric integration, and themselves. */
+#include "tests/unit/engine/fixture.h"
+
+#include "worker/engine/distribution.h"
+
+#define NORMAL DISTRIBUTION_NORMAL
+#define LOG_NORMAL DISTRIBUTION_LOG_NORMAL
+
+static void assert_close(double value, double expected, double off)
+{
+    if (!(fabs(value - expected) <= off))
+        fail_msg("%.12g is not %.12g", value, expected);
+}
+
+static double single_crps(enum distribution_family family, double y, double mu, double sigma)
+{
+    const struct distribution_shape shape = {.family = family, .n = 1};
+    const double parameter[] = {1, mu, sigma};
+
+    return distribution_crps(&shape, parameter, y);
+}
+
+static void scores_of_one_density_have_their_check_values(void **state)
+{
+    (void)state;
+    assert_close(single_crps(NORMAL, 0.5, 0, 1), 0.33140353, 1e-8);
+    assert_close(single_crps(LOG_NORMAL, 3, 0.1, 0.9), 1.13552645, 1e-8);
+    assert_close(single_crps(LOG_NORMAL, 60, 4.2, 0.3), 5.64492464, 1e-8);
+    assert_close(single_crps(LOG_NORMAL, 120, 4.5, 0.5), 17.88072112, 1e-8);
+    assert_true(isnan(single_crps(LOG_NORMAL, 0, 0.1, 0.9)));
+}
+
+static const struct distribution_shape three = {.family = LOG_NORMAL, .n = 3};
+static const double mixture[] = {0.3, 0.5, 0.2, 3.5, 4.3, 5, 0.2, 0.35, 0.5};
+
+static void scores_of_a_mixture_have_their_check_values(void **state)
+{
+    (void)state;
+    assert_close(distribution_crps(&three, mixture, 20), 32.46371931, 1e-8);
+    assert_close(distribution_crps(&three, mixture, 75), 11.73787316, 1e-8);
+    assert_close(distribution_crps(&three, mixture, 200), 95.62878273, 1e-8);
+}
+
+/* CRPS is the integral of (share below x - [x >= y])^2. */
+static double integrated(const struct distribution_shape *shape, const double *parameter, double y,
+                         double low, double high)
+{
+    const int steps = 200000;
+    double step = (high - low) / steps, sum = 0;
+
+    for (int i = 0; i < steps; i++) {
+        double x = low + (i + 0.5) * step;
+        double off = distribution_below(shape, parameter, x) - (x >= y);
+
+        sum += off * off * step;
+    }
+    return sum;
+}
+
+static void closed_forms_agree_with_integrals(void **state)
+{
+    const struct distribution_shape two = {.family = NORMAL, .n = 2};
+    const double parameter[] = {0.4, 0.6, -1, 2, 0.5, 1.5};
+
+    (void)state;
+    for (double y = -2; y < 5; y += 1.7)
+        assert_close(distribution_crps(&two, parameter, y), integrated(&two, parameter, y, -20, 25),
+                     1e-4);
+    assert_close(distribution_crps(&three, mixture, 75), integrated(&three, mixture, 75, 0, 2000),
+                 1e-2);
+}
+
+static void likelihood_has_its_check_value(void **state)
+{
+    const struct distribution_shape two = {.family = NORMAL, .n = 2};
+    const struct distribution_shape of_log = {.family = LOG_NORMAL, .n = 2};
+    const double parameter[] = {0.4, 0.6, 0, 0.5, 1, 0.25};
+    const double far[] = {0.5, 0.5, 0, 1, 1e-3, 1e-3};
+
+    (void)state;
+    assert_close(distribution_nll(&two, parameter, 0.3), 0.16509300, 1e-8);
+    /* that of the logarithm, and the logarithm */
+    assert_close(distribution_nll(&of_log, parameter, exp(0.3)), 0.16509300 + 0.3, 1e-8);
+    assert_true(isfinite(distribution_nll(&two, far, 500))); /* log-sum-exp: no 0 is taken */
+    assert_true(isinf(distribution_nll(&of_log, parameter, -1)));
+}
+
+static void quantiles_invert_the_share_below(void **state)
+{
+    const double quantile[] = {1, 2, 4};
+    const double level[] = {0.1, 0.5, 0.9};
+    const struct distribution_shape some = {
+        .family = DISTRIBUTION_QUANTILES, .n = 3, .level = level};
+
+    (void)state;
+    for (double q = 0.01; q < 1; q += 0.07)
+        assert_close(distribution_below(&three, mixture, distribution_quantile(&three, mixture, q)),
+                     q, 1e-12);
+    for (double q = 0.1; q <= 0.9; q += 0.1)
+        assert_close(distribution_below(&some, quantile, distribution_quantile(&some, quantile, q)),
+                     q, 1e-12);
+    assert_close(distribution_mean(&some, quantile), 2, 1e-12);
+    assert_close(distribution_mean(&three, mixture),
+                 0.3 * exp(3.52) + 0.5 * exp(4.3 + 0.35 * 0.35 / 2) + 0.2 * exp(5.125), 1e-9);
+    /* twice the mean pinball loss */
+    assert_close(distribution_crps(&some, quantile, 3), 2 * (0.1 * 2 + 0.5 * 1 + 0.1 * 1) / 3,
+                 1e-12);
+}
+
+static void fitted_distributions_are_those_of_the_values(void **state)
+{
+    const double value[] = {1, exp(1), exp(2), -5};
+    const double level[] = {0.25, 0.5};
+    const struct distribution_shape quantiles = {
+        .family = DISTRIBUTION_QUANTILES, .n = 2, .level = level};
+    double parameter[9];
+
+    (void)state;
+    assert_true(distribution_fit(&three, value, 4, parameter));
+    assert_close(parameter[0], 1.0 / 3, 1e-15);
+    assert_close(parameter[4], 1, 1e-12);
+    assert_close(parameter[7], sqrt(2.0 / 3), 1e-12);
+    assert_true(distribution_fit(&quantiles, value, 3, parameter));
+    assert_close(parameter[1], exp(1), 1e-12);
+    assert_close(parameter[0], (1 + exp(1)) / 2, 1e-12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_of_one_density_have_their_check_values),
+        cmocka_unit_test(scores_of_a_mixture_have_their_check_values),
+        cmocka_unit_test(closed_forms_agree_with_integrals),
+        cmocka_unit_test(likelihood_has_its_check_value),
+        cmocka_unit_test(quantiles_invert_the_share_below),
+        cmocka_unit_test(fitted_distributions_are_those_of_the_values),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+/* What training sees about itself: each trouble is provoked, and healthy training is left alone. */
+#include "tests/unit/engine/training.h"
+
+#include "worker/engine/guard.h"
+#include "worker/engine/model/inspect.h"
+
+/* ---- curves ---- */
+
+/* How many of these epochs were serious; what was told is in the training's events. */
+static int watch_curve(struct training *training, const double *loss, const double *valid, int n)
+{
+    struct guard_memory memory = {0};
+    int found = 0;
+
+    begin(training, TASK_CLASSIFICATION, "{'model': [{'type': 'dense', 'units': 'classes'}]}");
+    for (int i = 0; i < n; i++) {
+        bool serious;
+
+        assert_true(
+            guard_epoch(&memory, loss[i], valid ? valid[i] : NAN, &serious, &training->error));
+        found += serious;
+    }
+    assert_true(guard_end(&memory, &training->error));
+    return found;
+}
+
+static void curves_tell_their_troubles(void **state)
+{
+    static const struct {
+        const char *text;
+        double loss[8], valid[8];
+        int n, serious;
+    } curves[] = {
+        {"goes up and down", {1, 0.5, 0.9, 0.5, 0.9, 0.5, 0.9, 0.5}, {0}, 8, 0},
+        {"training diverges", {1, 0.5, 0.4, 1.5}, {0}, 4, 1},
+        {"has not changed for 5 epochs", {0.7, 0.7, 0.7, 0.7, 0.7}, {0}, 5, 1},
+        {"too good to be true", {1, 0.9}, {0.5, 0.01}, 2, 0},
+        {"learns by heart", {1, 0.5, 0.3, 0.2}, {1, 0.8, 0.9, 1.3}, 4, 0},
+        {"still falling, by", {1, 0.8, 0.6, 0.4}, {0}, 4, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        struct training training;
+        const double *valid = curves[i].valid[0] > 0 ? curves[i].valid : NULL;
+
+        assert_int_equal(watch_curve(&training, curves[i].loss, valid, curves[i].n),
+                         curves[i].serious);
+        assert_reported(&training, curves[i].text, "", "");
+        end(&training);
+    }
+}
+
+static void healthy_curve_tells_nothing(void **state)
+{
+    const double loss[] = {1, 0.7, 0.55, 0.5, 0.48, 0.476, 0.4755, 0.4754};
+    const double valid[] = {1.1, 0.8, 0.7, 0.68, 0.66, 0.67, 0.66, 0.665};
+    struct training training;
+
+    (void)state;
+    assert_int_equal(watch_curve(&training, loss, valid, 8), 0);
+    assert_not_reported(&training, "\"warning\"", "");
+    assert_not_reported(&training, "still falling", "");
+    end(&training);
+}
+
+/* ---- networks ---- */
+
+/* Inputs above 0 and weights below: no unit is ever above 0. */
+static void begin_dead(struct training *training, const char *train)
+{
+    char spec[512];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': 'dense', 'units': 6, 'activation': 'relu', 'initializer':"
+                   " {'type': 'constant', 'value': -1}}, {'type': 'dense', 'units': 'classes'}],"
+                   " 'train': {'batch': 15, 'epochs': 6%s}}",
+                   train);
+    begin(training, TASK_CLASSIFICATION, spec);
+    for (int i = 0; i < TRAINING_ROWS * TRAINING_WIDTH; i++)
+        training->fixture.x[i] = fabs(training->fixture.x[i]) + 0.1;
+}
+
+static void dead_units_are_counted(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin_dead(&training, "");
+    must_run(&training);
+    assert_reported(&training, "6 of 6 units of dense1 are 0", "\"where\":\"model[0]\"",
+                    "\"figure\":6");
+    assert_reported(&training, "the gradient of dense1.weight is zero", "", "");
+    end(&training);
+}
+
+static void policy_may_stop(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin_dead(&training, ", 'guard': 'stop'");
+    assert_false(run(&training));
+    assert_string_equal(training.error.path, "train.guard");
+    end(&training);
+}
+
+static void policy_may_begin_again_once(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin_dead(&training, ", 'guard': 'reseed'");
+    assert_false(run(&training)); /* constant weights are dead under any seed */
+    assert_reported(&training, "training begins again with another seed", "", "");
+    assert_string_equal(training.error.path, "train.guard");
+    end(&training);
+}
+
+static void beginning_again_is_as_if_built_with_that_seed(void **state)
+{
+    struct training training;
+    struct model_plan plan;
+    struct model *other;
+    struct network *one, *two;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 6}, {'type': 'dense', 'units': 'classes'}]}");
+    plan = fixture_plan(&training.fixture);
+    plan.seed = 99;
+    assert_true(model_build(&plan, &other, &training.error));
+    one = (struct network *)training.model;
+    two = (struct network *)other;
+    must_run(&training);
+    assert_true(training.model->kind->reseed(training.model, 99, &training.error));
+    assert_memory_equal(one->value, two->value, (size_t)one->n_elements * sizeof(real));
+    assert_int_equal(one->update.at.updates, 0);
+    model_free(&other);
+    end(&training);
+}
+
+static void parameter_that_does_not_move_is_named(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 6}, {'type': 'dense', 'units': 'classes'}],"
+          " 'train': {'batch': 15, 'epochs': 1, 'parameters': {'type': 'rate', 'match':"
+          " 'dense1.weight', 'factor': 1e-300}}}");
+    must_run(&training);
+    assert_reported(&training, "dense1.weight did not move in the first step",
+                    "\"where\":\"model[0]\"", "");
+    assert_not_reported(&training, "dense2.weight did not move", "");
+    end(&training);
+}
+
+static void frozen_parameter_that_moves_is_named(void **state)
+{
+    struct inspect_moves moves = {0};
+    struct training training;
+    struct network *network;
+    bool serious = false;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 6}, {'type': 'dense', 'units': 'classes'}],"
+          " 'train': {'parameters': {'type': 'freeze', 'match': 'dense1.weight'}}}");
+    network = (struct network *)training.model;
+    assert_true(inspect_before(&moves, network, &training.error));
+    network->update.at.updates = 1; /* an optimizer that steps everything */
+    for (int64_t i = 0; i < network->n_elements; i++)
+        network->value[i] += 1;
+    assert_true(inspect_after(&moves, network, 0, &serious, &training.error));
+    assert_true(serious);
+    assert_reported(&training, "dense1.weight is frozen, but moved", "", "");
+    assert_not_reported(&training, "did not move", "");
+    inspect_release(&moves);
+    end(&training);
+}
+
+static void vanishing_gradient_names_its_layer(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 6, 'activation': 'tanh'},"
+          " {'type': 'dense', 'units': 6, 'initializer': {'type': 'constant', 'value': 1e-11}},"
+          " {'type': 'dense', 'units': 6, 'initializer': {'type': 'constant', 'value': 1e-11}},"
+          " {'type': 'dense', 'units': 'classes'}],"
+          " 'train': {'batch': 15, 'epochs': 1, 'optimizer': {'type': 'sgd', 'rate': 1e-3}}}");
+    must_run(&training);
+    assert_reported(&training, "the gradient vanishes on its way to", "\"warning\"", "");
+    end(&training);
+}
+
+static void exploding_gradient_names_its_layer(void **state)
+{
+    struct training training;
+    struct network *network;
+    struct loss_sum sum = {0};
+    struct model_step step = {.n = 15, .step = 9, .rate_scale = 1, .inspect = true};
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 'classes'}], 'train': {'batch': 15}}");
+    network = (struct network *)training.model;
+    network->inspection.first = 1e-9; /* where it began */
+    step.set = &training.fixture.set;
+    step.row = training.fixture.row;
+    assert_true(training.model->kind->advance(training.model, &step, &sum, &training.error));
+    assert_reported(&training, "the gradient of dense1 explodes", "\"where\":\"model[0]\"", "");
+    end(&training);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(curves_tell_their_troubles),
+        cmocka_unit_test(healthy_curve_tells_nothing),
+        cmocka_unit_test(dead_units_are_counted),
+        cmocka_unit_test(policy_may_stop),
+        cmocka_unit_test(policy_may_begin_again_once),
+        cmocka_unit_test(beginning_again_is_as_if_built_with_that_seed),
+        cmocka_unit_test(parameter_that_does_not_move_is_named),
+        cmocka_unit_test(frozen_parameter_that_moves_is_named),
+        cmocka_unit_test(vanishing_gradient_names_its_layer),
+        cmocka_unit_test(exploding_gradient_names_its_layer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,347 @@
+/* How training is done: limits, roll-backs, snapshots, starts, and what is measured on the way. */
+#include "tests/unit/engine/training.h"
+
+#include <time.h>
+
+#include "worker/engine/hdf5.h"
+#include "worker/engine/limit.h"
+#include "worker/engine/pipeline.h"
+
+#define CLASSIFIER(train)                                                                     \
+    "{'model': [{'type': 'dense', 'units': 8, 'activation': 'tanh'},"                         \
+    " {'type': 'dense', 'units': 'classes'}], 'metrics': ['accuracy'], 'train': {'batch': 9," \
+    " 'epochs': 4, " train "}}"
+#define STEPS_PER_EPOCH 5
+
+static struct clock_manual hands;
+static struct clock hands_clock;
+
+static void a_second_passes(struct fixture *fixture)
+{
+    (void)fixture;
+    hands.monotonic_ms += 1000;
+    hands.wall_ms += 1000;
+}
+
+static void begin_by_hand(struct training *training, const char *spec)
+{
+    hands = (struct clock_manual){.wall_ms = 1790000000000};
+    hands_clock = clock_manual_of(&hands);
+    begin(training, TASK_CLASSIFICATION, spec);
+    training->fixture.on_gather = a_second_passes;
+    training->context.clock = &hands_clock;
+}
+
+static void training_ends_after_so_many_batches_and_goes_on_later(void **state)
+{
+    struct training whole, parts;
+
+    (void)state;
+    begin(&whole, TASK_CLASSIFICATION, CLASSIFIER("'shuffle': true"));
+    must_run(&whole);
+    begin(&parts, TASK_CLASSIFICATION, CLASSIFIER("'limit': {'batches': 10}"));
+    must_run(&parts);
+    assert_true(parts.result.cut);
+    assert_int_equal(parts.result.steps, 10);
+    assert_int_equal(parts.result.epochs, 2);
+    assert_reported(&parts, "\"UNFINISHED\"", "train.limit.batches", "\"count\":2");
+    start_again(&parts);
+    parts.fixture.spec.train.limit.batches = 0;
+    must_run(&parts);
+    assert_false(parts.result.cut);
+    assert_same_model(&whole, &parts);
+    end(&parts);
+    end(&whole);
+}
+
+static void limit_within_an_epoch_still_validates(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'limit': {'batches': 7}"));
+    must_run(&training);
+    assert_int_equal(training.result.steps, 7);
+    assert_reported(&training, "\"valid.loss\"", "\"step\":2", "");
+    assert_true(training.result.best_epoch > 0);
+    end(&training);
+}
+
+/* The second run finds the decision but no checkpoint, and a clock that stands still. */
+static void what_the_clock_decided_is_replayed(void **state)
+{
+    struct training training;
+    int64_t steps;
+    char path[128];
+    real *weights;
+    size_t size;
+
+    (void)state;
+    begin_by_hand(&training, CLASSIFIER("'limit': {'time': '8s'}, 'checkpoint': {'time': 0}"));
+    must_run(&training);
+    steps = training.result.steps;
+    assert_true(training.result.cut && steps > 3 && steps < 4 * STEPS_PER_EPOCH);
+    assert_reported(&training, "\"decision\"", "train.limit.time", "\"step\":");
+    size = (size_t)((struct network *)training.model)->n_elements * sizeof(real);
+    weights = malloc(size);
+    assert_non_null(weights);
+    memcpy(weights, ((struct network *)training.model)->value, size);
+    (void)snprintf(path, sizeof(path), "%s/decision.json", training.folder);
+    assert_true(file_exists(AT_FDCWD, path));
+
+    start_again(&training);
+    training.fixture.on_gather = NULL;
+    must_run(&training);
+    assert_int_equal(training.result.steps, steps);
+    assert_memory_equal(weights, ((struct network *)training.model)->value, size);
+
+    start_again(&training); /* under another limit it decides nothing */
+    training.fixture.spec.train.limit.time = 1000;
+    must_run(&training);
+    assert_int_equal(training.result.steps, 4 * STEPS_PER_EPOCH);
+    free(weights);
+    end(&training);
+}
+
+static void training_ends_at_an_hour(void **state)
+{
+    struct training training;
+    char spec[512], hour[8];
+    time_t then;
+    struct tm local;
+
+    (void)state;
+    begin_by_hand(&training, CLASSIFIER("'shuffle': true"));
+    then = (time_t)(hands.wall_ms / 1000) + 60;
+    assert_non_null(localtime_r(&then, &local));
+    assert_true(strftime(hour, sizeof(hour), "%H:%M", &local) == 5);
+    end(&training);
+    (void)snprintf(spec, sizeof(spec), CLASSIFIER("'limit': {'until': '%s'}"), hour);
+    begin_by_hand(&training, spec);
+    hands.wall_ms += 60000 - (hands.wall_ms + 60000) % 60000 - 4000; /* four seconds before it */
+    must_run(&training);
+    assert_true(training.result.cut);
+    assert_true(training.result.steps >= 3 && training.result.steps <= 5);
+    assert_reported(&training, "\"UNFINISHED\"", "train.limit.until", "");
+    end(&training);
+}
+
+static void times_of_day_are_checked(void **state)
+{
+    static const char *const wrong[] = {"24:00", "6:30", "06:60", "06-30", "now", "06:30x"};
+    struct limit_config config = {.until = (char *)(uintptr_t) "06:30"};
+    struct error error;
+
+    (void)state;
+    assert_true(limit_check(&config, &error));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        config.until = (char *)(uintptr_t)wrong[i];
+        assert_false(limit_check(&config, &error));
+        assert_string_equal(error.path, "train.limit.until");
+    }
+}
+
+/* ---- roll-backs ---- */
+
+static void training_that_diverges_goes_back_and_slows_down(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_REGRESSION,
+          "{'model': [{'type': 'dense', 'units': 'targets'}], 'train': {'batch': 9, 'epochs': 6,"
+          " 'optimizer': {'type': 'sgd', 'rate': 10}, 'rollback': {'times': 5, 'factor': 0.03}}}");
+    must_run(&training);
+    assert_true(isfinite(training.result.train_loss));
+    assert_reported(&training, "\"warning\"", "back to the best weights", "train.rollback");
+    assert_reported(&training, "\"train.rate_factor\"", "\"step\":6", "");
+    end(&training);
+}
+
+static void without_roll_backs_it_fails_as_before(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_REGRESSION,
+          "{'model': [{'type': 'dense', 'units': 'targets'}], 'train': {'batch': 9, 'epochs': 60,"
+          " 'optimizer': {'type': 'sgd', 'rate': 10}}}");
+    assert_false(run(&training));
+    assert_non_null(strstr(training.error.message, "the loss is not finite at step"));
+    end(&training);
+}
+
+/* ---- what is measured and kept ---- */
+
+static void full_loss_is_that_of_the_weights_at_the_epochs_end(void **state)
+{
+    struct training training;
+    struct loss_sum sum = {0};
+    char *line, expected[64];
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'full_loss': true, 'restore_best': false"));
+    must_run(&training);
+    assert_true(model_predict(
+        training.model, &training.fixture.set, training.fixture.split.part[SPLIT_TRAIN].row,
+        training.fixture.split.part[SPLIT_TRAIN].n, NULL, &sum, &training.error));
+    line = find_event(&training, "\"train.full_loss\"", "\"step\":4", "");
+    assert_non_null(line);
+    (void)snprintf(expected, sizeof(expected), "\"value\":%.6g", sum.loss / sum.weight);
+    if (!strstr(line, expected))
+        fail_msg("%s has no %s", line, expected);
+    free(line);
+    end(&training);
+}
+
+static int64_t kept[16][2];
+static int n_kept;
+
+static bool keep(void *context, int64_t epoch, int64_t batch, struct error *error)
+{
+    (void)context, (void)error;
+    assert_true(n_kept < 16);
+    kept[n_kept][0] = epoch;
+    kept[n_kept++][1] = batch;
+    return true;
+}
+
+static void snapshots_are_taken_by_batches_and_epochs(void **state)
+{
+    struct training training;
+
+    (void)state;
+    n_kept = 0;
+    begin(&training, TASK_CLASSIFICATION,
+          CLASSIFIER("'snapshots': {'batches': 3, 'epochs': 2, 'from': 2}"));
+    training.context.snapshot = keep;
+    must_run(&training);
+    assert_int_equal(n_kept, 5 + 2); /* steps 6 9 12 15 18, epochs 2 4 */
+    assert_true(kept[0][0] == 2 && kept[0][1] == 1);
+    assert_true(kept[2][0] == 2 && kept[2][1] == STEPS_PER_EPOCH);
+    end(&training);
+}
+
+/* ---- warm starts ---- */
+
+static void write_weights(const char *path, const struct network *network, int64_t rows)
+{
+    const struct parameter *weight = &network->layer[0].parameter[0];
+    const struct parameter *bias = &network->layer[0].parameter[1];
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    struct error error;
+
+    for (int64_t i = 0; i < weight->rows * weight->columns; i++)
+        weight->value[i] = (real)i;
+    assert_true(hdf5_create(path, &file, &error));
+    assert_true(hdf5_write_reals(file, "/weights/dense1/weight", weight->value, rows,
+                                 weight->columns, &error));
+    assert_true(hdf5_write_reals(file, "/weights/dense1/bias", bias->value, bias->rows, 1, &error));
+    assert_true(hdf5_commit(&file, &error));
+}
+
+static void training_begins_with_another_models_weights(void **state)
+{
+    struct training training;
+    struct train_config config = {0};
+    struct network *network;
+    char path[128];
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'shuffle': true"));
+    network = (struct network *)training.model;
+    (void)snprintf(path, sizeof(path), "%s/other.h5", training.folder);
+    write_weights(path, network, 8);
+    memset(network->value, 0, (size_t)network->n_elements * sizeof(real));
+    config.start.model = path;
+    config.start.match = (char *)(uintptr_t) "dense1.*";
+    if (!pipeline_start(&config, NULL, training.folder, training.model, &training.error))
+        fail_msg("%s", training.error.message);
+    assert_true(network_parameter(network, "dense1.weight")->value[7] == 7);
+    assert_true(network_parameter(network, "dense2.weight")->value[0] == 0);
+    assert_reported(&training, "\"note\"", "2 of 4 parameters begin with those of", "");
+    config.start.match = (char *)(uintptr_t) "dense7.*";
+    assert_false(pipeline_start(&config, NULL, training.folder, training.model, &training.error));
+    assert_string_equal(training.error.path, "train.start.match");
+    config.start.match = (char *)(uintptr_t) "*"; /* dense2 is not in the file */
+    assert_false(pipeline_start(&config, NULL, training.folder, training.model, &training.error));
+    write_weights(path, network, 7); /* another shape */
+    config.start.match = (char *)(uintptr_t) "dense1.*";
+    assert_false(pipeline_start(&config, NULL, training.folder, training.model, &training.error));
+    assert_non_null(strstr(training.error.message, "dense1.weight"));
+    config.start.model = (char *)(uintptr_t) "/nowhere/model.h5";
+    assert_false(pipeline_start(&config, NULL, training.folder, training.model, &training.error));
+    assert_string_equal(training.error.path, "train.start.model");
+    end(&training);
+}
+
+static void experiment_means_its_last_run_with_a_model(void **state)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    struct training training;
+    char name[160];
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'shuffle': true"));
+    for (int run = 1; run <= 3; run++) {
+        (void)snprintf(name, sizeof(name), "%s/12/%d/artifacts", training.folder, run);
+        assert_true(file_make_folders(name, &training.error));
+        (void)snprintf(name, sizeof(name), "%s/12/%d/artifacts/model.h5", training.folder, run);
+        if (run < 3)
+            assert_true(file_replace_fast(AT_FDCWD, name, "x", 1, &training.error));
+    }
+    assert_true(pipeline_find_model("12", "/elsewhere", training.folder, &path, &training.error));
+    assert_non_null(strstr(path.data, "/12/2/artifacts/model.h5"));
+    assert_false(pipeline_find_model("13", NULL, training.folder, &path, &training.error));
+    end(&training);
+}
+
+static void snapshots_are_listed_in_their_order(void **state)
+{
+    static const char *const names[] = {"epoch_002_batch_00001.h5", "epoch_001_batch_00005.h5",
+                                        "notes.txt"};
+    scoped(snapshot_list_release) struct snapshot_list list = {0};
+    struct training training;
+    char path[192];
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'shuffle': true"));
+    (void)snprintf(path, sizeof(path), "%s/12/1/artifacts/snapshots", training.folder);
+    assert_true(file_make_folders(path, &training.error));
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(path, sizeof(path), "%s/12/1/artifacts/snapshots/%s", training.folder,
+                       names[i]);
+        assert_true(file_replace_fast(AT_FDCWD, path, "x", 1, &training.error));
+    }
+    (void)snprintf(path, sizeof(path), "%s/12/2", training.folder); /* a run without any */
+    assert_true(file_make_folders(path, &training.error));
+    (void)snprintf(path, sizeof(path), "%s/13/1", training.folder);
+    assert_true(file_make_folders(path, &training.error));
+    assert_true(pipeline_list_snapshots("12", "/elsewhere", path, &list, &training.error));
+    assert_int_equal(list.n, 2);
+    assert_non_null(strstr(list.path[0], names[1]));
+    assert_non_null(strstr(list.path[1], names[0]));
+    assert_false(pipeline_list_snapshots("14", NULL, path, &list, &training.error));
+    assert_string_equal(training.error.path, "evaluate.snapshots");
+    end(&training);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_ends_after_so_many_batches_and_goes_on_later),
+        cmocka_unit_test(limit_within_an_epoch_still_validates),
+        cmocka_unit_test(what_the_clock_decided_is_replayed),
+        cmocka_unit_test(training_ends_at_an_hour),
+        cmocka_unit_test(times_of_day_are_checked),
+        cmocka_unit_test(training_that_diverges_goes_back_and_slows_down),
+        cmocka_unit_test(without_roll_backs_it_fails_as_before),
+        cmocka_unit_test(full_loss_is_that_of_the_weights_at_the_epochs_end),
+        cmocka_unit_test(snapshots_are_taken_by_batches_and_epochs),
+        cmocka_unit_test(training_begins_with_another_models_weights),
+        cmocka_unit_test(experiment_means_its_last_run_with_a_model),
+        cmocka_unit_test(snapshots_are_listed_in_their_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

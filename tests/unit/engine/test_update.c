@@ -1,0 +1,331 @@
+/* Updates: which parameters move, how far, and when. */
+#include "tests/unit/engine/training.h"
+
+#include "worker/engine/optimizer/update.h"
+#include "worker/engine/order.h"
+
+#define LAYERS                                                                          \
+    "'model': [{'type': 'dense', 'units': 6, 'activation': 'tanh'},"                    \
+    " {'type': 'dense', 'units': 5, 'activation': 'tanh'}, {'type': 'dense', 'units': " \
+    "'classes + targets'}]"
+
+struct net { /* a model that is stepped by hand */
+    struct fixture fixture;
+    struct model *model;
+    struct network *network;
+    struct model_step step;
+};
+
+static void set_up(struct net *net, const char *train)
+{
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec), "{" LAYERS ", 'train': {%s}}", train);
+    fixture_set_up(&net->fixture, TASK_REGRESSION, 48, 4, 2);
+    fixture_parse(&net->fixture, spec);
+    net->model = fixture_build(&net->fixture);
+    net->network = (struct network *)net->model;
+    net->step = (struct model_step){.set = &net->fixture.set, .rate_scale = 1};
+}
+
+static void tear_down(struct net *net)
+{
+    model_free(&net->model);
+    fixture_tear_down(&net->fixture);
+}
+
+static void advance(struct net *net, int64_t first, int64_t n)
+{
+    struct loss_sum sum = {0};
+    struct error error;
+
+    net->step.row = net->fixture.row + first;
+    net->step.n = n;
+    net->step.step++;
+    assert_true(net->model->kind->advance(net->model, &net->step, &sum, &error));
+}
+
+static double largest_change(const struct net *a, const struct net *b, const char *name)
+{
+    const struct parameter *one = network_parameter(a->network, name);
+    const struct parameter *other = network_parameter(b->network, name);
+    double most = 0;
+
+    for (int64_t i = 0; i < one->rows * one->columns; i++)
+        most = fmax(most, fabs((double)one->value[i] - (double)other->value[i]));
+    return most;
+}
+
+static void refuse(const char *train, const char *path, const char *message)
+{
+    struct fixture fixture;
+    struct model_plan plan;
+    struct model *model = NULL;
+    struct error error;
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec), "{" LAYERS ", 'train': {%s}}", train);
+    fixture_set_up(&fixture, TASK_REGRESSION, 12, 4, 2);
+    fixture_parse(&fixture, spec);
+    plan = fixture_plan(&fixture);
+    assert_false(model_build(&plan, &model, &error));
+    assert_string_equal(error.path, path);
+    if (!strstr(error.message, message))
+        fail_msg("%s", error.message);
+    fixture_tear_down(&fixture);
+}
+
+static void gathered_batches_step_like_one_large_batch(void **state)
+{
+    struct net large, small;
+
+    (void)state;
+    set_up(&large, "'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 0.1}");
+    set_up(&small, "'batch': 12, 'accumulate': 4, 'optimizer': {'type': 'sgd', 'rate': 0.1}");
+    advance(&large, 0, 48);
+    for (int i = 0; i < 3; i++)
+        advance(&small, i * 12, 12);
+    assert_true(largest_change(&large, &small, "dense1.weight") > 1e-4); /* it waits */
+    advance(&small, 36, 12);
+    assert_true(largest_change(&large, &small, "dense1.weight") < 1e-6);
+    assert_true(largest_change(&large, &small, "dense3.bias") < 1e-6);
+    assert_int_equal(small.network->update.at.updates, 1);
+    tear_down(&small);
+    tear_down(&large);
+}
+
+static void last_batch_of_an_epoch_uses_what_is_gathered(void **state)
+{
+    struct net large, small;
+
+    (void)state;
+    set_up(&large, "'batch': 24, 'optimizer': {'type': 'sgd', 'rate': 0.1}");
+    set_up(&small, "'batch': 12, 'accumulate': 4, 'optimizer': {'type': 'sgd', 'rate': 0.1}");
+    advance(&large, 0, 24);
+    advance(&small, 0, 12);
+    small.step.last = true;
+    advance(&small, 12, 12);
+    assert_true(largest_change(&large, &small, "dense2.weight") < 1e-6);
+    tear_down(&small);
+    tear_down(&large);
+}
+
+static void frozen_parameters_stay_until_their_epoch(void **state)
+{
+    struct net net, before;
+
+    (void)state;
+    set_up(&net, "'batch': 12, 'optimizer': {'type': 'adamw', 'decay': 0.5}, 'parameters':"
+                 " [{'type': 'freeze', 'match': 'dense1.*', 'epochs': 1},"
+                 "  {'type': 'freeze', 'match': 'dense3.bias'}]");
+    set_up(&before, "'batch': 12");
+    for (int i = 0; i < 4; i++)
+        advance(&net, i * 12, 12);
+    assert_true(largest_change(&net, &before, "dense1.weight") == 0);
+    assert_true(largest_change(&net, &before, "dense1.bias") == 0);
+    assert_true(largest_change(&net, &before, "dense2.weight") > 1e-3);
+    net.step.epoch = 1;
+    advance(&net, 0, 12);
+    assert_true(largest_change(&net, &before, "dense1.weight") > 5e-4);
+    assert_true(largest_change(&net, &before, "dense3.bias") == 0);
+    tear_down(&before);
+    tear_down(&net);
+}
+
+/* Its moments begin then, and so does the correction of their bias: the first step is the rate. */
+static void parameter_that_thaws_takes_first_steps_of_the_usual_size(void **state)
+{
+    struct net net, before;
+
+    (void)state;
+    set_up(&net, "'batch': 12, 'optimizer': {'type': 'adam', 'rate': 0.01}, 'parameters':"
+                 " {'type': 'freeze', 'match': 'dense1.*', 'epochs': 1}");
+    set_up(&before, "'batch': 12");
+    for (int i = 0; i < 30; i++)
+        advance(&net, i % 4 * 12, 12);
+    net.step.epoch = 1;
+    advance(&net, 0, 12);
+    assert_true(fabs(largest_change(&net, &before, "dense1.weight") - 0.01) < 1e-4);
+    tear_down(&before);
+    tear_down(&net);
+}
+
+static void rates_of_their_own_make_other_steps(void **state)
+{
+    struct net net, before;
+
+    (void)state;
+    set_up(&net, "'batch': 48, 'optimizer': {'type': 'adam', 'rate': 0.01}, 'parameters':"
+                 " {'type': 'rate', 'match': '*.weight', 'factor': 0.1}");
+    set_up(&before, "'batch': 12");
+    advance(&net, 0, 48);
+    assert_true(fabs(largest_change(&net, &before, "dense2.weight") - 0.001) < 1e-5);
+    assert_true(fabs(largest_change(&net, &before, "dense2.bias") - 0.01) < 1e-4);
+    tear_down(&before);
+    tear_down(&net);
+}
+
+static void l1_and_l2_pull_weights_but_not_biases(void **state)
+{
+    struct net plain, l1, l2;
+    const real *from;
+    const struct parameter *one, *two;
+
+    (void)state;
+    set_up(&plain, "'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 0.1}");
+    set_up(&l1, "'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 0.1}, 'parameters':"
+                " {'type': 'l1', 'strength': 0.02}");
+    set_up(&l2, "'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 0.1}, 'parameters':"
+                " {'type': 'l2', 'strength': 0.02}");
+    {
+        scoped(memory_free) real *first = malloc(24 * sizeof(real));
+
+        assert_non_null(first);
+        memcpy(first, network_parameter(plain.network, "dense1.weight")->value, 24 * sizeof(real));
+        advance(&plain, 0, 48);
+        advance(&l1, 0, 48);
+        advance(&l2, 0, 48);
+        from = network_parameter(plain.network, "dense1.weight")->value;
+        one = network_parameter(l1.network, "dense1.weight");
+        two = network_parameter(l2.network, "dense1.weight");
+        for (int i = 0; i < 24; i++) {
+            double sign = first[i] > 0 ? 1 : -1;
+
+            assert_true(fabs((double)from[i] - 0.002 * sign - (double)one->value[i]) < 1e-6);
+            assert_true(fabs((double)from[i] - 0.002 * (double)first[i] - (double)two->value[i]) <
+                        1e-6);
+        }
+    }
+    assert_true(largest_change(&plain, &l1, "dense1.bias") == 0);
+    tear_down(&l2);
+    tear_down(&l1);
+    tear_down(&plain);
+}
+
+static void gradients_are_clipped(void **state)
+{
+    struct net net, before;
+    double squares = 0;
+
+    (void)state;
+    set_up(&net, "'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 1}, 'clip': {'norm': 0.01}");
+    set_up(&before, "'batch': 48");
+    advance(&net, 0, 48);
+    for (int64_t i = 0; i < net.network->n_elements; i++) {
+        double moved = (double)net.network->value[i] - (double)before.network->value[i];
+
+        squares += moved * moved;
+    }
+    assert_true(fabs(sqrt(squares) - 0.01) < 1e-5);
+    tear_down(&net);
+    set_up(&net, "'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 1}, 'clip': {'value': 1e-4}");
+    advance(&net, 0, 48);
+    assert_true(fabs(largest_change(&net, &before, "dense3.weight") - 1e-4) < 1e-6);
+    tear_down(&net);
+    tear_down(&before);
+}
+
+static void running_average_follows_the_weights(void **state)
+{
+    struct net net;
+    double expected, here;
+    real *value;
+
+    (void)state;
+    set_up(&net, "'batch': 12, 'average': 0.2, 'optimizer': {'type': 'sgd', 'rate': 0.1}");
+    value = network_parameter(net.network, "dense2.bias")->value;
+    expected = (double)value[0];
+    for (int i = 0; i < 4; i++) {
+        double keep = fmin(0.2, (2.0 + i) / (11.0 + i));
+
+        advance(&net, i * 12, 12);
+        expected = keep * expected + (1 - keep) * (double)value[0];
+    }
+    here = (double)value[0];
+    net.model->kind->swap_average(net.model);
+    assert_true(fabs((double)value[0] - expected) < 1e-6);
+    assert_true(fabs(here - expected) > 1e-6);
+    net.model->kind->swap_average(net.model);
+    assert_true((double)value[0] == here);
+    tear_down(&net);
+}
+
+static void rules_about_nothing_are_refused(void **state)
+{
+    (void)state;
+    refuse("'parameters': ['l2', {'type': 'freeze', 'match': 'dense9.*'}]",
+           "train.parameters[1].match", "the model has no parameter dense9.*");
+    refuse("'parameters': 'freeze'", "train.parameters", "nothing is left to train");
+}
+
+/* ---- batches ---- */
+
+static void last_rows_are_kept_dropped_or_filled_up(void **state)
+{
+    int64_t list[10] = {10, 11, 12, 13, 14, 15, 16, 17, 18, 19}, row[16];
+    const struct row_list rows = {.row = list, .n = 10};
+    struct order order = {.list = &rows, .batch = 4, .seed = 3};
+
+    (void)state;
+    assert_int_equal(order_steps(&order), 3);
+    assert_int_equal(order_fill(&order, 0, 2, row), 2);
+    order.last = LAST_BATCH_DROP;
+    assert_int_equal(order_steps(&order), 2);
+    order.last = LAST_BATCH_PAD;
+    assert_int_equal(order_steps(&order), 3);
+    assert_int_equal(order_fill(&order, 0, 2, row), 4);
+    assert_int_equal(row[0], 18);
+    assert_int_equal(row[2], 10);
+    order.batch = 16;
+    assert_int_equal(order_steps(&order), 1);
+    assert_int_equal(order_fill(&order, 0, 0, row), 16);
+    assert_int_equal(row[15], 15);
+    order.batch = 10;
+    assert_int_equal(order_steps(&order), 1);
+}
+
+static void padded_rows_are_the_first_of_the_epochs_order(void **state)
+{
+    int64_t list[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, first[4], last[4];
+    const struct row_list rows = {.row = list, .n = 10};
+    struct order order = {
+        .list = &rows, .batch = 4, .seed = 3, .shuffle = true, .last = LAST_BATCH_PAD};
+
+    (void)state;
+    order_fill(&order, 5, 0, first);
+    order_fill(&order, 5, 2, last);
+    assert_memory_equal(last + 2, first, 2 * sizeof(*first));
+}
+
+static void batch_that_is_never_whole_is_refused(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_REGRESSION,
+          "{'model': [{'type': 'dense', 'units': 'targets'}], 'train': {'batch': 100,"
+          " 'last_batch': 'drop'}}");
+    assert_false(run(&training));
+    assert_string_equal(training.error.path, "train.batch");
+    end(&training);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gathered_batches_step_like_one_large_batch),
+        cmocka_unit_test(last_batch_of_an_epoch_uses_what_is_gathered),
+        cmocka_unit_test(frozen_parameters_stay_until_their_epoch),
+        cmocka_unit_test(parameter_that_thaws_takes_first_steps_of_the_usual_size),
+        cmocka_unit_test(rates_of_their_own_make_other_steps),
+        cmocka_unit_test(l1_and_l2_pull_weights_but_not_biases),
+        cmocka_unit_test(gradients_are_clipped),
+        cmocka_unit_test(running_average_follows_the_weights),
+        cmocka_unit_test(rules_about_nothing_are_refused),
+        cmocka_unit_test(last_rows_are_kept_dropped_or_filled_up),
+        cmocka_unit_test(padded_rows_are_the_first_of_the_epochs_order),
+        cmocka_unit_test(batch_that_is_never_whole_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

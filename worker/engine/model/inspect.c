@@ -1,0 +1,211 @@
+#include "worker/engine/model/inspect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/engine/arena.h"
+#include "worker/engine/report.h"
+
+#define VANISHING 1e-9 /* of the largest layer's gradient, root mean squares */
+#define EXPLODING 1e4  /* times the first step's */
+#define DEAD_SHARE 0.5
+#define DEAD_ROWS 8 /* fewer rows of a batch say nothing about a unit */
+
+enum { TOLD_VANISHING = 1, TOLD_EXPLODING = 2, TOLD_DEAD = 4 };
+
+static int64_t elements(const struct parameter *parameter)
+{
+    return parameter->rows * parameter->columns;
+}
+
+/* What a gradient's slice has that it should not have; NULL: nothing. */
+static const char *complaint(const real *gradient, int64_t n)
+{
+    bool zero = true;
+
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(gradient[i]))
+            return "not finite";
+        zero = zero && gradient[i] == 0;
+    }
+    return zero ? "zero" : NULL;
+}
+
+static bool complain(const struct network *network, bool *serious, struct error *error)
+{
+    for (int i = 0; i < network->n_layers; i++) {
+        const struct layer *layer = &network->layer[i];
+
+        for (int k = 0; k < layer->n_parameters; k++) {
+            const struct parameter *parameter = &layer->parameter[k];
+            const char *what =
+                parameter->gradient ? complaint(parameter->gradient, elements(parameter)) : NULL;
+
+            if (!what)
+                continue;
+            *serious = true;
+            if (!report_warning(layer->path, NAN, error,
+                                "the gradient of %s is %s in the first step", parameter->name,
+                                what))
+                return false;
+        }
+    }
+    return true;
+}
+
+static double root_mean_square(const struct parameter *parameter)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < elements(parameter); i++)
+        sum += (double)parameter->gradient[i] * (double)parameter->gradient[i];
+    return sqrt(sum / (double)elements(parameter));
+}
+
+struct extremes {
+    const struct layer *least, *most;
+    double low, high;
+};
+
+static struct extremes find_extremes(const struct network *network)
+{
+    struct extremes found = {.low = INFINITY};
+
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            const struct layer *layer = &network->layer[i];
+            double size;
+
+            if (!layer->parameter[k].gradient || layer->parameter[k].columns == 1)
+                continue;
+            size = root_mean_square(&layer->parameter[k]);
+            if (size < found.low) {
+                found.least = layer;
+                found.low = size;
+            }
+            if (!(size <= found.high)) {
+                found.most = layer;
+                found.high = size;
+            }
+        }
+    return found;
+}
+
+static bool once(struct network *network, int64_t what)
+{
+    bool first = !(network->inspection.told & what);
+
+    network->inspection.told |= what;
+    return first;
+}
+
+static bool compare_gradients(struct network *network, bool first, struct error *error)
+{
+    const struct extremes found = find_extremes(network);
+
+    if (!found.most || !found.least)
+        return true;
+    if (first)
+        network->inspection.first = found.high;
+    if (found.low > 0 && found.low < VANISHING * found.high && once(network, TOLD_VANISHING) &&
+        !report_warning(found.least->path, found.low, error,
+                        "the gradient vanishes on its way to %s: %.2g, where %s has %.2g",
+                        found.least->name, found.low, found.most->name, found.high))
+        return false;
+    if (network->inspection.first > 0 && found.high > EXPLODING * network->inspection.first &&
+        once(network, TOLD_EXPLODING))
+        return report_warning(found.most->path, found.high, error,
+                              "the gradient of %s explodes: %.2g, after %.2g in the first step; "
+                              "train.clip may help",
+                              found.most->name, found.high, network->inspection.first);
+    return true;
+}
+
+/* Units that are exactly 0 for every row. */
+static int64_t count_dead(const struct tensor *y)
+{
+    int64_t dead = 0;
+
+    for (int64_t unit = 0; unit < y->width; unit++) {
+        bool alive = false;
+
+        for (int64_t row = 0; row < y->steps * y->rows && !alive; row++)
+            alive = y->data[row * y->width + unit] != 0;
+        dead += !alive;
+    }
+    return dead;
+}
+
+static bool look_for_dead(struct network *network, bool *serious, struct error *error)
+{
+    for (int i = 0; i + 1 < network->n_layers; i++) {
+        const struct layer *layer = &network->layer[i];
+        const struct tensor *y = &network->training.output[i];
+        int64_t dead;
+
+        if (y->rows < DEAD_ROWS || strcmp(layer->kind->kind.name, "dropout") == 0)
+            continue;
+        dead = count_dead(y);
+        *serious = *serious || dead == y->width;
+        if ((double)dead >= DEAD_SHARE * (double)y->width && once(network, TOLD_DEAD) &&
+            !report_warning(layer->path, (double)dead, error,
+                            "%lld of %lld units of %s are 0 for a whole batch", (long long)dead,
+                            (long long)y->width, layer->name))
+            return false;
+    }
+    return true;
+}
+
+bool inspect_trip(struct network *network, bool first, bool *serious, struct error *error)
+{
+    return (!first || complain(network, serious, error)) &&
+           compare_gradients(network, first, error) && look_for_dead(network, serious, error);
+}
+
+/* ---- the first update ---- */
+
+void inspect_release(struct inspect_moves *moves)
+{
+    free(moves->before);
+    moves->before = NULL;
+}
+
+bool inspect_before(struct inspect_moves *moves, const struct network *network, struct error *error)
+{
+    if (network->update.at.updates > 0)
+        return true;
+    moves->before = arena_allocate(network->n_elements);
+    if (!moves->before)
+        return error_set(error, ERROR_NO_MEMORY, "looking at the first step");
+    memcpy(moves->before, network->value, (size_t)network->n_elements * sizeof(real));
+    return true;
+}
+
+bool inspect_after(struct inspect_moves *moves, const struct network *network, int64_t epoch,
+                   bool *serious, struct error *error)
+{
+    if (!moves->before || network->update.at.updates == 0)
+        return true;
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            const struct parameter *parameter = &network->layer[i].parameter[k];
+            bool frozen, moved;
+
+            if (parameter->is_state)
+                continue;
+            frozen = update_frozen(&network->update, parameter->offset, epoch);
+            moved = memcmp(moves->before + parameter->offset, parameter->value,
+                           (size_t)elements(parameter) * sizeof(real)) != 0;
+
+            if (moved != frozen)
+                continue;
+            *serious = true;
+            if (!report_warning(network->layer[i].path, NAN, error,
+                                frozen ? "%s is frozen, but moved in the first step"
+                                       : "%s did not move in the first step",
+                                parameter->name))
+                return false;
+        }
+    return true;
+}

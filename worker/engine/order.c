@@ -1,0 +1,47 @@
+#include "worker/engine/order.h"
+
+#include "common/random.h"
+
+#define CHUNK 64
+
+int64_t order_steps(const struct order *order)
+{
+    int64_t whole = order->list->n / order->batch;
+
+    return whole + (order->last != LAST_BATCH_DROP && order->list->n % order->batch > 0);
+}
+
+/* Places first .. first + n - 1 of the epoch's order; first + n does not go beyond its end. */
+static void fill_run(const struct order *order, int64_t epoch, int64_t first, int64_t n,
+                     int64_t *ret_row)
+{
+    uint32_t purpose = random_purpose("shuffle", "train");
+    uint64_t index[CHUNK];
+
+    for (int64_t done = 0; done < n; done += CHUNK) {
+        int64_t some = n - done < CHUNK ? n - done : CHUNK;
+
+        if (order->shuffle)
+            random_permute_range(order->seed, (uint64_t)epoch, purpose, (uint64_t)order->list->n,
+                                 (uint64_t)(first + done), (size_t)some, index);
+        for (int64_t i = 0; i < some; i++)
+            ret_row[done + i] =
+                order->list->row[order->shuffle ? (int64_t)index[i] : first + done + i];
+    }
+}
+
+int64_t order_fill(const struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row)
+{
+    int64_t first = batch * order->batch, left = order->list->n - first;
+    int64_t rows = left < order->batch ? left : order->batch;
+
+    fill_run(order, epoch, first, rows, ret_row);
+    while (order->last == LAST_BATCH_PAD && rows < order->batch) {
+        int64_t room = order->batch - rows;
+        int64_t n = room < order->list->n ? room : order->list->n;
+
+        fill_run(order, epoch, 0, n, ret_row + rows);
+        rows += n;
+    }
+    return rows;
+}

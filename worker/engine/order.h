@@ -1,0 +1,24 @@
+/* In which order an epoch's rows become batches: a function of (seed, epoch, position). */
+#ifndef NIGHTJAR_WORKER_ENGINE_ORDER_H
+#define NIGHTJAR_WORKER_ENGINE_ORDER_H
+
+#include "worker/engine/dataset/sample.h"
+#include "worker/engine/train_settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct order {
+    const struct row_list *list; /* borrowed */
+    int64_t batch;
+    enum last_batch last;
+    bool shuffle;
+    uint64_t seed;
+};
+
+int64_t order_steps(const struct order *order); /* batches of an epoch */
+/* The batch'th of an epoch's batches (both from 0): ret_row has room for order->batch; how many
+ * rows it has is returned. */
+int64_t order_fill(const struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row);
+
+#endif

@@ -1,0 +1,159 @@
+/* An epoch's end: what the weights are worth now, what is told of it, and whether to go on. */
+#include "worker/engine/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "common/owner.h"
+#include "worker/engine/metric/metric.h"
+#include "worker/engine/report.h"
+
+static bool report_values(const struct trainer *trainer, const struct evaluation *evaluation,
+                          struct error *error)
+{
+    const struct progress *at = &trainer->at;
+    char name[METRIC_NAME_SIZE + 8];
+
+    if (!report_metric("train.loss", at->train_loss, at->epoch, NAN, error))
+        return false;
+    if (trainer->config->full_loss &&
+        !report_metric("train.full_loss", trainer->full_loss, at->epoch, NAN, error))
+        return false;
+    if (trainer->valid->n > 0 &&
+        !report_metric("valid.loss", at->valid_loss, at->epoch, NAN, error))
+        return false;
+    for (int64_t i = 0; i < evaluation->n_values; i++) {
+        (void)snprintf(name, sizeof(name), "valid.%s", evaluation->value[i].name);
+        if (!report_metric(name, evaluation->value[i].value, at->epoch, NAN, error))
+            return false;
+    }
+    return true;
+}
+
+/* What the weights make of all training rows, where train.loss is the mean of an epoch's batches as
+ * the weights moved, with dropout. */
+static bool measure_full_loss(struct trainer *trainer, struct error *error)
+{
+    const struct row_list *rows = trainer->train;
+    struct loss_sum sum = {0};
+
+    if (!trainer->config->full_loss)
+        return true;
+    if (!model_predict(trainer->model, trainer->set, rows->row, rows->n, NULL, &sum, error))
+        return false;
+    trainer->full_loss = sum.loss / sum.weight;
+    return true;
+}
+
+static bool validate(struct trainer *trainer, struct evaluation *ret_evaluation,
+                     struct error *error)
+{
+    const struct row_list *valid = trainer->valid;
+    struct loss_sum sum = {0};
+
+    trainer->at.valid_loss = NAN;
+    if (valid->n == 0)
+        return true;
+    if (!model_predict(trainer->model, trainer->set, valid->row, valid->n, trainer->prediction,
+                       &sum, error))
+        return false;
+    trainer->at.valid_loss = sum.loss / sum.weight;
+    return !trainer->prediction || watch_evaluate(&trainer->watch, trainer->set, valid,
+                                                  trainer->prediction, ret_evaluation, error);
+}
+
+void trainer_swap_average(struct trainer *trainer)
+{
+    if (trainer->model->kind->swap_average)
+        trainer->model->kind->swap_average(trainer->model);
+}
+
+/* The value that decides, and whether it is the best so far. */
+static double compare(struct trainer *trainer, const struct evaluation *evaluation)
+{
+    struct progress *at = &trainer->at;
+    const struct watch *watch = &trainer->watch;
+    double value = watch_value(watch, at->train_loss, at->valid_loss, evaluation);
+
+    at->waited++;
+    if (watch_improved(watch, value, at->best_epoch > 0, at->best_value)) {
+        at->best_value = value;
+        at->best_epoch = at->epoch;
+        at->waited = 0;
+        if (trainer->keeps_best)
+            trainer->model->kind->remember(trainer->model);
+    }
+    at->ended_early = watch->patience > 0 && at->waited >= watch->patience;
+    return value;
+}
+
+/* Decides whether this epoch is the best so far, and whether to go on. */
+static void judge(struct trainer *trainer, const struct evaluation *evaluation)
+{
+    struct progress *at = &trainer->at;
+    double value = at->train_loss;
+
+    if (trainer->watch.metric)
+        value = compare(trainer, evaluation);
+    else if (trainer->keeps_best && (at->guard.epochs == 0 || at->train_loss < at->guard.best))
+        trainer->model->kind->remember(trainer->model); /* what a roll-back goes to */
+    schedule_judge(&trainer->schedule, value, trainer->watch.goal == GOAL_MAXIMIZE);
+    at->ended = at->ended_early || at->cut || at->epoch >= trainer->config->epochs;
+}
+
+/* The model that is validated, remembered and kept is the running average, where there is one. */
+static bool look(struct trainer *trainer, struct evaluation *ret_evaluation, struct error *error)
+{
+    struct progress *at = &trainer->at;
+    bool done;
+
+    at->train_loss = at->sum.loss / at->sum.weight;
+    trainer_swap_average(trainer);
+    done = measure_full_loss(trainer, error) && validate(trainer, ret_evaluation, error);
+    if (done) {
+        at->epoch++;
+        at->batch = 0;
+        at->sum = (struct loss_sum){0};
+        judge(trainer, ret_evaluation);
+    }
+    trainer_swap_average(trainer);
+    return done;
+}
+
+static bool diverged(const struct trainer *trainer)
+{
+    const struct progress *at = &trainer->at;
+    double best = at->guard.best;
+
+    return at->guard.epochs > 0 && best > 0 &&
+           at->train_loss > trainer->config->rollback.worse * best;
+}
+
+static bool report_epoch(struct trainer *trainer, const struct evaluation *evaluation, double scale,
+                         struct error *error)
+{
+    bool changes = trainer->config->schedule.n > 0 || trainer->config->rollback.times > 0;
+
+    return report_values(trainer, evaluation, error) &&
+           (!changes || report_metric("train.rate_factor", scale, trainer->at.epoch, NAN, error)) &&
+           trainer_tell_progress(trainer, trainer->at.ended, error);
+}
+
+bool trainer_end_epoch(struct trainer *trainer, struct error *error)
+{
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    struct progress *at = &trainer->at;
+    double scale = trainer_rate_scale(trainer); /* of the epoch's end, before anybody judges it */
+    bool serious = false;
+
+    if (!look(trainer, &evaluation, error) || !report_epoch(trainer, &evaluation, scale, error))
+        return false;
+    if (!at->ended && diverged(trainer) && trainer_can_roll_back(trainer) &&
+        !trainer_roll_back(trainer, error))
+        return false;
+    if (!guard_epoch(&at->guard, at->train_loss, at->valid_loss, &serious, error))
+        return false;
+    trainer->serious = trainer->serious || serious;
+    return (at->ended || trainer_act(trainer, error)) && trainer_snapshot(trainer, true, error) &&
+           trainer_checkpoint_after_epoch(trainer, error);
+}

@@ -1,0 +1,71 @@
+/* What training does about its troubles: goes back and slows down, stops, or begins again. */
+#include "worker/engine/trainer.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "common/hash.h"
+#include "worker/engine/report.h"
+
+uint64_t trainer_seed(const struct trainer *trainer)
+{
+    const uint64_t both[] = {trainer->context->seed, (uint64_t)trainer->at.reseeds};
+
+    return trainer->at.reseeds == 0 ? trainer->context->seed : hash_bytes(both, sizeof(both));
+}
+
+bool trainer_can_roll_back(const struct trainer *trainer)
+{
+    return trainer->at.rollbacks < trainer->config->rollback.times &&
+           trainer->model->kind->forget != NULL;
+}
+
+bool trainer_roll_back(struct trainer *trainer, struct error *error)
+{
+    struct progress *at = &trainer->at;
+
+    trainer->model->kind->recall(trainer->model);
+    trainer->model->kind->forget(trainer->model);
+    at->rollbacks++;
+    at->rate_factor *= trainer->config->rollback.factor;
+    at->batch = 0;
+    at->sum = (struct loss_sum){0};
+    return report_warning("train.rollback", at->rate_factor, error,
+                          "training diverged in epoch %" PRId64
+                          ": back to the best weights, at %.3g of the rate",
+                          at->epoch + 1, at->rate_factor);
+}
+
+static bool begin_again(struct trainer *trainer, struct error *error)
+{
+    struct progress *at = &trainer->at;
+
+    *at = (struct progress){.planned = at->planned,
+                            .spent_ms = at->spent_ms,
+                            .rate_factor = 1,
+                            .reseeds = at->reseeds + 1};
+    trainer->schedule = (struct schedule){.choices = trainer->schedule.choices};
+    trainer->best_written = 0;
+    trainer->order.seed = trainer_seed(trainer);
+    if (!trainer->model->kind->reseed(trainer->model, trainer_seed(trainer), error))
+        return false;
+    if (trainer->keeps_best)
+        trainer->model->kind->remember(trainer->model);
+    return report_warning("train.guard", (double)at->reseeds, error,
+                          "training begins again with another seed");
+}
+
+bool trainer_act(struct trainer *trainer, struct error *error)
+{
+    bool serious = trainer->serious;
+
+    trainer->serious = false;
+    if (!serious || trainer->config->guard == GUARD_WARN)
+        return true;
+    if (trainer->config->guard == GUARD_RESEED && trainer->at.reseeds == 0 &&
+        trainer->model->kind->reseed)
+        return begin_again(trainer, error);
+    return error_set_at(error, ERROR_INVALID, "train.guard",
+                        "stopped in epoch %" PRId64 ": see the warnings",
+                        trainer->at.epoch + (trainer->at.batch > 0));
+}
