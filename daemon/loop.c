@@ -5,6 +5,7 @@
 #include "daemon/loop.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,14 @@ static void wake_for_delays(struct daemon *daemon)
         retry_within(daemon, due_ms);
 }
 
+/* What a large batch took lies in pieces that the allocator keeps unless it is told to look. */
+static void give_back_memory(struct daemon *daemon)
+{
+    if (daemon->large)
+        malloc_trim(0);
+    daemon->large = false;
+}
+
 static void end_turn_well(struct daemon *daemon)
 {
     daemon->starter.wanted = false;
@@ -199,6 +208,7 @@ static void end_turn_well(struct daemon *daemon)
     supervisor_committed(daemon->supervisor);
     tell_changes(daemon);
     wake_for_delays(daemon);
+    give_back_memory(daemon);
     backup_consider(&daemon->backup, supervisor_count(daemon->supervisor) == 0);
 }
 

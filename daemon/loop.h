@@ -72,6 +72,7 @@ struct daemon {
     uv_timer_t leave; /* how long clients get to read their last replies */
     uv_signal_t terminate, interrupt;
     struct error turn_failure; /* kind NONE: the turn's transaction is good */
+    bool large;                /* this turn took much memory: give it back at its end */
     bool stopping;             /* a turn that ends is the last */
     bool closed;               /* its handles are closed or closing */
 };

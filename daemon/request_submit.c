@@ -1,6 +1,8 @@
 /* submit: a batch into the queue, all or nothing. */
 #include "daemon/request.h"
 
+#define LARGE_BATCH 500
+
 static bool handle(struct request *request, cJSON **ret_result, struct error *error)
 {
     struct daemon *daemon = request->daemon;
@@ -11,8 +13,11 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
                          "the disk is full; nothing new is taken until there is room for the "
                          "queue's reserve (%lld KiB, twice)",
                          (long long)(daemon->reserve.bytes / 1024));
-    return store_submit(daemon->store, request->params, daemon_wall_ms(daemon), ret_result,
-                        &request->diagnostics, error);
+    if (!store_submit(daemon->store, request->params, daemon_wall_ms(daemon), ret_result,
+                      &request->diagnostics, error))
+        return false;
+    daemon->large = json_integer(*ret_result, "count", 0) >= LARGE_BATCH;
+    return true;
 }
 
 const struct request_kind request_submit = {

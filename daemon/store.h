@@ -75,6 +75,13 @@ void store_ids_release(struct store_ids *ids);
 /* `select` as docs/protocol.md has it. NULL or empty: none. */
 bool store_select(struct store *store, const cJSON *select, struct store_ids *ret_ids,
                   struct error *error);
+struct store_page {
+    int64_t offset; /* negative: from the end */
+    int64_t limit;
+};
+/* A page of the same, in order, and how many there are in all. Of `all` only the page is read. */
+bool store_select_page(struct store *store, const cJSON *select, const struct store_page *page,
+                       struct store_ids *ret_ids, int64_t *ret_total, struct error *error);
 /* Experiments whose state changed since the last call, for `watch`; call after the commit. */
 void store_take_changed(struct store *store, struct store_ids *ret_ids);
 

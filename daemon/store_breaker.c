@@ -45,7 +45,9 @@ static bool trip(struct store *store, const struct place *place, int64_t n,
                    " failed alike (%s); the rest is held: nj release batch:%" PRId64,
                    n, place->batch, cause, place->batch);
     return store_each(store, error, store_ids_visit, ids,
-                      "SELECT id FROM experiment WHERE batch = ? AND state = 1 ORDER BY id",
+                      "SELECT e.id FROM batch AS b, experiment AS e"
+                      " WHERE b.id = ? AND e.id BETWEEN b.first AND b.last AND e.state = 1"
+                      " ORDER BY e.id",
                       BIND(INT(place->batch))) &&
            (ids->n == 0 ||
             store_execute(store, error,

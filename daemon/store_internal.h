@@ -130,6 +130,10 @@ bool store_breaker_reset(struct store *store, int64_t experiment, struct error *
 bool store_need(struct store *store, const struct scheduler_need *need, int64_t *ret_id,
                 struct error *error);
 
+/* `n` experiments were added to the batch in that state; what changes their state counts itself. */
+bool store_count_added(struct store *store, int64_t batch, enum experiment_state state, int64_t n,
+                       struct error *error);
+
 /* store_note.c. Appends {time, text} for each note about the experiment. */
 bool store_add_notes(struct store *store, int64_t experiment, cJSON *list, struct error *error);
 

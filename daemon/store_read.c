@@ -242,14 +242,10 @@ static int64_t bounded(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-static bool add_page(struct store *store, const struct store_ids *ids, int64_t offset,
-                     int64_t limit, int64_t now_ms, cJSON *list, struct error *error)
+static bool add_rows(struct store *store, const struct store_ids *ids, int64_t now_ms, cJSON *list,
+                     struct error *error)
 {
-    int64_t n = (int64_t)ids->n;
-
-    if (offset < 0)
-        offset = bounded(n + offset, 0, n);
-    for (int64_t i = offset; i < n && i - offset < limit; i++) {
+    for (size_t i = 0; i < ids->n; i++) {
         cJSON *row = NULL;
 
         if (!store_row(store, ids->item[i], now_ms, &row, error))
@@ -267,16 +263,17 @@ bool store_list(struct store *store, const cJSON *params, int64_t now_ms, cJSON 
     scoped(store_ids_release) struct store_ids ids = {0};
     cJSON *list = reply ? json_add_array(reply, "experiments") : NULL;
     cJSON *counts = NULL, *batches = NULL;
-    int64_t limit = bounded(json_integer(params, "limit", LIST_DEFAULT), 0, LIST_LIMIT);
+    const struct store_page page = {
+        .offset = json_integer(params, "offset", 0),
+        .limit = bounded(json_integer(params, "limit", LIST_DEFAULT), 0, LIST_LIMIT)};
+    int64_t total = 0;
 
     if (!list)
         return store_no_memory(error);
-    if (!store_select(store, json_member(params, "select"), &ids, error) ||
-        !add_page(store, &ids, json_integer(params, "offset", 0), limit, now_ms, list, error) ||
-        !store_counts(store, &counts, error))
+    if (!store_select_page(store, json_member(params, "select"), &page, &ids, &total, error) ||
+        !add_rows(store, &ids, now_ms, list, error) || !store_counts(store, &counts, error))
         return false;
-    if (!json_add_item(reply, "counts", &counts) ||
-        !json_add_integer(reply, "total", (int64_t)ids.n))
+    if (!json_add_item(reply, "counts", &counts) || !json_add_integer(reply, "total", total))
         return store_no_memory(error);
     if (json_boolean(params, "batches", false)) {
         scoped(json_free) cJSON *all = NULL;

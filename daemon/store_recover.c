@@ -130,15 +130,11 @@ static bool add_experiment(struct store *store, const struct recovered *recovere
     const struct common_config *config = &recovered->config;
     int64_t need;
 
-    if (!store_execute(store, error,
-                       "INSERT INTO need (cpus, memory, gpus) VALUES (?1, ?2, ?3)"
-                       " ON CONFLICT DO NOTHING",
-                       BIND(REAL(config->resources.cpus), INT(config->resources.memory),
-                            INT(config->resources.gpus))) ||
-        !store_integer(store, 0, &need, error,
-                       "SELECT id FROM need WHERE cpus = ?1 AND memory = ?2 AND gpus = ?3",
-                       BIND(REAL(config->resources.cpus), INT(config->resources.memory),
-                            INT(config->resources.gpus))))
+    const struct scheduler_need wanted = {config->resources.cpus, config->resources.memory,
+                                          config->resources.gpus};
+
+    if (!store_need(store, &wanted, &need, error) ||
+        !store_count_added(store, recovered->batch, EXPERIMENT_HELD, 1, error))
         return false;
     return store_execute(
         store, error,

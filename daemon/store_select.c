@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EVERY_STATE ((1 << EXPERIMENT_STATE_COUNT) - 1)
 
@@ -203,5 +204,80 @@ bool store_select(struct store *store, const cJSON *select, struct store_ids *re
     store_ids_sort(&selection.ids);
     *ret_ids = selection.ids;
     selection.ids = (struct store_ids){0};
+    return true;
+}
+
+/* ---- a page of them ---- */
+
+static bool selects_all(const cJSON *select)
+{
+    return json_boolean(select, "all", false) && !json_boolean(select, "last", false) &&
+           cJSON_GetArraySize(json_member(select, "ids")) == 0 &&
+           cJSON_GetArraySize(json_member(select, "batch")) == 0;
+}
+
+/* Of each state no more than the page may need, so that few are read however many there are. */
+static bool add_ends(struct selection *selection, const struct store_page *page,
+                     struct error *error)
+{
+    bool newest = page->offset < 0;
+    int64_t n = newest ? -page->offset : page->offset + page->limit;
+
+    for (int state = 0; state < EXPERIMENT_STATE_COUNT; state++) {
+        if ((selection->states >> state & 1) &&
+            !store_each(selection->store, error, store_ids_visit, &selection->ids,
+                        newest
+                            ? "SELECT id FROM experiment WHERE state = ?1 ORDER BY id DESC LIMIT ?2"
+                            : "SELECT id FROM experiment WHERE state = ?1 ORDER BY id LIMIT ?2",
+                        BIND(INT(state), INT(n))))
+            return false;
+    }
+    return true;
+}
+
+static bool select_ends(struct store *store, const cJSON *select, const struct store_page *page,
+                        struct store_ids *ret_ids, int64_t *ret_total, struct error *error)
+{
+    scoped(selection_release) struct selection selection = {.store = store};
+
+    if (!read_states(select, &selection.states, error) || !add_ends(&selection, page, error) ||
+        !store_integer(store, 0, ret_total, error,
+                       "SELECT sum(n) FROM state_count WHERE ?1 >> state & 1",
+                       BIND(INT(selection.states))))
+        return false;
+    store_ids_sort(&selection.ids);
+    *ret_ids = selection.ids;
+    selection.ids = (struct store_ids){0};
+    return true;
+}
+
+/* Leaves the page of what was selected. */
+static void cut(struct store_ids *ids, const struct store_page *page)
+{
+    int64_t n = (int64_t)ids->n, first = page->offset < 0 ? n + page->offset : page->offset;
+
+    if (first < 0)
+        first = 0;
+    ids->n = first >= n ? 0 : (size_t)(n - first < page->limit ? n - first : page->limit);
+    if (ids->n && first)
+        memmove(ids->item, ids->item + first, ids->n * sizeof(*ids->item));
+}
+
+bool store_select_page(struct store *store, const cJSON *select, const struct store_page *page,
+                       struct store_ids *ret_ids, int64_t *ret_total, struct error *error)
+{
+    scoped(store_ids_release) struct store_ids ids = {0};
+
+    if (selects_all(select)) {
+        if (!select_ends(store, select, page, &ids, ret_total, error))
+            return false;
+    } else {
+        if (!store_select(store, select, &ids, error))
+            return false;
+        *ret_total = (int64_t)ids.n;
+    }
+    cut(&ids, page);
+    *ret_ids = ids;
+    ids = (struct store_ids){0};
     return true;
 }

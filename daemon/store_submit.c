@@ -18,11 +18,14 @@ struct submission {
     int64_t newest_before; /* what `last` means in queue.after */
     struct scheduler_need need;
     int64_t need_id; /* of `need`; 0: none yet */
+    int64_t n_queued, n_held;
+    struct store_ids skipped; /* what one of them waits for has failed already */
     struct buffer delta, parameters;
 };
 
 static void submission_release(struct submission *submission)
 {
+    store_ids_release(&submission->skipped);
     buffer_release(&submission->delta);
     buffer_release(&submission->parameters);
 }
@@ -148,7 +151,6 @@ static bool add_dependencies(struct submission *submission, int64_t experiment,
 static bool wait_for(struct submission *submission, int64_t experiment,
                      const struct queue_config *queue, struct error *error)
 {
-    struct store_change change;
     bool failed = false;
 
     if (queue->after.n == 0 && queue->after_ok.n == 0)
@@ -160,8 +162,21 @@ static bool wait_for(struct submission *submission, int64_t experiment,
                        " WHERE dependency.experiment = ?1 AND met = 0) WHERE id = ?1",
                        BIND(INT(experiment))))
         return false;
-    return !failed || store_apply(submission->store, experiment, EXPERIMENT_EVENT_DEPENDENCY_FAILED,
-                                  NULL, submission->now_ms, &change, error);
+    return !failed || store_ids_add(&submission->skipped, experiment, error);
+}
+
+/* When all are there and counted: the batch may end by this. */
+static bool skip(struct submission *submission, struct error *error)
+{
+    struct store_change change;
+
+    for (size_t i = 0; i < submission->skipped.n; i++) {
+        if (!store_apply(submission->store, submission->skipped.item[i],
+                         EXPERIMENT_EVENT_DEPENDENCY_FAILED, NULL, submission->now_ms, &change,
+                         error))
+            return false;
+    }
+    return true;
 }
 
 /* ---- the experiments ---- */
@@ -193,6 +208,15 @@ static bool find_need(struct submission *submission, const struct resources_conf
     return true;
 }
 
+bool store_count_added(struct store *store, int64_t batch, enum experiment_state state, int64_t n,
+                       struct error *error)
+{
+    return n == 0 || store_execute(store, error,
+                                   "INSERT INTO state_count VALUES (?1, ?2, ?3)"
+                                   " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                                   BIND(INT(batch), INT(state), INT(n)));
+}
+
 static bool add_experiment(void *context, const struct batch_experiment *experiment,
                            struct error *error)
 {
@@ -218,9 +242,22 @@ static bool add_experiment(void *context, const struct batch_experiment *experim
                  INT(queue->breaker))))
         return false;
     submission->last = store_last_id(submission->store);
+    *(hold ? &submission->n_held : &submission->n_queued) += 1;
     if (!submission->first)
         submission->first = submission->last;
     return wait_for(submission, submission->last, queue, error);
+}
+
+static bool settle(struct submission *submission, struct error *error)
+{
+    struct store *store = submission->store;
+    int64_t batch = submission->batch;
+
+    return store_count_added(store, batch, EXPERIMENT_QUEUED, submission->n_queued, error) &&
+           store_count_added(store, batch, EXPERIMENT_HELD, submission->n_held, error) &&
+           store_execute(store, error, "UPDATE batch SET first = ?2, last = ?3 WHERE id = ?1",
+                         BIND(INT(batch), INT(submission->first), INT(submission->last))) &&
+           skip(submission, error);
 }
 
 static bool reply(int64_t batch, int64_t first, int64_t last, cJSON **ret_reply,
@@ -283,8 +320,6 @@ bool store_submit(struct store *store, const cJSON *params, int64_t now_ms, cJSO
         return false;
     if (!batch_expand(&head, &visitor, &count, diagnostics, error))
         return refuse(error, diagnostics);
-    if (!store_execute(store, error, "UPDATE batch SET first = ?2, last = ?3 WHERE id = ?1",
-                       BIND(INT(submission.batch), INT(submission.first), INT(submission.last))))
-        return false;
-    return reply(submission.batch, submission.first, submission.last, ret_reply, error);
+    return settle(&submission, error) &&
+           reply(submission.batch, submission.first, submission.last, ret_reply, error);
 }

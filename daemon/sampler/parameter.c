@@ -146,6 +146,17 @@ static bool labels_fit(const cJSON *labels, const cJSON *choice, const char *pat
     return true;
 }
 
+static bool index_values(struct sampler_parameter *parameter)
+{
+    const cJSON *item;
+
+    parameter->value = calloc((size_t)cJSON_GetArraySize(parameter->values), sizeof(void *));
+    if (!parameter->value)
+        return false;
+    cJSON_ArrayForEach(item, parameter->values) parameter->value[parameter->n_values++] = item;
+    return true;
+}
+
 static bool read_choice(const cJSON *choice, const cJSON *labels, const char *path,
                         struct sampler_parameter *parameter, struct diagnostics *diagnostics)
 {
@@ -159,9 +170,10 @@ static bool read_choice(const cJSON *choice, const cJSON *labels, const char *pa
         return false;
     parameter->form = SAMPLER_CHOICE;
     parameter->values = cJSON_CreateArray();
-    whole =
-        parameter->values && (cJSON_IsArray(choice) ? add_list(parameter->values, choice, labels)
-                                                    : add_mapping(parameter->values, choice));
+    whole = parameter->values &&
+            (cJSON_IsArray(choice) ? add_list(parameter->values, choice, labels)
+                                   : add_mapping(parameter->values, choice)) &&
+            index_values(parameter);
     if (!whole)
         diagnostics->overflow = true;
     return whole;
@@ -334,7 +346,7 @@ int64_t sampler_parameter_count(const struct sampler_parameter *parameter)
     double step = step_of(parameter);
 
     if (parameter->form == SAMPLER_CHOICE)
-        return cJSON_GetArraySize(parameter->values);
+        return parameter->n_values;
     if (step <= 0)
         return 0;
     /* 0.1 .. 0.5 by 0.1 has five values, whatever the division says in its last digit. */
@@ -344,7 +356,7 @@ int64_t sampler_parameter_count(const struct sampler_parameter *parameter)
 cJSON *sampler_parameter_value(const struct sampler_parameter *parameter, int64_t index)
 {
     if (parameter->form == SAMPLER_CHOICE)
-        return cJSON_Duplicate(cJSON_GetArrayItem(parameter->values, (int)index), true);
+        return cJSON_Duplicate(parameter->value[index], true);
     if (parameter->form == SAMPLER_INTEGER)
         return cJSON_CreateNumber(parameter->low + (double)index * step_of(parameter));
     {

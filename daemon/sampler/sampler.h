@@ -20,7 +20,9 @@ enum sampler_form { SAMPLER_CHOICE, SAMPLER_REAL, SAMPLER_INTEGER };
 struct sampler_parameter {
     const char *name; /* borrowed from the sweep: train.optimizer.rate */
     enum sampler_form form;
-    cJSON *values; /* owned; CHOICE: what parameter_value understands */
+    cJSON *values;       /* owned; CHOICE: what parameter_value understands */
+    const cJSON **value; /* owned: the items of `values`, each to be found at once */
+    int64_t n_values;
     double low, high;
     double step; /* 0: none */
     bool log;

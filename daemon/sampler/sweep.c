@@ -34,8 +34,10 @@ const struct setting sweep_settings[] = {
 
 void sampler_sweep_release(struct sampler_sweep *sweep)
 {
-    for (size_t i = 0; i < sweep->space.n; i++)
+    for (size_t i = 0; i < sweep->space.n; i++) {
         json_free(&sweep->space.parameter[i].values);
+        free(sweep->space.parameter[i].value);
+    }
     free(sweep->space.parameter);
     settings_release(sweep_settings, &sweep->config);
     *sweep = (struct sampler_sweep){0};

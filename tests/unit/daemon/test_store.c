@@ -844,6 +844,82 @@ static void list_is_paged_and_counted(void **state)
                         "v");
 }
 
+static const char *page_text(const cJSON *select, int64_t offset, int64_t limit)
+{
+    static char text[256];
+    scoped(store_ids_release) struct store_ids ids = {0};
+    const struct store_page page = {offset, limit};
+    struct error error;
+    int64_t total;
+
+    assert_true(store_select_page(store, select, &page, &ids, &total, &error));
+    (void)snprintf(text, sizeof(text), "%lld:", (long long)total);
+    for (size_t i = 0; i < ids.n; i++)
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), " %lld",
+                       (long long)ids.item[i]);
+    return text;
+}
+
+/* The short way to a page of `all` and the long one find the same. */
+static void pages_of_all_are_those_of_the_whole_list(void **state)
+{
+    static const char *const states[] = {"", ",'state':['queued','held']", ",'state':['done']",
+                                         ",'state':['failed','running']"};
+    static const int64_t pages[][2] = {{0, 3},  {2, 3},  {7, 5},    {9, 1}, {100, 5},
+                                       {-3, 3}, {-5, 2}, {-100, 4}, {0, 0}};
+
+    (void)state;
+    submit("{" COMMAND ",'experiments':[{},{},{},{},{},{},{'queue':{'hold':true}},{},{},{}]}");
+    run_to_end(2, 0);
+    run_to_end(9, 0);
+    run_to_end(3, 0);
+    run_to_running(5);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        char all[80], ids[80];
+
+        (void)snprintf(all, sizeof(all), "{'all':true%s}", states[i]);
+        (void)snprintf(ids, sizeof(ids), "{'ids':[[1,10]]%s}", states[i]);
+        scoped(json_free) cJSON *by_all = parse_json(all), *by_ids = parse_json(ids);
+        for (size_t n = 0; n < sizeof(pages) / sizeof(pages[0]); n++) {
+            char expected[256];
+
+            (void)snprintf(expected, sizeof(expected), "%s",
+                           page_text(by_ids, pages[n][0], pages[n][1]));
+            assert_string_equal(page_text(by_all, pages[n][0], pages[n][1]), expected);
+        }
+    }
+    scoped(json_free) cJSON *waiting = parse_json("{'all':true,'state':['queued','held']}");
+    assert_string_equal(page_text(waiting, 1, 3), "6: 4 6 7");
+    assert_string_equal(page_text(waiting, -2, 9), "6: 8 10");
+}
+
+/* Some are skipped at once; the batch has not ended for that. */
+static void batch_with_skipped_experiments_waits_for_the_others(void **state)
+{
+    scoped(json_free) cJSON *counts = NULL;
+    struct store_ended_batch batch = {0};
+    struct error error;
+    bool found = true;
+
+    (void)state;
+    run_to_end(submit("{'base':{'command':['false'],'queue':{'retries':0}}}"), 1);
+    submit("{" COMMAND ",'on_finish':'true','experiments':[{'queue':{'after_ok':['1']}},{},"
+           "{'queue':{'after_ok':['1']}}]}");
+    assert_string_equal(state_of(2), "cancelled");
+    assert_string_equal(state_of(3), "queued");
+    assert_string_equal(state_of(4), "cancelled");
+    assert_true(store_next_finished(store, &batch, &found, &error));
+    assert_false(found);
+    assert_true(store_counts(store, &counts, &error));
+    assert_string_equal(print_json(counts), "{\"queued\":1,\"failed\":1,\"cancelled\":2}");
+    run_to_end(3, 0);
+    assert_true(store_next_finished(store, &batch, &found, &error));
+    assert_true(found);
+    assert_int_equal(batch.id, 2);
+    assert_int_equal(batch.cancelled, 2);
+    store_ended_batch_release(&batch);
+}
+
 static void running_row_has_progress_and_time_left(void **state)
 {
     scoped(json_free) cJSON *row = NULL;
@@ -1086,6 +1162,8 @@ int main(void)
         TEST(long_history_is_thinned_and_keeps_its_end),
         TEST(selectors_find_what_they_name),
         TEST(list_is_paged_and_counted),
+        TEST(pages_of_all_are_those_of_the_whole_list),
+        TEST(batch_with_skipped_experiments_waits_for_the_others),
         TEST(running_row_has_progress_and_time_left),
         TEST(first_report_tells_no_time_left),
         TEST(notes_and_cleaning),
