@@ -3,6 +3,7 @@
 #include "client/select.h"
 #include "client/spec_check.h"
 #include "client/submission.h"
+#include "client/submission_send.h"
 #include "client/wait.h"
 
 #include "common/buffer.h"
@@ -123,34 +124,6 @@ static bool tell_refusal(struct client *client, const struct spec_file *file)
     return cJSON_GetArraySize(problems) > 0;
 }
 
-static bool make_request(int64_t id, cJSON **params, struct buffer *request, struct error *error)
-{
-    if (wire_request(request, id, "submit", params, error))
-        return true;
-    if (error->kind != ERROR_INVALID)
-        return false;
-    return error_set(error, ERROR_INVALID,
-                     "this submission is too long, environment included; at most 1 MiB can be "
-                     "sent at once: split it, or let a sweep make its experiments");
-}
-
-/* The token makes it safe to ask again where the daemon ended before it answered. */
-static bool send_twice(struct client *client, cJSON **params, cJSON **ret_reply,
-                       struct error *error)
-{
-    scoped(buffer_release) struct buffer request = {0};
-    int64_t id = ++client->last_id;
-
-    if (!make_request(id, params, &request, error))
-        return false;
-    if (client_ask(client, &request, id, ret_reply, error))
-        return true;
-    if (error->kind != ERROR_UNREACHABLE || !client->connection)
-        return false;
-    connection_free(&client->connection);
-    return client_ask(client, &request, id, ret_reply, error);
-}
-
 static bool select_batch(const cJSON *reply, cJSON **ret_select, struct error *error)
 {
     scoped(json_free) cJSON *select = cJSON_CreateObject();
@@ -202,7 +175,7 @@ static bool run(struct client *client, struct error *error)
     }
     if (!submission_add_context(params, error))
         return false;
-    if (!send_twice(client, &params, &reply, error)) {
+    if (!submission_send(client, &params, &reply, error)) {
         client->exit_status = error_exit_status(error->kind);
         return tell_refusal(client, file);
     }

@@ -176,7 +176,6 @@ static void check_types(const cJSON *params, const struct batch_head *head,
 {
     static const char *const texts[] = {"name", "question", "on_finish", "cwd", "token"};
     const cJSON *item;
-    int i = 0;
 
     check_type(head->sweep, cJSON_Object, "sweep", "an object", diagnostics);
     check_type(head->experiments, cJSON_Array, "experiments", "a list", diagnostics);
@@ -190,16 +189,6 @@ static void check_types(const cJSON *params, const struct batch_head *head,
     if (head->sweep && head->experiments)
         diagnostics_add(diagnostics, "sweep",
                         "sweep and experiments do not go together; submit two batches");
-    if (head->experiments && cJSON_IsArray(head->experiments) && !head->experiments->child)
-        diagnostics_add(diagnostics, "experiments", "the list is empty");
-    cJSON_ArrayForEach(item, head->experiments)
-    {
-        char path[32];
-
-        (void)snprintf(path, sizeof(path), "experiments[%d]", i++);
-        check_type(item, cJSON_Object, path, "an object", diagnostics);
-        check_whose(item, path, diagnostics);
-    }
     check_name(head->name, diagnostics);
 }
 
@@ -241,7 +230,7 @@ struct expansion {
     const struct batch_head *head;
     const struct batch_visitor *visitor;
     struct diagnostics *diagnostics;
-    int64_t count; /* of experiments; known before the first one */
+    int64_t count; /* of experiments */
 };
 
 /* The same complaint about a base shows once, not once an experiment. */
@@ -306,6 +295,11 @@ static bool deliver(struct expansion *expansion, const struct batch_experiment *
     return expansion->visitor->visit(expansion->visitor->context, &experiment, error);
 }
 
+static bool has_list(const struct batch_head *head)
+{
+    return head->experiments || head->more;
+}
+
 static void name_experiment(const struct expansion *expansion,
                             const struct batch_experiment *experiment, char *ret_name, size_t size)
 {
@@ -313,7 +307,7 @@ static void name_experiment(const struct expansion *expansion,
 
     if (own)
         (void)snprintf(ret_name, size, "%s", own);
-    else if (expansion->head->sweep || expansion->head->experiments)
+    else if (expansion->head->sweep || has_list(expansion->head))
         (void)snprintf(ret_name, size, "%s/%" PRId64, expansion->head->name, experiment->index + 1);
     else
         (void)snprintf(ret_name, size, "%s", expansion->head->name);
@@ -362,21 +356,56 @@ static void read_identity(const cJSON *delta, struct batch_experiment *experimen
         diagnostics_add(diagnostics, path, SEED_EXPECTED);
 }
 
+static bool expand_delta(struct expansion *expansion, const cJSON *delta, struct error *error)
+{
+    struct batch_experiment experiment = {
+        .index = expansion->count++, .delta = delta, .seed = expansion->head->seed};
+    size_t n = expansion->diagnostics->n;
+    char path[48];
+
+    (void)snprintf(path, sizeof(path), "experiments[%" PRId64 "]", experiment.index);
+    check_type(delta, cJSON_Object, path, "an object", expansion->diagnostics);
+    check_whose(delta, path, expansion->diagnostics);
+    if (expansion->diagnostics->n > n)
+        return true;
+    read_identity(delta, &experiment, expansion->diagnostics);
+    return expand_one(expansion, &experiment, error);
+}
+
+static bool expand_deltas(struct expansion *expansion, const cJSON *list, struct error *error)
+{
+    const struct diagnostics *diagnostics = expansion->diagnostics;
+    const cJSON *delta;
+
+    cJSON_ArrayForEach(delta, list)
+    {
+        if (!expand_delta(expansion, delta, error))
+            return false;
+        if (diagnostics->overflow || diagnostics->n >= DIAGNOSTICS_LIMIT)
+            break;
+    }
+    return true;
+}
+
 static bool expand_list(struct expansion *expansion, struct error *error)
 {
-    const cJSON *delta;
-    int64_t index = 0;
+    const struct batch_source *more = expansion->head->more;
 
-    cJSON_ArrayForEach(delta, expansion->head->experiments)
-    {
-        struct batch_experiment experiment = {
-            .index = index++, .delta = delta, .seed = expansion->head->seed};
+    expansion->count = 0;
+    if (!expand_deltas(expansion, expansion->head->experiments, error))
+        return false;
+    while (more) {
+        scoped(json_free) cJSON *list = NULL;
 
-        read_identity(delta, &experiment, expansion->diagnostics);
-        if (!expand_one(expansion, &experiment, error))
+        if (!more->next(more->context, &list, error))
+            return false;
+        if (!list)
+            break;
+        if (!expand_deltas(expansion, list, error))
             return false;
     }
-    expansion->count = index;
+    if (expansion->count == 0)
+        diagnostics_add(expansion->diagnostics, "experiments", "the list is empty");
     return true;
 }
 
@@ -433,7 +462,7 @@ bool batch_expand(const struct batch_head *head, const struct batch_visitor *vis
 
     if (head->sweep)
         good = expand_sweep(&expansion, error);
-    else if (head->experiments)
+    else if (has_list(head))
         good = expand_list(&expansion, error);
     else
         good = expand_one(&expansion, &single, error);

@@ -19,21 +19,28 @@
 
 #define BATCH_EXPERIMENTS_LIMIT 1000000
 
+/* More experiments than one message may hold. *ret_list NULL: there are no more; caller owns. */
+struct batch_source {
+    bool (*next)(void *context, cJSON **ret_list, struct error *error);
+    void *context;
+};
+
 /* The submission as a whole; everything borrowed from params. */
 struct batch_head {
     char name[128];
-    const char *question;      /* NULL: none */
-    const char *on_finish;     /* NULL: none */
-    const cJSON *base;         /* without sweep and experiments: batch_head_read strips a copy */
-    cJSON *stripped;           /* owned; what base points at where it had to be copied */
-    const cJSON *experiments;  /* NULL: none */
-    const cJSON *sweep;        /* NULL: none */
-    const cJSON *environment;  /* NULL: none */
-    const cJSON *fingerprints; /* NULL: none */
-    const char *cwd;           /* "/" where not given */
-    const char *token;         /* NULL: none */
-    char metric[128];          /* sweep.goal; "": none */
-    bool minimize;             /* of metric */
+    const char *question;     /* NULL: none */
+    const char *on_finish;    /* NULL: none */
+    const cJSON *base;        /* without sweep and experiments: batch_head_read strips a copy */
+    cJSON *stripped;          /* owned; what base points at where it had to be copied */
+    const cJSON *experiments; /* NULL: none */
+    const struct batch_source *more; /* behind `experiments`; NULL: none. Set by the caller */
+    const cJSON *sweep;              /* NULL: none */
+    const cJSON *environment;        /* NULL: none */
+    const cJSON *fingerprints;       /* NULL: none */
+    const char *cwd;                 /* "/" where not given */
+    const char *token;               /* NULL: none */
+    char metric[128];                /* sweep.goal; "": none */
+    bool minimize;                   /* of metric */
     bool hold;
     int64_t seed;
 };

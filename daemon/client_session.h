@@ -41,15 +41,17 @@ struct session_host {
     void (*handle)(void *context, struct client_session *session, const char *method,
                    const cJSON *params, struct session_answer *ret_answer);
     void (*wake)(void *context); /* replies are held or more is to be done: end this turn soon */
-    void (*closed)(void *context, struct client_session *session); /* frees `watch` */
+    /* frees what is the host's */
+    void (*closed)(void *context, struct client_session *session);
     void *context;
     char *read_buffer; /* SESSION_READ_SIZE bytes, shared by all sessions */
 };
 
 /* Fields that the host may use; the rest is private. */
 struct client_session_public {
-    uint64_t serial; /* never reused */
-    void *watch;     /* the host's; NULL: does not watch */
+    uint64_t serial;       /* never reused */
+    void *watch;           /* the host's; NULL: does not watch */
+    struct upload *upload; /* the host's: a batch that comes in parts; NULL: none */
     struct client_session *previous, *next;
 };
 struct client_session_public *client_session_public(struct client_session *session);

@@ -18,6 +18,7 @@
 #include "common/wire.h"
 #include "daemon/recover.h"
 #include "daemon/request.h"
+#include "daemon/upload.h"
 #include "daemon/watch.h"
 
 #define RETRY_MS 1000
@@ -383,6 +384,7 @@ static void on_session_closed(void *context, struct client_session *session)
     if (public->next)
         client_session_public(public->next)->previous = public->previous;
     daemon->n_sessions--;
+    upload_free(&public->upload);
     if (public->watch) {
         watch_free((struct watch **)&public->watch);
         if (!daemon->stopping)

@@ -61,6 +61,9 @@ extern const struct request_kind request_restart;
 extern const struct request_kind request_resume;
 extern const struct request_kind request_show;
 extern const struct request_kind request_submit;
+extern const struct request_kind request_submit_add;
+extern const struct request_kind request_submit_begin;
+extern const struct request_kind request_submit_commit;
 extern const struct request_kind request_watch;
 extern const struct request_kind request_why;
 

@@ -1,9 +1,10 @@
 /* submit: a batch into the queue, all or nothing. */
-#include "daemon/request.h"
+#include "daemon/request_submit.h"
 
-#define LARGE_BATCH 500
+#define LARGE_BATCH 500 /* experiments, after which memory is given back */
 
-static bool handle(struct request *request, cJSON **ret_result, struct error *error)
+bool request_submit_all(struct request *request, const cJSON *params,
+                        const struct batch_source *more, cJSON **ret_result, struct error *error)
 {
     struct daemon *daemon = request->daemon;
 
@@ -13,11 +14,16 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
                          "the disk is full; nothing new is taken until there is room for the "
                          "queue's reserve (%lld KiB, twice)",
                          (long long)(daemon->reserve.bytes / 1024));
-    if (!store_submit(daemon->store, request->params, daemon_wall_ms(daemon), ret_result,
-                      &request->diagnostics, error))
+    if (!store_submit_parts(daemon->store, params, more, daemon_wall_ms(daemon), ret_result,
+                            &request->diagnostics, error))
         return false;
-    daemon->large = json_integer(*ret_result, "count", 0) >= LARGE_BATCH;
+    daemon->large = daemon->large || json_integer(*ret_result, "count", 0) >= LARGE_BATCH;
     return true;
+}
+
+static bool handle(struct request *request, cJSON **ret_result, struct error *error)
+{
+    return request_submit_all(request, request->params, NULL, ret_result, error);
 }
 
 const struct request_kind request_submit = {

@@ -64,6 +64,11 @@ bool store_set_setting(struct store *store, const char *name, int64_t value, str
  * all that is wrong. The token of an earlier submission answers as it did, changing nothing. */
 bool store_submit(struct store *store, const cJSON *params, int64_t now_ms, cJSON **ret_reply,
                   struct diagnostics *diagnostics, struct error *error);
+struct batch_source;
+/* The same, `more` experiments after those in params. */
+bool store_submit_parts(struct store *store, const cJSON *params, const struct batch_source *more,
+                        int64_t now_ms, cJSON **ret_reply, struct diagnostics *diagnostics,
+                        struct error *error);
 
 /* ---- which ones ---- */
 

@@ -299,6 +299,13 @@ static bool refuse(const struct error *error, struct diagnostics *diagnostics)
 bool store_submit(struct store *store, const cJSON *params, int64_t now_ms, cJSON **ret_reply,
                   struct diagnostics *diagnostics, struct error *error)
 {
+    return store_submit_parts(store, params, NULL, now_ms, ret_reply, diagnostics, error);
+}
+
+bool store_submit_parts(struct store *store, const cJSON *params, const struct batch_source *more,
+                        int64_t now_ms, cJSON **ret_reply, struct diagnostics *diagnostics,
+                        struct error *error)
+{
     scoped(batch_head_release) struct batch_head head = {0};
     scoped(submission_release) struct submission submission = {
         .store = store, .head = &head, .now_ms = now_ms};
@@ -314,6 +321,7 @@ bool store_submit(struct store *store, const cJSON *params, int64_t now_ms, cJSO
         *ret_reply = known;
         return true;
     }
+    head.more = more;
     if (!store_integer(store, 0, &submission.newest_before, error, "SELECT max(id) FROM experiment",
                        NULL) ||
         !add_batch(&submission, error))

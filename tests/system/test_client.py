@@ -181,9 +181,18 @@ class Submitting(Case):
     def test_what_the_daemon_refuses_is_told_by_path(self):
         self.refused("submit", "--set", "queue.priorty=3", "--", "true", message="queue.priorty")
 
-    def test_submission_of_more_than_a_frame_is_refused(self):
+    def test_experiment_of_more_than_a_message_is_refused(self):
         path = self.write("big.yaml", "command: [echo, " + "x" * 1_200_000 + "]\n")
-        self.refused("submit", path, message="at most 1 MiB can be sent at once")
+        self.refused("submit", path, message="is too long, environment included")
+
+    def test_batch_of_more_than_a_message_is_submitted_whole(self):
+        deltas = [{"command": ["echo", "x" * 600, str(i)]} for i in range(2500)]
+        path = self.write("long.json", json.dumps({"queue": {"hold": True}, "name": "long", "experiments": deltas}))
+        self.assertGreater(os.path.getsize(path), 1024 * 1024)
+        ids = self.submit(path)
+        self.assertEqual(ids, list(range(1, 2501)))
+        last = self.nj("show", "2500", "--json").json()
+        self.assertEqual((last["name"], last["spec"]["command"][2]), ("long/2500", "2499"))
 
 
 class Reading(Case):

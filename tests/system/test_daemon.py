@@ -589,6 +589,74 @@ class Clients(unittest.TestCase):
             self.assertEqual(client.call("list", select={"all": True})["total"], 2)
 
 
+class Parts(unittest.TestCase):
+    """A batch that is longer than one message may be."""
+
+    BASE = {"command": ["true"], "queue": {"hold": True}}
+
+    def begin(self, client, **params):
+        client.call("submit.begin", base=self.BASE, cwd="/", name="long", experiments=[{"seed": 0}, {"seed": 1}],
+                    **params)
+
+    def add(self, client, first, n):
+        return client.call("submit.add", experiments=[{"seed": seed} for seed in range(first, first + n)])
+
+    def total(self, daemon):
+        return daemon.call("list", select={"all": True})["total"]
+
+    def test_parts_become_one_batch_when_it_is_committed(self):
+        with Daemon() as daemon, daemon.connect() as client:
+            self.begin(client, token="abc")
+            self.assertEqual(self.add(client, 2, 3), {"count": 5})
+            self.assertEqual(self.add(client, 5, 3), {"count": 8})
+            self.assertEqual(self.total(daemon), 0)
+            reply = client.call("submit.commit")
+            self.assertEqual(reply, {"batch": 1, "first": 1, "last": 8, "count": 8})
+            daemon.kill()
+            daemon.start()
+            rows = daemon.call("list", select={"batch": [1]})["experiments"]
+            self.assertEqual([(row["name"], row["seed"]) for row in rows], [(f"long/{i + 1}", i) for i in range(8)])
+            with daemon.connect() as other:
+                self.begin(other, token="abc")
+                self.assertEqual(other.call("submit.commit"), reply)
+            self.assertEqual(self.total(daemon), 8)
+
+    def test_client_that_vanishes_before_the_commit_leaves_nothing(self):
+        with Daemon() as daemon:
+            with daemon.connect() as client:
+                self.begin(client)
+                self.add(client, 2, 50)
+                self.assertTrue(self.parts_of(daemon))
+            wait_until(lambda: not self.parts_of(daemon))
+            self.assertEqual(self.total(daemon), 0)
+            self.assertEqual([name for name in os.listdir(daemon.home) if name.startswith("batch")], [])
+
+    def parts_of(self, daemon):
+        """What the daemon holds open of batches that are not there yet."""
+        folder = f"/proc/{daemon.call('daemon.status')['pid']}/fd"
+        with contextlib.suppress(OSError):
+            return [name for name in os.listdir(folder) if "/batch-" in os.readlink(os.path.join(folder, name))]
+        return None
+
+    def test_one_bad_part_refuses_the_batch(self):
+        with Daemon() as daemon, daemon.connect() as client:
+            self.begin(client)
+            client.call("submit.add", experiments=[{}, {"resources": {"cpus": -1}}, 7])
+            with self.assertRaises(RpcError) as caught:
+                client.call("submit.commit")
+            paths = [item["path"] for item in caught.exception.data["diagnostics"]]
+            self.assertEqual(paths, ["experiments[3].resources.cpus", "experiments[4]"])
+            self.assertEqual(self.total(daemon), 0)
+            for method in ("submit.commit", "submit.add"):  # it is forgotten
+                with self.assertRaisesRegex(RpcError, "submit.begin comes first"):
+                    client.call(method, experiments=[{}])
+            self.begin(client)
+            for experiments in ([], {}, None):
+                with self.assertRaisesRegex(RpcError, "expected a list"):
+                    client.call("submit.add", experiments=experiments)
+            self.assertEqual(client.call("submit.commit")["count"], 2)
+
+
 class FullDisk(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="nightjar-full-")
