@@ -9,52 +9,13 @@ import tempfile
 import time
 
 from figure import Figure, alternate
+from laboratory import BUILD, ROOT, Laboratory, process
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "release"
 FIGURES = ["submit_durable", "workers_two"]
 
 SUBMISSIONS = 400
 WARM_UP = 150  # by then the store writes over its log instead of growing it
 EXPERIMENTS = 32
-
-
-class Laboratory:
-    """A private home and its daemon."""
-
-    def __init__(self, slots):
-        self.home = tempfile.mkdtemp(prefix="nightjar-bench-")
-        self.environment = dict(os.environ, NIGHTJAR_HOME=self.home, XDG_RUNTIME_DIR=self.home)
-        self.daemon = subprocess.Popen([BUILD / "nightjard", "--home", self.home, "--slots", str(slots)],
-                                       env=self.environment, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while self.nj("daemon", "status", check=False).returncode != 0:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the daemon does not answer")
-
-    def nj(self, *arguments, check=True):
-        done = subprocess.run([BUILD / "nj", *arguments], env=dict(self.environment, NIGHTJAR_NO_START="1"),
-                              capture_output=True, text=True, check=False)
-        if check and done.returncode != 0:
-            raise RuntimeError(f"nj {' '.join(arguments)}: {done.stderr.strip()}")
-        return done
-
-    def close(self):
-        self.daemon.terminate()
-        self.daemon.wait(10)
-        shutil.rmtree(self.home, ignore_errors=True)
-
-
-def submission(command, environment):
-    """A function that runs one process: from its start to its end."""
-    command = [str(word) for word in command]
-    silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-
-    def run():
-        status = os.waitpid(os.posix_spawnp(command[0], command, environment, file_actions=silent), 0)[1]
-        if status != 0:
-            raise RuntimeError(f"{command[0]} ended with {status}")
-    return run
 
 
 def measure_submit():
@@ -69,8 +30,8 @@ def measure_submit():
     tsp = dict(os.environ, TS_SOCKET=f"{folder}/socket", TMPDIR=folder, TS_MAXFINISHED="10")
     try:
         subprocess.run(["tsp", "sleep", "3600"], env=tsp, check=True, stdout=subprocess.DEVNULL)
-        ours = submission([BUILD / "nj", "submit", "--", "true"], laboratory.environment)
-        theirs = submission(["tsp", "-n", "true"], tsp)
+        ours = process([BUILD / "nj", "submit", "--", "true"], laboratory.environment)
+        theirs = process(["tsp", "-n", "true"], tsp)
         alternate(WARM_UP, ours, theirs)
         ours, theirs = (1e3 * seconds for seconds in alternate(SUBMISSIONS, ours, theirs))
         yield Figure("submit_durable", ours, "ms", theirs, theirs / ours, 1.0,
