@@ -84,6 +84,7 @@ void request_handle(struct daemon *daemon, struct client_session *session, const
             handle_in_savepoint(kind, &request, &ret_answer->result, &ret_answer->error);
     else
         ret_answer->ok = kind->handle(&request, &ret_answer->result, &ret_answer->error);
+    daemon->large = daemon->large || kind->large;
     ret_answer->later = ret_answer->ok && request.later;
     ret_answer->uncommitted = ret_answer->ok && store_in_transaction(daemon->store);
     if (!ret_answer->ok && request.diagnostics.n > 0)

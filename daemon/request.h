@@ -23,6 +23,7 @@ struct request {
 
 struct request_kind {
     const char *name;
+    bool large;  /* may take much memory, which is given back at the end of the turn */
     bool writes; /* handled inside the turn's transaction; undone when it fails */
     /* *ret_result NULL: an empty object. */
     bool (*handle)(struct request *request, cJSON **ret_result, struct error *error);

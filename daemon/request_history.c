@@ -8,6 +8,7 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
 
 const struct request_kind request_history = {
     .name = "history",
+    .large = true,
     .writes = false,
     .handle = handle,
 };

@@ -15,6 +15,7 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
 
 const struct request_kind request_report = {
     .name = "report",
+    .large = true,
     .writes = false,
     .handle = handle,
 };

@@ -1,4 +1,5 @@
-/* stamp FILE: writes the microsecond at which it runs; the first instruction of a measured command. */
+/* stamp FILE: writes the microsecond at which it runs; the first instruction of a measured command.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
