@@ -11,6 +11,7 @@
 #define WAITING_SHOWN 20
 #define ENDED_SHOWN 15
 #define RUNNING_SHOWN 500
+#define BATCHES_SHOWN 8
 
 /* Running before waiting before ended; then the newest. */
 static int rank(const cJSON *row)
@@ -102,6 +103,45 @@ static void tell_left(const struct render *render, int64_t n, const char *what, 
                 render_reset(render, STYLE_DIM));
 }
 
+static int64_t waiting_in(const cJSON *counts)
+{
+    return json_integer(counts, "queued", 0) + json_integer(counts, "held", 0);
+}
+
+static bool print_batch(const struct render *render, const cJSON *batch, struct error *error)
+{
+    scoped(buffer_release) struct buffer name = {0};
+
+    if (!render_clean(render, json_text(batch, "name", ""), 0, &name, error))
+        return false;
+    fprintf(render->out, "    batch %lld  %s: ", (long long)json_integer(batch, "id", 0),
+            name.data ? name.data : "");
+    print_counts(render, json_member(batch, "counts"));
+    return true;
+}
+
+/* Which batches the many belong to that wait and are not shown. */
+static bool print_batches(struct client *client, const struct render *render, struct error *error)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    cJSON *params = NULL;
+    const cJSON *batch;
+    int n = 0;
+
+    if (!client_call(client, "batches", &params, &reply, error))
+        return false;
+    cJSON_ArrayForEach(batch, json_member(reply, "batches"))
+    {
+        if (waiting_in(json_member(batch, "counts")) < 2 || n++ >= BATCHES_SHOWN)
+            continue;
+        if (!print_batch(render, batch, error))
+            return false;
+    }
+    if (n > BATCHES_SHOWN)
+        fprintf(render->out, "    and %d more batches\n", n - BATCHES_SHOWN);
+    return true;
+}
+
 /* What runs, what starts next, what ended last: the same few lines whatever the queue holds. */
 static bool print_short(struct client *client, const struct render *render, const cJSON *select,
                         struct error *error)
@@ -119,6 +159,8 @@ static bool print_short(struct client *client, const struct render *render, cons
         return false;
     tell_left(render, running, "run", "--state running");
     tell_left(render, waiting, "wait", "--state queued,held");
+    if (waiting > 0 && !print_batches(client, render, error))
+        return false;
     tell_left(render, ended, "ended earlier", "--all");
     return true;
 }

@@ -520,6 +520,7 @@ bool daemon_view(struct daemon *daemon, struct report_view *ret_view,
         .memory = daemon->starter.memory,
         .wall_ms = daemon_wall_ms(daemon),
         .monotonic_ms = monotonic_ms(daemon),
+        .obstacle = starter_obstacle(&daemon->starter, 0),
     };
     return true;
 }

@@ -153,6 +153,11 @@ static bool add_waiting(struct store *store, const struct store_batch_head *head
             (void)snprintf(reason, sizeof(reason), "they wait for other experiments to end");
         else if (!report_explain(store, &place, view, reason, sizeof(reason), &obstacle, error))
             return false;
+        else if (obstacle == SCHEDULER_FITS && !place.not_before_ms && view->obstacle)
+            (void)snprintf(reason, sizeof(reason), "%s", view->obstacle);
+        else if (obstacle == SCHEDULER_FITS && !place.not_before_ms && place.before)
+            (void)snprintf(reason, sizeof(reason), "%" PRId64 " %s before them", place.before,
+                           place.before == 1 ? "experiment stands" : "experiments stand");
     } else if (summary->waiting == 0) {
         (void)snprintf(reason, sizeof(reason), "%" PRId64 " still %s", summary->live,
                        summary->live == 1 ? "runs" : "run");

@@ -18,6 +18,7 @@ struct report_view {
     size_t n_runs;
     struct scheduler_memory memory;
     int64_t wall_ms, monotonic_ms;
+    const char *obstacle; /* borrowed: why nobody starts, whoever fits; NULL: nothing */
 };
 
 /* Caller owns the replies. */

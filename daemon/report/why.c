@@ -95,7 +95,9 @@ static bool why_queued(struct store *store, int64_t experiment, const cJSON *row
     } else {
         if (!report_explain(store, &place, view, text, sizeof(text), &obstacle, error))
             return false;
-        say(reasons, "%s", text);
+        if (obstacle != SCHEDULER_FITS || place.not_before_ms > view->wall_ms ||
+            (!place.before && !view->obstacle))
+            say(reasons, "%s", text);
         if (place.before && place.not_before_ms <= view->wall_ms && obstacle != SCHEDULER_TOO_LARGE)
             say(reasons, "%" PRId64 " %s before it in line (priority %" PRId64 ")", place.before,
                 place.before == 1 ? "experiment stands" : "experiments stand",

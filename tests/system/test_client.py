@@ -193,6 +193,10 @@ class Submitting(Case):
         self.assertEqual(ids, list(range(1, 2501)))
         last = self.nj("show", "2500", "--json").json()
         self.assertEqual((last["name"], last["spec"]["command"][2]), ("long/2500", "2499"))
+        status = self.nj("status").out.splitlines()
+        self.assertEqual(len(status), 1 + 1 + 20 + 2)
+        self.assertEqual(status[-2:], ["... and 2480 more that wait: nj status --state queued,held",
+                                       "    batch 1  long: 2500 held"])
 
 
 class Reading(Case):

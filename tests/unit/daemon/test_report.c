@@ -349,6 +349,18 @@ static void why_tells_how_long_it_ran_and_who_ended_it(void **state)
                         "[\"it was cancelled after it had run for 2.5s: signal 15 (Terminated)\"]");
 }
 
+static void why_of_what_fits_tells_who_stands_before_it_and_what_keeps_all(void **state)
+{
+    struct report_view view = view_now();
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{},{}]}");
+    assert_string_equal(why(1, &view), "[\"it fits and starts next\"]");
+    assert_string_equal(why(3, &view), "[\"2 experiments stand before it in line (priority 0)\"]");
+    view.obstacle = "the daemon drains"; /* which request_why tells first */
+    assert_string_equal(why(1, &view), "[]");
+}
+
 static void why_tells_whose_place_is_kept(void **state)
 {
     const struct scheduler_run run = {.id = 9, .need = {.cpus = 1}};
@@ -553,6 +565,7 @@ int main(void)
         TEST(compare_shows_what_differs),
         TEST(why_explains_every_state),
         TEST(why_tells_how_long_it_ran_and_who_ended_it),
+        TEST(why_of_what_fits_tells_who_stands_before_it_and_what_keeps_all),
         TEST(why_tells_whose_place_is_kept),
     };
 
