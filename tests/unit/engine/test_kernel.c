@@ -657,6 +657,52 @@ static void products_are_those_of_the_schoolbook(void **state)
     }
 }
 
+/* Deeper than a block, narrower than the matrices they lie in, either way round. */
+static void check_product_within(const struct kernel *kernel, int64_t n)
+{
+    static float a[320 * 8], b[320 * SIZE_MAX_TESTED], c[8 * (SIZE_MAX_TESTED + 3)];
+    const int64_t m = 5, k = n % 3 == 0 ? 300 : n;
+
+    for (size_t i = 0; i < sizeof(a) / sizeof(*a); i++)
+        a[i] = (float)random_normal(1, i, 0, 1);
+    for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
+        b[i] = (float)random_normal(2, i, 0, 1);
+    for (int way = 0; way < 8; way++) {
+        bool ta = way & 1, tb = way & 2, add = way & 4;
+        const struct matrix_product product = {.kernel = kernel,
+                                               .transpose_a = ta,
+                                               .transpose_b = tb,
+                                               .add = add,
+                                               .m = m,
+                                               .n = n,
+                                               .k = k,
+                                               .a = a,
+                                               .a_row = ta ? m : k,
+                                               .b = b,
+                                               .b_row = tb ? k : n,
+                                               .c = c,
+                                               .c_row = n + 3};
+
+        for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++)
+            c[i] = 0.5f;
+        kernel_product_within(&product);
+        for (int64_t i = 0; i < m * (n + 3); i++) {
+            int64_t row = i / (n + 3), column = i % (n + 3);
+            double expected = 0.5;
+
+            if (column < n)
+                expected = (add ? 0.5 : 0) + product_at(a, b, ta, tb, m, n, k, row, column);
+            assert_true(fabs((double)c[i] - expected) < 1e-4);
+        }
+    }
+}
+
+static void products_within_matrices_are_those_of_the_schoolbook(void **state)
+{
+    (void)state;
+    each_kernel(check_product_within);
+}
+
 static void denormals_are_zero_only_while_flushed(void **state)
 {
     volatile float tiny = 1e-38f, half = 0.5f, tenth = 0.01f;
@@ -691,6 +737,7 @@ int main(void)
         cmocka_unit_test(recurrent_cells_match_their_plain_twins),
         cmocka_unit_test(kernel_can_be_chosen_by_name),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
+        cmocka_unit_test(products_within_matrices_are_those_of_the_schoolbook),
         cmocka_unit_test(denormals_are_zero_only_while_flushed),
     };
 

@@ -77,9 +77,78 @@ void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, in
     blas_product(&product, alpha, beta);
 }
 
+/* Measured against BLAS: c and a block of b have to stay in the caches that are near. */
+#define SMALL_DEPTH 256
+#define SMALL_BLOCK (1 << 16)  /* elements of b for a block of k */
+#define SMALL_RESULT (1 << 18) /* of c */
+#define SMALL_PACKED (1 << 14) /* of b, where it has to be transposed */
+
+static bool is_small(const struct matrix_product *product)
+{
+    int64_t depth = product->k < SMALL_DEPTH ? product->k : SMALL_DEPTH;
+
+    if (!product->kernel || product->kernel == &kernel_plain)
+        return false;
+    if (product->transpose_b)
+        return kernel_packed_size(product->kernel, product->k, product->n) <= SMALL_PACKED;
+    return depth * product->n <= SMALL_BLOCK && product->m * product->n <= SMALL_RESULT;
+}
+
+/* b transposed lies packed; its rows are few. */
+static void small_transposed_product(const struct matrix_product *product)
+{
+    real packed[SMALL_PACKED];
+    struct product_part part;
+    const struct product small = {.m = product->m,
+                                  .n = product->n,
+                                  .c = product->c,
+                                  .c_row = product->c_row,
+                                  .add = product->add,
+                                  .part = &part,
+                                  .n_parts = 1};
+
+    kernel_pack(product->kernel, product->b, 1, product->b_row, product->k, product->n, packed);
+    part = kernel_packed_part(product->kernel, product->a, product->a_row, packed, product->k);
+    if (product->transpose_a) {
+        part.a_row = 1;
+        part.a_column = product->a_row;
+    }
+    product->kernel->product(&small);
+}
+
+static void small_product(const struct matrix_product *product)
+{
+    struct product_part part = {
+        .a_row = product->transpose_a ? 1 : product->a_row,
+        .a_column = product->transpose_a ? product->a_row : 1,
+        .b_row = product->b_row,
+        .b_panel = product->kernel->panel,
+    };
+    struct product small = {.m = product->m,
+                            .n = product->n,
+                            .c = product->c,
+                            .c_row = product->c_row,
+                            .add = product->add,
+                            .part = &part,
+                            .n_parts = 1};
+
+    for (int64_t k = 0; k < product->k; k += SMALL_DEPTH) {
+        part.a = product->a + k * part.a_column;
+        part.b = product->b + k * product->b_row;
+        part.k = product->k - k < SMALL_DEPTH ? product->k - k : SMALL_DEPTH;
+        product->kernel->product(&small);
+        small.add = true;
+    }
+}
+
 void kernel_product_within(const struct matrix_product *product)
 {
-    blas_product(product, 1, product->add ? 1 : 0);
+    if (!is_small(product))
+        blas_product(product, 1, product->add ? 1 : 0);
+    else if (product->transpose_b)
+        small_transposed_product(product);
+    else
+        small_product(product);
 }
 
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)

@@ -155,8 +155,10 @@ const struct kernel *kernel_pick(void);
 void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, real alpha,
                     const real *a, const real *b, real beta, real *c);
 
-/* The same within larger matrices: rows of a, b and c lie a_row, b_row and c_row apart. */
+/* The same within larger matrices: rows of a, b and c lie a_row, b_row and c_row apart. Small ones
+ * are the kernel's, which is faster there; large ones BLAS'. */
 struct matrix_product {
+    const struct kernel *kernel;        /* NULL: BLAS */
     bool transpose_a, transpose_b, add; /* add: to what c is */
     int64_t m, n, k;
     const real *a, *b;

@@ -205,6 +205,7 @@ static void gradient_of_weights(const struct conv1d *conv, const real *x, const 
     for (int64_t tap = 0; tap < conv->size; tap++)
         for (int64_t step = 0; step < conv->out; step += at_once)
             kernel_product_within(&(struct matrix_product){
+                .kernel = conv->kernel,
                 .transpose_a = true,
                 .m = conv->filters,
                 .n = conv->in,

@@ -64,8 +64,17 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
     const real *bias = config->bias ? layer->parameter[BIAS].value : NULL;
     int64_t rows = x[0]->steps * x[0]->rows;
 
-    kernel_product(false, true, rows, dense->units, dense->in, 1, x[0]->data,
-                   layer->parameter[WEIGHT].value, 0, y->data);
+    kernel_product_within(&(struct matrix_product){.kernel = pass->kernel,
+                                                   .transpose_b = true,
+                                                   .m = rows,
+                                                   .n = dense->units,
+                                                   .k = dense->in,
+                                                   .a = x[0]->data,
+                                                   .a_row = dense->in,
+                                                   .b = layer->parameter[WEIGHT].value,
+                                                   .b_row = dense->in,
+                                                   .c = y->data,
+                                                   .c_row = dense->units});
     activation_apply(pass, (enum activation)config->activation, bias, y, pass->buffer[SUMS]);
 }
 
@@ -81,13 +90,31 @@ static void dense_backward(const struct layer *layer, struct pass *pass,
 
     activation_back(pass, (enum activation)config->activation, y, pass->buffer[SUMS], dy, dz);
     if (weight->gradient)
-        kernel_product(true, false, dense->units, dense->in, rows, 1, dz, x[0]->data, 1,
-                       weight->gradient);
+        kernel_product_within(&(struct matrix_product){.kernel = pass->kernel,
+                                                       .transpose_a = true,
+                                                       .add = true,
+                                                       .m = dense->units,
+                                                       .n = dense->in,
+                                                       .k = rows,
+                                                       .a = dz,
+                                                       .a_row = dense->units,
+                                                       .b = x[0]->data,
+                                                       .b_row = dense->in,
+                                                       .c = weight->gradient,
+                                                       .c_row = dense->in});
     if (config->bias && layer->parameter[BIAS].gradient)
         pass->kernel->add_columns(layer->parameter[BIAS].gradient, dz, rows, dense->units);
     if (dx[0])
-        kernel_product(false, false, rows, dense->in, dense->units, 1, dz, weight->value, 0,
-                       dx[0]->data);
+        kernel_product_within(&(struct matrix_product){.kernel = pass->kernel,
+                                                       .m = rows,
+                                                       .n = dense->in,
+                                                       .k = dense->units,
+                                                       .a = dz,
+                                                       .a_row = dense->units,
+                                                       .b = weight->value,
+                                                       .b_row = dense->in,
+                                                       .c = dx[0]->data,
+                                                       .c_row = dense->in});
 }
 
 const struct layer_kind layer_dense = {

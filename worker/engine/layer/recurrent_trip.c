@@ -205,7 +205,8 @@ static void project_inputs(const struct trip *trip)
 
         if (block->input_row != RECURRENT_NONE)
             kernel_product_within(
-                &(struct matrix_product){.transpose_b = true,
+                &(struct matrix_product){.kernel = trip->kernel,
+                                         .transpose_b = true,
                                          .m = trip->steps * trip->rows,
                                          .n = block->n * trip->units,
                                          .k = trip->in,
@@ -428,7 +429,8 @@ static void add_weight_gradient(const struct trip *trip, const struct recurrent_
                                 const real *sums, int64_t rows, const real *seen, int64_t width,
                                 real *gradient)
 {
-    kernel_product_within(&(struct matrix_product){.transpose_a = true,
+    kernel_product_within(&(struct matrix_product){.kernel = trip->kernel,
+                                                   .transpose_a = true,
                                                    .m = block->n * trip->units,
                                                    .n = width,
                                                    .k = rows,
@@ -494,7 +496,8 @@ static void gradient_of_inputs(const struct trip *trip, int64_t first, int64_t e
         if (block->input_row == RECURRENT_NONE)
             continue;
         kernel_product_within(
-            &(struct matrix_product){.m = (end - first) * trip->rows,
+            &(struct matrix_product){.kernel = trip->kernel,
+                                     .m = (end - first) * trip->rows,
                                      .n = trip->in,
                                      .k = block->n * trip->units,
                                      .a = sums + block->column * trip->units,
