@@ -78,7 +78,7 @@ static bool make_room(const struct csv_blocks *blocks, struct csv_block *block, 
 /* Where the last record that is whole ends; 0: none is. */
 static size_t whole_records(const char *data, size_t size)
 {
-    const char *last = memrchr(data, '\n', size);
+    const char *last = data ? memrchr(data, '\n', size) : NULL;
     size_t end = 0;
     bool quoted = false;
 
