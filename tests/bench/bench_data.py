@@ -2,7 +2,8 @@
 
 pandas.read_csv alone reads the file into memory, on one thread. Ours reads it, finds types, sorts it by recording and
 time, checks it, and leaves it synced on disk; its seconds are those that the engine tells. Both run in turn. The file is
-in the page cache for both. NIGHTJAR_BENCH_ROWS: of how many rows (4,867,421 are the 1.2 GB of the real one).
+in the page cache for both. data_first_batch is the whole way from the file to the first batch of scaled windows, theirs by
+pandas, scikit-learn and h5py. NIGHTJAR_BENCH_ROWS: of how many rows (4,867,421 are the 1.2 GB of the real one).
 """
 import json
 import os
@@ -18,7 +19,7 @@ from figure import Figure, alternate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "build" / "release" / "nightjar-engine"
-FIGURES = ["data_import_1_thread", "data_import_2_threads", "data_import_peak_memory", "data_second_start"]
+FIGURES = ["data_import_1_thread", "data_import_2_threads", "data_import_peak_memory", "data_second_start", "data_first_batch"]
 ROWS = int(os.environ.get("NIGHTJAR_BENCH_ROWS", "400000"))
 ROUNDS = 5
 PEAK_LIMIT_MIB = 256
@@ -47,6 +48,25 @@ def write_recordings(path, rows, seed=1):
                         out.write(f"{crew},{experiment},{stamp},{seat},{values},{event}\n")
                         written += 1
     return written
+
+
+PEER = """
+import os, sys
+import h5py, numpy, pandas
+from sklearn.preprocessing import MinMaxScaler
+frame = pandas.read_csv(sys.argv[1]).sort_values(["crew", "seat", "experiment", "time"], ignore_index=True)
+scaled = MinMaxScaler().fit_transform(frame[list(frame.columns[4:27])].to_numpy()).astype(numpy.float32)
+with h5py.File(sys.argv[2], "w") as file:
+    file.create_dataset("x", data=scaled)
+    file.flush()
+    os.fsync(file.id.get_vfd_handle())
+windows = numpy.lib.stride_tricks.sliding_window_view(scaled, 256, axis=0)
+batch = numpy.ascontiguousarray(windows[numpy.random.permutation(len(windows))[:32]].transpose(2, 0, 1))
+"""
+
+
+def first_batch_of_theirs(source, folder):
+    subprocess.run(["/usr/bin/python3", "-c", PEER, source, folder / "peer.h5"], check=True)
 
 
 class Import:
@@ -82,6 +102,25 @@ class Import:
         return float(subprocess.run(["/usr/bin/python3", "-S", "-c", script, ENGINE, "run", self.run], env=environment,
                                     capture_output=True, text=True, check=True).stdout)
 
+    def first_batch(self):
+        """Until the first batch is learnt from: the first progress is told then."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        run = self.folder / "first"
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir()
+        stored = json.loads((self.run / "spec.json").read_text(encoding="utf-8"))
+        stored["spec"]["prepare"][1]["length"] = 256
+        stored["spec"]["model"] = [{"type": "flatten"}, {"type": "dense", "units": "classes"}]
+        stored["spec"]["train"] = {"batch": 32, "epochs": 1}
+        (run / "spec.json").write_text(json.dumps(stored), encoding="utf-8")
+        environment = {**os.environ, "NIGHTJAR_DATA": str(self.data), "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1",
+                       "NIGHTJAR_CHECKPOINT": str(run / "checkpoint")}
+        with subprocess.Popen([ENGINE, "run", run], env=environment, stdout=subprocess.PIPE) as process:
+            for line in process.stdout:
+                if json.loads(line)["event"] == "progress":
+                    break
+            process.kill()
+
     def afresh(self, threads):
         shutil.rmtree(self.data, ignore_errors=True)
         return self.start(threads)
@@ -112,3 +151,7 @@ def measure(only):
             again = sorted(work.start(2) for _ in range(ROUNDS))[ROUNDS // 2] * 1000
             yield Figure("data_second_start", again, "ms", START_LIMIT_MS, START_LIMIT_MS / again, 1,
                          against=f"the limit; engine's start to its data at hand, {size}")
+        if "data_first_batch".startswith(only):
+            ours, theirs = alternate(3, work.first_batch, lambda: first_batch_of_theirs(source, folder))
+            yield Figure("data_first_batch", ours, "s", theirs, theirs / ours, 6,
+                         against=f"pandas, scikit-learn and h5py, 2 threads, {size}")
