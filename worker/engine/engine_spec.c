@@ -18,6 +18,12 @@ static const struct setting evaluate_settings[] = {
     SETTING_BOOLEAN(struct evaluate_config, predictions, true,
                     "Write predictions.csv for the test part (without one for the validation "
                     "part)."),
+    SETTING_INTEGER(struct evaluate_config, bootstrap, 0, 0, 100000, "",
+                    "How often the test rows are drawn again for the table test.intervals; fewer "
+                    "where there are very many rows; 0: no intervals."),
+    SETTING_BOOLEAN(struct evaluate_config, balanced, false,
+                    "Also measure rows of which each class has as many, the rarest's number: "
+                    "test.balanced.accuracy beside test.accuracy."),
     SETTING_TEXT(struct evaluate_config, snapshots, NULL, 0,
                  "Train nothing, but measure each snapshot of an experiment (its number), a run or "
                  "a folder; steps are their numbers, in order."),

@@ -16,6 +16,7 @@
 #include "common/hash.h"
 #include "common/owner.h"
 #include "worker/engine/kernel/kernel.h"
+#include "worker/engine/metric/bootstrap.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/prepared/store.h"
@@ -397,6 +398,55 @@ static bool tell_loss(enum split_part which, const struct loss_sum *sum, struct 
     return report_metric(name, sum->loss / sum->weight, REPORT_FINAL, NAN, error);
 }
 
+/* The same predictions, of rows in which each class is as frequent as the rarest. */
+static bool measure_balanced(const struct run *run, enum split_part which, const double *prediction,
+                             struct error *error)
+{
+    const struct row_list *part = &run->rows.split.split.part[which];
+    const struct sample_set *set = &run->rows.samples->set;
+    int64_t width = run->model->n_outputs_per_row, n;
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(memory_free) int64_t *at = NULL;
+    scoped(memory_free) double *chosen = NULL;
+    char name[32];
+
+    if (!run->spec.evaluate.balanced || set->task != TASK_CLASSIFICATION || set->truth_steps > 1)
+        return true;
+    if (!bootstrap_balance(set, part->row, part->n, run->seed, &at, &n, error))
+        return false;
+    chosen = calloc((size_t)(n * width) + 1, sizeof(*chosen));
+    if (!chosen)
+        return no_memory(error);
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(chosen + i * width, prediction + at[i] * width, (size_t)width * sizeof(*chosen));
+        at[i] = part->row[at[i]];
+    }
+    (void)snprintf(name, sizeof(name), "%s.balanced", split_part_name[which]);
+    return metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, at, n,
+                           chosen, NULL, &evaluation, error) &&
+           metric_report(&evaluation, name, error);
+}
+
+static bool tell_intervals(const struct run *run, enum split_part which, const double *prediction,
+                           const struct evaluation *evaluation, struct error *error)
+{
+    const struct row_list *part = &run->rows.split.split.part[which];
+    const struct bootstrap bootstrap = {
+        .metrics = &run->spec.evaluate.metrics,
+        .set = &run->rows.samples->set,
+        .shape = &run->model->distribution,
+        .row = part->row,
+        .n = part->n,
+        .prediction = prediction,
+        .seed = run->seed,
+        .times = run->spec.evaluate.bootstrap,
+    };
+
+    if (which != SPLIT_TEST || bootstrap.times == 0)
+        return true;
+    return bootstrap_report(&bootstrap, evaluation, split_part_name[which], error);
+}
+
 static bool evaluate_part(const struct run *run, enum split_part which, const double *naive,
                           struct error *error)
 {
@@ -413,7 +463,9 @@ static bool evaluate_part(const struct run *run, enum split_part which, const do
            tell_loss(which, &sum, error) &&
            metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, part->row,
                            part->n, prediction, naive, &evaluation, error) &&
-           metric_report(&evaluation, split_part_name[which], error);
+           metric_report(&evaluation, split_part_name[which], error) &&
+           measure_balanced(run, which, prediction, error) &&
+           tell_intervals(run, which, prediction, &evaluation, error);
 }
 
 static bool evaluate(const struct run *run, struct error *error)

@@ -6,6 +6,7 @@
 
 #include "common/buffer.h"
 #include "common/file.h"
+#include "worker/engine/metric/bootstrap.h"
 #include "worker/engine/report.h"
 
 static cJSON *read_golden(void)
@@ -198,7 +199,88 @@ static void metrics_of_distributions_need_one(void **state)
     settings_release(fixture_settings, &spec);
 }
 
-/* ---- by hand ---- */
+/* ---- rows drawn again ---- */
+
+/* Twelve rows, three classes 0 0 0 0 0 0 1 1 1 1 2 2; training: all of them. */
+static void set_labels(struct fixture *fixture)
+{
+    fixture_set_up(fixture, TASK_CLASSIFICATION, 12, 1, 3);
+    for (int i = 0; i < 12; i++)
+        fixture->label[i] = i < 6 ? 0 : (i < 10 ? 1 : 2);
+    fixture->split.part[SPLIT_TRAIN].n = 12;
+}
+
+static void intervals_hold_the_value_and_are_the_same_again(void **state)
+{
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(memory_free) char *first = NULL;
+    char path[] = "/tmp/nightjar-metric-XXXXXX";
+    double prediction[80];
+    struct fixture fixture;
+    struct error error;
+    size_t size;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_CLASSIFICATION, 40, 1, 2);
+    for (int i = 0; i < 40; i++) { /* three of four are right */
+        prediction[2 * i] = (fixture.label[i] == 0) == (i % 4 > 0) ? 0.8 : 0.2;
+        prediction[2 * i + 1] = 1 - prediction[2 * i];
+    }
+    close(mkstemp(path));
+    setenv("NIGHTJAR_EVENTS", path, 1);
+    assert_true(report_start(&error));
+    assert_true(metric_evaluate(NULL, &fixture.set, NULL, fixture.row, 40, prediction, NULL,
+                                &evaluation, &error));
+    for (int i = 0; i < 2; i++) {
+        const struct bootstrap bootstrap = {.set = &fixture.set,
+                                            .row = fixture.row,
+                                            .n = 40,
+                                            .prediction = prediction,
+                                            .seed = 7,
+                                            .times = 100};
+
+        assert_true(bootstrap_report(&bootstrap, &evaluation, "test", &error));
+    }
+    report_stop();
+    unsetenv("NIGHTJAR_EVENTS");
+    assert_true(file_read(AT_FDCWD, path, 1 << 20, &first, &size, &error));
+    {
+        scoped(json_free) cJSON *line = NULL;
+        const char *second = strchr(first, '\n') + 1;
+        const cJSON *row;
+
+        assert_string_equal(strstr(first, "\"rows\"") ? "rows" : "", "rows");
+        assert_int_equal(strncmp(strstr(first, "\"rows\""), strstr(second, "\"rows\""), 60), 0);
+        assert_true(json_parse(second, strlen(second), &line, &error));
+        row = cJSON_GetArrayItem(json_member(line, "rows"), 0);
+        assert_string_equal(cJSON_GetArrayItem(row, 0)->valuestring, "accuracy");
+        assert_true(cJSON_GetArrayItem(row, 1)->valuedouble == 0.75);
+        assert_true(cJSON_GetArrayItem(row, 2)->valuedouble > 0.5 &&
+                    cJSON_GetArrayItem(row, 2)->valuedouble < 0.7);
+        assert_true(cJSON_GetArrayItem(row, 3)->valuedouble > 0.8 &&
+                    cJSON_GetArrayItem(row, 3)->valuedouble < 0.95);
+    }
+    assert_int_equal(unlink(path), 0);
+    fixture_tear_down(&fixture);
+}
+
+static void balanced_rows_have_each_class_as_often(void **state)
+{
+    scoped(memory_free) int64_t *at = NULL;
+    struct fixture fixture;
+    struct error error;
+    int count[3] = {0};
+    int64_t n;
+
+    (void)state;
+    set_labels(&fixture);
+    assert_true(bootstrap_balance(&fixture.set, fixture.row, 12, 5, &at, &n, &error));
+    assert_int_equal(n, 6);
+    for (int64_t i = 0; i < n; i++)
+        count[fixture.label[at[i]]]++;
+    assert_true(count[0] == 2 && count[1] == 2 && count[2] == 2);
+    fixture_tear_down(&fixture);
+}
 
 static void output_that_stands_out_is_named(void **state)
 {
@@ -225,15 +307,6 @@ static void output_that_stands_out_is_named(void **state)
     }
     settings_release(fixture_settings, &spec);
     fixture_tear_down(&fixture);
-}
-
-/* Twelve rows, three classes 0 0 0 0 0 0 1 1 1 1 2 2; training: all of them. */
-static void set_labels(struct fixture *fixture)
-{
-    fixture_set_up(fixture, TASK_CLASSIFICATION, 12, 1, 3);
-    for (int i = 0; i < 12; i++)
-        fixture->label[i] = i < 6 ? 0 : (i < 10 ? 1 : 2);
-    fixture->split.part[SPLIT_TRAIN].n = 12;
 }
 
 static void naive_scores_are_those_of_the_classes_shares(void **state)
@@ -373,6 +446,8 @@ int main(void)
         cmocka_unit_test(distributions_are_measured_beside_a_fitted_one),
         cmocka_unit_test(metrics_of_distributions_need_one),
         cmocka_unit_test(output_that_stands_out_is_named),
+        cmocka_unit_test(intervals_hold_the_value_and_are_the_same_again),
+        cmocka_unit_test(balanced_rows_have_each_class_as_often),
         cmocka_unit_test(naive_scores_are_those_of_the_classes_shares),
         cmocka_unit_test(naive_regression_predicts_the_training_mean),
         cmocka_unit_test(undefined_values_are_not_numbers),

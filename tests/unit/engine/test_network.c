@@ -199,7 +199,8 @@ static void advance(struct model *model, const struct fixture *fixture, int step
                                   .row = fixture->row + 4 * (step % 3),
                                   .n = 4,
                                   .seed = 6,
-                                  .step = (uint64_t)step + 1};
+                                  .step = (uint64_t)step + 1,
+                                  .rate_scale = 1};
     struct loss_sum sum = {0};
     struct error error;
 
@@ -526,7 +527,8 @@ static void registries_and_folders_agree(void **state)
     static const char *const rule[] = {"registry.c", NULL};
     static const char *const schedule[] = {"registry.c", "schedule.c", NULL};
     static const char *const initializer[] = {"variance.c", "registry.c", NULL};
-    static const char *const metric[] = {"metric.c", "outcome.c", "ranking.c", "registry.c", NULL};
+    static const char *const metric[] = {"bootstrap.c", "metric.c",   "outcome.c",
+                                         "ranking.c",   "registry.c", NULL};
 
     (void)state;
     check_registry(&layer_registry, "worker/engine/layer", layer);
