@@ -11,7 +11,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool no_memory(struct error *error)
@@ -239,7 +238,7 @@ static bool add_documentation(cJSON *schema, const cJSON *setting, struct error 
         return true;
     copy = cJSON_Duplicate(initial, false);
     if (copy && copy->string) {
-        free(copy->string);
+        cJSON_free(copy->string);
         copy->string = NULL;
     }
     return (copy && json_add_item(schema, "default", &copy)) || no_memory(error);

@@ -207,12 +207,15 @@ static bool no_memory(struct error *error)
     return false;
 }
 
+/* cJSON_ReplaceItemInObject takes no notice when it has no memory for the name. */
 void json_replace(cJSON *parent, cJSON *old, cJSON **value)
 {
     cJSON *item = take(value);
 
-    free(item->string);
+    if (!(item->type & cJSON_StringIsConst))
+        cJSON_free(item->string);
     item->string = take(&old->string);
+    item->type = (item->type & ~cJSON_StringIsConst) | (old->type & cJSON_StringIsConst);
     (void)cJSON_ReplaceItemViaPointer(parent, old, item);
 }
 

@@ -8,8 +8,8 @@
 
 #include "common/buffer.h"
 #include "common/error.h"
-#include "common/json_tree.h"
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -173,13 +173,13 @@ static size_t string_bound(const struct parser *parser)
 
 static void text_free(char **text)
 {
-    free(*text);
+    cJSON_free(*text);
     *text = NULL;
 }
 
 static bool parse_string(struct parser *parser, char **ret_text)
 {
-    scoped(text_free) char *text = malloc(string_bound(parser) + 1);
+    scoped(text_free) char *text = cJSON_malloc(string_bound(parser) + 1);
     size_t size = 0, more;
 
     if (!text)

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -272,23 +271,15 @@ static const char *environment(const char *name)
     return value && value[0] ? value : NULL;
 }
 
-/* The user's own folder: $HOME, else what /etc/passwd says (other user databases are libraries that
- * a static program cannot load); NULL: none. */
+/* The user's own folder: $HOME, else what the user database says; NULL: none. */
 static const char *user_folder(char *room, size_t size, struct passwd *entry)
 {
     const char *home = environment("HOME");
-    struct passwd *found = NULL;
-    FILE *users;
+    struct passwd *found;
 
     if (home && home[0] == '/')
         return home;
-    users = fopen("/etc/passwd", "re");
-    if (!users)
-        return NULL;
-    while (fgetpwent_r(users, entry, room, size, &found) == 0 && found->pw_uid != geteuid())
-        found = NULL;
-    (void)fclose(users);
-    return found ? found->pw_dir : NULL;
+    return getpwuid_r(geteuid(), entry, room, size, &found) == 0 && found ? entry->pw_dir : NULL;
 }
 
 bool wire_home(struct buffer *ret_path, struct error *error)

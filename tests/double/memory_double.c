@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *pointer, size_t size);
@@ -75,6 +77,9 @@ int __wrap_asprintf(char **ret_text, const char *format, ...)
 
 void memory_double_start(int64_t allocation)
 {
+    cJSON_Hooks hooks = {.malloc_fn = __wrap_malloc, .free_fn = free};
+
+    cJSON_InitHooks(&hooks);
     memory.failed = false;
     memory.left = allocation;
     memory.watching = true;
@@ -83,5 +88,6 @@ void memory_double_start(int64_t allocation)
 bool memory_double_stop(void)
 {
     memory.watching = false;
+    cJSON_InitHooks(NULL);
     return memory.failed;
 }

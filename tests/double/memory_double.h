@@ -1,5 +1,5 @@
 /*
- * Memory that runs out at the Nth allocation: of ours, not of shared libraries.
+ * Memory that runs out at the Nth allocation: of ours and cJSON's, not of other shared libraries.
  * One allocation fails and the next ones succeed, so that a failure that nobody looked at shows.
  *
  *     for (int64_t n = 0;; n++) {

@@ -39,14 +39,4 @@ static inline cJSON *parse_json(const char *text)
     return json;
 }
 
-/* The tree in one line, as cJSON calls that. Caller owns. */
-static inline char *cJSON_PrintUnformatted(const cJSON *json)
-{
-    struct buffer text = {0};
-    struct error error;
-
-    assert_true(json_print(json, &text, &error));
-    return text.data;
-}
-
 #endif

@@ -291,7 +291,8 @@ class Surroundings(WorkerCase):
         libraries = {line.split("[")[1].split(".so")[0] for line in needed.splitlines()
                      if "(NEEDED)" in line}
         self.assertLessEqual(libraries - {"libasan", "libubsan", "libtsan", "libgcc_s"},
-                             {"libc", "libm", "libxxhash"})
+                             {"libc", "libm", "libcjson", "libxxhash"})
+        self.assertIn("libcjson", libraries)
 
     def test_worker_without_standard_streams_still_runs_a_command(self):
         folder = self.make_run(["sh", "-c", "echo out; readlink /proc/self/fd/0"])

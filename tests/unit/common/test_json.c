@@ -296,8 +296,8 @@ static void path_leads_to_its_value(void **state)
     scoped(json_free) cJSON *json = json_of("{\"a\":{\"b\":[1,{\"c\":7},[8,9]]}}");
 
     (void)state;
-    assert_int_equal(json_at(json, "a.b[1].c")->valuedouble, 7);
-    assert_int_equal(json_at(json, "a.b[2][1]")->valuedouble, 9);
+    assert_int_equal(json_at(json, "a.b[1].c")->valueint, 7);
+    assert_int_equal(json_at(json, "a.b[2][1]")->valueint, 9);
     static const char *const missing[] = {
         "",      "a.x",     "a.b[3]", "a[0]",    "a.b.c",
         "a.",    ".a",      "a..b",   "a.b[",    "a.b[x]",

@@ -53,11 +53,7 @@ static void on_handle(void *context, struct client_session *session, const char 
     if (strcmp(method, "fail") == 0) {
         ret_answer->code = WIRE_CODE_FAILED;
         error_set_at(&ret_answer->error, ERROR_INVALID, "a.b", "is wrong");
-        ret_answer->diagnostics = cJSON_CreateArray();
-        cJSON *diagnostic = cJSON_CreateObject();
-        json_add_text(diagnostic, "path", "a.b");
-        json_add_text(diagnostic, "message", "is wrong");
-        cJSON_AddItemToArray(ret_answer->diagnostics, diagnostic);
+        ret_answer->diagnostics = cJSON_Parse("[{\"path\":\"a.b\",\"message\":\"is wrong\"}]");
         return;
     }
     ret_answer->ok = true;

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 
 #include "common/file.h"
-#include "tests/support/json_text.h"
 #include "worker/engine/model/network.h"
 
 #define GOLDEN_TOLERANCE (sizeof(real) == sizeof(double) ? 1e-12 : 2e-5)
