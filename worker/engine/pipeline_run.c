@@ -268,6 +268,16 @@ static bool open_data(struct run *run, struct warning_list *warnings, struct err
            tell_data(run, built, clock_system.monotonic_ms(NULL) - began, error);
 }
 
+static bool tell_preparation(const struct run *run, struct error *error)
+{
+    const struct preparation *preparation = run->rows.preparation;
+    const struct split *split = &run->rows.split.split;
+
+    return !preparation->leak[0] ||
+           report_mark("LEAK", preparation->leak,
+                       split->part[SPLIT_VALID].n + split->part[SPLIT_TEST].n, error);
+}
+
 static bool import_and_prepare(struct run *run, struct error *error)
 {
     scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
@@ -277,8 +287,8 @@ static bool import_and_prepare(struct run *run, struct error *error)
     return open_data(run, warnings, error) &&
            prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
                               error) &&
-           tell_warnings(warnings, error) && tell_split(run, error) && tell_windows(run, error) &&
-           write_split(run, error);
+           tell_warnings(warnings, error) && tell_split(run, error) &&
+           tell_preparation(run, error) && tell_windows(run, error) && write_split(run, error);
 }
 
 static bool append_hash(struct buffer *text, const void *data, int64_t n, size_t size,

@@ -33,11 +33,45 @@ void affine_unmap(const double *state, int64_t n_state, double *x, int64_t n)
         x[i] = (x[i] - state[OFFSET]) / state[SCALE];
 }
 
+void affine_set(struct transform *transform, int64_t i, const struct column_map *map)
+{
+    double *state = transform_state(transform, i);
+
+    state[SCALE] = map->scale;
+    state[OFFSET] = map->offset;
+    state[FILL] = map->fill;
+}
+
+/* All columns as if they were one. */
+static void pool(struct column_figures *figures, int64_t n)
+{
+    struct column_figures all = {.minimum = (double)INFINITY, .maximum = -(double)INFINITY};
+    double squares = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        all.n += figures[i].n;
+        all.n_missing += figures[i].n_missing;
+        all.mean += figures[i].mean * (double)figures[i].n;
+        all.minimum = fmin(all.minimum, figures[i].minimum);
+        all.maximum = fmax(all.maximum, figures[i].maximum);
+    }
+    all.mean /= all.n > 0 ? (double)all.n : 1;
+    for (int64_t i = 0; i < n; i++) {
+        double distance = figures[i].mean - all.mean;
+
+        squares += (figures[i].sd * figures[i].sd + distance * distance) * (double)figures[i].n;
+    }
+    all.sd = all.n > 0 ? sqrt(squares / (double)all.n) : 0;
+    for (int64_t i = 0; i < n; i++)
+        figures[i] = all;
+}
+
 bool affine_fit(struct fitting *fitting,
                 void (*fit)(const void *config, const struct column_figures *figures,
                             struct column_map *ret_map),
                 struct error *error)
 {
+    const struct transform_config *base = fitting->config;
     struct transform *transform = fitting->transform;
     scoped(memory_free) struct column_figures *figures =
         calloc((size_t)transform->n_columns + 1, sizeof(*figures));
@@ -47,18 +81,16 @@ bool affine_fit(struct fitting *fitting,
     if (!transform_give_state(transform, AFFINE_STATE, error) ||
         !row_stream_figures(fitting->rows, transform->column, transform->n_columns, figures, error))
         return false;
+    if (base->together)
+        pool(figures, transform->n_columns);
     for (int64_t i = 0; i < transform->n_columns; i++) {
         struct layout_column *column = &fitting->layout->column[transform->column[i]];
-        double *state = transform_state(transform, i);
         struct column_map map;
 
         if (figures[i].n == 0)
-            return error_set_at(error, ERROR_INVALID, "data.features",
-                                "'%s' has no value in any training row", column->name);
+            return row_stream_refuse_empty(fitting, i, error);
         fit(fitting->config, &figures[i], &map);
-        state[SCALE] = map.scale;
-        state[OFFSET] = map.offset;
-        state[FILL] = map.fill;
+        affine_set(transform, i, &map);
         column->may_miss = column->may_miss && isnan(map.fill);
     }
     return true;

@@ -15,7 +15,11 @@ struct column_map {
 
 struct column_map affine_compose(const struct column_map *first, const double *then_state);
 
-/* fit() by the figures of each column: INVALID where it has no value. */
+/* The state of the transform's i-th column. */
+void affine_set(struct transform *transform, int64_t i, const struct column_map *map);
+
+/* fit() by the figures of each column, or of all where they are
+ * fitted together: INVALID where it has no value. */
 bool affine_fit(struct fitting *fitting,
                 void (*fit)(const void *config, const struct column_figures *figures,
                             struct column_map *ret_map),

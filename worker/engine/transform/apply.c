@@ -7,18 +7,26 @@
 
 #include "common/owner.h"
 #include "worker/engine/transform/affine.h"
+#include "worker/engine/transform/select.h"
 
 #define BLOCK_ROWS 256
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
+struct load { /* how a column is read from a row */
+    int64_t feature;
+    struct column_map map;
+};
+
 struct applier {
     const struct preparation *preparation; /* borrowed */
     const struct dataset *dataset;         /* borrowed */
-    struct column_map *load;               /* owned, [n_features]: how a value is read */
+    struct load *load;                     /* owned, [n_loads]: columns that are read from rows */
+    int64_t n_loads;
     int32_t **slot; /* owned, [n_features]: of a category's code, -1: unknown; NULL: numeric */
     int64_t n_transforms; /* as it was when this was made */
     int64_t n_folded;     /* transforms that load does */
     bool plain;           /* load does all, features are numeric, and no value is missing */
+    int64_t most_steps;   /* of a sample on its way */
     int64_t block_samples;
     struct block block[2]; /* own their values */
     struct row_span *span; /* owned, [block_samples] */
@@ -57,31 +65,33 @@ static inline int64_t span_row(const struct row_span *span, int64_t step)
 }
 
 /* What a float says: a number, or the code of a category, which becomes the model's. */
-static inline double read_value(const struct applier *applier, int64_t column, float value)
+static inline double read_value(const struct applier *applier, const struct load *load,
+                                const float *row)
 {
-    const struct column_map *map = &applier->load[column];
+    float value = row[load->feature];
 
     if (isnan(value))
-        return map->fill;
-    if (applier->slot[column])
-        return applier->slot[column][(int32_t)value];
-    return (double)value * map->scale + map->offset;
+        return load->map.fill;
+    if (applier->slot[load->feature])
+        return applier->slot[load->feature][(int32_t)value];
+    return (double)value * load->map.scale + load->map.offset;
 }
 
 static void load_block(const struct applier *applier, const struct row_span *span, int64_t n,
                        struct block *block)
 {
-    int64_t width = applier->preparation->n_features, at = 0;
+    int64_t at = 0;
 
     block->n = n;
     block->steps = span->steps;
-    block->width = width;
+    block->width = applier->n_loads;
     for (int64_t i = 0; i < n; i++)
         for (int64_t t = 0; t < block->steps; t++, at++) {
-            const float *row = applier->dataset->value + span_row(&span[i], t) * width;
+            const float *row =
+                applier->dataset->value + span_row(&span[i], t) * applier->dataset->n_features;
 
-            for (int64_t j = 0; j < width; j++)
-                block_column(block, j)[at] = read_value(applier, j, row[j]);
+            for (int64_t j = 0; j < block->width; j++)
+                block_column(block, j)[at] = read_value(applier, &applier->load[j], row);
         }
 }
 
@@ -110,6 +120,11 @@ int64_t applier_block_samples(const struct applier *applier)
     return applier->block_samples;
 }
 
+int64_t applier_block_rows(const struct applier *applier)
+{
+    return applier->block_samples * applier->most_steps;
+}
+
 /* ---- into batches -----------------------------------------------------------------------------*/
 
 static void scatter(const struct block *block, int64_t first, struct tensor *x)
@@ -127,14 +142,15 @@ static void scatter(const struct block *block, int64_t first, struct tensor *x)
 static void gather_plain(const struct applier *applier, const struct row_span *span, int64_t at,
                          struct tensor *x)
 {
-    const struct column_map *load = applier->load;
+    const struct load *load = applier->load;
 
     for (int64_t t = 0; t < span->steps; t++) {
-        const float *from = applier->dataset->value + span_row(span, t) * x->width;
+        const float *from =
+            applier->dataset->value + span_row(span, t) * applier->dataset->n_features;
         real *to = x->data + (t * x->rows + at) * x->width;
 
         for (int64_t j = 0; j < x->width; j++)
-            to[j] = (real)((double)from[j] * load[j].scale + load[j].offset);
+            to[j] = (real)((double)from[load[j].feature] * load[j].map.scale + load[j].map.offset);
     }
 }
 
@@ -216,20 +232,38 @@ static bool map_categories(struct applier *applier, int64_t at, struct error *er
     return true;
 }
 
+static bool fold_one(struct applier *applier, const struct transform *transform)
+{
+    bool affine = transform->kind->map == affine_map;
+
+    if (!affine && transform->kind->apply != select_apply)
+        return false;
+    for (int64_t i = 0; i < transform->n_columns; i++) {
+        struct load *load = &applier->load[transform->column[i]];
+
+        if (affine)
+            load->map = affine_compose(&load->map, transform_state(transform, i));
+        else
+            applier->load[i] = *load; /* columns ascend */
+    }
+    if (!affine)
+        applier->n_loads = transform->n_columns;
+    return true;
+}
+
 static void fold(struct applier *applier)
 {
-    const struct preparation *preparation = applier->preparation;
+    const struct transform *transform = applier->preparation->transform;
 
-    for (; applier->n_folded < applier->n_transforms; applier->n_folded++) {
-        const struct transform *transform = &preparation->transform[applier->n_folded];
+    while (applier->n_folded < applier->n_transforms &&
+           fold_one(applier, &transform[applier->n_folded]))
+        applier->n_folded++;
+    applier->plain = applier->n_folded == applier->n_transforms;
+    for (int64_t i = 0; i < applier->n_loads; i++) {
+        int64_t feature = applier->load[i].feature;
 
-        if (transform->kind->map != affine_map)
-            return;
-        for (int64_t i = 0; i < transform->n_columns; i++) {
-            struct column_map *map = &applier->load[transform->column[i]];
-
-            *map = affine_compose(map, transform_state(transform, i));
-        }
+        applier->plain = applier->plain && !applier->slot[feature] &&
+                         applier->dataset->feature[feature].n_missing == 0;
     }
 }
 
@@ -241,16 +275,13 @@ static bool make_load(struct applier *applier, struct error *error)
     applier->slot = (int32_t **)calloc((size_t)n + 1, sizeof(*applier->slot));
     if (!applier->load || !applier->slot)
         return no_memory(error);
+    applier->n_loads = n;
     for (int64_t i = 0; i < n; i++) {
-        applier->load[i] = (struct column_map){.scale = 1, .fill = (double)NAN};
+        applier->load[i] = (struct load){.feature = i, .map = {.scale = 1, .fill = (double)NAN}};
         if (applier->dataset->feature[i].categorical && !map_categories(applier, i, error))
             return false;
     }
     fold(applier);
-    applier->plain = applier->n_folded == applier->n_transforms;
-    for (int64_t i = 0; i < n; i++)
-        applier->plain =
-            applier->plain && !applier->slot[i] && applier->dataset->feature[i].n_missing == 0;
     return true;
 }
 
@@ -279,6 +310,7 @@ static bool make_blocks(struct applier *applier, struct error *error)
     samples = samples * most > BLOCK_VALUES ? BLOCK_VALUES / most : samples;
     samples = samples > 0 ? samples : 1;
     applier->block_samples = samples;
+    applier->most_steps = steps;
     applier->span = calloc((size_t)samples, sizeof(*applier->span));
     for (int i = 0; i < 2; i++) {
         applier->block[i].value = calloc((size_t)(samples * most) + 1, sizeof(double));

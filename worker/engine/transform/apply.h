@@ -1,9 +1,10 @@
 /*
  * A preparation applied to the rows of a data set, as batches are gathered.
  *
- * Affine transforms at the beginning of the list fold into the reading of a value: one (scale,
- * offset, fill) a column. Where nothing else is left, no value is missing and none is a category,
- * rows go straight from the data set into the batch; else they pass through blocks.
+ * Affine transforms, and choices of columns, at the beginning of the list fold into the reading of
+ * a value: one (scale, offset, fill) a column. Where nothing else is left, no value is missing and
+ * none is a category, rows go straight from the data set into the batch; else they pass through
+ * blocks.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_TRANSFORM_APPLY_H
 #define NIGHTJAR_WORKER_ENGINE_TRANSFORM_APPLY_H
@@ -35,6 +36,7 @@ void applier_free(struct applier **applier);
 
 /* Most samples that go through in one block. */
 int64_t applier_block_samples(const struct applier *applier);
+int64_t applier_block_rows(const struct applier *applier);
 /* The samples, transformed; valid until the next call. n: 1 .. applier_block_samples(); all have
  * the same number of steps. */
 const struct block *applier_spans(struct applier *applier, const struct row_span *span, int64_t n);

@@ -4,10 +4,28 @@
 
 #include "worker/engine/transform/transform.h"
 
+extern const struct transform_kind transform_clip;
+extern const struct transform_kind transform_drop;
+extern const struct transform_kind transform_exp;
+extern const struct transform_kind transform_frequency;
 extern const struct transform_kind transform_impute;
+extern const struct transform_kind transform_indicator;
+extern const struct transform_kind transform_keep;
+extern const struct transform_kind transform_log;
+extern const struct transform_kind transform_log1p;
+extern const struct transform_kind transform_maxabs;
 extern const struct transform_kind transform_minmax;
 extern const struct transform_kind transform_onehot;
+extern const struct transform_kind transform_ordinal;
+extern const struct transform_kind transform_quantile;
+extern const struct transform_kind transform_robust;
+extern const struct transform_kind transform_scale;
+extern const struct transform_kind transform_sqrt;
+extern const struct transform_kind transform_square;
 extern const struct transform_kind transform_standard;
+extern const struct transform_kind transform_top_k;
 extern const struct transform_kind transform_window;
+extern const struct transform_kind transform_winsorise;
+extern const struct transform_kind transform_yeo_johnson;
 
 #endif

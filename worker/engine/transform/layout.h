@@ -26,10 +26,16 @@ void layout_release(struct layout *layout);
 /* Appends a column; its name is copied. */
 bool layout_add(struct layout *layout, const struct layout_column *column, struct error *error);
 
-/* Which columns `names` means, ascending; none named: all that are categorical, or all that are
- * not. INVALID, at path.columns, where there is no such column, or one of the other sort. Caller
- * owns *ret. */
-bool layout_select(const struct layout *layout, const struct setting_texts *names, bool categorical,
-                   const char *path, int64_t **ret, int64_t *ret_n, struct error *error);
+/* Keeps these columns, ascending. */
+void layout_keep(struct layout *layout, const int64_t *column, int64_t n);
+
+enum layout_sort { LAYOUT_NUMBERS, LAYOUT_CATEGORIES, LAYOUT_ANY };
+
+/* Which columns `names` means, ascending; none named: all of the sort. A name may end with * (what
+ * begins so), or be two names with .. between (from one to the other). INVALID, at path.columns,
+ * where there is no such column, or one of another sort. Caller owns *ret. */
+bool layout_select(const struct layout *layout, const struct setting_texts *names,
+                   enum layout_sort sort, const char *path, int64_t **ret, int64_t *ret_n,
+                   struct error *error);
 
 #endif

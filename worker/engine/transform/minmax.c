@@ -10,6 +10,8 @@ struct minmax_config {
 
 static const struct setting minmax_settings[] = {
     TRANSFORM_SETTINGS(struct minmax_config),
+    TRANSFORM_FIT_ON(struct minmax_config),
+    TRANSFORM_TOGETHER(struct minmax_config),
     SETTING_REAL(struct minmax_config, low, 0, -1e6, 1e6, 0, "",
                  "What the smallest training value becomes."),
     SETTING_REAL(struct minmax_config, high, 1, -1e6, 1e6, 0, "",

@@ -81,7 +81,7 @@ const struct transform_kind transform_onehot = {
                      "left of categories at the end becomes so by itself.",
              .config_size = sizeof(struct onehot_config),
              .settings = onehot_settings},
-    .categorical = true,
+    .sort = LAYOUT_CATEGORIES,
     .n_state = 1,
     .fit = fit,
     .apply = apply,

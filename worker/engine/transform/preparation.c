@@ -78,7 +78,7 @@ static bool find_constant(const struct row_stream *stream, const struct layout *
     scoped(memory_free) struct column_figures *figures = NULL;
     int64_t n;
 
-    if (!layout_select(layout, &all, false, "prepare", &column, &n, error))
+    if (!layout_select(layout, &all, LAYOUT_NUMBERS, "prepare", &column, &n, error))
         return false;
     figures = calloc((size_t)n + 1, sizeof(*figures));
     if (!figures)
@@ -221,7 +221,8 @@ static void warn_classes(const struct dataset *dataset, const struct row_list *t
 
 struct fitter {
     const struct dataset *dataset;
-    const struct row_list *train;
+    const struct split *split;
+    struct row_list all; /* owned: the rows of all parts; empty until somebody needs them */
     struct preparation *preparation;
     struct layout layout; /* owned: after the transforms so far */
     struct warning_list *warnings;
@@ -230,31 +231,92 @@ struct fitter {
 static void fitter_release(struct fitter *fitter)
 {
     layout_release(&fitter->layout);
+    free(fitter->all.row);
 }
 
-/* Fits one more; `columns` as the spec has them. */
-static bool fit_transform(struct fitter *fitter, const struct transform_kind *kind,
-                          const void *config, const struct setting_texts *columns, const char *path,
-                          struct error *error)
+static int by_number(const void *left, const void *right)
 {
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+static bool gather_parts(struct fitter *fitter, struct error *error)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        n += (size_t)fitter->split->part[i].n;
+    fitter->all.row = calloc(n + 1, sizeof(*fitter->all.row));
+    if (!fitter->all.row)
+        return no_memory(error);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        const struct row_list *part = &fitter->split->part[i];
+
+        if (part->n > 0)
+            memcpy(fitter->all.row + fitter->all.n, part->row, (size_t)part->n * sizeof(int64_t));
+        fitter->all.n += part->n;
+    }
+    qsort(fitter->all.row, n, sizeof(int64_t), by_number);
+    return true;
+}
+
+/* The rows that a transform learns from. */
+static bool choose_rows(struct fitter *fitter, const struct transform_kind *kind,
+                        const struct transform_config *config, const char *path,
+                        const struct row_list **ret, struct error *error)
+{
+    struct preparation *preparation = fitter->preparation;
+
+    *ret = &fitter->split->part[SPLIT_TRAIN];
+    if (!config || config->fit_on == FIT_ON_TRAIN)
+        return true;
+    if (fitter->all.n == 0 && !gather_parts(fitter, error))
+        return false;
+    *ret = &fitter->all;
+    (void)snprintf(preparation->leak, sizeof(preparation->leak),
+                   "%s (%s) is fitted on the rows of all parts", path, kind->kind.name);
+    return true;
+}
+
+/* Fits the last of the preparation's transforms, whose kind is set, on what the others leave. */
+static bool fit_last(struct fitter *fitter, const struct transform_config *config, const char *path,
+                     struct error *error)
+{
+    static const struct setting_texts all = {0};
     struct preparation *preparation = fitter->preparation;
     struct transform *transform = &preparation->transform[preparation->n_transforms];
     scoped(applier_free) struct applier *applier = NULL;
-    struct row_stream rows = {.rows = fitter->train};
+    struct row_stream rows = {0};
     struct fitting fitting = {.config = config,
                               .path = path,
+                              .dataset = fitter->dataset,
                               .feature = preparation->feature,
                               .rows = &rows,
                               .layout = &fitter->layout,
                               .transform = transform,
                               .warnings = fitter->warnings};
 
+    if (!layout_select(&fitter->layout, config ? &config->columns : &all, transform->kind->sort,
+                       path, &transform->column, &transform->n_columns, error) ||
+        !choose_rows(fitter, transform->kind, config, path, &rows.rows, error) ||
+        !applier_make(preparation, fitter->dataset, &applier, error))
+        return false;
+    rows.applier = applier;
+    return transform->n_columns == 0 || transform->kind->fit(&fitting, error);
+}
+
+static bool fit_transform(struct fitter *fitter, const struct transform_kind *kind,
+                          const struct transform_config *config, const char *path,
+                          struct error *error)
+{
+    struct preparation *preparation = fitter->preparation;
+    struct transform *transform = &preparation->transform[preparation->n_transforms];
+
     if (!kind->fit)
         return true;
     transform->kind = kind;
-    if (!applier_make(preparation, fitter->dataset, &applier, error) ||
-        !layout_select(&fitter->layout, columns, kind->categorical, path, &transform->column,
-                       &transform->n_columns, error)) {
+    if (!fit_last(fitter, config, path, error)) {
         transform_release(transform);
         return false;
     }
@@ -262,20 +324,15 @@ static bool fit_transform(struct fitter *fitter, const struct transform_kind *ki
         transform_release(transform);
         return true;
     }
-    rows.applier = applier;
-    preparation->n_transforms++;
-    if (!kind->fit(&fitting, error))
-        return false;
     transform->steps = fitter->layout.steps;
     transform->width = fitter->layout.width;
+    preparation->n_transforms++;
     return true;
 }
 
 static bool fit_transforms(struct fitter *fitter, const struct kind_choices *prepare,
                            struct error *error)
 {
-    static const struct setting_texts all = {0};
-
     fitter->preparation->transform = calloc(prepare->n + 1, sizeof(struct transform));
     if (!fitter->preparation->transform)
         return no_memory(error);
@@ -285,15 +342,14 @@ static bool fit_transforms(struct fitter *fitter, const struct kind_choices *pre
 
         (void)snprintf(path, sizeof(path), "prepare[%zu]", i);
         if (!fit_transform(fitter, (const struct transform_kind *)prepare->item[i].kind, config,
-                           &config->columns, path, error))
+                           path, error))
             return false;
     }
-    return fit_transform(fitter, &transform_onehot, NULL, &all, "prepare", error);
+    return fit_transform(fitter, &transform_onehot, NULL, "prepare", error);
 }
 
 /* Features as they come, before any transform. */
-static bool take_features(struct fitter *fitter, const struct split *split, int64_t max_categories,
-                          struct error *error)
+static bool take_features(struct fitter *fitter, int64_t max_categories, struct error *error)
 {
     const struct dataset *dataset = fitter->dataset;
     struct preparation *preparation = fitter->preparation;
@@ -311,9 +367,10 @@ static bool take_features(struct fitter *fitter, const struct split *split, int6
         if (!feature->name)
             return no_memory(error);
         if (feature->categorical) {
-            if (!fit_categories(dataset, fitter->train, i, max_categories, feature, error))
+            if (!fit_categories(dataset, &fitter->split->part[SPLIT_TRAIN], i, max_categories,
+                                feature, error))
                 return false;
-            warn_unknown(dataset, split, i, feature, fitter->warnings);
+            warn_unknown(dataset, fitter->split, i, feature, fitter->warnings);
         }
         column.categorical = feature->categorical;
         column.n_categories = feature->n_categories;
@@ -352,14 +409,12 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
                          struct preparation *preparation, struct warning_list *warnings,
                          struct error *error)
 {
-    scoped(fitter_release) struct fitter fitter = {.dataset = dataset,
-                                                   .train = &split->part[SPLIT_TRAIN],
-                                                   .preparation = preparation,
-                                                   .warnings = warnings};
+    scoped(fitter_release) struct fitter fitter = {
+        .dataset = dataset, .split = split, .preparation = preparation, .warnings = warnings};
     scoped(applier_free) struct applier *raw = NULL;
-    struct row_stream rows = {.rows = fitter.train};
+    struct row_stream rows = {.rows = &split->part[SPLIT_TRAIN]};
 
-    if (!take_features(&fitter, split, config->max_categories, error) ||
+    if (!take_features(&fitter, config->max_categories, error) ||
         !applier_make(preparation, dataset, &raw, error))
         return false;
     rows.applier = raw;

@@ -28,6 +28,7 @@ struct prepared_feature {
 struct preparation {
     struct prepared_feature *feature; /* owned, [n_features] */
     int64_t n_features;
+    char leak[128]; /* the transform that was fitted on more than training rows, and where; "" */
     struct transform *transform; /* owned, [n_transforms] */
     int64_t n_transforms;
     char **column_name;                           /* owned, [width] */

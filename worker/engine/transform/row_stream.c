@@ -20,6 +20,18 @@ const struct block *row_stream_next(const struct row_stream *stream, int64_t *at
     return applier_rows(stream->applier, row, n);
 }
 
+int64_t row_stream_block_rows(const struct row_stream *stream)
+{
+    return applier_block_rows(stream->applier);
+}
+
+bool row_stream_refuse_empty(const struct fitting *fitting, int64_t i, struct error *error)
+{
+    return error_set_at(error, ERROR_INVALID, "data.features",
+                        "'%s' has no value in any training row",
+                        fitting->layout->column[fitting->transform->column[i]].name);
+}
+
 /* ---- figures ----------------------------------------------------------------------------------*/
 
 struct moments {

@@ -20,6 +20,9 @@ struct row_stream { /* all borrowed */
 const struct block *row_stream_next(const struct row_stream *stream, int64_t *at,
                                     const int64_t **ret_row);
 
+/* Most rows of a block. */
+int64_t row_stream_block_rows(const struct row_stream *stream);
+
 struct column_figures {
     int64_t n; /* values that are not missing */
     int64_t n_missing;
@@ -29,5 +32,13 @@ struct column_figures {
 };
 bool row_stream_figures(const struct row_stream *stream, const int64_t *column, int64_t n,
                         struct column_figures *ret, struct error *error);
+
+/* Exact, interpolated between neighbours: ret[n][n_fractions]; NAN where a column has no value. */
+bool row_stream_quantiles(const struct row_stream *stream, const int64_t *column, int64_t n,
+                          const double *fraction, int64_t n_fractions, double *ret,
+                          struct error *error);
+
+/* INVALID: there is nothing to fit the transform's i-th column on. */
+bool row_stream_refuse_empty(const struct fitting *fitting, int64_t i, struct error *error);
 
 #endif

@@ -5,21 +5,27 @@
 
 struct standard_config {
     struct transform_config base;
+    bool center, divide;
 };
 
 static const struct setting standard_settings[] = {
     TRANSFORM_SETTINGS(struct standard_config),
+    TRANSFORM_FIT_ON(struct standard_config),
+    TRANSFORM_TOGETHER(struct standard_config),
+    SETTING_BOOLEAN(struct standard_config, center, true, "Whether the mean becomes 0."),
+    SETTING_BOOLEAN(struct standard_config, divide, true,
+                    "Whether the standard deviation becomes 1."),
     {0},
 };
 
 static void choose(const void *config, const struct column_figures *figures,
                    struct column_map *ret_map)
 {
-    double sd = figures->sd > 0 ? figures->sd : 1;
+    const struct standard_config *standard = config;
+    double sd = figures->sd > 0 && standard->divide ? figures->sd : 1;
+    double center = standard->center ? figures->mean : 0;
 
-    (void)config;
-    *ret_map =
-        (struct column_map){.scale = 1 / sd, .offset = -figures->mean / sd, .fill = (double)NAN};
+    *ret_map = (struct column_map){.scale = 1 / sd, .offset = -center / sd, .fill = (double)NAN};
 }
 
 static bool fit(struct fitting *fitting, struct error *error)

@@ -1,6 +1,9 @@
 #include "worker/engine/transform/transform.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+const char *const fit_on_names[] = {"train", "train+test", NULL};
 
 void transform_release(struct transform *transform)
 {

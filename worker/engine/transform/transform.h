@@ -25,7 +25,11 @@
 /* Every transform's config begins with this. */
 struct transform_config {
     struct setting_texts columns; /* n == 0: all that the kind can work on */
+    int fit_on;                   /* enum fit_on */
+    bool together;                /* one scale for all columns */
 };
+enum fit_on { FIT_ON_TRAIN, FIT_ON_ALL };
+extern const char *const fit_on_names[];
 #define TRANSFORM_SETTINGS(config)                                                                 \
     {                                                                                              \
         .name = "columns", .type = SETTING_TYPE_TEXTS,                                             \
@@ -33,6 +37,21 @@ struct transform_config {
         .unit = "",                                                                                \
         .help = "Columns to transform. Left out: all that hold numbers, or categories, as the "    \
                 "transform needs them."                                                            \
+    }
+
+#define TRANSFORM_FIT_ON(config)                                                                \
+    {                                                                                           \
+        .name = "fit_on", .type = SETTING_TYPE_CHOICE,                                          \
+        .offset = SETTING_OFFSET(config, base.fit_on, int), .initial = FIT_ON_TRAIN,            \
+        .choices = fit_on_names, .unit = "",                                                    \
+        .help = "The rows to learn from. With train+test, which means all parts of the split, " \
+                "every number of the experiment is marked LEAK."                                \
+    }
+#define TRANSFORM_TOGETHER(config)                                                        \
+    {                                                                                     \
+        .name = "together", .type = SETTING_TYPE_BOOLEAN,                                 \
+        .offset = SETTING_OFFSET(config, base.together, bool), .unit = "",                \
+        .help = "One scale for all columns, which keeps what they say beside each other." \
     }
 
 struct block {
@@ -75,9 +94,11 @@ struct block *transform_apply(const struct transform *transform, struct block *i
 
 struct row_stream;
 struct prepared_feature;
+struct dataset;
 struct fitting {
     const void *config;
-    const char *path;                       /* where it stands: "prepare[2]" */
+    const char *path; /* where it stands: "prepare[2]" */
+    const struct dataset *dataset;
     const struct prepared_feature *feature; /* what categories are called */
     struct row_stream *rows;                /* to learn from */
     struct layout *layout;       /* of what comes in; fit() makes it that of what comes out */
@@ -88,7 +109,7 @@ struct fitting {
 #define TRANSFORM_STATE_VARIES (-1)
 struct transform_kind {
     struct kind kind;
-    bool categorical; /* works on categories, not on numbers */
+    enum layout_sort sort; /* of the columns that it works on */
     int64_t n_state; /* numbers that a column has; TRANSFORM_STATE_VARIES: as many as fit() likes */
     /* Gives the transform its state, and changes the layout where the kind has apply(). NULL: does
      * nothing to values (window). */

@@ -1,0 +1,49 @@
+#include "worker/engine/transform/element.h"
+#include "worker/engine/transform/kinds.h"
+
+#include <math.h>
+
+struct sqrt_config {
+    struct transform_config base;
+    double offset;
+};
+
+static const struct setting sqrt_settings[] = {
+    TRANSFORM_SETTINGS(struct sqrt_config),
+    TRANSFORM_FIT_ON(struct sqrt_config),
+    SETTING_REAL(struct sqrt_config, offset, 0, -1e30, 1e30, 0, "", "Added to the value before."),
+    {0},
+};
+
+static bool fit(struct fitting *fitting, struct error *error)
+{
+    const struct sqrt_config *config = fitting->config;
+
+    return element_fit(fitting, config->offset, 0, false, error);
+}
+
+static void map(const double *state, int64_t n_state, double *x, int64_t n)
+{
+    (void)n_state;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = sqrt(element_argument(state, x[i]));
+}
+
+static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
+{
+    (void)n_state;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] * x[i] - state[0];
+}
+
+const struct transform_kind transform_sqrt = {
+    .kind = {.name = "sqrt",
+             .help = "The square root of value and offset; what is lower than in any training row "
+                     "counts as the least of those.",
+             .config_size = sizeof(struct sqrt_config),
+             .settings = sqrt_settings},
+    .n_state = ELEMENT_STATE,
+    .fit = fit,
+    .map = map,
+    .unmap = unmap,
+};

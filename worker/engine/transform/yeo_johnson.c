@@ -1,0 +1,265 @@
+/*
+ * Yeo and Johnson's power transform. With L = log(1 + |x|) and p(z) = (exp(z) - 1) / z:
+ *   x >= 0: y = L p(k L), x < 0: y = -L p((2 - k) L)
+ * The exponent k maximises the likelihood of a normal distribution of y,
+ *   -n/2 log var(y) + (k - 1) sum sign(x) L.
+ *
+ * It is kept where no training value overflows, since on values far from 0 the likelihood is flat.
+ *
+ * Newton's method on the derivative, all columns in the same passes; where a step would leave the
+ * interval in which the maximum is known to lie, that is halved.
+ */
+#include "worker/engine/transform/kinds.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/owner.h"
+#include "worker/engine/transform/row_stream.h"
+
+#define MOST_PASSES 60
+#define LARGEST_STEP 1.0
+#define CLOSE_ENOUGH 1e-9
+#define SERIES_BELOW 0.05
+#define HIGHEST \
+    60.0 /* of the training values: exp() of it, which float32 holds with room to spare */
+
+struct yeo_johnson_config {
+    struct transform_config base;
+};
+
+static const struct setting yeo_johnson_settings[] = {
+    TRANSFORM_SETTINGS(struct yeo_johnson_config),
+    TRANSFORM_FIT_ON(struct yeo_johnson_config),
+    {0},
+};
+
+/* ---- the function -----------------------------------------------------------------------------*/
+
+static double forward(double k, double x)
+{
+    double l = log1p(fabs(x)), power = x >= 0 ? k : 2 - k;
+    double y = power == 0 ? l : expm1(power * l) / power;
+
+    return x >= 0 ? y : -y;
+}
+
+static double backward(double k, double y)
+{
+    double power = y >= 0 ? k : 2 - k;
+    double l = power == 0 ? fabs(y) : log1p(power * fabs(y)) / power;
+
+    return y >= 0 ? expm1(l) : -expm1(l);
+}
+
+static void map(const double *state, int64_t n_state, double *x, int64_t n)
+{
+    (void)n_state;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = forward(state[0], x[i]);
+}
+
+static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
+{
+    (void)n_state;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = backward(state[0], x[i]);
+}
+
+/* ---- likelihood -------------------------------------------------------------------------------*/
+
+struct moments { /* of y and its first two derivatives by k */
+    double n;
+    double mean[3];
+    double yy, yd, dd, ye; /* sums of products of distances from the means: y, d = y', e = y'' */
+};
+
+struct search { /* of one column */
+    double k, low, high;
+    double jacobian; /* sum of sign(x) L */
+    struct moments moments;
+    bool done;
+};
+
+/* p(z) and its first two derivatives; e = exp(z). */
+static inline void power(double z, double *ret)
+{
+    double e;
+
+    if (fabs(z) < SERIES_BELOW) { /* where the differences below cancel */
+        ret[0] = 1 + z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))));
+        ret[1] =
+            1.0 / 2 +
+            z * (1.0 / 3 +
+                 z * (1.0 / 8 + z * (1.0 / 30 + z * (1.0 / 144 + z * (1.0 / 840 + z / 5760)))));
+        ret[2] =
+            1.0 / 3 +
+            z * (1.0 / 4 +
+                 z * (1.0 / 10 + z * (1.0 / 36 + z * (1.0 / 168 + z * (1.0 / 960 + z / 6480)))));
+        return;
+    }
+    e = exp(z);
+    ret[0] = (e - 1) / z;
+    ret[1] = (e - ret[0]) / z;
+    ret[2] = (e - 2 * ret[1]) / z;
+}
+
+/* y and its derivatives for one value. */
+static inline void derive(double k, double x, double *ret_log, double ret[3])
+{
+    double l = log1p(fabs(x)), p[3];
+
+    if (x >= 0) {
+        power(k * l, p);
+        ret[0] = l * p[0];
+        ret[1] = l * l * p[1];
+        ret[2] = l * l * l * p[2];
+    } else {
+        power((2 - k) * l, p);
+        ret[0] = -l * p[0];
+        ret[1] = l * l * p[1];
+        ret[2] = -l * l * l * p[2];
+    }
+    *ret_log = x >= 0 ? l : -l;
+}
+
+static void merge(struct moments *into, const struct moments *with)
+{
+    double n = into->n + with->n, weight = into->n * with->n / n, distance[3];
+
+    for (int i = 0; i < 3; i++) {
+        distance[i] = with->mean[i] - into->mean[i];
+        into->mean[i] += distance[i] * with->n / n;
+    }
+    into->yy += with->yy + distance[0] * distance[0] * weight;
+    into->yd += with->yd + distance[0] * distance[1] * weight;
+    into->dd += with->dd + distance[1] * distance[1] * weight;
+    into->ye += with->ye + distance[0] * distance[2] * weight;
+    into->n = n;
+}
+
+/* `room`: for three values a row. */
+static void look(struct search *search, const double *x, int64_t n, double *room)
+{
+    struct moments here = {0};
+    int64_t n_values = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double *y = room + 3 * n_values, l;
+
+        if (isnan(x[i]))
+            continue;
+        derive(search->k, x[i], &l, y);
+        search->jacobian += l;
+        for (int j = 0; j < 3; j++)
+            here.mean[j] += y[j];
+        n_values++;
+    }
+    if (n_values == 0)
+        return;
+    here.n = (double)n_values;
+    for (int j = 0; j < 3; j++)
+        here.mean[j] /= here.n;
+    for (int64_t i = 0; i < n_values; i++) {
+        double y = room[3 * i] - here.mean[0], d = room[3 * i + 1] - here.mean[1];
+
+        here.yy += y * y;
+        here.yd += y * d;
+        here.dd += d * d;
+        here.ye += y * (room[3 * i + 2] - here.mean[2]);
+    }
+    merge(&search->moments, &here);
+}
+
+/* Moves k to where the derivative of the likelihood seems to be 0. */
+static void step(struct search *search)
+{
+    const struct moments *m = &search->moments;
+    double slope = -m->n * m->yd / m->yy + search->jacobian;
+    double ratio = 2 * m->yd / m->yy;
+    double bend = -m->n / 2 * (2 * (m->dd + m->ye) / m->yy - ratio * ratio);
+    double wish = bend < 0 ? -slope / bend : slope > 0 ? LARGEST_STEP : -LARGEST_STEP;
+    double to;
+
+    if (slope > 0)
+        search->low = search->k;
+    else
+        search->high = search->k;
+    wish = fmax(-LARGEST_STEP, fmin(LARGEST_STEP, wish));
+    to = search->k + wish;
+    if (!(to > search->low && to < search->high))
+        to = (search->low + search->high) / 2;
+    search->done = !isfinite(to) || fabs(to - search->k) < CLOSE_ENOUGH;
+    search->k = isfinite(to) ? to : search->k;
+}
+
+/* ---- fitting ----------------------------------------------------------------------------------*/
+
+static bool pass(const struct fitting *fitting, struct search *search, double *room)
+{
+    const struct transform *transform = fitting->transform;
+    const struct block *block;
+    int64_t at = 0;
+    bool done = true;
+
+    for (int64_t i = 0; i < transform->n_columns; i++) {
+        search[i].moments = (struct moments){0};
+        search[i].jacobian = 0;
+    }
+    while ((block = row_stream_next(fitting->rows, &at, NULL)))
+        for (int64_t i = 0; i < transform->n_columns; i++)
+            if (!search[i].done)
+                look(&search[i], block_column(block, transform->column[i]), block_rows(block),
+                     room);
+    for (int64_t i = 0; i < transform->n_columns; i++) {
+        if (search[i].done)
+            continue;
+        /* a constant has no shape */
+        if (search[i].moments.yy > 0)
+            step(&search[i]);
+        else
+            search[i].done = true;
+        done = done && search[i].done;
+    }
+    return done;
+}
+
+static bool fit(struct fitting *fitting, struct error *error)
+{
+    struct transform *transform = fitting->transform;
+    size_t rows = (size_t)row_stream_block_rows(fitting->rows);
+    scoped(memory_free) struct search *search =
+        calloc((size_t)transform->n_columns + 1, sizeof(*search));
+    scoped(memory_free) double *room = calloc(3 * rows + 1, sizeof(*room));
+    scoped(memory_free) struct column_figures *figures =
+        calloc((size_t)transform->n_columns + 1, sizeof(*figures));
+    bool done = false;
+
+    if (!search || !room || !figures)
+        return error_set(error, ERROR_NO_MEMORY, "fitting transforms");
+    if (!transform_give_state(transform, 1, error) ||
+        !row_stream_figures(fitting->rows, transform->column, transform->n_columns, figures, error))
+        return false;
+    for (int64_t i = 0; i < transform->n_columns; i++)
+        search[i] = (struct search){.k = 1,
+                                    .low = 2 - HIGHEST / log1p(fmax(0, -figures[i].minimum)),
+                                    .high = HIGHEST / log1p(fmax(0, figures[i].maximum))};
+    for (int i = 0; i < MOST_PASSES && !done; i++)
+        done = pass(fitting, search, room);
+    for (int64_t i = 0; i < transform->n_columns; i++)
+        transform_state(transform, i)[0] = search[i].k;
+    return true;
+}
+
+const struct transform_kind transform_yeo_johnson = {
+    .kind = {.name = "yeo_johnson",
+             .help = "Yeo and Johnson's power transform, with the exponent that makes each column "
+                     "most like a normal distribution.",
+             .config_size = sizeof(struct yeo_johnson_config),
+             .settings = yeo_johnson_settings},
+    .n_state = 1,
+    .fit = fit,
+    .map = map,
+    .unmap = unmap,
+};
