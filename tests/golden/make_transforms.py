@@ -7,6 +7,7 @@ import json
 import os
 
 import numpy as np
+from scipy import signal
 from sklearn.feature_selection import r_regression
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, OrdinalEncoder, PowerTransformer, QuantileTransformer,
@@ -36,8 +37,12 @@ def through(steps, x):
     return x
 
 
+def rounded(values):
+    return [float(f"{value:.9g}") for value in values]
+
+
 def shown(rows):
-    return [[float(f"{value:.9g}") for value in row] for row in rows[::SHOWN]]
+    return [rounded(row) for row in rows[::SHOWN]]
 
 
 def winsorised(x):
@@ -69,6 +74,14 @@ def main():
         (["minmax", "log1p"], np.log1p(through([MinMaxScaler()], x))[:TRAIN]),
         (["minmax", "sqrt"], np.sqrt(np.maximum(through([MinMaxScaler()], x), 0))),
         (["square"], x ** 2),
+        ([{"type": "reshape", "steps": 6}, {"type": "paa", "segments": 4}, {"type": "reshape", "width": 4, "steps": 0}],
+         np.array([x[:, 0], x[:, 1:3].mean(1), x[:, 3], x[:, 4:6].mean(1)]).T),
+        ([{"type": "reshape", "steps": 3}, "summary"], np.hstack([summary(x[:, 0::2]), summary(x[:, 1::2])])),
+        ([{"type": "reshape", "steps": 6}, "difference", {"type": "moving_average", "length": 3},
+          {"type": "set_steps", "steps": 1, "value": 7}, {"type": "steps", "every": 2}, {"type": "reshape"}],
+         averaged(x)[:, ::2]),
+        (["standard", {"type": "reshape", "steps": 3, "width": 2}, {"type": "summary", "features": ["max"]}, "standard"],
+         through([StandardScaler()], through([StandardScaler()], x).reshape(-1, 3, 2).max(1))),
         (["minmax", {"type": "exp", "offset": 1}], np.exp(1 + through([MinMaxScaler()], x))),
         ([{"type": "scale", "add": -1, "multiply": 25}], (x - 1) / 0.04),
         ([{"type": "keep", "columns": ["tail..negative"], "every": 2}, "standard"],
@@ -86,6 +99,12 @@ def main():
          through([QuantileTransformer(n_quantiles=50, subsample=10 ** 6), SimpleImputer(strategy="constant", fill_value=2)],
                  holes)),
     ]
+    series = x[:120, 0].cumsum() + 5
+    filters = []
+    for low, high, rate, order in [(1, 40, 256, 4), (5, 12, 100, 1), (0.5, 45, 100, 3), (20, 30, 100, 8)]:
+        sections = signal.butter(order, [low, high], "bandpass", fs=rate, output="sos")
+        filtered, _ = signal.sosfilt(sections, series, zi=signal.sosfilt_zi(sections) * series[0])
+        filters.append({"low": low, "high": high, "rate": rate, "order": order, "y": rounded(filtered)})
     codes = x[:, 3].astype(int)
     share = np.bincount(codes[:TRAIN], minlength=6) / TRAIN
     golden = {
@@ -95,6 +114,8 @@ def main():
         "holes": {"column": "normal", "every": 7},
         "cases": [{"prepare": prepare, "rows": shown(rows)} for prepare, rows in cases],
         "cases_with_holes": [{"prepare": prepare, "rows": shown(rows)} for prepare, rows in with_holes],
+        "series": rounded(series),
+        "band_pass": filters,
         "categories": {
             "column": "ties",
             "ordinal": OrdinalEncoder().fit_transform(codes[:, None])[::SHOWN, 0].tolist(),
@@ -104,6 +125,20 @@ def main():
     with open(os.path.join(HERE, "transforms.json"), "w") as file:
         json.dump(golden, file, separators=(",", ":"))
         file.write("\n")
+
+
+def summary(x):
+    """Of each row of x, a series."""
+    steps = np.arange(x.shape[1])
+    return np.array([x.mean(1), x.std(1), x.min(1), x.max(1), np.polyfit(steps, x.T, 1)[0],
+                     abs(np.diff(x, axis=1)).mean(1), x[:, 0], x[:, -1], np.median(x, axis=1)]).T
+
+
+def averaged(x):
+    change = np.hstack([np.zeros((len(x), 1)), np.diff(x, axis=1)])
+    average = np.array([change[:, max(0, i - 2):i + 1].mean(1) for i in range(x.shape[1])]).T
+    average[:, 0] = 7
+    return average
 
 
 def target(x):

@@ -24,8 +24,8 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
     const struct window_config *window = window_find(&spec->prepare);
 
     if (!split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
-        !fitted_prepare(dataset, split_fit_rows(&rows.split), spec, &rows.preparation, warnings,
-                        error) ||
+        !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, spec,
+                        &rows.preparation, warnings, error) ||
         !samples_make(dataset, rows.preparation, window, &rows.samples, error))
         return false;
     *ret_rows = rows;

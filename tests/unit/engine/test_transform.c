@@ -94,7 +94,7 @@ static struct preparation *fit(struct fixture *fixture)
     struct preparation *preparation = NULL;
     struct error error = {0};
 
-    if (!preparation_fit(fixture->dataset, &fixture->split, &fixture->spec.data,
+    if (!preparation_fit(fixture->dataset, &fixture->split, &fixture->split, &fixture->spec.data,
                          &fixture->spec.prepare, &preparation, &fixture->warnings, &error))
         fail_msg("%s: %s", error.path, error.message);
     return preparation;
@@ -225,7 +225,7 @@ static void damaged_preparation_is_refused(void **state)
         TRANSFORMED(
             "{\"type\":\"minmax\",\"columns\":[0],\"state\":[[1]],\"steps\":1,\"width\":1}"),
         TRANSFORMED(
-            "{\"type\":\"minmax\",\"columns\":[0],\"state\":[[1,0,0]],\"steps\":0,\"width\":1}"),
+            "{\"type\":\"minmax\",\"columns\":[0],\"state\":[[1,0,0]],\"steps\":-1,\"width\":1}"),
         TRANSFORMED(
             "{\"type\":\"minmax\",\"columns\":[0],\"state\":[[1,0,0]],\"steps\":1,\"width\":2}"),
         "{\"task\":\"regression\",\"classes\":[],\"targets\":[\"y\"],\"target_offset\":[],"
@@ -256,8 +256,9 @@ static void missing_values_are_refused_without_imputation(void **state)
 
     (void)state;
     make(&fixture, prepare);
-    assert_false(preparation_fit(fixture.dataset, &fixture.split, &fixture.spec.data,
-                                 &fixture.spec.prepare, &preparation, &fixture.warnings, &error));
+    assert_false(preparation_fit(fixture.dataset, &fixture.split, &fixture.split,
+                                 &fixture.spec.data, &fixture.spec.prepare, &preparation,
+                                 &fixture.warnings, &error));
     assert_string_equal(error.path, "data.features");
     assert_non_null(strstr(error.message, "'holes' is missing in 9 rows"));
     unmake(&fixture);

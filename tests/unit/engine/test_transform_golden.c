@@ -45,6 +45,8 @@ static int drop_golden(void **state)
 struct fixture {
     struct dataset dataset;
     struct feature feature[COLUMNS_MAX];
+    float *value;
+    double *target;
     int64_t *row;
     struct split split;
     struct data_config config;
@@ -65,12 +67,13 @@ static void take_columns(struct fixture *fixture)
 
         if (n == 0) {
             fixture->dataset.n_rows = rows;
-            fixture->dataset.value = calloc((size_t)(rows * COLUMNS_MAX), sizeof(float));
+            fixture->dataset.value = fixture->value =
+                calloc((size_t)(rows * COLUMNS_MAX), sizeof(float));
             assert_non_null(fixture->dataset.value);
         }
         fixture->feature[n].name = column->string;
         cJSON_ArrayForEach(value, column)
-            fixture->dataset.value[row++ * cJSON_GetArraySize(json_member(golden, "columns")) + n] =
+            fixture->value[row++ * cJSON_GetArraySize(json_member(golden, "columns")) + n] =
             (float)value->valuedouble;
         n++;
     }
@@ -87,7 +90,7 @@ static void set_up(struct fixture *fixture)
     fixture->dataset.path = (char *)(uintptr_t) "golden";
     fixture->dataset.task = TASK_REGRESSION;
     n = fixture->dataset.n_rows;
-    fixture->dataset.target = calloc((size_t)n, sizeof(double));
+    fixture->dataset.target = fixture->target = calloc((size_t)n, sizeof(double));
     fixture->dataset.n_targets = 1;
     fixture->dataset.target_name = (char **)calloc(1, sizeof(char *));
     fixture->row = calloc((size_t)n, sizeof(*fixture->row));
@@ -97,8 +100,7 @@ static void set_up(struct fixture *fixture)
         const float *value = fixture->dataset.value + row * fixture->dataset.n_features;
 
         fixture->row[row] = row;
-        fixture->dataset.target[row] =
-            (double)value[2] - 3 * (double)value[4] + 0.1 * (double)value[1];
+        fixture->target[row] = (double)value[2] - 3 * (double)value[4] + 0.1 * (double)value[1];
     }
     fixture->split.part[SPLIT_TRAIN] = (struct row_list){fixture->row, train};
     fixture->split.part[SPLIT_TEST] = (struct row_list){fixture->row + train, n - train};
@@ -112,8 +114,8 @@ static void tear_down(struct fixture *fixture)
     engine_spec_release(&fixture->spec);
     for (int i = 0; i < COLUMNS_MAX; i++)
         dictionary_release(&fixture->feature[i].dictionary);
-    free(fixture->dataset.value);
-    free(fixture->dataset.target);
+    free(fixture->value);
+    free(fixture->target);
     free((void *)fixture->dataset.target_name);
     free(fixture->row);
 }
@@ -123,7 +125,7 @@ static void make_holes(struct fixture *fixture)
     int64_t every = json_integer(json_member(golden, "holes"), "every", 0);
 
     for (int64_t row = 0; row < fixture->dataset.n_rows; row += every) {
-        fixture->dataset.value[row * fixture->dataset.n_features] = NAN;
+        fixture->value[row * fixture->dataset.n_features] = NAN;
         fixture->feature[0].n_missing++;
     }
 }
@@ -140,7 +142,7 @@ static void fit(struct fixture *fixture, const cJSON *prepare)
     for (size_t i = 0; i < diagnostics.n; i++) /* data and model are not needed here */
         if (strstr(diagnostics.item[i].path, "prepare"))
             fail_msg("%s: %s", diagnostics.item[i].path, diagnostics.item[i].message);
-    if (!preparation_fit(&fixture->dataset, &fixture->split, &fixture->config,
+    if (!preparation_fit(&fixture->dataset, &fixture->split, &fixture->split, &fixture->config,
                          &fixture->spec.prepare, &fixture->preparation, &fixture->warnings,
                          &error) ||
         !applier_make(fixture->preparation, &fixture->dataset, &fixture->applier, &error))
@@ -170,6 +172,7 @@ static void check_case(const cJSON *item, bool holes)
         const struct block *block = applier_rows(fixture.applier, &row, 1);
 
         assert_int_equal(cJSON_GetArraySize(expected), fixture.preparation->width);
+        assert_int_equal(block->steps, 1);
         for (int64_t i = 0; i < block->width; i++)
             check_value(*block_column(block, i), cJSON_GetArrayItem(expected, (int)i)->valuedouble,
                         name, row, i);
@@ -190,7 +193,7 @@ static void transforms_equal_scikit_learns(void **state)
         check_case(item, false);
         n++;
     }
-    assert_int_equal(n, 20);
+    assert_int_equal(n, 24);
 }
 
 static void transforms_of_missing_values_equal_scikit_learns(void **state)
@@ -215,7 +218,7 @@ static void make_categories(struct fixture *fixture, int64_t column)
 
     feature->categorical = true;
     for (int64_t row = 0; row < fixture->dataset.n_rows; row++) {
-        float *value = &fixture->dataset.value[row * fixture->dataset.n_features + column];
+        float *value = &fixture->value[row * fixture->dataset.n_features + column];
         char text[16];
         int32_t code;
 
@@ -252,6 +255,39 @@ static void encodings_equal_scikit_learns(void **state)
     }
 }
 
+static void band_pass_equals_scipys(void **state)
+{
+    const struct kind *kind = kind_find(&transform_registry, "band_pass");
+    const struct transform_kind *filter = (const struct transform_kind *)kind;
+    int64_t n = cJSON_GetArraySize(json_member(golden, "series"));
+    const cJSON *item;
+
+    (void)state;
+    assert_true(n > 100);
+    cJSON_ArrayForEach(item, json_member(golden, "band_pass"))
+    {
+        scoped(json_free) cJSON *settings = cJSON_Duplicate(item, true);
+        scoped(memory_free) void *config = calloc(1, kind->config_size);
+        scoped(memory_free) double *x = calloc((size_t)n, sizeof(*x));
+        scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+        struct transform transform = {.kind = filter, .n_columns = 1};
+        struct fitting fitting = {.config = config, .transform = &transform};
+        struct error error;
+
+        cJSON_DeleteItemFromObjectCaseSensitive(settings, "y");
+        assert_true(settings_parse(kind->settings, settings, "", config, &diagnostics));
+        assert_true(filter->fit(&fitting, &error));
+        for (int64_t i = 0; i < n; i++)
+            x[i] = cJSON_GetArrayItem(json_member(golden, "series"), (int)i)->valuedouble;
+        filter->map(transform.state, transform_state_size(&transform, 0), x, n);
+        for (int64_t i = 0; i < n; i++)
+            check_value(x[i], cJSON_GetArrayItem(json_member(item, "y"), (int)i)->valuedouble,
+                        "band_pass", i, 0);
+        transform_release(&transform);
+        settings_release(kind->settings, config);
+    }
+}
+
 /* Yeo and Johnson's function at points that were computed by hand. */
 static void yeo_johnson_has_its_values(void **state)
 {
@@ -281,6 +317,7 @@ int main(void)
         cmocka_unit_test(transforms_equal_scikit_learns),
         cmocka_unit_test(transforms_of_missing_values_equal_scikit_learns),
         cmocka_unit_test(encodings_equal_scikit_learns),
+        cmocka_unit_test(band_pass_equals_scipys),
         cmocka_unit_test(yeo_johnson_has_its_values),
     };
 

@@ -112,13 +112,17 @@ static struct preparation *fit(struct small_table *table)
     struct preparation *preparation = NULL;
     struct error error = {0};
 
-    if (!preparation_fit(&table->dataset, &table->split, &table->config, &table->spec.prepare,
-                         &preparation, &table->warnings, &error))
+    if (!preparation_fit(&table->dataset, &table->split, &table->split, &table->config,
+                         &table->spec.prepare, &preparation, &table->warnings, &error))
         fail_msg("%s: %s", error.path, error.message);
     return preparation;
 }
 
 /* `kind` with its defaults, after what makes any column fit for it. */
+#define STEPS                                                                                  \
+    "[\"impute\",{\"type\":\"drop\",\"columns\":[\"large\",\"color\"]},{\"type\":\"reshape\"," \
+    "\"steps\":4},"
+
 static struct small_table *make_for(const struct kind *kind)
 {
     static const struct {
@@ -130,6 +134,16 @@ static struct small_table *make_for(const struct kind *kind)
         {"log", "[{\"type\":\"log\",\"columns\":\"tail\"},\"impute\"]"},
         {"log1p", "[\"minmax\",\"log1p\",\"impute\"]"},
         {"sqrt", "[\"minmax\",\"sqrt\",\"impute\"]"},
+        {"band_pass", STEPS "{\"type\":\"band_pass\",\"order\":2}]"},
+        {"difference", STEPS "\"difference\"]"},
+        {"last_value", STEPS "\"last_value\"]"},
+        {"moving_average", STEPS "\"moving_average\"]"},
+        {"paa", STEPS "{\"type\":\"paa\",\"segments\":3}]"},
+        {"reshape", STEPS "{\"type\":\"reshape\",\"width\":2,\"steps\":0}]"},
+        {"set_steps", STEPS "{\"type\":\"set_steps\",\"steps\":2}]"},
+        {"steps", STEPS "{\"type\":\"steps\",\"from\":1,\"every\":2}]"},
+        {"summary", STEPS "\"summary\"]"},
+        {"window", "[\"impute\"]"}, /* needs a series: test_window.c */
         {"top_k", "[\"impute\",{\"type\":\"top_k\",\"k\":2}]"},
     };
     char prepare[128];
@@ -151,23 +165,33 @@ static char *text_of(const struct preparation *preparation)
     return buffer_take(&text);
 }
 
+static int64_t sample_size(const struct preparation *preparation)
+{
+    return preparation->steps * preparation->width;
+}
+
+/* [row][step][column] */
 static real *gather(const struct small_table *table, const struct preparation *preparation,
                     int64_t batch)
 {
     scoped(applier_free) struct applier *applier = NULL;
-    real *x = calloc((size_t)(ROWS * preparation->width), sizeof(*x));
+    int64_t size = sample_size(preparation), width = preparation->width;
+    real *x = calloc((size_t)(ROWS * size), sizeof(*x));
+    scoped(memory_free) real *time_major = calloc((size_t)(batch * size), sizeof(*x));
     struct error error;
 
-    assert_non_null(x);
+    assert_true(x && time_major);
     assert_true(applier_make(preparation, &table->dataset, &applier, &error));
     for (int64_t at = 0; at < ROWS; at += batch) {
         int64_t n = ROWS - at < batch ? ROWS - at : batch;
-        struct tensor to = {.data = x + at * preparation->width,
-                            .steps = 1,
-                            .rows = n,
-                            .width = preparation->width};
+        struct tensor to = {
+            .data = time_major, .steps = preparation->steps, .rows = n, .width = width};
 
         applier_gather_rows(applier, table->row + at, n, &to);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t t = 0; t < preparation->steps; t++)
+                memcpy(x + (at + i) * size + t * width, time_major + (t * n + i) * width,
+                       (size_t)width * sizeof(*x));
     }
     return x;
 }
@@ -188,7 +212,7 @@ static void results_are_finite(void **state)
         scoped(preparation_free) struct preparation *preparation = fit(table);
         scoped(memory_free) real *x = gather(table, preparation, ROWS);
 
-        for (int64_t k = 0; k < ROWS * preparation->width; k++)
+        for (int64_t k = 0; k < ROWS * sample_size(preparation); k++)
             if (!isfinite((double)x[k]))
                 fail_msg("%s: column %d of row %d is %g", transform_registry.kind[i]->name,
                          (int)(k % preparation->width), (int)(k / preparation->width),
@@ -227,7 +251,7 @@ static void stored_transforms_do_the_same(void **state)
         assert_true(json_parse(text, strlen(text), &json, &error));
         assert_true(preparation_parse(json, &stored, &error));
         y = gather(table, stored, ROWS);
-        assert_memory_equal(x, y, (size_t)(ROWS * preparation->width) * sizeof(real));
+        assert_memory_equal(x, y, (size_t)(ROWS * sample_size(preparation)) * sizeof(real));
     }
 }
 
@@ -240,7 +264,7 @@ static void batches_of_any_size_are_the_same(void **state)
         scoped(memory_free) real *x = gather(table, preparation, ROWS);
         scoped(memory_free) real *y = gather(table, preparation, 3);
 
-        assert_memory_equal(x, y, (size_t)(ROWS * preparation->width) * sizeof(real));
+        assert_memory_equal(x, y, (size_t)(ROWS * sample_size(preparation)) * sizeof(real));
     }
 }
 

@@ -93,9 +93,9 @@ static void make(struct fixture *fixture, const char *data, const char *prepare)
 {
     begin(fixture, data, prepare);
     if (!import(fixture) || !divide(fixture) ||
-        !preparation_fit(fixture->dataset, split_fit_rows(&fixture->plan), &fixture->spec.data,
-                         &fixture->spec.prepare, &fixture->preparation, &fixture->warnings,
-                         &fixture->error) ||
+        !preparation_fit(fixture->dataset, split_fit_rows(&fixture->plan), &fixture->plan.split,
+                         &fixture->spec.data, &fixture->spec.prepare, &fixture->preparation,
+                         &fixture->warnings, &fixture->error) ||
         !samples_make(fixture->dataset, fixture->preparation, window_find(&fixture->spec.prepare),
                       &fixture->samples, &fixture->error))
         fail_msg("%s: %s", fixture->error.path, fixture->error.message);

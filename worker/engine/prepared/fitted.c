@@ -13,7 +13,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
 
-#define FITTED_VERSION 1
+#define FITTED_VERSION 2
 #define FITTED_LIMIT ((size_t)256 * 1024 * 1024)
 
 static bool no_memory(struct error *error)
@@ -21,9 +21,21 @@ static bool no_memory(struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "fitting transforms");
 }
 
+static bool append_split(const struct split *split, struct buffer *text, struct error *error)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!buffer_append_format(
+                text, error, " %016llx",
+                (unsigned long long)hash_bytes(split->part[i].row,
+                                               (size_t)split->part[i].n * sizeof(int64_t))))
+            return false;
+    return true;
+}
+
 /* All that decides what comes of fitting. */
 static bool fitted_path(const struct dataset *dataset, const struct split *rows,
-                        const struct engine_spec *spec, struct buffer *ret, struct error *error)
+                        const struct split *windows, const struct engine_spec *spec,
+                        struct buffer *ret, struct error *error)
 {
     scoped(json_free) cJSON *settings = settings_json(engine_settings, spec);
     scoped(buffer_release) struct buffer text = {0};
@@ -37,12 +49,8 @@ static bool fitted_path(const struct dataset *dataset, const struct split *rows,
         (json_member(settings, "prepare") &&
          !json_print(json_member(settings, "prepare"), &text, error)))
         return false;
-    for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        if (!buffer_append_format(
-                &text, error, " %016llx",
-                (unsigned long long)hash_bytes(rows->part[i].row, (size_t)rows->part[i].n *
-                                                                      sizeof(*rows->part[i].row))))
-            return false;
+    if (!append_split(rows, &text, error) || !append_split(windows, &text, error))
+        return false;
     return buffer_append_format(ret, error, "%s/%s.fit", dataset->folder,
                                 hash_text(text.data, text.size, key));
 }
@@ -79,8 +87,9 @@ static bool write_fitted(const char *path, const struct preparation *preparation
 }
 
 bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
-                    const struct engine_spec *spec, struct preparation **ret_preparation,
-                    struct warning_list *warnings, struct error *error)
+                    const struct split *windows, const struct engine_spec *spec,
+                    struct preparation **ret_preparation, struct warning_list *warnings,
+                    struct error *error)
 {
     scoped(memory_free) struct warning_list *own = calloc(1, sizeof(*own));
     scoped(preparation_free) struct preparation *preparation = NULL;
@@ -90,16 +99,17 @@ bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
     if (!own)
         return no_memory(error);
     if (!dataset->folder)
-        return preparation_fit(dataset, rows, &spec->data, &spec->prepare, ret_preparation,
+        return preparation_fit(dataset, rows, windows, &spec->data, &spec->prepare, ret_preparation,
                                warnings, error);
-    if (!fitted_path(dataset, rows, spec, &path, error))
+    if (!fitted_path(dataset, rows, windows, spec, &path, error))
         return false;
     if (read_fitted(path.data, &preparation, own, &ignored)) {
         preparation_set_inputs(preparation, window_find(&spec->prepare));
     } else {
         own->n = 0;
         preparation_free(&preparation);
-        if (!preparation_fit(dataset, rows, &spec->data, &spec->prepare, &preparation, own, error))
+        if (!preparation_fit(dataset, rows, windows, &spec->data, &spec->prepare, &preparation, own,
+                             error))
             return false;
         (void)write_fitted(path.data, preparation, own, &ignored); /* only saves time */
     }

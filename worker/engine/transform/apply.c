@@ -115,6 +115,17 @@ const struct block *applier_rows(struct applier *applier, const int64_t *row, in
     return applier_spans(applier, applier->span, n);
 }
 
+const struct block *applier_windows(struct applier *applier, const int64_t *row, int64_t n,
+                                    int64_t shift, int64_t steps)
+{
+    for (int64_t i = 0; i < n; i++)
+        applier->span[i] = (struct row_span){.first = row[i] + shift,
+                                             .low = row[i] + shift,
+                                             .high = row[i] + shift + steps,
+                                             .steps = steps};
+    return applier_spans(applier, applier->span, n);
+}
+
 int64_t applier_block_samples(const struct applier *applier)
 {
     return applier->block_samples;
@@ -288,17 +299,17 @@ static bool make_load(struct applier *applier, struct error *error)
 /* The largest block that one sample needs on its way. */
 static int64_t most_values(const struct preparation *preparation, int64_t *ret_steps)
 {
-    int64_t rows = preparation->window > 0 ? preparation->window : 1;
-    int64_t steps = rows, most = rows * preparation->n_features;
+    int64_t steps = preparation->window > 0 ? preparation->window : 1;
+    int64_t most = steps * preparation->n_features;
 
+    *ret_steps = steps;
     for (int64_t i = 0; i < preparation->n_transforms; i++) {
         const struct transform *transform = &preparation->transform[i];
-        int64_t values = (transform->steps > 1 ? transform->steps : rows) * transform->width;
 
-        steps = transform->steps > steps ? transform->steps : steps;
-        most = values > most ? values : most;
+        steps = transform->steps > 0 ? transform->steps : steps;
+        most = steps * transform->width > most ? steps * transform->width : most;
+        *ret_steps = steps > *ret_steps ? steps : *ret_steps;
     }
-    *ret_steps = steps;
     return most;
 }
 

@@ -221,7 +221,9 @@ static void warn_classes(const struct dataset *dataset, const struct row_list *t
 
 struct fitter {
     const struct dataset *dataset;
-    const struct split *split;
+    const struct split *split; /* of rows, and once there are windows of those */
+    const struct split *windows;
+    const struct window_config *window; /* NULL: none so far */
     struct row_list all; /* owned: the rows of all parts; empty until somebody needs them */
     struct preparation *preparation;
     struct layout layout; /* owned: after the transforms so far */
@@ -287,7 +289,7 @@ static bool fit_last(struct fitter *fitter, const struct transform_config *confi
     struct preparation *preparation = fitter->preparation;
     struct transform *transform = &preparation->transform[preparation->n_transforms];
     scoped(applier_free) struct applier *applier = NULL;
-    struct row_stream rows = {0};
+    struct row_stream rows = {.window = fitter->window};
     struct fitting fitting = {.config = config,
                               .path = path,
                               .dataset = fitter->dataset,
@@ -308,11 +310,32 @@ static bool fit_last(struct fitter *fitter, const struct transform_config *confi
 
 static bool fit_transform(struct fitter *fitter, const struct transform_kind *kind,
                           const struct transform_config *config, const char *path,
+                          struct error *error);
+
+/* From here on samples are windows. Categories become numbers before. */
+static bool take_window(struct fitter *fitter, const struct window_config *window,
+                        struct error *error)
+{
+    if (!fit_transform(fitter, &transform_onehot, NULL, "prepare", error))
+        return false;
+    fitter->window = window;
+    fitter->split = fitter->windows;
+    fitter->all.n = 0;
+    free(take(&fitter->all.row));
+    fitter->layout.steps = window->length;
+    fitter->preparation->window = window->length;
+    return true;
+}
+
+static bool fit_transform(struct fitter *fitter, const struct transform_kind *kind,
+                          const struct transform_config *config, const char *path,
                           struct error *error)
 {
     struct preparation *preparation = fitter->preparation;
     struct transform *transform = &preparation->transform[preparation->n_transforms];
 
+    if (kind == &transform_window)
+        return take_window(fitter, (const struct window_config *)(const void *)config, error);
     if (!kind->fit)
         return true;
     transform->kind = kind;
@@ -324,7 +347,7 @@ static bool fit_transform(struct fitter *fitter, const struct transform_kind *ki
         transform_release(transform);
         return true;
     }
-    transform->steps = fitter->layout.steps;
+    transform->steps = kind->makes_steps ? fitter->layout.steps : 0;
     transform->width = fitter->layout.width;
     preparation->n_transforms++;
     return true;
@@ -333,7 +356,7 @@ static bool fit_transform(struct fitter *fitter, const struct transform_kind *ki
 static bool fit_transforms(struct fitter *fitter, const struct kind_choices *prepare,
                            struct error *error)
 {
-    fitter->preparation->transform = calloc(prepare->n + 1, sizeof(struct transform));
+    fitter->preparation->transform = calloc(prepare->n + 2, sizeof(struct transform));
     if (!fitter->preparation->transform)
         return no_memory(error);
     for (size_t i = 0; i < prepare->n; i++) {
@@ -405,12 +428,15 @@ static bool take_layout(struct preparation *preparation, const struct layout *la
 }
 
 static bool fit_features(const struct dataset *dataset, const struct split *split,
-                         const struct data_config *config, const struct kind_choices *prepare,
-                         struct preparation *preparation, struct warning_list *warnings,
-                         struct error *error)
+                         const struct split *windows, const struct data_config *config,
+                         const struct kind_choices *prepare, struct preparation *preparation,
+                         struct warning_list *warnings, struct error *error)
 {
-    scoped(fitter_release) struct fitter fitter = {
-        .dataset = dataset, .split = split, .preparation = preparation, .warnings = warnings};
+    scoped(fitter_release) struct fitter fitter = {.dataset = dataset,
+                                                   .split = split,
+                                                   .windows = windows,
+                                                   .preparation = preparation,
+                                                   .warnings = warnings};
     scoped(applier_free) struct applier *raw = NULL;
     struct row_stream rows = {.rows = &split->part[SPLIT_TRAIN]};
 
@@ -426,19 +452,22 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
 
 void preparation_set_inputs(struct preparation *preparation, const struct window_config *window)
 {
+    bool varies = window && window->edges == WINDOW_EDGES_MASK;
+
+    for (int64_t i = 0; i < preparation->n_transforms; i++)
+        varies = varies && !preparation->transform[i].kind->makes_steps;
     preparation->input[0] =
         (struct sample_input){.name = "x",
-                              .shape = {.steps = window ? window->length : preparation->steps,
-                                        .width = preparation->width},
-                              .varies = window && window->edges == WINDOW_EDGES_MASK};
+                              .shape = {.steps = preparation->steps, .width = preparation->width},
+                              .varies = varies};
     preparation->n_inputs = 1;
     preparation->window = window ? window->length : 0;
 }
 
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
-                     const struct data_config *config, const struct kind_choices *prepare,
-                     struct preparation **ret_preparation, struct warning_list *warnings,
-                     struct error *error)
+                     const struct split *windows, const struct data_config *config,
+                     const struct kind_choices *prepare, struct preparation **ret_preparation,
+                     struct warning_list *warnings, struct error *error)
 {
     scoped(preparation_free) struct preparation *preparation = calloc(1, sizeof(*preparation));
     bool standardise = config->target_transform == TARGET_TRANSFORM_STANDARD;
@@ -448,7 +477,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
     preparation->task = dataset->task;
     if (standardise && dataset->task == TASK_CLASSIFICATION)
         return error_set_at(error, ERROR_INVALID, "data.target_transform", "is for regression");
-    if (!fit_features(dataset, split, config, prepare, preparation, warnings, error))
+    if (!fit_features(dataset, split, windows, config, prepare, preparation, warnings, error))
         return false;
     if (!copy_texts(dataset->classes.text, dataset->classes.n, &preparation->class_name,
                     &preparation->n_classes) ||

@@ -2,8 +2,8 @@
  * {"task":"classification", "classes":["a","b"], "targets":["Class"],
  *  "target_offset":[], "target_scale":[],
  *  "features":[{"name":"x","needed":true}, {"name":"color","needed":false,"categories":["red"]}],
- *  "transforms":[{"type":"standard","columns":[0],"state":[[0.5,-1,null]],"steps":1,"width":2},
- *                {"type":"onehot","columns":[1],"state":[[1]],"steps":1,"width":2}],
+ *  "transforms":[{"type":"standard","columns":[0],"state":[[0.5,-1,null]],"steps":0,"width":2},
+ *                {"type":"onehot","columns":[1],"state":[[1]],"steps":0,"width":2}],
  *  "steps":1, "columns":["x","color=red"]}
  *
  * In a state null stands for NAN.
@@ -11,6 +11,7 @@
 #include "worker/engine/transform/preparation.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +117,7 @@ cJSON *preparation_json(const struct preparation *preparation)
     for (int64_t i = 0; i < preparation->n_features; i++)
         if (!features || !add_feature(features, &preparation->feature[i]))
             return NULL;
-    if (!add_transforms(object, preparation))
+    if (!add_transforms(object, preparation) || !json_add_text(object, "leak", preparation->leak))
         return NULL;
     return take(&object);
 }
@@ -274,7 +275,7 @@ static bool read_transform(const cJSON *json, int64_t width, struct transform *t
         return corrupt("a transform is not known", error);
     transform->steps = json_integer(json, "steps", 0);
     transform->width = json_integer(json, "width", 0);
-    if (transform->steps < 1 || transform->width < 1)
+    if (transform->steps < 0 || transform->width < 1)
         return corrupt("a transform has no shape", error);
     return read_columns(json_member(json, "columns"), width, transform, error) &&
            read_state(json_member(json, "state"), transform, error);
@@ -313,6 +314,7 @@ bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, 
     if (!preparation)
         return no_memory(error);
     preparation->task = regression ? TASK_REGRESSION : TASK_CLASSIFICATION;
+    (void)snprintf(preparation->leak, sizeof(preparation->leak), "%s", json_text(json, "leak", ""));
     if (!read_texts(json_member(json, "classes"), &preparation->class_name, &preparation->n_classes,
                     error) ||
         !read_texts(json_member(json, "targets"), &preparation->target_name,

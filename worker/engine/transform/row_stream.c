@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/window.h"
 
 const struct block *row_stream_next(const struct row_stream *stream, int64_t *at,
                                     const int64_t **ret_row)
@@ -17,6 +18,9 @@ const struct block *row_stream_next(const struct row_stream *stream, int64_t *at
     *at += n;
     if (ret_row)
         *ret_row = row;
+    if (stream->window)
+        return applier_windows(stream->applier, row, n, window_first(stream->window, 0),
+                               stream->window->length);
     return applier_rows(stream->applier, row, n);
 }
 

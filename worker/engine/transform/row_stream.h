@@ -10,9 +10,11 @@
 
 #include <stdint.h>
 
+struct window_config;
 struct row_stream { /* all borrowed */
     struct applier *applier;
-    const struct row_list *rows;
+    const struct row_list *rows;        /* or samples, that are windows */
+    const struct window_config *window; /* NULL: rows */
 };
 
 /* The rows from *at on, which it moves; NULL: no more. *ret_row: their numbers, as many as the

@@ -26,6 +26,16 @@ bool transform_give_state(struct transform *transform, int64_t each, struct erro
     return true;
 }
 
+static void map_column(const struct transform *transform, int64_t i, const struct block *block)
+{
+    const struct transform_kind *kind = transform->kind;
+    int64_t rows = block_rows(block), run = kind->along ? block->steps : rows;
+    double *x = block_column(block, transform->column[i]);
+
+    for (int64_t at = 0; at < rows; at += run)
+        kind->map(transform_state(transform, i), transform_state_size(transform, i), x + at, run);
+}
+
 struct block *transform_apply(const struct transform *transform, struct block *in,
                               struct block *out)
 {
@@ -33,14 +43,12 @@ struct block *transform_apply(const struct transform *transform, struct block *i
 
     if (kind->apply) {
         out->n = in->n;
-        /* what was fitted on rows does the same to each step of a window */
-        out->steps = transform->steps > 1 ? transform->steps : in->steps;
+        out->steps = transform->steps > 0 ? transform->steps : in->steps;
         out->width = transform->width;
         kind->apply(transform, in, out);
         return out;
     }
     for (int64_t i = 0; kind->map && i < transform->n_columns; i++)
-        kind->map(transform_state(transform, i), transform_state_size(transform, i),
-                  block_column(in, transform->column[i]), block_rows(in));
+        map_column(transform, i, in);
     return in;
 }

@@ -71,9 +71,10 @@ struct transform { /* fitted */
     const struct transform_kind *kind;
     int64_t *column; /* owned, [n_columns]: of those that come in, ascending */
     int64_t n_columns;
-    int64_t *first;       /* owned, [n_columns + 1]: a column's state begins here */
-    double *state;        /* owned, [first[n_columns]] */
-    int64_t steps, width; /* of what comes out */
+    int64_t *first; /* owned, [n_columns + 1]: a column's state begins here */
+    double *state;  /* owned, [first[n_columns]] */
+    int64_t width;  /* of what comes out */
+    int64_t steps;  /* the same; 0: as many as come in */
 };
 void transform_release(struct transform *transform);
 /* Room for `each` numbers a column, all 0. */
@@ -99,10 +100,10 @@ struct fitting {
     const void *config;
     const char *path; /* where it stands: "prepare[2]" */
     const struct dataset *dataset;
-    const struct prepared_feature *feature; /* what categories are called */
-    struct row_stream *rows;                /* to learn from */
-    struct layout *layout;       /* of what comes in; fit() makes it that of what comes out */
-    struct transform *transform; /* kind and columns are set */
+    struct prepared_feature *feature; /* what categories are called */
+    struct row_stream *rows;          /* to learn from */
+    struct layout *layout;            /* of what comes in; fit() makes it that of what comes out */
+    struct transform *transform;      /* kind and columns are set */
     struct warning_list *warnings;
 };
 
@@ -111,6 +112,8 @@ struct transform_kind {
     struct kind kind;
     enum layout_sort sort; /* of the columns that it works on */
     int64_t n_state; /* numbers that a column has; TRANSFORM_STATE_VARIES: as many as fit() likes */
+    bool along;      /* map() takes the steps of a sample, which follow one another */
+    bool makes_steps; /* what comes out has steps of its own number */
     /* Gives the transform its state, and changes the layout where the kind has apply(). NULL: does
      * nothing to values (window). */
     bool (*fit)(struct fitting *fitting, struct error *error);
