@@ -69,6 +69,24 @@ class Scores(Folder):
         (mark,) = leaking.events("mark")
         self.assertEqual((mark["mark"], mark["reason"], mark["count"]), ("LEAK", "to show it", 990))
 
+    def test_training_sees_what_it_was_given(self):
+        spec = vowels(every_fifth(self.folder, 990), allow_leak="to have classes of one size")
+        spec["prepare"] = [{"type": "subset", "by": "stratified", "share": 0.3}, "standard",
+                           {"type": "balance", "by": "oversample"}]
+        spec["evaluate"] = {"metrics": ["accuracy"], "balanced": True}
+        run = self.run_spec(spec)
+        (note,) = [event["text"] for event in run.events("note") if "training sees" in event["text"]]
+        self.assertRegex(note, r"training sees 2\d\d of its 792 rows: 11 of 11 classes, .*classes are balanced: \d+ rows")
+        self.assertGreater(run.results()["test.balanced.accuracy"], 0.3)
+        weighted = self.run_spec({**spec, "prepare": ["standard", {"type": "balance", "by": "weights"}]}, "weighted")
+        self.assertGreater(weighted.results()["test.accuracy"], 0.5)
+
+    def test_fitting_on_test_rows_marks_every_number(self):
+        run = self.run_spec({**vowels(), "prepare": [{"type": "standard", "fit_on": "train+test"}]})
+        (mark,) = run.events("mark")
+        self.assertEqual(mark["mark"], "LEAK")
+        self.assertIn("prepare[0] (standard) is fitted on the rows of all parts", mark["reason"])
+
     def test_digits(self):
         spec = {
             "data": {"source": DIGITS, "header": False, "target": "c65", "split": every_fifth(self.folder, 1797)},

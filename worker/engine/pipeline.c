@@ -5,6 +5,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
 #include "worker/engine/prepared/fitted.h"
+#include "worker/engine/sampling/sampling.h"
 
 #define PREDICT_BATCH 1024
 
@@ -13,6 +14,58 @@ void prepared_rows_release(struct prepared_rows *rows)
     samples_free(&rows->samples);
     preparation_free(&rows->preparation);
     split_plan_release(&rows->split);
+    row_list_release(&rows->balanced);
+    free(take(&rows->weight));
+    buffer_release(&rows->sampling);
+}
+
+/* ---- sampling ---------------------------------------------------------------------------------*/
+
+/* Before anything is fitted: what is left out is as if it were not there. */
+static bool take_subset(const struct engine_spec *spec, const struct dataset *dataset,
+                        struct prepared_rows *rows, struct error *error)
+{
+    const struct subset_config *config = sampling_find(&spec->prepare, &transform_subset);
+    struct row_list *train = &rows->split.split.part[SPLIT_TRAIN];
+    scoped(buffer_release) struct buffer covered = {0};
+    int64_t all = train->n;
+
+    if (!config)
+        return true;
+    return sampling_subset(config, (const uint64_t *)dataset->source_row, dataset->label,
+                           dataset->classes.n, rows->split.seed, train, error) &&
+           sampling_coverage(dataset, train, &covered, error) &&
+           buffer_append_format(&rows->sampling, error, "training sees %lld of its %lld rows%s%s",
+                                (long long)train->n, (long long)all, covered.size > 0 ? ": " : "",
+                                covered.size > 0 ? covered.data : "");
+}
+
+static bool balance_classes(const struct engine_spec *spec, struct prepared_rows *rows,
+                            struct error *error)
+{
+    const struct balance_config *config = sampling_find(&spec->prepare, &transform_balance);
+    const struct row_list *train = &rows->split.split.part[SPLIT_TRAIN];
+    struct sample_set *set = &rows->samples->set;
+
+    rows->training = rows->split.split;
+    if (!config)
+        return true;
+    if (set->task != TASK_CLASSIFICATION)
+        return error_set_at(error, ERROR_INVALID, "prepare", "balance needs classes");
+    if (config->by == BALANCE_WEIGHTS) {
+        if (!sampling_weights(set->label, set->n_classes, set->n_samples, train, &rows->weight,
+                              error))
+            return false;
+        set->weight = rows->weight;
+        return true;
+    }
+    if (!sampling_balance(config->by == BALANCE_OVERSAMPLE, set->row_id, set->label, set->n_classes,
+                          rows->split.seed, train, &rows->balanced, error))
+        return false;
+    rows->training.part[SPLIT_TRAIN] = rows->balanced;
+    return buffer_append_format(&rows->sampling, error, "%sclasses are balanced: %lld rows of %lld",
+                                rows->sampling.size > 0 ? "; " : "", (long long)rows->balanced.n,
+                                (long long)train->n);
 }
 
 bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
@@ -24,9 +77,11 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
     const struct window_config *window = window_find(&spec->prepare);
 
     if (!split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
+        !take_subset(spec, dataset, &rows, error) ||
         !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, spec,
                         &rows.preparation, warnings, error) ||
-        !samples_make(dataset, rows.preparation, window, &rows.samples, error))
+        !samples_make(dataset, rows.preparation, window, &rows.samples, error) ||
+        !balance_classes(spec, &rows, error))
         return false;
     *ret_rows = rows;
     rows = (struct prepared_rows){0};

@@ -7,6 +7,7 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_PIPELINE_H
 #define NIGHTJAR_WORKER_ENGINE_PIPELINE_H
 
+#include "common/buffer.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "worker/engine/dataset/dataset.h"
@@ -27,6 +28,10 @@
 /* Rows that are ready to train on. All-zero is a valid empty one; owns what it points to. */
 struct prepared_rows {
     struct split_plan split;
+    struct split training;    /* what training goes through; borrows all but `balanced` */
+    struct row_list balanced; /* owned: training rows, all classes as often; empty: not asked for */
+    double *weight;           /* owned: of the samples, in the loss; NULL: not asked for */
+    struct buffer sampling;   /* owned: what training sees of its part, in words; "" all of it */
     struct preparation *preparation;
     struct samples *samples; /* borrow the data set */
 };

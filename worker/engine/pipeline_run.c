@@ -268,6 +268,11 @@ static bool open_data(struct run *run, struct warning_list *warnings, struct err
            tell_data(run, built, clock_system.monotonic_ms(NULL) - began, error);
 }
 
+static bool tell_sampling(const struct run *run, struct error *error)
+{
+    return run->rows.sampling.size == 0 || report_note(error, "%s", run->rows.sampling.data);
+}
+
 static bool tell_preparation(const struct run *run, struct error *error)
 {
     const struct preparation *preparation = run->rows.preparation;
@@ -288,7 +293,8 @@ static bool import_and_prepare(struct run *run, struct error *error)
            prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
                               error) &&
            tell_warnings(warnings, error) && tell_split(run, error) &&
-           tell_preparation(run, error) && tell_windows(run, error) && write_split(run, error);
+           tell_preparation(run, error) && tell_sampling(run, error) && tell_windows(run, error) &&
+           write_split(run, error);
 }
 
 static bool append_hash(struct buffer *text, const void *data, int64_t n, size_t size,
@@ -373,7 +379,7 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
 
     return build_model(run, error) && hash_configuration(run, &context.configuration, error) &&
            pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
-           train_model(run->model, &run->rows.samples->set, &run->rows.split.split,
+           train_model(run->model, &run->rows.samples->set, &run->rows.training,
                        &run->spec.train, &context, ret_result, error);
 }
 

@@ -4,6 +4,7 @@
 
 #include "worker/engine/transform/transform.h"
 
+extern const struct transform_kind transform_balance;
 extern const struct transform_kind transform_band_pass;
 extern const struct transform_kind transform_clip;
 extern const struct transform_kind transform_difference;
@@ -31,6 +32,7 @@ extern const struct transform_kind transform_sqrt;
 extern const struct transform_kind transform_square;
 extern const struct transform_kind transform_standard;
 extern const struct transform_kind transform_steps;
+extern const struct transform_kind transform_subset;
 extern const struct transform_kind transform_summary;
 extern const struct transform_kind transform_top_k;
 extern const struct transform_kind transform_window;

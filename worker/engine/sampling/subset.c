@@ -1,0 +1,114 @@
+#include "worker/engine/sampling/order.h"
+#include "worker/engine/sampling/sampling.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/owner.h"
+
+static const char *const by_names[] = {"random", "stratified", "stride", "head", NULL};
+
+static const struct setting subset_settings[] = {
+    SETTING_CHOICE(struct subset_config, by, SUBSET_RANDOM, by_names,
+                   "random: any rows; stratified: with the classes' shares; stride: every so "
+                   "many-th; head: the first ones. Smaller subsets lie in larger ones, but for "
+                   "stride."),
+    SETTING_INTEGER(struct subset_config, rows, 0, 0, 1e12, "rows",
+                    "How many training rows stay; 0: as share has it."),
+    SETTING_REAL(struct subset_config, share, 1, 0, 1, SETTING_OPEN_LOW, "",
+                 "Which share of the training rows stays."),
+    SETTING_INTEGER(struct subset_config, offset, 0, 0, 1e12, "rows",
+                    "The first row that stays, for stride."),
+    {0},
+};
+
+const struct transform_kind transform_subset = {
+    .kind = {.name = "subset",
+             .help = "Training sees only some of its rows. What they cover is told.",
+             .config_size = sizeof(struct subset_config),
+             .settings = subset_settings},
+};
+
+static int64_t wanted(const struct subset_config *config, int64_t n)
+{
+    int64_t rows = config->rows > 0 ? config->rows : (int64_t)llround(config->share * (double)n);
+
+    rows = rows > 0 ? rows : 1;
+    return rows < n ? rows : n;
+}
+
+static void take_stride(const struct subset_config *config, struct row_list *rows)
+{
+    int64_t stride = rows->n / wanted(config, rows->n), n = 0;
+
+    for (int64_t i = config->offset; i < rows->n && n < wanted(config, rows->n); i += stride)
+        rows->row[n++] = rows->row[i];
+    rows->n = n;
+}
+
+/* Of each class the share that the whole has, so that a larger subset has no fewer of any. */
+static bool take_stratified(const struct subset_config *config, const uint64_t *row_id,
+                            const int32_t *label, int64_t n_classes, uint64_t seed,
+                            struct row_list *rows, struct error *error)
+{
+    double share = rows->n > 0 ? (double)wanted(config, rows->n) / (double)rows->n : 0;
+    int64_t n = 0;
+    scoped(memory_free) int64_t *kept = calloc((size_t)rows->n + 1, sizeof(*kept));
+
+    if (!kept)
+        return error_set(error, ERROR_NO_MEMORY, "choosing training rows");
+    for (int64_t class = 0; class < n_classes; class ++) {
+        scoped(memory_free) int64_t *ordered = NULL;
+        int64_t members, take_n;
+
+        if (!sampling_order(row_id, label, class, seed, rows, &ordered, &members, error))
+            return false;
+        take_n = (int64_t)llround(share * (double)members);
+        for (int64_t i = 0; i < take_n; i++)
+            kept[n++] = ordered[i];
+    }
+    sampling_sort(kept, n);
+    for (int64_t i = 0; i < n; i++)
+        rows->row[i] = kept[i];
+    rows->n = n;
+    return true;
+}
+
+static bool take_random(const struct subset_config *config, const uint64_t *row_id, uint64_t seed,
+                        struct row_list *rows, struct error *error)
+{
+    scoped(memory_free) int64_t *ordered = NULL;
+    int64_t n = wanted(config, rows->n), all;
+
+    if (!sampling_order(row_id, NULL, 0, seed, rows, &ordered, &all, error))
+        return false;
+    sampling_sort(ordered, n);
+    for (int64_t i = 0; i < n; i++)
+        rows->row[i] = ordered[i];
+    rows->n = n;
+    return true;
+}
+
+bool sampling_subset(const struct subset_config *config, const uint64_t *row_id,
+                     const int32_t *label, int64_t n_classes, uint64_t seed, struct row_list *rows,
+                     struct error *error)
+{
+    if (rows->n == 0)
+        return true;
+    switch ((enum subset_by)config->by) {
+    case SUBSET_RANDOM:
+        return take_random(config, row_id, seed, rows, error);
+    case SUBSET_STRATIFIED:
+        if (!label)
+            return error_set_at(error, ERROR_INVALID, "prepare",
+                                "a stratified subset needs classes");
+        return take_stratified(config, row_id, label, n_classes, seed, rows, error);
+    case SUBSET_STRIDE:
+        take_stride(config, rows);
+        return true;
+    case SUBSET_HEAD:
+        rows->n = wanted(config, rows->n);
+        return true;
+    }
+    return true;
+}
