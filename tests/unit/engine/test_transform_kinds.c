@@ -339,6 +339,51 @@ static void affine_transforms_fold(void **state)
         }
 }
 
+/* Two recordings: nothing goes from one into the other, and windows see what was computed along
+ * them. */
+static void recordings_are_gone_along(void **state)
+{
+    int64_t segment[] = {0, 300, ROWS};
+    scoped(unmake) struct small_table *table = make(
+        "[\"minmax\",{\"type\":\"drop\",\"columns\":[\"holes\",\"color\"]},{\"type\":"
+        "\"difference\","
+        "\"lag\":2},{\"type\":\"moving_average\",\"columns\":\"normal\",\"length\":2},\"square\"]");
+    scoped(preparation_free) struct preparation *preparation = NULL;
+    scoped(memory_free) real *x = NULL;
+    const double *scale;
+
+    (void)state;
+    table->dataset.series =
+        (struct series){.n = 2, .first = segment, .n_segments = 2, .segment = segment};
+    preparation = fit(table);
+    x = gather(table, preparation, 64);
+    scale = transform_state(&preparation->transform[0], 0);
+    for (int64_t row = 0; row < ROWS; row++) {
+        int64_t first = row < 300 ? 0 : 300;
+        double sum = 0;
+
+        for (int64_t i = row > first ? row - 1 : row; i <= row; i++)
+            sum += i - 2 < first ? 0
+                                 : scale[0] * ((double)table->value[i * COLUMNS] -
+                                               (double)table->value[(i - 2) * COLUMNS]);
+        sum /= row > first ? 2 : 1;
+        assert_true(fabs((double)x[row * preparation->width] - sum * sum) < 1e-5);
+    }
+}
+
+static void rows_that_do_not_follow_one_another_are_not_gone_along(void **state)
+{
+    scoped(unmake) struct small_table *table = make("[\"impute\",\"difference\"]");
+    struct preparation *preparation = NULL;
+    struct error error;
+
+    (void)state;
+    assert_false(preparation_fit(&table->dataset, &table->split, &table->split, &table->config,
+                                 &table->spec.prepare, &preparation, &table->warnings, &error));
+    assert_string_equal(error.path, "prepare[1]");
+    assert_non_null(strstr(error.message, "difference needs rows that follow one another"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +394,8 @@ int main(void)
         cmocka_unit_test(batches_of_any_size_are_the_same),
         cmocka_unit_test(inverse_leads_back),
         cmocka_unit_test(affine_transforms_fold),
+        cmocka_unit_test(recordings_are_gone_along),
+        cmocka_unit_test(rows_that_do_not_follow_one_another_are_not_gone_along),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,8 @@
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
-    int64_t feature;
+    int64_t from;
+    const int32_t *slot; /* borrowed: what a code stands for; NULL: it is a number */
     struct column_map map;
 };
 
@@ -22,8 +23,11 @@ struct applier {
     const struct dataset *dataset;         /* borrowed */
     struct load *load;                     /* owned, [n_loads]: columns that are read from rows */
     int64_t n_loads;
-    int32_t **slot; /* owned, [n_features]: of a category's code, -1: unknown; NULL: numeric */
-    int64_t n_transforms; /* as it was when this was made */
+    int32_t **slot;     /* owned, [n_features]: of a category's code, -1: unknown; NULL: numeric */
+    const float *value; /* borrowed: rows, [value_width] each */
+    int64_t value_width;
+    float *stored;        /* owned: value, where recordings were gone along; else NULL */
+    int64_t n_transforms; /* to be applied: as many as there were when this was made */
     int64_t n_folded;     /* transforms that load does */
     bool plain;           /* load does all, features are numeric, and no value is missing */
     int64_t most_steps;   /* of a sample on its way */
@@ -42,6 +46,7 @@ void applier_free(struct applier **applier)
         free(gone->slot[i]);
     free((void *)gone->slot);
     free(gone->load);
+    free(gone->stored);
     free(gone->block[0].value);
     free(gone->block[1].value);
     free(gone->span);
@@ -65,15 +70,14 @@ static inline int64_t span_row(const struct row_span *span, int64_t step)
 }
 
 /* What a float says: a number, or the code of a category, which becomes the model's. */
-static inline double read_value(const struct applier *applier, const struct load *load,
-                                const float *row)
+static inline double read_value(const struct load *load, const float *row)
 {
-    float value = row[load->feature];
+    float value = row[load->from];
 
     if (isnan(value))
         return load->map.fill;
-    if (applier->slot[load->feature])
-        return applier->slot[load->feature][(int32_t)value];
+    if (load->slot)
+        return load->slot[(int32_t)value];
     return (double)value * load->map.scale + load->map.offset;
 }
 
@@ -87,11 +91,10 @@ static void load_block(const struct applier *applier, const struct row_span *spa
     block->width = applier->n_loads;
     for (int64_t i = 0; i < n; i++)
         for (int64_t t = 0; t < block->steps; t++, at++) {
-            const float *row =
-                applier->dataset->value + span_row(&span[i], t) * applier->dataset->n_features;
+            const float *row = applier->value + span_row(&span[i], t) * applier->value_width;
 
             for (int64_t j = 0; j < block->width; j++)
-                block_column(block, j)[at] = read_value(applier, &applier->load[j], row);
+                block_column(block, j)[at] = read_value(&applier->load[j], row);
         }
 }
 
@@ -156,12 +159,11 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
     const struct load *load = applier->load;
 
     for (int64_t t = 0; t < span->steps; t++) {
-        const float *from =
-            applier->dataset->value + span_row(span, t) * applier->dataset->n_features;
+        const float *from = applier->value + span_row(span, t) * applier->value_width;
         real *to = x->data + (t * x->rows + at) * x->width;
 
         for (int64_t j = 0; j < x->width; j++)
-            to[j] = (real)((double)from[load[j].feature] * load[j].map.scale + load[j].map.offset);
+            to[j] = (real)((double)from[load[j].from] * load[j].map.scale + load[j].map.offset);
     }
 }
 
@@ -270,28 +272,119 @@ static void fold(struct applier *applier)
            fold_one(applier, &transform[applier->n_folded]))
         applier->n_folded++;
     applier->plain = applier->n_folded == applier->n_transforms;
-    for (int64_t i = 0; i < applier->n_loads; i++) {
-        int64_t feature = applier->load[i].feature;
+    for (int64_t i = 0; i < applier->n_loads; i++)
+        applier->plain = applier->plain && !applier->load[i].slot;
+    for (int64_t i = 0; i < applier->dataset->n_features; i++)
+        applier->plain = applier->plain && applier->dataset->feature[i].n_missing == 0;
+}
 
-        applier->plain = applier->plain && !applier->slot[feature] &&
-                         applier->dataset->feature[feature].n_missing == 0;
-    }
+/* Columns of rows as they are; `slot`: [width] or NULL. */
+static bool load_all(struct applier *applier, int64_t width, int32_t *const *slot,
+                     struct error *error)
+{
+    free(applier->load);
+    applier->load = calloc((size_t)width + 1, sizeof(*applier->load));
+    if (!applier->load)
+        return no_memory(error);
+    applier->n_loads = width;
+    for (int64_t i = 0; i < width; i++)
+        applier->load[i] = (struct load){
+            .from = i, .slot = slot ? slot[i] : NULL, .map = {.scale = 1, .fill = (double)NAN}};
+    return true;
 }
 
 static bool make_load(struct applier *applier, struct error *error)
 {
     int64_t n = applier->preparation->n_features;
 
-    applier->load = calloc((size_t)n + 1, sizeof(*applier->load));
     applier->slot = (int32_t **)calloc((size_t)n + 1, sizeof(*applier->slot));
-    if (!applier->load || !applier->slot)
+    if (!applier->slot)
         return no_memory(error);
-    applier->n_loads = n;
-    for (int64_t i = 0; i < n; i++) {
-        applier->load[i] = (struct load){.feature = i, .map = {.scale = 1, .fill = (double)NAN}};
+    for (int64_t i = 0; i < n; i++)
         if (applier->dataset->feature[i].categorical && !map_categories(applier, i, error))
             return false;
+    applier->value = applier->dataset->value;
+    applier->value_width = n;
+    return load_all(applier, n, applier->slot, error);
+}
+
+/* ---- along recordings -------------------------------------------------------------------------*/
+
+static void store_rows(struct applier *applier, float *to)
+{
+    int64_t n_rows = applier->dataset->n_rows, most = applier->block_samples;
+    int64_t row[BLOCK_ROWS];
+
+    for (int64_t first = 0, n; first < n_rows; first += n) {
+        const struct block *block;
+
+        n = n_rows - first < most ? n_rows - first : most;
+        for (int64_t i = 0; i < n; i++)
+            row[i] = first + i;
+        block = applier_rows(applier, row, n);
+        for (int64_t j = 0; j < block->width; j++)
+            for (int64_t i = 0; i < n; i++)
+                to[(first + i) * block->width + j] = (float)block_column(block, j)[i];
     }
+}
+
+static bool go_along(const struct transform *transform, const struct series *series, float *value,
+                     int64_t width, struct error *error)
+{
+    for (int64_t s = 0; s < series->n_segments; s++) {
+        int64_t first = series->segment[s], n = series->segment[s + 1] - first;
+        scoped(memory_free) double *x = calloc((size_t)n + 1, sizeof(*x));
+
+        if (!x)
+            return no_memory(error);
+        for (int64_t i = 0; i < transform->n_columns; i++) {
+            float *at = value + first * width + transform->column[i];
+
+            for (int64_t k = 0; k < n; k++)
+                x[k] = (double)at[k * width];
+            transform->kind->map(transform_state(transform, i), transform_state_size(transform, i),
+                                 x, n);
+            for (int64_t k = 0; k < n; k++)
+                at[k * width] = (float)x[k];
+        }
+    }
+    return true;
+}
+
+/* Computes what transform `at` makes of all rows, from where the last such one ended. */
+static bool store(struct applier *applier, int64_t at, struct error *error)
+{
+    const struct transform *transform = &applier->preparation->transform[at];
+    const struct dataset *dataset = applier->dataset;
+    scoped(memory_free) float *stored = NULL;
+
+    if (dataset->series.n == 0)
+        return error_set(error, ERROR_INVALID,
+                         "%s: %s goes along recordings, which data.series and data.time name",
+                         dataset->path, transform->kind->kind.name);
+    applier->n_transforms = at;
+    fold(applier);
+    stored = malloc((size_t)(dataset->n_rows * transform->width + 1) * sizeof(*stored));
+    if (!stored)
+        return no_memory(error);
+    store_rows(applier, stored);
+    if (!go_along(transform, &dataset->series, stored, transform->width, error))
+        return false;
+    free(applier->stored);
+    applier->value = applier->stored = take(&stored);
+    applier->value_width = transform->width;
+    applier->n_folded = at + 1;
+    return load_all(applier, transform->width, NULL, error);
+}
+
+static bool store_all(struct applier *applier, struct error *error)
+{
+    const struct preparation *preparation = applier->preparation;
+
+    for (int64_t i = 0; i < preparation->n_transforms; i++)
+        if (preparation->transform[i].stored && !store(applier, i, error))
+            return false;
+    applier->n_transforms = preparation->n_transforms;
     fold(applier);
     return true;
 }
@@ -340,8 +433,7 @@ bool applier_make(const struct preparation *preparation, const struct dataset *d
         return no_memory(error);
     applier->preparation = preparation;
     applier->dataset = dataset;
-    applier->n_transforms = preparation->n_transforms;
-    if (!make_load(applier, error) || !make_blocks(applier, error))
+    if (!make_load(applier, error) || !make_blocks(applier, error) || !store_all(applier, error))
         return false;
     *ret_applier = take(&applier);
     return true;

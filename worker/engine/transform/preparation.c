@@ -304,6 +304,12 @@ static bool fit_last(struct fitter *fitter, const struct transform_config *confi
         !choose_rows(fitter, transform->kind, config, path, &rows.rows, error) ||
         !applier_make(preparation, fitter->dataset, &applier, error))
         return false;
+    transform->stored = transform->kind->along && fitter->layout.steps == 1;
+    if (transform->stored && fitter->dataset->series.n == 0)
+        return error_set_at(error, ERROR_INVALID, path,
+                            "%s needs rows that follow one another: name their recording in "
+                            "data.series, or in data.time what orders them, or say reshape before",
+                            transform->kind->kind.name);
     rows.applier = applier;
     return transform->n_columns == 0 || transform->kind->fit(&fitting, error);
 }

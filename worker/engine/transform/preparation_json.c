@@ -87,7 +87,8 @@ static bool add_transform(cJSON *list, const struct transform *transform)
     }
     return json_add_text(item, "type", transform->kind->kind.name) &&
            json_add_integer(item, "steps", transform->steps) &&
-           json_add_integer(item, "width", transform->width);
+           json_add_integer(item, "width", transform->width) &&
+           json_add_boolean(item, "stored", transform->stored);
 }
 
 static bool add_transforms(cJSON *object, const struct preparation *preparation)
@@ -275,6 +276,7 @@ static bool read_transform(const cJSON *json, int64_t width, struct transform *t
         return corrupt("a transform is not known", error);
     transform->steps = json_integer(json, "steps", 0);
     transform->width = json_integer(json, "width", 0);
+    transform->stored = json_boolean(json, "stored", false) && transform->kind->along;
     if (transform->steps < 0 || transform->width < 1)
         return corrupt("a transform has no shape", error);
     return read_columns(json_member(json, "columns"), width, transform, error) &&

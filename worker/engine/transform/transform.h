@@ -75,6 +75,7 @@ struct transform { /* fitted */
     double *state;  /* owned, [first[n_columns]] */
     int64_t width;  /* of what comes out */
     int64_t steps;  /* the same; 0: as many as come in */
+    bool stored;    /* goes along whole recordings, before there are windows */
 };
 void transform_release(struct transform *transform);
 /* Room for `each` numbers a column, all 0. */
