@@ -158,11 +158,13 @@ static void check_value(double got, double expected, const char *what, int64_t r
 
 static void check_case(const cJSON *item, bool holes)
 {
-    scoped(memory_free) char *name = cJSON_PrintUnformatted(json_member(item, "prepare"));
+    scoped(buffer_release) struct buffer name = {0};
+    struct error error;
     int64_t shown = json_integer(golden, "shown", 1), row = 0;
     const cJSON *expected;
     struct fixture fixture;
 
+    assert_true(json_print(json_member(item, "prepare"), &name, &error));
     set_up(&fixture);
     if (holes)
         make_holes(&fixture);

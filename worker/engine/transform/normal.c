@@ -2,10 +2,7 @@
 
 #include <math.h>
 
-double normal_below(double x)
-{
-    return erfc(-x * M_SQRT1_2) / 2;
-}
+#include "worker/engine/distribution.h"
 
 /* A rough start (Hastings' rational approximation, Abramowitz and Stegun 26.2.23, good to 4.5e-4),
  * then Newton's method with Halley's correction until nothing changes any more. */

@@ -1,5 +1,6 @@
 /* The rank of a value among the training rows, between whose quantiles it is interpolated; as it
  * stands or as the normal distribution has it. State: (output, quantile 0, ..., quantile n - 1). */
+#include "worker/engine/distribution.h"
 #include "worker/engine/transform/kinds.h"
 #include "worker/engine/transform/normal.h"
 #include "worker/engine/transform/row_stream.h"

@@ -242,9 +242,10 @@ static bool fit(struct fitting *fitting, struct error *error)
         !row_stream_figures(fitting->rows, transform->column, transform->n_columns, figures, error))
         return false;
     for (int64_t i = 0; i < transform->n_columns; i++)
-        search[i] = (struct search){.k = 1,
-                                    .low = 2 - HIGHEST / log1p(fmax(0, -figures[i].minimum)),
-                                    .high = HIGHEST / log1p(fmax(0, figures[i].maximum))};
+        search[i] = (struct search){
+            .k = 1,
+            .low = fmax(-HIGHEST, 2 - HIGHEST / log1p(fmax(0, -figures[i].minimum))),
+            .high = fmin(HIGHEST, HIGHEST / log1p(fmax(0, figures[i].maximum)))};
     for (int i = 0; i < MOST_PASSES && !done; i++)
         done = pass(fitting, search, room);
     for (int64_t i = 0; i < transform->n_columns; i++)
