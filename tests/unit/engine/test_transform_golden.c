@@ -177,7 +177,7 @@ static void check_case(const cJSON *item, bool holes)
         assert_int_equal(block->steps, 1);
         for (int64_t i = 0; i < block->width; i++)
             check_value(*block_column(block, i), cJSON_GetArrayItem(expected, (int)i)->valuedouble,
-                        name, row, i);
+                        name.data, row, i);
         row += shown;
     }
     assert_true(row > 0);
