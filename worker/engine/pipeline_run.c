@@ -379,8 +379,8 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
 
     return build_model(run, error) && hash_configuration(run, &context.configuration, error) &&
            pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
-           train_model(run->model, &run->rows.samples->set, &run->rows.training,
-                       &run->spec.train, &context, ret_result, error);
+           train_model(run->model, &run->rows.samples->set, &run->rows.training, &run->spec.train,
+                       &context, ret_result, error);
 }
 
 /* Which epoch's weights the numbers are about. */
