@@ -71,7 +71,7 @@ static const struct setting split_settings[] = {
 
 const struct setting data_settings[] = {
     SETTING_TEXT(struct data_config, source, NULL, SETTING_REQUIRED,
-                 "The file that holds the rows; .gz is read as gzip."),
+                 "The file or folder that holds the rows; .gz is read as gzip."),
     SETTING_KIND(struct data_config, format, &source_registry, NULL, 0,
                  "The format of the source. Left out: recognised by name and content."),
     SETTING_CHOICE(struct data_config, header, TABLE_HEADER_AUTO, header_names,

@@ -85,7 +85,7 @@ bool data_has_series(const struct data_config *config);
 /* Two rows of a recording that are further apart have a gap between them: s; INFINITY: none have.
  */
 double data_gap(const struct data_config *config);
-/* How a file of rows is to be read; borrows from the config and the path. */
+/* How a source of rows is to be read; borrows from the config and the path. */
 struct source_request data_request(const struct data_config *config, const char *path);
 
 /* `path` as seen from the folder where the spec was given. */

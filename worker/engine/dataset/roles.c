@@ -154,7 +154,7 @@ static bool take_the_rest(const struct resolving *at)
     if (!at->roles->feature)
         return no_memory(at->error);
     for (int64_t i = 0; i < n; i++)
-        if ((at->role[i] & ~(unsigned)ROLE_CONSTANT) == 0) {
+        if ((at->role[i] & ~(unsigned)ROLE_CONSTANT) == 0 && !at->profile->column[i].aside) {
             at->role[i] |= ROLE_FEATURE;
             at->roles->feature[at->roles->n_features++] = i;
         }

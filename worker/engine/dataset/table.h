@@ -44,6 +44,7 @@ struct column_profile {
     int64_t distinct[COLUMN_DISTINCT_MAX],
         n_distinct; /* of integers; more than the maximum: many */
     bool fraction;  /* some number is no integer, or is not written as one (007, +1, 1.0) */
+    bool aside;     /* no feature unless it is named: a key, a label */
     bool of_series; /* one value for each series instead of one for each row */
 };
 

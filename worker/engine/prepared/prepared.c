@@ -40,10 +40,11 @@ static bool try_import(const struct prepared_request *request, struct source *so
 bool prepared_import(const struct prepared_request *request, const struct import_target *target,
                      struct import_arrays *ret_arrays, struct error *error)
 {
-    const struct source_request wanted = data_request(request->config, request->path);
+    struct source_request wanted = data_request(request->config, request->path);
     scoped(source_free) struct source *source = NULL;
     bool doubt = false;
 
+    wanted.features_only = request->wish != NULL;
     if (!source_open(&wanted, &source, error) || !source_guess(source, error))
         return false;
     if (try_import(request, source, target, ret_arrays, &doubt, error))

@@ -81,6 +81,24 @@ void cell_look(const struct cell *cell, const struct missing_texts *missing, int
     }
 }
 
+void column_look_real(struct column_profile *column, double value, int64_t row)
+{
+    if (isnan(value)) {
+        count_first(&column->n_missing, &column->missing_line, row);
+    } else if (isinf(value)) {
+        count_first(&column->n_special, &column->special_line, row);
+    } else {
+        column->n_plain++;
+        column->fraction = true;
+    }
+}
+
+void column_look_integer(struct column_profile *column, int64_t value)
+{
+    column->n_plain++;
+    count_distinct(column, value);
+}
+
 /* "nan" and "inf" alone make no column of numbers: somebody's texts may be called so. */
 enum column_type column_type_of(const struct column_profile *column)
 {
@@ -93,6 +111,11 @@ enum column_type column_type_of(const struct column_profile *column)
     return COLUMN_INTEGER;
 }
 
+static const char *place_name(const struct cell_place *place)
+{
+    return place->what ? place->what : "line";
+}
+
 static bool not_a_number(const struct column *column, const struct cell *cell,
                          const struct cell_place *place, enum number_kind kind, struct error *error)
 {
@@ -102,8 +125,9 @@ static bool not_a_number(const struct column *column, const struct cell *cell,
                       : kind == NUMBER_NONE    ? "is not a number"
                                                : "is not an integer";
 
-    return error_set(error, ERROR_INVALID, "%s: line %lld, column '%s': '%.*s' %s", place->path,
-                     (long long)place->line, column->name, shown, cell->text, why);
+    return error_set(error, ERROR_INVALID, "%s: %s %lld, column '%s': '%.*s' %s", place->path,
+                     place_name(place), (long long)place->line, column->name, shown, cell->text,
+                     why);
 }
 
 bool cell_store(const struct cell *cell, const struct missing_texts *missing,
@@ -121,8 +145,8 @@ bool cell_store(const struct cell *cell, const struct missing_texts *missing,
                                         &column->code[row], error);
     }
     if (absent && column->form == FORM_INTEGER)
-        return error_set(error, ERROR_INVALID, "%s: line %lld, column '%s': the value is missing",
-                         place->path, (long long)place->line, column->name);
+        return error_set(error, ERROR_INVALID, "%s: %s %lld, column '%s': the value is missing",
+                         place->path, place_name(place), (long long)place->line, column->name);
     kind = absent ? NUMBER_REAL : number_parse(cell->text, cell->size, &integer, &real);
     if (kind != NUMBER_INTEGER && (kind != NUMBER_REAL || column->form == FORM_INTEGER))
         return not_a_number(column, cell, place, kind, error);

@@ -16,6 +16,7 @@ struct cell { /* borrowed; not NUL-terminated */
 
 struct cell_place {
     const char *path;
+    const char *what; /* that line counts; NULL: "line" */
     int64_t line;
 };
 
@@ -30,6 +31,9 @@ bool cell_is_missing(const struct cell *cell, const struct missing_texts *missin
 /* Counts the value in its column's profile. */
 void cell_look(const struct cell *cell, const struct missing_texts *missing, int64_t line,
                struct column_profile *column);
+/* The same for numbers that never were texts. */
+void column_look_real(struct column_profile *column, double value, int64_t row);
+void column_look_integer(struct column_profile *column, int64_t value);
 /* The type that fits all values counted. */
 enum column_type column_type_of(const struct column_profile *column);
 

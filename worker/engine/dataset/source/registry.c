@@ -3,7 +3,12 @@
 #include <stddef.h>
 
 static const struct kind *const kinds[] = {
+    &source_arff.kind,
     &source_csv.kind,
+    &source_hdf5.kind,
+    &source_npy.kind,
+    &source_text_folder.kind,
+    &source_ts.kind,
     NULL,
 };
 

@@ -27,6 +27,20 @@ bool source_changed(const struct source *source, struct error *error)
     return error_set(error, ERROR_INVALID, "%s: changed while it was read", source->path);
 }
 
+char *source_sibling(const struct source *source, const char *path)
+{
+    size_t size = strlen(source->path);
+    char *joined = NULL;
+
+    while (size > 0 && source->path[size - 1] == '/')
+        size--;
+    while (size > 0 && source->path[size - 1] != '/')
+        size--;
+    if (path[0] == '/')
+        return strdup(path);
+    return asprintf(&joined, "%.*s%s", (int)size, source->path, path) < 0 ? NULL : joined;
+}
+
 /* ---- which format -----------------------------------------------------------------------------*/
 
 /* The first bytes; a damaged file has none, and whoever reads it says what is wrong. */
@@ -128,6 +142,7 @@ bool source_open(const struct source_request *request, struct source **ret, stru
     source->format = request->format;
     source->threads = request->threads > 1 ? request->threads : 1;
     source->config = request->kind.config;
+    source->features_only = request->features_only;
     if (request->kind.kind)
         source->kind = kind_of(request->kind.kind);
     else if (!recognise(request->path, &source->kind, error) || !use_defaults(source, error))

@@ -69,6 +69,7 @@ struct source_request {
     const char *path;
     struct table_format format; /* borrows */
     struct kind_choice kind;    /* borrowed; kind NULL: recognised, else csv */
+    bool features_only;         /* new rows: labels may not be there */
     int threads;                /* at most so many; 0: one */
 };
 
@@ -76,6 +77,7 @@ struct source {
     const struct source_kind *kind;
     struct table_format format; /* borrows from the request */
     int threads;
+    bool features_only;
     char *path;                   /* owned */
     const void *config;           /* of the kind; borrowed from the request, or own_config */
     void *own_config;             /* owned: defaults of a recognised kind */
@@ -100,5 +102,8 @@ bool source_load(struct source *source, const enum column_form *form, struct tab
 /* For the kinds. */
 bool source_name_ends(const char *path, const char *end);              /* or in .gz behind that */
 bool source_changed(const struct source *source, struct error *error); /* fails */
+/* A path in the kind's settings, as seen from the folder where the source lies. NULL: no memory.
+ * Caller owns. */
+char *source_sibling(const struct source *source, const char *path);
 
 #endif
