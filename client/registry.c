@@ -13,6 +13,7 @@ extern const struct command command_clean;
 extern const struct command command_compare;
 extern const struct command command_completion;
 extern const struct command command_daemon;
+extern const struct command command_data;
 extern const struct command command_edit;
 extern const struct command command_event;
 extern const struct command command_explain;
@@ -33,19 +34,15 @@ extern const struct command command_wait;
 extern const struct command command_why;
 
 const struct command *const command_registry[] = {
-    &command_best,    &command_cancel,
-    &command_check,   &command_clean,
-    &command_compare, &command_completion,
-    &command_daemon,  &command_edit,
-    &command_event,   &command_explain,
-    &command_follow,  &command_help,
-    &command_hold,    &command_log,
-    &command_note,    &command_pause,
-    &command_release, &command_report,
-    &command_restart, &command_resume,
-    &command_show,    &command_status,
-    &command_submit,  &command_wait,
-    &command_why,     NULL,
+    &command_best,   &command_cancel,  &command_check,
+    &command_clean,  &command_compare, &command_completion,
+    &command_daemon, &command_data,    &command_edit,
+    &command_event,  &command_explain, &command_follow,
+    &command_help,   &command_hold,    &command_log,
+    &command_note,   &command_pause,   &command_release,
+    &command_report, &command_restart, &command_resume,
+    &command_show,   &command_status,  &command_submit,
+    &command_wait,   &command_why,     NULL,
 };
 
 static const struct command *find_exact(const char *name)

@@ -3,6 +3,7 @@
  *
  *   run DIR                                goes through the run whose spec.json lies in DIR
  *   check                                  answers lines of specs with what is wrong with them
+ *   describe                               tells what a source holds, asked in a line of JSON
  *   settings                               describes every setting of data ... evaluate
  *   predict RUN --data FILE [-o FILE] [--batch N]   a stored model on new rows
  *   verify FILE...                         whether prepared data are what was written
@@ -17,6 +18,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/blas_check.h"
+#include "worker/engine/describe.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/prepared/store.h"
@@ -71,6 +73,16 @@ static int verb_check(int n, char **argument)
     if (!pipeline_check(stdin, stdout, &good, &error))
         return fail(&error);
     return good ? 0 : error_exit_status(ERROR_INVALID);
+}
+
+static int verb_describe(int n, char **argument)
+{
+    struct error error = {0};
+
+    (void)argument;
+    if (n != 1)
+        return usage("describe < {\"data\":{...},\"cwd\":\"...\"}");
+    return describe_source(stdin, stdout, &error) ? 0 : fail(&error);
 }
 
 static int verb_settings(int n, char **argument)
@@ -156,9 +168,9 @@ int main(int n, char **argument)
         const char *name;
         int (*run)(int n, char **argument);
     } verb[] = {
-        {"blas-check", verb_blas_check}, {"check", verb_check},
-        {"predict", verb_predict},       {"run", verb_run},
-        {"settings", verb_settings},     {"verify", verb_verify},
+        {"blas-check", verb_blas_check}, {"check", verb_check}, {"describe", verb_describe},
+        {"predict", verb_predict},       {"run", verb_run},     {"settings", verb_settings},
+        {"verify", verb_verify},
     };
 
     /* Started by the descriptor of its binary it would be listed under that number. */
@@ -168,5 +180,5 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|settings|predict|verify|blas-check ...");
+    return usage("run|check|describe|settings|predict|verify|blas-check ...");
 }

@@ -1,0 +1,463 @@
+/* nj data: what a source holds, before anything is made of it. */
+#include "client/client.h"
+#include "client/program.h"
+#include "client/render.h"
+
+#include "common/buffer.h"
+#include "common/owner.h"
+#include "common/spec/spec.h"
+
+#include <libgen.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GROUPS_SHOWN 40
+#define CLASSES_SHOWN 12
+#define HEAD_ROWS 10
+
+/* ---- the question -----------------------------------------------------------------------------*/
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "describing data");
+}
+
+static bool is_spec(const char *path)
+{
+    const char *end = strrchr(path, '.');
+
+    return end && (strcmp(end, ".yaml") == 0 || strcmp(end, ".yml") == 0);
+}
+
+/* A spec, or one made for a source alone. */
+static bool read_spec(const char *path, struct spec_file **ret, struct error *error)
+{
+    scoped(json_free) cJSON *root = cJSON_CreateObject();
+    scoped(buffer_release) struct buffer text = {0};
+    cJSON *data;
+
+    if (is_spec(path))
+        return spec_file_read(path, ret, error);
+    data = root ? json_add_object(root, "data") : NULL;
+    if (!data || !json_add_text(data, "source", path))
+        return no_memory(error);
+    return json_print(root, &text, error) &&
+           spec_file_parse(text.data, text.size, path, ret, error);
+}
+
+/* From where the paths of the spec are seen. */
+static bool add_folder(const char *path, cJSON *request, struct error *error)
+{
+    char here[4096];
+    scoped(memory_free) char *copy = strdup(path);
+    scoped(buffer_release) struct buffer folder = {0};
+    const char *name = copy ? dirname(copy) : NULL;
+
+    if (!name)
+        return no_memory(error);
+    if (!getcwd(here, sizeof(here)))
+        return error_set(error, ERROR_IO, "the current folder is not known");
+    if (!is_spec(path) || strcmp(name, ".") == 0)
+        name = "";
+    if (!buffer_append_format(&folder, error, "%s%s%s", name[0] == '/' ? "" : here,
+                              name[0] && name[0] != '/' ? "/" : "", name))
+        return false;
+    return json_add_text(request, "cwd", folder.data) || no_memory(error);
+}
+
+/* The window of --window, else that of the spec. */
+static bool add_window(const struct arguments *arguments, const cJSON *root, cJSON *request,
+                       struct error *error)
+{
+    const char *text = arguments_text(arguments, "window", NULL);
+    const cJSON *prepare = json_member(root, "prepare"), *step;
+    long long length = 0, stride = 1;
+    cJSON *window;
+
+    cJSON_ArrayForEach(step, prepare)
+    {
+        if (strcmp(json_text(step, "type", ""), "window") == 0) {
+            length = json_integer(step, "length", 0);
+            stride = json_integer(step, "stride", 1);
+        }
+    }
+    if (text) {
+        char rest = '\0';
+        int n = sscanf(text, "%lld/%lld%c", &length, &stride, &rest); /* NOLINT(cert-err34-c) */
+
+        if (n < 1 || n > 2 || length < 1 || stride < 1 || (n == 1 && strchr(text, '/')))
+            return error_set(error, ERROR_INVALID,
+                             "--window: expected LENGTH or LENGTH/STRIDE, not '%s'", text);
+    }
+    if (length < 1)
+        return true;
+    window = json_add_object(request, "window");
+    return (window && json_add_integer(window, "length", length) &&
+            json_add_integer(window, "stride", stride)) ||
+           no_memory(error);
+}
+
+static bool make_request(const struct arguments *arguments, const char *path, int64_t head,
+                         cJSON **ret, struct error *error)
+{
+    scoped(spec_file_free) struct spec_file *file = NULL;
+    scoped(json_free) cJSON *request = cJSON_CreateObject();
+    cJSON *data;
+
+    if (!request)
+        return no_memory(error);
+    if (!read_spec(path, &file, error))
+        return false;
+    for (size_t i = 0; i < arguments->n_values; i++)
+        if (strcmp(arguments->value[i].option->name, "set") == 0 &&
+            !spec_file_set(file, arguments->value[i].text, error))
+            return false;
+    data = cJSON_DetachItemFromObjectCaseSensitive(file->root, "data");
+    if (!data)
+        return error_set_at(error, ERROR_INVALID, path, "has no data");
+    if (!json_add_item(request, "data", &data))
+        return no_memory(error);
+    if (!add_folder(path, request, error) || !add_window(arguments, file->root, request, error))
+        return false;
+    if (head > 0 && !json_add_integer(request, "head", head))
+        return no_memory(error);
+    *ret = take(&request);
+    return true;
+}
+
+static bool take_answer(void *context, char *line, size_t size, struct error *error)
+{
+    cJSON **answer = context;
+
+    json_free(answer);
+    return json_parse(line, size, answer, error);
+}
+
+static bool ask_engine(const cJSON *request, cJSON **ret_answer, int *ret_status,
+                       struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+    const struct program_reader reader = {.line = take_answer, .context = ret_answer};
+
+    return json_print(request, &text, error) && buffer_append_text(&text, "\n", error) &&
+           program_filter("nightjar-engine", "describe", text.data, text.size, &reader, ret_status,
+                          error);
+}
+
+/* ---- the answer -------------------------------------------------------------------------------*/
+
+/* One character a bin, as high as its share. */
+static void print_spark(const struct render *render, const cJSON *histogram, char *to, size_t size)
+{
+    static const char *const block[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static const char *const plain[] = {" ", ".", ":", "-", "=", "+", "*", "%", "#"};
+    double most = 0;
+    size_t used = 0;
+    const cJSON *bin;
+
+    to[0] = '\0';
+    cJSON_ArrayForEach(bin, histogram)
+    {
+        most = fmax(most, bin->valuedouble);
+    }
+    cJSON_ArrayForEach(bin, histogram)
+    {
+        int height = most > 0 ? (int)ceil(8 * bin->valuedouble / most) : 0;
+        int n =
+            snprintf(to + used, size - used, "%s", render->unicode ? block[height] : plain[height]);
+
+        used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+    }
+}
+
+static void print_values(const cJSON *column, double rows, char *to, size_t size)
+{
+    const cJSON *values = json_member(column, "values"), *value;
+    size_t used = 0;
+
+    to[0] = '\0';
+    cJSON_ArrayForEach(value, values)
+    {
+        int n = snprintf(to + used, size - used, "%s%.40s %.3g%%", used ? ", " : "",
+                         json_text(value, "value", ""), 100 * json_number(value, "rows", 0) / rows);
+
+        used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+    }
+    if (json_integer(column, "distinct", 0) > cJSON_GetArraySize(values) && used + 40 < size)
+        (void)snprintf(to + used, size - used, ", %s%lld in all",
+                       json_boolean(column, "many", false) ? "over " : "",
+                       (long long)json_integer(column, "distinct", 0));
+}
+
+static void add_number_cell(struct table *table, const cJSON *column, const char *name)
+{
+    char text[RENDER_NUMBER_SIZE];
+    const cJSON *value = json_member(column, name);
+
+    table_cell(table, STYLE_PLAIN, "%s",
+               cJSON_IsNumber(value) ? render_number(value->valuedouble, text) : "");
+}
+
+static bool print_columns(const struct render *render, const cJSON *answer, struct error *error)
+{
+    static const struct table_column titles[] = {
+        {.title = "column", .shrinks = true},
+        {.title = "type"},
+        {.title = "role"},
+        {.title = "missing", .right = true},
+        {.title = "minimum", .right = true},
+        {.title = "median", .right = true},
+        {.title = "maximum", .right = true},
+        {.title = "mean", .right = true},
+        {.title = "sd", .right = true},
+        {.title = "values", .shrinks = true},
+        {.title = "largest step", .right = true, .drops = true},
+        {.title = "to row", .right = true, .drops = true},
+    };
+    struct table *table = table_new(titles, sizeof(titles) / sizeof(titles[0]));
+    const cJSON *column;
+    bool printed;
+
+    cJSON_ArrayForEach(column, json_member(answer, "columns"))
+    {
+        static const char *const number[] = {"minimum", "p50", "maximum", "mean", "sd"};
+        char values[512];
+        bool text = json_member(column, "values") != NULL;
+        double rows =
+            json_number(answer, json_boolean(column, "of_series", false) ? "series" : "rows", 1);
+        long long missing = (long long)json_integer(column, "missing", 0);
+
+        if (text)
+            print_values(column, rows, values, sizeof(values));
+        else
+            print_spark(render, json_member(column, "histogram"), values, sizeof(values));
+        table_cell(table, STYLE_BOLD, "%s", json_text(column, "name", ""));
+        table_cell(table, STYLE_PLAIN, "%s", json_text(column, "type", ""));
+        table_cell(table, STYLE_PLAIN, "%s", json_text(column, "role", ""));
+        if (missing > 0)
+            table_cell(table, STYLE_YELLOW, "%lld", missing);
+        else
+            table_cell(table, STYLE_PLAIN, "%s", "");
+        for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+            add_number_cell(table, column, number[i]);
+        table_cell(table, STYLE_CYAN, "%s", values);
+        add_number_cell(table, column, "largest_step");
+        add_number_cell(table, column, "largest_step_row");
+    }
+    printed = table ? table_print(table, render, error) : no_memory(error);
+    table_free(&table);
+    return printed;
+}
+
+static bool print_groups(const struct render *render, const cJSON *answer, struct error *error)
+{
+    const cJSON *classes = json_member(answer, "classes"), *groups = json_member(answer, "groups");
+    int n =
+        cJSON_GetArraySize(classes) < CLASSES_SHOWN ? cJSON_GetArraySize(classes) : CLASSES_SHOWN;
+    struct table_column titles[CLASSES_SHOWN + 2] = {{.title = "group", .shrinks = true},
+                                                     {.title = "rows", .right = true}};
+    struct table *table;
+    const cJSON *group;
+    int shown = 0;
+    bool printed;
+
+    for (int i = 0; i < n; i++)
+        titles[i + 2] = (struct table_column){.title = cJSON_GetArrayItem(classes, i)->valuestring,
+                                              .right = true};
+    table = table_new(titles, (size_t)n + 2);
+    cJSON_ArrayForEach(group, groups)
+    {
+        double rows = json_number(group, "rows", 0);
+        const cJSON *labels = json_member(group, "labels");
+
+        if (shown++ == GROUPS_SHOWN)
+            break;
+        table_cell(table, STYLE_BOLD, "%s",
+                   *json_text(group, "name", "") ? json_text(group, "name", "") : "all rows");
+        table_cell(table, STYLE_PLAIN, "%.0f", rows);
+        for (int i = 0; i < n; i++)
+            table_cell(table, STYLE_PLAIN, "%.3g%%",
+                       100 * cJSON_GetArrayItem(labels, i)->valuedouble / rows);
+    }
+    putchar('\n');
+    printed = table ? table_print(table, render, error) : no_memory(error);
+    table_free(&table);
+    if (cJSON_GetArraySize(groups) > GROUPS_SHOWN)
+        printf("... of %d groups%s\n", cJSON_GetArraySize(groups),
+               json_boolean(answer, "many_groups", false) ? " and more" : "");
+    return printed;
+}
+
+static void print_time(const cJSON *time)
+{
+    char rate[RENDER_NUMBER_SIZE], step[RENDER_NUMBER_SIZE];
+    long long back = (long long)json_integer(time, "backwards", 0);
+
+    if (!time)
+        return;
+    printf("\ntime: steps of %s within a group, %s rows a unit of time\n",
+           render_number(json_number(time, "step", NAN), step),
+           render_number(json_number(time, "rate", NAN), rate));
+    if (back > 0)
+        printf("time: goes back %lld times within groups, first at row %lld: not in order\n", back,
+               (long long)json_integer(time, "first_backwards_row", 0));
+}
+
+static void print_window(const cJSON *window)
+{
+    char copies[RENDER_NUMBER_SIZE], views[RENDER_NUMBER_SIZE];
+
+    if (window)
+        printf("\n%lld windows of %lld rows x %lld features, stride %lld: %s as copies, %s as "
+               "views\n",
+               (long long)json_integer(window, "windows", 0),
+               (long long)json_integer(window, "length", 0),
+               (long long)json_integer(window, "features", 0),
+               (long long)json_integer(window, "stride", 0),
+               render_bytes(json_number(window, "bytes_as_copies", 0), copies),
+               render_bytes(json_number(window, "bytes_as_views", 0), views));
+}
+
+static bool print_description(const cJSON *answer, struct error *error)
+{
+    const cJSON *leak;
+    struct render render;
+    bool first = true;
+
+    render_open(&render, stdout);
+    printf("%s: %s, %lld rows", json_text(answer, "source", ""), json_text(answer, "format", ""),
+           (long long)json_integer(answer, "rows", 0));
+    if (json_integer(answer, "series", 0) > 0)
+        printf(" of %lld recordings", (long long)json_integer(answer, "series", 0));
+    printf(", %d columns%s\n\n", cJSON_GetArraySize(json_member(answer, "columns")),
+           json_boolean(answer, "sampled", false)
+               ? "; medians and distributions are those of a sample"
+               : "");
+    if (!print_columns(&render, answer, error))
+        return false;
+    print_time(json_member(answer, "time"));
+    if ((cJSON_GetArraySize(json_member(answer, "groups")) > 1 ||
+         cJSON_GetArraySize(json_member(answer, "classes")) > 0) &&
+        !print_groups(&render, answer, error))
+        return false;
+    cJSON_ArrayForEach(leak, json_member(answer, "leaks"))
+    {
+        printf("%sleak: ", first ? "\n" : "");
+        if (!render_paragraph(&render, leak->valuestring, 0, error))
+            return false;
+        first = false;
+    }
+    print_window(json_member(answer, "window"));
+    return true;
+}
+
+static bool print_head(const cJSON *answer, struct error *error)
+{
+    const cJSON *names = json_member(answer, "columns"), *row, *value;
+    size_t n = (size_t)cJSON_GetArraySize(names);
+    scoped(memory_free) struct table_column *titles = calloc(n + 1, sizeof(*titles));
+    struct table *table = NULL;
+    struct render render;
+    size_t i = 0;
+    bool printed;
+
+    render_open(&render, stdout);
+    cJSON_ArrayForEach(value, names)
+    {
+        if (titles)
+            titles[i++].title = value->valuestring;
+    }
+    table = titles ? table_new(titles, n) : NULL;
+    cJSON_ArrayForEach(row, json_member(answer, "rows"))
+    {
+        cJSON_ArrayForEach(value, row)
+        {
+            char number[RENDER_NUMBER_SIZE];
+
+            table_cell(table, STYLE_PLAIN, "%s",
+                       cJSON_IsNumber(value)   ? render_number(value->valuedouble, number)
+                       : cJSON_IsString(value) ? value->valuestring
+                                               : "");
+        }
+    }
+    printed = table ? table_print(table, &render, error) : no_memory(error);
+    table_free(&table);
+    return printed;
+}
+
+/* ---- the verb ---------------------------------------------------------------------------------*/
+
+static bool run(struct client *client, struct error *error)
+{
+    const struct arguments *arguments = &client->arguments;
+    const char *verb = arguments->argument[0];
+    bool head = strcmp(verb, "head") == 0;
+    scoped(json_free) cJSON *request = NULL;
+    scoped(json_free) cJSON *answer = NULL;
+    int status = 0;
+
+    if (!head && strcmp(verb, "describe") != 0)
+        return error_set(error, ERROR_INVALID, "data: '%s' is neither describe nor head", verb);
+    if (!make_request(arguments, arguments->argument[1],
+                      head ? (int64_t)arguments_number(arguments, "rows", HEAD_ROWS) : 0, &request,
+                      error) ||
+        !ask_engine(request, &answer, &status, error))
+        return false;
+    client->exit_status = status; /* the engine has told why */
+    if (status != 0)
+        return true;
+    if (!answer)
+        return error_set(error, ERROR_INTERNAL, "nightjar-engine describes nothing");
+    if (arguments_flag(arguments, "json"))
+        return client_print_json(answer, error);
+    return head ? print_head(answer, error) : print_description(answer, error);
+}
+
+static const struct command_option options[] = {
+    {.name = "json", .help = "Print one line of JSON."},
+    {.name = "rows",
+     .letter = 'n',
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = 1,
+     .high = 1000,
+     .help = "How many rows head shows (10)."},
+    {.name = "set",
+     .type = OPTION_TEXT,
+     .repeats = true,
+     .value = "PATH=VALUE",
+     .help = "Say how the source is read and what its columns are, as in data.target=event."},
+    {.name = "window",
+     .type = OPTION_TEXT,
+     .value = "LENGTH[/STRIDE]",
+     .help = "Tell what windows of so many rows would weigh."},
+    {0},
+};
+
+static const char *const words[] = {"describe", "head", NULL};
+
+const struct command command_data = {
+    .name = "data",
+    .synopsis = "describe SOURCE [--set PATH=VALUE]... [--window LENGTH[/STRIDE]] [--json]\n"
+                "head SOURCE [-n N] [--set PATH=VALUE]... [--json]",
+    .help = "Show what a source of data holds.",
+    .description =
+        "A source is a file or folder of any format that a spec can name, or a spec (.yaml), whose "
+        "data are then meant. All rows are read, in bounded memory. describe tells types, missing "
+        "values, ranges and distributions; with a target and groups also the labels' shares in "
+        "each group, which features tell the group or the target, and with a time column its rate "
+        "and order.\n\n"
+        "    nj data describe train.csv --set data.target=event --set data.group=[crew,seat] "
+        "--set data.time=time --window 256\n"
+        "    nj data head train.csv -n 3\n\n"
+        "No daemon is needed.",
+    .options = options,
+    .takes = ARGUMENT_WORD,
+    .words = words,
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};
