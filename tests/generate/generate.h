@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* ---- chance: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)
- * ----------------------------------------*/
+/* ---- chance: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) ------------------------------------*/
 
 struct chance {
     uint64_t state;

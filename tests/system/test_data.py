@@ -142,8 +142,8 @@ class LightCurves(Data):
 class Formats(Data):
     def test_real_files_of_each_format(self):
         for name, form, rows, series, columns in [
-            ("basicmotions/BasicMotions_TRAIN.ts", "ts", 4000, 40, 7),
-            ("japanesevowels/JapaneseVowels_TRAIN.ts.gz", "ts", 4274, 270, 13),
+            ("basicmotions/BasicMotions_TRAIN.ts", "ts", 4000, 40, 8),
+            ("japanesevowels/JapaneseVowels_TRAIN.ts.gz", "ts", 4274, 270, 14),
             ("weka_segment/segment-test.arff", "arff", 810, 0, 20),
             ("eeg_eye_state/EEG_Eye_State.arff.gz", "arff", 14980, 0, 15),
             ("sklearn_digits/digits.csv.gz", "csv", 1797, 0, 65),

@@ -197,14 +197,16 @@ static void ts_samples_are_series(void **state)
     assert_int_equal(profile->n_rows, 5);
     assert_int_equal(loaded.length[0], 3);
     assert_int_equal(loaded.length[1], 2);
-    assert_string_equal(name_of(&loaded, 1), "dim2");
-    assert_string_equal(name_of(&loaded, 2), "label");
-    assert_true(profile->column[2].of_series && !profile->column[1].of_series);
-    assert_int_equal(loaded.table.column[0].integer[4], 7);
-    assert_true(isnan(loaded.table.column[1].real[2]) && loaded.table.column[1].real[4] == 9.5);
-    assert_string_equal(text_at(&loaded, 2, 0), "a");
-    assert_string_equal(text_at(&loaded, 2, 4), "b");
-    assert_int_equal(profile->column[1].n_missing, 1);
+    assert_string_equal(name_of(&loaded, 2), "dim2");
+    assert_string_equal(name_of(&loaded, 3), "label");
+    assert_true(profile->column[3].of_series && !profile->column[2].of_series);
+    assert_int_equal(loaded.table.column[1].integer[4], 7);
+    assert_true(isnan(loaded.table.column[2].real[2]) && loaded.table.column[2].real[4] == 9.5);
+    assert_string_equal(text_at(&loaded, 3, 0), "a");
+    assert_string_equal(text_at(&loaded, 3, 4), "b");
+    assert_int_equal(profile->column[2].n_missing, 1);
+    assert_int_equal(loaded.table.column[0].integer[2], 0);
+    assert_int_equal(loaded.table.column[0].integer[3], 1);
 }
 
 static void ts_with_stamps_and_a_target(void **state)
@@ -213,10 +215,10 @@ static void ts_with_stamps_and_a_target(void **state)
         load(put("x.ts", "@timeStamps true\n@targetLabel true\n@data\n(0,1.5),(3,2):7.25\n"), NULL);
 
     (void)state;
-    assert_string_equal(name_of(&loaded, 0), "time");
-    assert_int_equal(loaded.table.column[0].integer[1], 3);
-    assert_true(loaded.table.column[1].real[0] == 1.5);
-    assert_true(loaded.table.column[2].real[1] == 7.25);
+    assert_string_equal(name_of(&loaded, 1), "time");
+    assert_int_equal(loaded.table.column[1].integer[1], 3);
+    assert_true(loaded.table.column[2].real[0] == 1.5);
+    assert_true(loaded.table.column[3].real[1] == 7.25);
 }
 
 static void bad_ts_is_told_with_its_line(void **state)
@@ -442,6 +444,8 @@ static void three_dimensions_are_series(void **state)
     assert_int_equal(loaded.length[1], 3);
     assert_true(loaded.table.column[1].real[3] == 8 && isnan(loaded.table.column[1].real[4]));
     assert_int_equal(loaded.source->profile.column[1].missing_line, 4);
+    assert_string_equal(name_of(&loaded, 2), "series");
+    assert_int_equal(loaded.table.column[2].integer[3], 1);
 }
 
 static void bad_npy_is_told(void **state)

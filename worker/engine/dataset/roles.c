@@ -294,6 +294,10 @@ static bool resolve(struct resolving *at)
         (by_group && !assign(at, &config->split.group, "data.split.group", ROLE_GROUP,
                              &roles->split_group, &roles->n_split_groups)))
         return false;
+    if (roles->by_time && roles->n_series == 0 && at->profile->n_series > 0)
+        return error_set_at(at->error, ERROR_INVALID, "data.series",
+                            "is needed: %s holds %lld recordings", at->path,
+                            (long long)at->profile->n_series);
     if (config->features.n > 0 ? !assign(at, &config->features, "data.features", ROLE_FEATURE,
                                          &roles->feature, &roles->n_features)
                                : !take_the_rest(at))

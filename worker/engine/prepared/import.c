@@ -820,7 +820,7 @@ static bool read_all(struct import *import, bool *ret_doubt, struct error *error
     bool guessed = source->guessed;
 
     source->threads = request->threads;
-    if (!source_read(source, request->roles->form, &sink, error)) {
+    if (!source_read_rows(source, request->roles->form, &sink, error)) {
         *ret_doubt = guessed;
         return false;
     }

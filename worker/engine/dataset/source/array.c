@@ -75,13 +75,17 @@ static size_t value_size(const struct array *array)
 
 /* ---- shapes -----------------------------------------------------------------------------------*/
 
+static bool has_series(const struct array_list *list)
+{
+    for (int64_t i = 0; i < list->n; i++)
+        if (list->item[i].n_dimensions == 3)
+            return true;
+    return false;
+}
+
 static bool is_of_series(const struct array_list *list, const struct array *array)
 {
-    bool series = false;
-
-    for (int64_t i = 0; i < list->n; i++)
-        series = series || list->item[i].n_dimensions == 3;
-    return series && array->n_dimensions < 3;
+    return has_series(list) && array->n_dimensions < 3;
 }
 
 static int64_t columns_of(const struct array *array)
@@ -150,7 +154,7 @@ static bool make_columns(const struct source *source, const struct array_list *l
         return error_set_at(error, ERROR_INVALID, "data.names",
                             "%zu names where %s has %lld columns", source->format.names.n,
                             source->path, (long long)n);
-    profile->column = calloc((size_t)n, sizeof(*profile->column));
+    profile->column = calloc((size_t)n + 1, sizeof(*profile->column));
     for (int64_t i = 0; profile->column && i < list->n; i++)
         for (int64_t j = 0; j < columns_of(&list->item[i]); j++) {
             struct column_profile *column = &profile->column[profile->n_columns];
@@ -162,6 +166,25 @@ static bool make_columns(const struct source *source, const struct array_list *l
             profile->n_columns++;
         }
     return profile->column || error_set(error, ERROR_NO_MEMORY, "reading %s", source->path);
+}
+
+/* Behind all others: the number of the series. */
+static bool add_series(const struct source *source, const struct array_list *list,
+                       struct table_profile *profile, struct error *error)
+{
+    struct column_profile *column = &profile->column[profile->n_columns];
+
+    if (!has_series(list))
+        return true;
+    column->name = strdup("series");
+    if (!column->name)
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", source->path);
+    profile->n_columns++;
+    profile->n_series = list->item[0].size[0];
+    column->of_series = column->aside = true;
+    for (int64_t i = 0; i < profile->n_series; i++)
+        column_look_integer(column, i);
+    return true;
 }
 
 /* ---- values -----------------------------------------------------------------------------------*/
@@ -336,10 +359,8 @@ bool array_profile(const struct source *source, const struct array_list *list, a
         !block_init(&block, error))
         return false;
     profile->n_rows = list->item[0].size[0] * steps_of(list);
-    profile->n_series = profile->n_rows > list->item[0].size[0] ||
-                                is_of_series(list, &(struct array){.n_dimensions = 1})
-                            ? list->item[0].size[0]
-                            : 0;
+    if (!add_series(source, list, profile, error))
+        return false;
     while (block_next(&block, &more, error) && more)
         for (int64_t i = 0, column = 0; i < list->n; i++)
             for (int64_t j = 0; j < columns_of(&list->item[i]); j++, column++) {
@@ -351,6 +372,20 @@ bool array_profile(const struct source *source, const struct array_list *list, a
     for (int64_t i = 0; i < profile->n_columns; i++)
         profile->column[i].type = column_type_of(&profile->column[i]);
     return !more;
+}
+
+/* The number of the block's series i. */
+static bool store_number(const struct block *block, int64_t i, struct batch *batch,
+                         struct error *error)
+{
+    struct column *column = &batch->column[batch->n_columns - 1];
+    const struct cell_place place = {.path = block->source->path, .what = "row"};
+    char text[32];
+    int size = snprintf(text, sizeof(text), "%lld", (long long)(block->first + i));
+
+    return column->form == FORM_SKIP ||
+           cell_store(&(struct cell){text, (size_t)size}, &block->missing, &place, column,
+                      batch->n_series, error);
 }
 
 static bool store_block(const struct block *block, struct batch *batch, struct error *error)
@@ -368,8 +403,11 @@ static bool store_block(const struct block *block, struct batch *batch, struct e
                              error))
                 return false;
         }
-    for (int64_t i = 0; profile->n_series > 0 && i < block->n; i++)
+    for (int64_t i = 0; profile->n_series > 0 && i < block->n; i++) {
+        if (!store_number(block, i, batch, error))
+            return false;
         batch->length[batch->n_series++] = steps_of(block->list);
+    }
     batch->n_rows += block->n * steps_of(block->list);
     return true;
 }

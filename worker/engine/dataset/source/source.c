@@ -205,6 +205,69 @@ bool source_read(struct source *source, const enum column_form *form,
     return source->kind->read(source, form, sink, error);
 }
 
+/* ---- series as rows ---------------------------------------------------------------------------*/
+
+struct spreading {
+    const struct table_profile *profile;
+    const struct source_sink *sink;
+};
+
+static bool spread_column(const struct source_chunk *chunk, const struct column *from,
+                          struct column *to, struct error *error)
+{
+    int64_t row = 0;
+
+    if (!column_init(to, from->form, from->name, chunk->n_rows))
+        return error_set(error, ERROR_NO_MEMORY, "reading a series");
+    for (int64_t i = 0; i < chunk->n_series; i++)
+        for (int64_t end = row + chunk->length[i]; row < end; row++) {
+            if (from->form == FORM_REAL)
+                to->real[row] = from->real[i];
+            else if (from->form == FORM_INTEGER)
+                to->integer[row] = from->integer[i];
+            else if (from->form == FORM_TEXT)
+                to->code[row] = from->code[i];
+        }
+    to->dictionary = from->dictionary; /* borrowed */
+    return true;
+}
+
+static bool spread_chunk(void *context, const struct source_chunk *chunk, struct error *error)
+{
+    const struct spreading *spreading = context;
+    int64_t n = spreading->profile->n_columns;
+    struct source_chunk rows = *chunk;
+    scoped(memory_free) struct column *column = calloc((size_t)n, sizeof(*column));
+    bool good = true;
+
+    if (!column)
+        return error_set(error, ERROR_NO_MEMORY, "reading a series");
+    for (int64_t i = 0; i < n && good; i++) {
+        column[i] = chunk->column[i];
+        if (spreading->profile->column[i].of_series) {
+            column[i] = (struct column){0};
+            good = spread_column(chunk, &chunk->column[i], &column[i], error);
+        }
+    }
+    rows.column = column;
+    good = good && (spreading->sink->take)(spreading->sink->context, &rows, error);
+    for (int64_t i = 0; i < n; i++)
+        if (spreading->profile->column[i].of_series) {
+            column[i].dictionary = (struct dictionary){0};
+            column_release(&column[i]);
+        }
+    return good;
+}
+
+bool source_read_rows(struct source *source, const enum column_form *form,
+                      const struct source_sink *sink, struct error *error)
+{
+    struct spreading spreading = {.profile = &source->profile, .sink = sink};
+    const struct source_sink spread = {.context = &spreading, .take = spread_chunk};
+
+    return source_read(source, form, source->profile.n_series > 0 ? &spread : sink, error);
+}
+
 /* ---- all rows in memory -----------------------------------------------------------------------*/
 
 struct loading {
@@ -213,25 +276,6 @@ struct loading {
     int64_t *length; /* owned */
     int64_t n_rows, n_series;
 };
-
-/* The row of the chunk's column that holds what `row` of the chunk has. */
-static bool spread(const struct source_chunk *chunk, bool of_series, int64_t **ret_from,
-                   struct error *error)
-{
-    int64_t *from = NULL;
-    int64_t row = 0;
-
-    if (of_series) {
-        from = malloc(((size_t)chunk->n_rows + 1) * sizeof(*from));
-        if (!from)
-            return error_set(error, ERROR_NO_MEMORY, "reading a series");
-        for (int64_t i = 0; i < chunk->n_series; i++)
-            for (int64_t j = 0; j < chunk->length[i]; j++)
-                from[row++] = i;
-    }
-    *ret_from = from;
-    return true;
-}
 
 /* The loaded column's codes for those of the chunk. */
 static bool merge_dictionary(const struct dictionary *dictionary, struct dictionary *into,
@@ -250,27 +294,23 @@ static bool merge_dictionary(const struct dictionary *dictionary, struct diction
 }
 
 static bool append_column(const struct source_chunk *chunk, const struct column *column,
-                          bool of_series, struct column *to, struct error *error)
+                          struct column *to, struct error *error)
 {
-    scoped(memory_free) int64_t *from = NULL;
     scoped(memory_free) int32_t *code = NULL;
     int64_t first = chunk->first_row;
 
     if (column->form == FORM_SKIP)
         return true;
-    if (!spread(chunk, of_series, &from, error) ||
-        (column->form == FORM_TEXT &&
-         !merge_dictionary(&column->dictionary, &to->dictionary, &code, error)))
+    if (column->form == FORM_TEXT &&
+        !merge_dictionary(&column->dictionary, &to->dictionary, &code, error))
         return false;
     for (int64_t i = 0; i < chunk->n_rows; i++) {
-        int64_t at = from ? from[i] : i;
-
         if (column->form == FORM_REAL)
-            to->real[first + i] = column->real[at];
+            to->real[first + i] = column->real[i];
         else if (column->form == FORM_INTEGER)
-            to->integer[first + i] = column->integer[at];
+            to->integer[first + i] = column->integer[i];
         else
-            to->code[first + i] = column->code[at] < 0 ? -1 : code[column->code[at]];
+            to->code[first + i] = column->code[i] < 0 ? -1 : code[column->code[i]];
     }
     return true;
 }
@@ -284,8 +324,7 @@ static bool append_chunk(void *context, const struct source_chunk *chunk, struct
         chunk->first_series + chunk->n_series > profile->n_series)
         return source_changed(loading->source, error);
     for (int64_t i = 0; i < profile->n_columns; i++)
-        if (!append_column(chunk, &chunk->column[i], profile->column[i].of_series,
-                           &loading->table.column[i], error))
+        if (!append_column(chunk, &chunk->column[i], &loading->table.column[i], error))
             return false;
     if (chunk->n_series > 0)
         memcpy(loading->length + chunk->first_series, chunk->length,
@@ -331,7 +370,7 @@ bool source_load(struct source *source, const enum column_form *form, struct tab
     if (!make_room(&loading, form, error))
         return false;
     source->threads = 1; /* rows go into one table in their order */
-    good = source_read(source, form, &sink, error);
+    good = source_read_rows(source, form, &sink, error);
     source->threads = threads;
     if (!good)
         return false;

@@ -94,6 +94,9 @@ bool source_profile(struct source *source, struct error *error);
 bool source_guess(struct source *source, struct error *error);
 bool source_read(struct source *source, const enum column_form *form,
                  const struct source_sink *sink, struct error *error);
+/* The same for a sink that knows no series: their values stand in each of their rows. */
+bool source_read_rows(struct source *source, const enum column_form *form,
+                      const struct source_sink *sink, struct error *error);
 /* All rows at once; values of series stand in each of their rows. *ret_length (owned by the caller;
  * NULL: not wanted): rows of each series. */
 bool source_load(struct source *source, const enum column_form *form, struct table *ret_table,

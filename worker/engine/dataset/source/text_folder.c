@@ -362,8 +362,7 @@ static bool parse_pair(const struct source *source, int64_t i, struct sample *sa
     return parse_sample(path.data, label, error);
 }
 
-/* ---- columns: keys, header values, c1 ..., label header values, y1 ...
- * ---------------------------*/
+/* ---- columns: keys, header values, c1 ..., label header values, y1 ... -----------------------*/
 
 static bool add_column(struct table_profile *profile, const char *name, size_t size, bool of_series,
                        bool aside)

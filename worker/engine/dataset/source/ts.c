@@ -3,8 +3,8 @@
  * dimensions separated by ':', their values by ','. With timeStamps a value is written
  * (time,value). The class or target stands at the line's end.
  *
- * A sample is a series: its values are the rows, its label belongs to the series. Dimensions are
- * called dim1, dim2, ..., the label "label".
+ * A sample is a series: its values are the rows, its label belongs to the series. Its number is the
+ * column "series", dimensions are called dim1, dim2, ..., the label "label".
  */
 #include <math.h>
 #include <stdio.h>
@@ -320,8 +320,10 @@ static bool next_sample(struct ts_pass *pass, struct stream *stream, bool *ret)
     return !*ret || split_sample(pass);
 }
 
-/* ---- columns: [time], dimensions, [label]
- * ------------------------------------------------------*/
+/* ---- columns
+ * -----------------------------------------------------------------------------------*/
+
+#define FIRST_COLUMN 1 /* behind the number of the series; [time], dimensions, [label] */
 
 static bool add_column(struct table_profile *profile, const char *name, bool of_series,
                        enum column_type type)
@@ -340,8 +342,11 @@ static bool make_columns(const struct ts_pass *pass, struct table_profile *profi
     const struct ts_header *header = &pass->header;
     char name[32];
 
-    profile->column = calloc((size_t)header->dimensions + 2, sizeof(*profile->column));
-    if (!profile->column || (header->stamped && !add_column(profile, "time", false, COLUMN_REAL)))
+    profile->column = calloc((size_t)header->dimensions + 3, sizeof(*profile->column));
+    if (!profile->column || !add_column(profile, "series", true, COLUMN_INTEGER))
+        return false;
+    profile->column[0].aside = true;
+    if (header->stamped && !add_column(profile, "time", false, COLUMN_REAL))
         return false;
     for (int64_t i = 0; i < header->dimensions; i++) {
         (void)snprintf(name, sizeof(name), "dim%lld", (long long)i + 1);
@@ -368,12 +373,13 @@ static bool look_at_cells(const struct ts_pass *pass, const struct cell *cell,
 
 static bool look_at_sample(const struct ts_pass *pass, struct table_profile *profile)
 {
-    int64_t stamps = pass->header.stamped;
+    int64_t stamps = pass->header.stamped, first = FIRST_COLUMN + stamps;
 
-    if (stamps && !look_at_cells(pass, pass->stamp, &profile->column[0]))
+    column_look_integer(&profile->column[0], profile->n_series);
+    if (stamps && !look_at_cells(pass, pass->stamp, &profile->column[FIRST_COLUMN]))
         return false;
     for (int64_t i = 0; i < pass->n_dimensions; i++)
-        if (!look_at_cells(pass, pass->cell + i * pass->length, &profile->column[stamps + i]))
+        if (!look_at_cells(pass, pass->cell + i * pass->length, &profile->column[first + i]))
             return false;
     if (pass->header.label != TS_LABEL_NONE)
         cell_look(&pass->label, &pass->missing, pass->line.number,
@@ -430,12 +436,18 @@ static bool store_cells(const struct ts_pass *pass, const struct cell *cell, int
 static bool store_sample(const struct ts_pass *pass, struct batch *batch)
 {
     int64_t stamps = pass->header.stamped;
+    long long number = batch->first_series + batch->n_series;
+    char text[32];
+    int size = snprintf(text, sizeof(text), "%lld", number);
+    const struct cell cell = {text, (size_t)size};
 
-    if (stamps && !store_cells(pass, pass->stamp, pass->length, &batch->column[0], batch->n_rows))
+    if (!store_cells(pass, &cell, 1, &batch->column[0], batch->n_series) ||
+        (stamps && !store_cells(pass, pass->stamp, pass->length, &batch->column[FIRST_COLUMN],
+                                batch->n_rows)))
         return false;
     for (int64_t i = 0; i < pass->n_dimensions; i++)
         if (!store_cells(pass, pass->cell + i * pass->length, pass->length,
-                         &batch->column[stamps + i], batch->n_rows))
+                         &batch->column[FIRST_COLUMN + stamps + i], batch->n_rows))
             return false;
     if (pass->header.label != TS_LABEL_NONE &&
         !store_cells(pass, &pass->label, 1, &batch->column[batch->n_columns - 1], batch->n_series))
@@ -448,8 +460,8 @@ static bool store_sample(const struct ts_pass *pass, struct batch *batch)
 static bool read_samples(struct ts_pass *pass, struct stream *stream, const struct source *source,
                          struct batch *batch, const struct source_sink *sink)
 {
-    int64_t columns =
-        pass->header.stamped + pass->header.dimensions + (pass->header.label != TS_LABEL_NONE);
+    int64_t columns = FIRST_COLUMN + pass->header.stamped + pass->header.dimensions +
+                      (pass->header.label != TS_LABEL_NONE);
     bool more = true;
 
     if (columns != source->profile.n_columns)
