@@ -320,8 +320,7 @@ static bool next_sample(struct ts_pass *pass, struct stream *stream, bool *ret)
     return !*ret || split_sample(pass);
 }
 
-/* ---- columns
- * -----------------------------------------------------------------------------------*/
+/* ---- columns ----------------------------------------------------------------------------------*/
 
 #define FIRST_COLUMN 1 /* behind the number of the series; [time], dimensions, [label] */
 
