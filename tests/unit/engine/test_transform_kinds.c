@@ -15,6 +15,7 @@
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/preparation.h"
+#include "worker/engine/transform/row_stream.h"
 
 #define ROWS 700 /* several blocks */
 #define TRAIN_ROWS 500
@@ -339,6 +340,51 @@ static void affine_transforms_fold(void **state)
         }
 }
 
+static int by_value(const void *left, const void *right)
+{
+    float a = *(const float *)left, b = *(const float *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* So many rows are counted by their digits, not sorted. */
+#define MANY_ROWS 70000
+static void quantiles_of_many_rows_are_exact(void **state)
+{
+    static const double fraction[] = {0, 0.25, 0.5, 1};
+    scoped(memory_free) float *value = calloc(MANY_ROWS, sizeof(*value));
+    scoped(memory_free) int64_t *row = calloc(MANY_ROWS, sizeof(*row));
+    scoped(applier_free) struct applier *applier = NULL;
+    struct feature feature = {.name = NULL};
+    struct prepared_feature prepared = {.name = NULL};
+    const struct preparation preparation = {.feature = &prepared, .n_features = 1};
+    const struct dataset dataset = {
+        .n_rows = MANY_ROWS, .feature = &feature, .n_features = 1, .value = value};
+    struct row_list list = {row, MANY_ROWS};
+    struct row_stream stream = {.rows = &list};
+    const int64_t column = 0;
+    struct error error;
+    double got[4];
+
+    (void)state;
+    for (int64_t i = 0; i < MANY_ROWS; i++) {
+        row[i] = i;
+        value[i] = (float)(i % 3 ? random_normal(3, (uint64_t)i, 0, 0) : (double)(i % 5));
+    }
+    assert_true(applier_make(&preparation, &dataset, &applier, &error));
+    stream.applier = applier;
+    assert_true(row_stream_quantiles(&stream, &column, 1, fraction, 4, got, &error));
+    qsort(value, MANY_ROWS, sizeof(*value), by_value);
+    for (int i = 0; i < 4; i++) {
+        double place = fraction[i] * (MANY_ROWS - 1);
+        int64_t below = (int64_t)place, above = below + 1 < MANY_ROWS ? below + 1 : below;
+        double part = place - (double)below;
+
+        assert_true(got[i] ==
+                    (double)value[below] + ((double)value[above] - (double)value[below]) * part);
+    }
+}
+
 /* Two recordings: nothing goes from one into the other, and windows see what was computed along
  * them. */
 static void recordings_are_gone_along(void **state)
@@ -394,6 +440,7 @@ int main(void)
         cmocka_unit_test(batches_of_any_size_are_the_same),
         cmocka_unit_test(inverse_leads_back),
         cmocka_unit_test(affine_transforms_fold),
+        cmocka_unit_test(quantiles_of_many_rows_are_exact),
         cmocka_unit_test(recordings_are_gone_along),
         cmocka_unit_test(rows_that_do_not_follow_one_another_are_not_gone_along),
     };

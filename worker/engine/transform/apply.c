@@ -9,7 +9,8 @@
 #include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/select.h"
 
-#define BLOCK_ROWS 256
+#define BLOCK_ROWS \
+    248 /* columns that are a power of two apart would share a few lines of the cache */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
@@ -69,33 +70,42 @@ static inline int64_t span_row(const struct row_span *span, int64_t step)
     return row < span->high ? row : span->high - 1;
 }
 
-/* What a float says: a number, or the code of a category, which becomes the model's. */
-static inline double read_value(const struct load *load, const float *row)
+/* What floats say: numbers, or codes of categories, which become the model's. */
+static void load_column(const struct load *load, const float *const *row, int64_t n, double *to)
 {
-    float value = row[load->from];
+    double scale = load->map.scale, offset = load->map.offset, fill = load->map.fill;
+    int64_t from = load->from;
 
-    if (isnan(value))
-        return load->map.fill;
-    if (load->slot)
-        return load->slot[(int32_t)value];
-    return (double)value * load->map.scale + load->map.offset;
+    for (int64_t i = 0; i < n; i++) {
+        float value = row[i][from];
+
+        to[i] = isnan(value) ? fill : (double)value * scale + offset;
+    }
+    for (int64_t i = 0; load->slot && i < n; i++)
+        to[i] = isnan(row[i][from]) ? fill : load->slot[(int32_t)row[i][from]];
 }
 
 static void load_block(const struct applier *applier, const struct row_span *span, int64_t n,
                        struct block *block)
 {
-    int64_t at = 0;
+    const float *row[BLOCK_ROWS];
+    int64_t rows;
 
     block->n = n;
     block->steps = span->steps;
     block->width = applier->n_loads;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t t = 0; t < block->steps; t++, at++) {
-            const float *row = applier->value + span_row(&span[i], t) * applier->value_width;
+    rows = block_rows(block);
+    for (int64_t first = 0, count; first < rows; first += count) {
+        count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+        for (int64_t i = 0; i < count; i++) {
+            int64_t at = first + i;
 
-            for (int64_t j = 0; j < block->width; j++)
-                block_column(block, j)[at] = read_value(&applier->load[j], row);
+            row[i] = applier->value +
+                     span_row(&span[at / block->steps], at % block->steps) * applier->value_width;
         }
+        for (int64_t j = 0; j < block->width; j++)
+            load_column(&applier->load[j], row, count, block_column(block, j) + first);
+    }
 }
 
 const struct block *applier_spans(struct applier *applier, const struct row_span *span, int64_t n)

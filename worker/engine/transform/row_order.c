@@ -63,6 +63,13 @@ static bool no_memory(struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "ordering training rows");
 }
 
+/* Rows of blocks that the stream has in all. */
+static int64_t stream_rows(const struct row_stream *stream)
+{
+    return stream->rows->n *
+           (row_stream_block_rows(stream) / applier_block_samples(stream->applier));
+}
+
 static uint32_t key_of(double value)
 {
     float narrow = (float)value;
@@ -213,16 +220,70 @@ static bool order_group(const struct row_stream *stream, const int64_t *column, 
     return true;
 }
 
+/* ---- many quantiles of few rows ---------------------------------------------------------------*/
+
+static int by_value(const void *left, const void *right)
+{
+    float a = *(const float *)left, b = *(const float *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* x: sorted. */
+static void read_quantiles(const float *x, int64_t n, const double *fraction, int64_t n_fractions,
+                           double *ret)
+{
+    for (int64_t i = 0; i < n_fractions; i++) {
+        double place = fraction[i] * (double)(n - 1);
+        int64_t below = (int64_t)floor(place), above = below + 1 < n ? below + 1 : below;
+
+        ret[i] = n > 0 ? (double)x[below] +
+                             ((double)x[above] - (double)x[below]) * (place - floor(place))
+                       : (double)NAN;
+    }
+}
+
+/* Where the values of the columns fit into memory, they are sorted there. */
+static bool sort_group(const struct row_stream *stream, const int64_t *column, int64_t n,
+                       const double *fraction, int64_t n_fractions, double *ret,
+                       struct error *error)
+{
+    int64_t rows = stream_rows(stream), at = 0;
+    scoped(memory_free) float *value = malloc((size_t)(n * rows + 1) * sizeof(*value));
+    scoped(memory_free) int64_t *used = calloc((size_t)n, sizeof(*used));
+    const struct block *block;
+
+    if (!value || !used)
+        return no_memory(error);
+    while ((block = row_stream_next(stream, &at, NULL)))
+        for (int64_t i = 0; i < n; i++) {
+            const double *x = block_column(block, column[i]);
+
+            for (int64_t k = 0; k < block_rows(block); k++)
+                if (!isnan(x[k]))
+                    value[i * rows + used[i]++] = (float)x[k];
+        }
+    for (int64_t i = 0; i < n; i++) {
+        qsort(value + i * rows, (size_t)used[i], sizeof(*value), by_value);
+        read_quantiles(value + i * rows, used[i], fraction, n_fractions, ret + i * n_fractions);
+    }
+    return true;
+}
+
 bool row_stream_quantiles(const struct row_stream *stream, const int64_t *column, int64_t n,
                           const double *fraction, int64_t n_fractions, double *ret,
                           struct error *error)
 {
-    size_t each = sizeof(struct prefix) * (1 + 4 * (size_t)n_fractions);
-    int64_t at_once = each < BUDGET ? (int64_t)(BUDGET / each) : 1;
+    size_t counted = sizeof(struct prefix) * (1 + 4 * (size_t)n_fractions);
+    size_t sorted = sizeof(float) * (size_t)(stream_rows(stream) + 1);
+    bool sort = sorted < counted;
+    int64_t at_once = (int64_t)(BUDGET / (sort ? sorted : counted));
 
+    at_once = at_once > 0 ? at_once : 1;
     for (int64_t i = 0; i < n; i += at_once)
-        if (!order_group(stream, column + i, n - i < at_once ? n - i : at_once, fraction,
-                         n_fractions, ret + i * n_fractions, error))
+        if (!(sort ? sort_group : order_group)(stream, column + i,
+                                               n - i < at_once ? n - i : at_once, fraction,
+                                               n_fractions, ret + i * n_fractions, error))
             return false;
     return true;
 }

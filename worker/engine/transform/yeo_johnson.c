@@ -6,8 +6,9 @@
  *
  * It is kept where no training value overflows, since on values far from 0 the likelihood is flat.
  *
- * Newton's method on the derivative, all columns in the same passes; where a step would leave the
- * interval in which the maximum is known to lie, that is halved.
+ * Newton's method on the derivative, all columns in the same passes, the first of them over a part
+ * of the rows; where a step would leave the interval in which the maximum is known to lie, that is
+ * halved.
  */
 #include "worker/engine/transform/kinds.h"
 
@@ -20,7 +21,9 @@
 
 #define MOST_PASSES 60
 #define LARGEST_STEP 1.0
-#define CLOSE_ENOUGH 1e-9
+#define CLOSE_ENOUGH 1e-6 /* a step: what is wrong after it is about its square */
+#define ROUGHLY 1e-2
+#define PARTS 16 /* of the rows, one of which says roughly where the maximum is */
 #define SERIES_BELOW 0.05
 #define HIGHEST \
     60.0 /* of the training values: exp() of it, which float32 holds with room to spare */
@@ -108,7 +111,7 @@ static inline void power(double z, double *ret)
 /* y and its derivatives for one value. */
 static inline void derive(double k, double x, double *ret_log, double ret[3])
 {
-    double l = log1p(fabs(x)), p[3];
+    double l = log(1 + fabs(x)), p[3]; /* in a sum, the digits that log1p() saves are lost */
 
     if (x >= 0) {
         power(k * l, p);
@@ -173,7 +176,7 @@ static void look(struct search *search, const double *x, int64_t n, double *room
 }
 
 /* Moves k to where the derivative of the likelihood seems to be 0. */
-static void step(struct search *search)
+static void step(struct search *search, double close_enough)
 {
     const struct moments *m = &search->moments;
     double slope = -m->n * m->yd / m->yy + search->jacobian;
@@ -188,17 +191,22 @@ static void step(struct search *search)
         search->high = search->k;
     wish = fmax(-LARGEST_STEP, fmin(LARGEST_STEP, wish));
     to = search->k + wish;
-    if (!(to > search->low && to < search->high))
+    search->done = !(fabs(wish) >= close_enough);
+    if (!(to > search->low && to < search->high) && !search->done) {
         to = (search->low + search->high) / 2;
-    search->done = !isfinite(to) || fabs(to - search->k) < CLOSE_ENOUGH;
+        search->done = search->high - search->low < close_enough;
+    }
     search->k = isfinite(to) ? to : search->k;
 }
 
 /* ---- fitting ----------------------------------------------------------------------------------*/
 
-static bool pass(const struct fitting *fitting, struct search *search, double *room)
+/* Looks at one block of every `part`. */
+static bool pass(const struct fitting *fitting, struct search *search, int64_t part,
+                 double close_enough, double *room)
 {
     const struct transform *transform = fitting->transform;
+    int64_t skip = (part - 1) * applier_block_samples(fitting->rows->applier);
     const struct block *block;
     int64_t at = 0;
     bool done = true;
@@ -207,17 +215,19 @@ static bool pass(const struct fitting *fitting, struct search *search, double *r
         search[i].moments = (struct moments){0};
         search[i].jacobian = 0;
     }
-    while ((block = row_stream_next(fitting->rows, &at, NULL)))
+    while ((block = row_stream_next(fitting->rows, &at, NULL))) {
         for (int64_t i = 0; i < transform->n_columns; i++)
             if (!search[i].done)
                 look(&search[i], block_column(block, transform->column[i]), block_rows(block),
                      room);
+        at = at + skip < fitting->rows->rows->n ? at + skip : fitting->rows->rows->n;
+    }
     for (int64_t i = 0; i < transform->n_columns; i++) {
         if (search[i].done)
             continue;
         /* a constant has no shape */
         if (search[i].moments.yy > 0)
-            step(&search[i]);
+            step(&search[i], close_enough);
         else
             search[i].done = true;
         done = done && search[i].done;
@@ -225,16 +235,32 @@ static bool pass(const struct fitting *fitting, struct search *search, double *r
     return done;
 }
 
+/* From where k is; the interval is that in which no training value overflows. */
+static void find(const struct fitting *fitting, struct search *search,
+                 const struct column_figures *figures, int64_t part, double close_enough,
+                 double *room)
+{
+    bool done = false;
+
+    for (int64_t i = 0; i < fitting->transform->n_columns; i++)
+        search[i] = (struct search){
+            .k = search[i].k,
+            .low = fmax(-HIGHEST, 2 - HIGHEST / log1p(fmax(0, -figures[i].minimum))),
+            .high = fmin(HIGHEST, HIGHEST / log1p(fmax(0, figures[i].maximum)))};
+    for (int i = 0; i < MOST_PASSES && !done; i++)
+        done = pass(fitting, search, part, close_enough, room);
+}
+
 static bool fit(struct fitting *fitting, struct error *error)
 {
     struct transform *transform = fitting->transform;
     size_t rows = (size_t)row_stream_block_rows(fitting->rows);
+    int64_t blocks = fitting->rows->rows->n / applier_block_samples(fitting->rows->applier);
     scoped(memory_free) struct search *search =
         calloc((size_t)transform->n_columns + 1, sizeof(*search));
     scoped(memory_free) double *room = calloc(3 * rows + 1, sizeof(*room));
     scoped(memory_free) struct column_figures *figures =
         calloc((size_t)transform->n_columns + 1, sizeof(*figures));
-    bool done = false;
 
     if (!search || !room || !figures)
         return error_set(error, ERROR_NO_MEMORY, "fitting transforms");
@@ -242,12 +268,10 @@ static bool fit(struct fitting *fitting, struct error *error)
         !row_stream_figures(fitting->rows, transform->column, transform->n_columns, figures, error))
         return false;
     for (int64_t i = 0; i < transform->n_columns; i++)
-        search[i] = (struct search){
-            .k = 1,
-            .low = fmax(-HIGHEST, 2 - HIGHEST / log1p(fmax(0, -figures[i].minimum))),
-            .high = fmin(HIGHEST, HIGHEST / log1p(fmax(0, figures[i].maximum)))};
-    for (int i = 0; i < MOST_PASSES && !done; i++)
-        done = pass(fitting, search, room);
+        search[i].k = 1;
+    if (blocks > 2 * PARTS)
+        find(fitting, search, figures, PARTS, ROUGHLY, room);
+    find(fitting, search, figures, 1, CLOSE_ENOUGH, room);
     for (int64_t i = 0; i < transform->n_columns; i++)
         transform_state(transform, i)[0] = search[i].k;
     return true;
