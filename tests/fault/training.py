@@ -66,7 +66,7 @@ def checkpoints(experiment):
     return len(steps), steps[-1] if steps else 0
 
 
-def result(experiment):
+def result(experiment, state=True):
     """What a training leaves: its whole state (last and best weights, moments, cursor) to the byte,
     predictions to the byte, and the numbers on the way, where a later run's word counts."""
     metrics = {}
@@ -75,8 +75,9 @@ def result(experiment):
             if event["event"] == "metric":
                 metrics[event["name"], event.get("step")] = event["value"]
     found = {"metrics": metrics}
-    with open(os.path.join(experiment, "checkpoint/last.ckpt"), "rb") as file:
-        found["state"] = file.read()
+    if state:
+        with open(os.path.join(experiment, "checkpoint/last.ckpt"), "rb") as file:
+            found["state"] = file.read()
     with open(os.path.join(run_folders(experiment)[-1], "artifacts/predictions.csv"), "rb") as file:
         found["predictions"] = file.read()
     return found

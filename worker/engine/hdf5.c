@@ -1,9 +1,12 @@
+/*
+ * A file that is written grows in memory, and goes to the disk as one piece by common/file. HDF5
+ * itself does not survive a disk that is full: a file whose closing failed cannot be closed.
+ */
 #include "worker/engine/hdf5.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +22,12 @@
 #define NATIVE_REAL H5T_NATIVE_FLOAT
 #endif
 
+#define MEMORY_STEP ((size_t)1 << 20) /* bytes by which a file that is written grows */
+
 struct hdf5_file {
-    hid_t id;    /* -1: closed */
-    char *path;  /* owned */
-    char *aside; /* owned; NULL: open for reading */
+    hid_t id;   /* -1: closed */
+    char *path; /* owned */
+    bool written;
 };
 
 struct message { /* collects the innermost complaint of the library's stack */
@@ -43,8 +48,17 @@ static bool failed(const struct hdf5_file *file, const char *what, struct error 
     struct message message = {.text = "unknown error"};
 
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_message, &message);
-    return error_set(error, file->aside ? ERROR_IO : ERROR_CORRUPT, "%s: %s: %s", file->path, what,
-                     message.text);
+    return error_set(error, file->written ? ERROR_IO : ERROR_CORRUPT, "%s: %s: %s", file->path,
+                     what, message.text);
+}
+
+/* Closing what did not let itself be closed would crash. */
+static bool close_once(struct hdf5_file *file)
+{
+    hid_t id = file->id;
+
+    file->id = -1;
+    return id < 0 || H5Fclose(id) >= 0;
 }
 
 void hdf5_close(struct hdf5_file **file)
@@ -53,17 +67,13 @@ void hdf5_close(struct hdf5_file **file)
 
     if (!gone)
         return;
-    if (gone->id >= 0)
-        (void)H5Fclose(gone->id);
-    if (gone->aside)
-        (void)unlink(gone->aside);
-    free(gone->aside);
+    (void)close_once(gone);
     free(gone->path);
     free(gone);
     *file = NULL;
 }
 
-static struct hdf5_file *file_new(const char *path, bool create)
+static struct hdf5_file *file_new(const char *path, bool written)
 {
     struct hdf5_file *file = calloc(1, sizeof(*file));
 
@@ -72,9 +82,8 @@ static struct hdf5_file *file_new(const char *path, bool create)
         return NULL;
     file->id = -1;
     file->path = strdup(path);
-    if (create && asprintf(&file->aside, "%s.new", path) < 0)
-        file->aside = NULL;
-    if (!file->path || (create && !file->aside))
+    file->written = written;
+    if (!file->path)
         hdf5_close(&file);
     return file;
 }
@@ -82,42 +91,33 @@ static struct hdf5_file *file_new(const char *path, bool create)
 bool hdf5_create(const char *path, struct hdf5_file **ret_file, struct error *error)
 {
     scoped(hdf5_close) struct hdf5_file *file = file_new(path, true);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
 
+    if (file && access >= 0 && H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0)
+        file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (access >= 0)
+        (void)H5Pclose(access);
     if (!file)
         return error_set(error, ERROR_NO_MEMORY, "creating %s", path);
-    file->id = H5Fcreate(file->aside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file->id < 0)
         return failed(file, "cannot be created", error);
     *ret_file = take(&file);
     return true;
 }
 
-static bool sync_and_rename(const struct hdf5_file *file, struct error *error)
-{
-    scoped(descriptor_close) int fd = open(file->aside, O_RDONLY | O_CLOEXEC);
-    scoped(memory_free) char *copy = strdup(file->path);
-
-    if (!copy)
-        return error_set(error, ERROR_NO_MEMORY, "writing %s", file->path);
-    if (fd < 0)
-        return error_set_errno(error, errno, "%s", file->aside);
-    if (fchmod(fd, 0600) != 0)
-        return error_set_errno(error, errno, "%s", file->aside);
-    return file_sync(fd, error) && file_rename(AT_FDCWD, file->aside, file->path, error) &&
-           file_sync_folder(AT_FDCWD, dirname(copy), error);
-}
-
 bool hdf5_commit(struct hdf5_file **file, struct error *error)
 {
     scoped(hdf5_close) struct hdf5_file *whole = take(file);
+    ssize_t size =
+        H5Fflush(whole->id, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(whole->id, NULL, 0);
+    scoped(memory_free) char *image = size < 0 ? NULL : malloc((size_t)size + 1);
 
-    if (H5Fclose(whole->id) < 0)
+    if (size >= 0 && !image)
+        return error_set(error, ERROR_NO_MEMORY, "writing %s", whole->path);
+    if (!image || H5Fget_file_image(whole->id, image, (size_t)size) != size)
         return failed(whole, "cannot be written", error);
-    whole->id = -1;
-    if (!sync_and_rename(whole, error))
-        return false;
-    free(take(&whole->aside));
-    return true;
+    return file_replace(AT_FDCWD, whole->path, image, (size_t)size, error) ||
+           error_wrap(error, "%s", whole->path);
 }
 
 bool hdf5_open(const char *path, struct hdf5_file **ret_file, struct error *error)
@@ -299,9 +299,8 @@ bool hdf5_create_arrays(const char *path, const char *meta, struct hdf5_array *a
     for (int i = 0; i < n; i++)
         if (!create_array(file, &array[i], error))
             return false;
-    if (H5Fclose(file->id) < 0)
+    if (!close_once(file))
         return failed(file, "cannot be written", error);
-    file->id = -1;
     return true;
 }
 

@@ -14,7 +14,7 @@
 
 struct hdf5_file;
 
-/* Writes aside; nothing is at `path` until hdf5_commit(), which syncs and renames. */
+/* Nothing is at `path` until hdf5_commit(), which replaces it durably. */
 bool hdf5_create(const char *path, struct hdf5_file **ret_file, struct error *error);
 bool hdf5_commit(struct hdf5_file **file, struct error *error);
 /* NOT_FOUND; CORRUPT where it is no HDF5. */

@@ -1,0 +1,166 @@
+"""The Nth write, sync, rename, fork, open or mapping fails, or is the last thing that a process does:
+for worker and engine, with strace's help. An error or a retry, never a wrong state.
+
+A few of each are tried, chosen anew each time; NIGHTJAR_TEST_INJECTIONS=all tries every one.
+"""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import training
+from harness import BUILD, DEADLINE_S
+
+ALL = os.environ.get("NIGHTJAR_TEST_INJECTIONS") == "all"
+FEW = 3 if os.environ.get("NIGHTJAR_SANITIZE") else 6
+KINDS = {  # system calls, and how each kind fails
+    "write": ("write,pwrite64,writev", "ENOSPC"),
+    "sync": ("fsync,fdatasync", "EIO"),
+    "name": ("rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat", "EIO"),
+    "open": ("openat", "EMFILE"),
+    "fork": ("clone,clone3,fork,vfork", "EAGAIN"),
+    "truncate": ("ftruncate,fallocate", "EIO"),
+}
+DEADLY = ("write", "sync", "name", "truncate")
+
+
+def strace_works():
+    with contextlib.suppress(OSError):
+        return subprocess.run(["strace", "-o", "/dev/null", "true"], check=False).returncode == 0
+    return False
+
+
+# LeakSanitizer is a tracer too, and a process has one.
+ENVIRONMENT = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
+
+@unittest.skipUnless(strace_works(), "strace is not there, or not permitted to trace")
+class Injection(unittest.TestCase):
+    def setUp(self):
+        seed = random.SystemRandom().randrange(1 << 32)
+        self.dice = random.Random(seed)
+        print(f"(seed {seed}) ", end="", flush=True)
+
+    def run_traced(self, options, command):
+        return subprocess.run(["strace", *options, *command], check=False, capture_output=True, text=True,
+                              timeout=DEADLINE_S, env={**os.environ, **ENVIRONMENT})
+
+    def run_injected(self, kind, n, deadly, command):
+        """Only the program itself is hit, not what it starts; and it stays our child."""
+        calls, code = KINDS[kind]
+        what = "signal=SIGKILL" if deadly else f"error={code}"
+        return self.run_traced(["-D", "-o", "/dev/null", "-e", f"trace={calls}",
+                                "-e", f"inject={calls}:{what}:when={n}"], command)
+
+    def count(self, kind, command):
+        """How many calls of a kind a command makes when nothing fails."""
+        with tempfile.NamedTemporaryFile("r") as file:
+            self.run_traced(["-o", file.name, "-e", f"trace={KINDS[kind][0]}"], command)
+            return sum("(" in line for line in file)
+
+    def choose(self, n):
+        return range(1, n + 1) if ALL else sorted(self.dice.sample(range(1, n + 1), min(n, FEW)))
+
+    def cases(self, command):
+        for kind in KINDS:
+            n = self.count(kind, command())
+            for deadly in (False, True) if kind in DEADLY else (False,):
+                for i in self.choose(n):
+                    self.case = f"{kind} {i} of {n}, {'deadly' if deadly else KINDS[kind][1]}"
+                    yield kind, i, deadly
+
+
+class Worker(Injection):
+    """A run by hand: no verdict, or the right one; never a command that ran without `started`."""
+
+    def setUp(self):
+        super().setUp()
+        self.home = tempfile.mkdtemp(prefix="nightjar-injection-")
+        self.addCleanup(shutil.rmtree, self.home)
+        self.last = 0
+
+    def command(self):
+        self.last += 1
+        folder = f"{self.home}/runs/{self.last}/1"
+        os.makedirs(folder)
+        script = f'echo ran >> {self.home}/ran{self.last}; echo \'{{"loss": 0.5}}\' >> "$NIGHTJAR_EVENTS"'
+        with open(f"{folder}/spec.json", "w", encoding="utf-8") as file:
+            json.dump({"v": 1, "id": self.last, "run": 1, "seed": 1, "cwd": self.home,
+                       "spec": {"command": ["sh", "-c", script]}}, file)
+        return [os.path.join(BUILD, "nightjar-worker"), "run", folder]
+
+    def lines(self, path):
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            return file.read().splitlines()
+        return []
+
+    def test_whatever_fails_the_verdict_is_right_or_missing(self):
+        for kind, n, deadly in self.cases(self.command):
+            done = self.run_injected(kind, n, deadly, self.command())
+            ran = self.lines(f"{self.home}/ran{self.last}")
+            events = training.read_journal(f"{self.home}/runs/{self.last}/1/events.jsonl")
+            names = [event["event"] for event in events]
+            if done.returncode == 0:
+                self.assertEqual(names[-1:], ["exit"], self.case)
+            if "exit" in names:
+                self.assertEqual(ran, ["ran"] if events[-1]["status"] == 0 else [], (self.case, events))
+            if ran:
+                self.assertEqual((ran, names[0]), (["ran"], "started"), self.case)
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(BUILD, "nightjar-engine")), "no engine is built")
+class Engine(Injection):
+    """A training that was cut short goes on from its checkpoint and ends with the same bits."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.home = tempfile.mkdtemp(prefix="nightjar-injection-")
+        cls.addClassCleanup(shutil.rmtree, cls.home)
+        cls.source = f"{cls.home}/data.csv.gz"
+        training.write_data(cls.source, rows=120)
+        cls.last = 0
+        subprocess.run(cls.command(), check=True, stdout=subprocess.DEVNULL)
+        cls.expected = training.result(f"{cls.home}/runs/1")
+
+    @classmethod
+    def command(cls, run=1):
+        """Of a new experiment's first run, or of the latest one's next."""
+        cls.last += run == 1
+        experiment = f"{cls.home}/runs/{cls.last}"
+        folder = f"{experiment}/{run}"
+        os.makedirs(f"{folder}/artifacts")
+        os.makedirs(f"{experiment}/checkpoint", exist_ok=True)
+        with open(f"{folder}/spec.json", "w", encoding="utf-8") as file:
+            json.dump({"v": 1, "id": 1, "run": run, "seed": 1, "cwd": cls.home,
+                       "spec": training.spec(cls.source, 2)}, file)
+        told = {"OPENBLAS_NUM_THREADS": "1", "NIGHTJAR_RUN_DIR": folder, "NIGHTJAR_EVENTS": f"{folder}/reported.jsonl",
+                "NIGHTJAR_ARTIFACTS": f"{folder}/artifacts", "NIGHTJAR_CHECKPOINT": f"{experiment}/checkpoint"}
+        return ["env", *(f"{name}={value}" for name, value in told.items()),
+                os.path.join(BUILD, "nightjar-engine"), "run", folder]
+
+    def checkpoint_was_left_out(self):
+        """A training goes on without one, and says so."""
+        told = training.read_journal(f"{self.home}/runs/{self.last}/1/reported.jsonl")
+        return any(event["event"] == "warning" and event.get("where") == "checkpoint" for event in told)
+
+    def test_whatever_fails_the_next_run_ends_with_the_same_bits(self):
+        for kind, n, deadly in self.cases(self.command):
+            status = self.run_injected(kind, n, deadly, self.command()).returncode
+            self.assertTrue(status >= 0 or deadly, f"{self.case}: signal {-status}")
+            if status != 0:
+                again = subprocess.run(self.command(2), check=False, capture_output=True, text=True,
+                                       timeout=DEADLINE_S)
+                self.assertEqual(again.returncode, 0, f"{self.case}: {again.stderr}")
+            state = status != 0 or not self.checkpoint_was_left_out()
+            found = training.result(f"{self.home}/runs/{self.last}", state)
+            for name, value in found.items():
+                self.assertTrue(self.expected[name] == value, f"{self.case}: {name} differs")
+
+
+if __name__ == "__main__":
+    unittest.main()
