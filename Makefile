@@ -2,11 +2,12 @@
 
 PREFIX ?= /usr/local
 ONLY ?=
+TIME ?= 60
 KILLS ?= 10000
 SEED ?=
 ROUND ?=
 
-.PHONY: build dev demo test soak bench install format lint generate clean
+.PHONY: build dev demo test soak fuzz bench install format lint generate clean
 
 build: ## build/release/{nightjard,nightjar-worker,nightjar-engine,nightjar,nj}
 	@.ci/install build
@@ -28,6 +29,12 @@ test: dev ## all tests, in both builds
 soak: build ## make soak KILLS=10000 [SEED= ROUND=]: daemon, workers, engines and commands killed for hours
 	@PYTHONPATH=tests NIGHTJAR_SOURCE=$(CURDIR) NIGHTJAR_BUILD=$(CURDIR)/build/release \
 		python3 -B tests/fault/soak.py $(KILLS) $(SEED) $(ROUND)
+
+fuzz: ## make fuzz TIME=60: each fuzzer for so many seconds (clang)
+	@.ci/install build test fuzz
+	@[ -f build/fuzz/build.ninja ] || cmake --preset fuzz > /dev/null
+	@cmake --build --preset fuzz --target fuzz.wire fuzz.journal fuzz.spec fuzz.csv fuzz.setting
+	@tests/fuzz/run.sh $(TIME)
 
 bench: build ## make bench ONLY=train: figures beside their peers; build/bench.jsonl
 	@.ci/install bench

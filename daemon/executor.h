@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/process.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct executor_start {
     const char *folder;       /* the run's, absolute, with its spec.json */
     char *const *environment; /* ended by NULL */
     int lock_fd;              /* holds the experiment's lock; the worker gets a copy */
+    const cpu_set_t *cpus;    /* what worker and run may use; NULL: whatever we may */
 };
 
 /* A worker as its journal names it; a process id means something only with the other two. */

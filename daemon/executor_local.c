@@ -78,9 +78,26 @@ static int spawn_with_limit(const struct executor *executor, pid_t *ret_pid, con
     return code;
 }
 
-static int spawn_prepared(const struct executor *executor, pid_t *ret_pid, const char *path,
-                          const posix_spawn_file_actions_t *actions, char *const *arguments,
-                          char *const *environment)
+/* A child has the processors of the thread that starts it, from its first moment on. */
+static int spawn_on(const cpu_set_t *cpus, const struct executor *executor, pid_t *ret_pid,
+                    const char *path, const posix_spawn_file_actions_t *actions,
+                    const posix_spawnattr_t *attributes, char *const *arguments,
+                    char *const *environment)
+{
+    cpu_set_t ours;
+    bool narrowed = cpus && sched_getaffinity(0, sizeof(ours), &ours) == 0 &&
+                    sched_setaffinity(0, sizeof(*cpus), cpus) == 0;
+
+    int code =
+        spawn_with_limit(executor, ret_pid, path, actions, attributes, arguments, environment);
+    if (narrowed)
+        sched_setaffinity(0, sizeof(ours), &ours);
+    return code;
+}
+
+static int spawn_prepared(const struct executor *executor, const cpu_set_t *cpus, pid_t *ret_pid,
+                          const char *path, const posix_spawn_file_actions_t *actions,
+                          char *const *arguments, char *const *environment)
 {
     posix_spawnattr_t attributes;
 
@@ -90,7 +107,7 @@ static int spawn_prepared(const struct executor *executor, pid_t *ret_pid, const
     code = prepare_attributes(&attributes);
     if (code == 0)
         code =
-            spawn_with_limit(executor, ret_pid, path, actions, &attributes, arguments, environment);
+            spawn_on(cpus, executor, ret_pid, path, actions, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
     return code;
 }
@@ -135,7 +152,8 @@ static bool local_start(const struct executor *executor, const struct executor_s
     if (code == 0)
         code = posix_spawn_file_actions_adddup2(&actions, executor->engine_fd, WORKER_ENGINE_FD);
     if (code == 0)
-        code = spawn_prepared(executor, &pid, binary, &actions, arguments, start->environment);
+        code = spawn_prepared(executor, start->cpus, &pid, binary, &actions, arguments,
+                              start->environment);
     posix_spawn_file_actions_destroy(&actions);
     if (code != 0)
         return error_set_errno(error, code, "starting nightjar-worker");
@@ -164,7 +182,7 @@ bool executor_local_shell(const struct executor *executor, const char *command,
     if (code == 0)
         code = posix_spawn_file_actions_addchdir_np(&actions, cwd);
     if (code == 0)
-        code = spawn_prepared(executor, &pid, "/bin/sh", &actions, arguments, environment);
+        code = spawn_prepared(executor, NULL, &pid, "/bin/sh", &actions, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
     if (code != 0)
         return error_set_errno(error, code, "starting: %s", command);

@@ -130,8 +130,8 @@ static bool make_environment(struct environment *environment, const char *home, 
 /* ---- the start ---- */
 
 bool launch_run(const struct executor *executor, const char *home, int64_t gpus,
-                const struct store_launch *launch, struct executor_worker *ret_worker,
-                struct error *error)
+                const cpu_set_t *cpus, const struct store_launch *launch,
+                struct executor_worker *ret_worker, struct error *error)
 {
     char folder[PATH_SIZE];
     scoped(descriptor_close) int lock = -1;
@@ -146,6 +146,7 @@ bool launch_run(const struct executor *executor, const char *home, int64_t gpus,
         .folder = folder,
         .environment = environment.item,
         .lock_fd = lock,
+        .cpus = cpus,
     };
     if (executor->kind->start(executor, &start, ret_worker, error))
         return true;

@@ -22,7 +22,7 @@ bool launch_lock(const char *home, int64_t experiment, int *ret_fd, struct error
  * long). Anything else: nothing can be started at the moment. Nothing is synced: after a power cut
  * a run whose `started` is missing never started. */
 bool launch_run(const struct executor *executor, const char *home, int64_t gpus,
-                const struct store_launch *launch, struct executor_worker *ret_worker,
-                struct error *error);
+                const cpu_set_t *cpus, const struct store_launch *launch,
+                struct executor_worker *ret_worker, struct error *error);
 
 #endif

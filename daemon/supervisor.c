@@ -29,6 +29,7 @@
 #include "common/log.h"
 #include "common/owner.h"
 #include "common/process.h"
+#include "daemon/affinity.h"
 #include "daemon/environment.h"
 #include "daemon/journal_intake.h"
 #include "daemon/launch.h"
@@ -48,6 +49,7 @@ struct run {
     struct executor_worker worker;
     struct journal_intake intake;
     int lock_fd;
+    double cpus;         /* resources.cpus */
     uv_poll_t *poll;     /* of worker.pidfd; its close callback frees it */
     uv_fs_event_t *hint; /* of reported.jsonl, while somebody follows; likewise */
     bool dirty;          /* look at it in this turn */
@@ -655,17 +657,34 @@ static void tell_start_failed(struct run *run)
     wake(run->supervisor);
 }
 
+/* The processors for one more run beside those whose workers are known. */
+static void choose_cpus(const struct supervisor *supervisor, double cpus, cpu_set_t *ret_set)
+{
+    struct affinity affinity;
+    cpu_set_t given;
+
+    affinity_start(&affinity);
+    for (const struct run *run = supervisor->runs; run; run = run->next)
+        if (run->phase == RUN_LIVE && !run->gone && affinity_of(run->worker.pid, &given))
+            affinity_add(&affinity, &given, run->cpus);
+    affinity_choose(&affinity, cpus, ret_set);
+}
+
 static void start_run(struct supervisor *supervisor, const struct store_launch *launch)
 {
     const struct supervisor_options *options = &supervisor->options;
     struct error error;
+    cpu_set_t cpus;
+
+    choose_cpus(supervisor, launch->cpus, &cpus);
     struct run *run = add_run(supervisor, launch->experiment, launch->run, 0, &error);
 
     if (!run) { /* stays `starting`: the next daemon finds that it never started */
         log_error("experiment %" PRId64 ": %s", launch->experiment, error.message);
         return;
     }
-    if (!launch_run(options->executor, options->home, options->gpus, launch, &run->worker,
+    run->cpus = launch->cpus;
+    if (!launch_run(options->executor, options->home, options->gpus, &cpus, launch, &run->worker,
                     &run->failure)) {
         tell_start_failed(run);
         return;
@@ -821,6 +840,7 @@ static bool adopt_run(struct supervisor *supervisor, const struct store_live *li
     if (!run)
         return false;
     run->started = live->started_ms != 0;
+    run->cpus = live->need.cpus;
     run->stop = live->cancel_requested;
     run->pause = live->state == EXPERIMENT_PAUSED;
     run->phase = RUN_WATCHED;
