@@ -34,7 +34,7 @@ class Check(unittest.TestCase):
         home = os.path.join(self.folder, "home")
         environment = dict(os.environ, NIGHTJAR_HOME=home)
         done = subprocess.run(
-            [NJ, *arguments], capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment, **more
+            [NJ, *arguments], capture_output=True, text=True, timeout=300, cwd=self.folder, env=environment, **more
         )
         self.assertFalse(os.path.exists(home), "a daemon was started")
         return done
@@ -164,7 +164,7 @@ class Check(unittest.TestCase):
         self.write("night.yaml", "command: [a]\n")
         environment = dict(os.environ, NIGHTJAR_BIN="/nonexistent")
         done = subprocess.run(
-            [NJ, "check", "night.yaml"], capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment
+            [NJ, "check", "night.yaml"], capture_output=True, text=True, timeout=300, cwd=self.folder, env=environment
         )
         self.assertEqual((done.returncode, done.stdout), (0, "night.yaml: good: 1 experiment\n"))
 
@@ -172,7 +172,7 @@ class Check(unittest.TestCase):
         self.write("night.yaml", PIPELINE)
         environment = dict(os.environ, NIGHTJAR_BIN="/nonexistent")
         done = subprocess.run(
-            [NJ, "check", "night.yaml"], capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment
+            [NJ, "check", "night.yaml"], capture_output=True, text=True, timeout=300, cwd=self.folder, env=environment
         )
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("/nonexistent/nightjard", done.stderr)

@@ -21,7 +21,7 @@ def offered(*words, folder=None):
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(
-        ["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=60, cwd=folder
+        ["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=300, cwd=folder
     )
     if done.returncode != 0 or done.stderr:
         raise AssertionError(done.stderr)
@@ -86,9 +86,9 @@ class Completion(unittest.TestCase):
             self.assertEqual(offered("submit", "--", "python3", "tr", folder=folder), ["train.py"])
 
     def test_the_script_is_sound(self):
-        script = subprocess.run([NJ, "completion", "bash"], capture_output=True, timeout=60)
+        script = subprocess.run([NJ, "completion", "bash"], capture_output=True, timeout=300)
         self.assertEqual(script.returncode, 0)
-        done = subprocess.run(["bash", "-n"], input=script.stdout, capture_output=True, timeout=60)
+        done = subprocess.run(["bash", "-n"], input=script.stdout, capture_output=True, timeout=300)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
 
 

@@ -15,7 +15,7 @@ GENERATED = ("schema/spec.schema.json", "docs/settings.md", "docs/commands.md")
 
 
 def run(*arguments, **more):
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=300, **more)
 
 
 DATA = {"source": "train.csv", "target": "y", "header": False}

@@ -15,7 +15,7 @@ import unittest
 
 BUILD = os.environ.get("NIGHTJAR_BUILD", "build/dev")
 WORKER = os.path.abspath(os.path.join(BUILD, "nightjar-worker"))
-DEADLINE_S = 60
+DEADLINE_S = 180
 STOP_CANCELLED = 1  # enum process_stop in common/process.h
 
 
