@@ -68,8 +68,9 @@ struct kind {
 };
 
 struct kind_registry {
-    const char *what;               /* "optimizer" */
-    const struct kind *const *kind; /* alphabetical, ended by NULL */
+    const char *what;                 /* "optimizer" */
+    const struct kind *const *kind;   /* alphabetical, ended by NULL */
+    const struct kind_registry *more; /* whose kinds may stand there too; NULL: none */
 };
 const struct kind *kind_find(const struct kind_registry *registry,
                              const char *name); /* NULL: none */

@@ -291,14 +291,15 @@ static bool add_kinds(cJSON *object, const struct kind_registry *registry, struc
         whole = whole && descent.registry[i] != registry;
     if (descent.depth > 0 && descent.depth <= DEPTH_LIMIT)
         descent.registry[descent.depth - 1] = registry;
-    for (size_t i = 0; registry->kind[i]; i++) {
-        cJSON *kind = describe_kind(registry->kind[i], whole, descent);
+    for (; registry; registry = registry->more)
+        for (size_t i = 0; registry->kind[i]; i++) {
+            cJSON *kind = describe_kind(registry->kind[i], whole, descent);
 
-        if (!kind || !cJSON_AddItemToArray(list, kind)) {
-            cJSON_Delete(kind);
-            return false;
+            if (!kind || !cJSON_AddItemToArray(list, kind)) {
+                cJSON_Delete(kind);
+                return false;
+            }
         }
-    }
     return true;
 }
 

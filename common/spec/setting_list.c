@@ -116,23 +116,24 @@ _Static_assert(sizeof(char *) == 8 && sizeof(double) == 8, "items of every list 
 
 const struct kind *kind_find(const struct kind_registry *registry, const char *name)
 {
-    for (size_t i = 0; registry->kind[i]; i++) {
-        if (strcmp(registry->kind[i]->name, name) == 0)
-            return registry->kind[i];
-    }
+    for (; registry; registry = registry->more)
+        for (size_t i = 0; registry->kind[i]; i++)
+            if (strcmp(registry->kind[i]->name, name) == 0)
+                return registry->kind[i];
     return NULL;
 }
 
 static size_t kind_names(const struct kind_registry *registry, const char **names, size_t capacity,
                          char *list, size_t size)
 {
-    size_t used = 0, n;
+    size_t used = 0, n = 0;
 
-    for (n = 0; registry->kind[n] && n < capacity; n++) {
-        names[n] = registry->kind[n]->name;
-        if (used < size)
-            used += (size_t)snprintf(list + used, size - used, "%s%s", n ? ", " : "", names[n]);
-    }
+    for (; registry; registry = registry->more)
+        for (size_t i = 0; registry->kind[i] && n < capacity; i++, n++) {
+            names[n] = registry->kind[i]->name;
+            if (used < size)
+                used += (size_t)snprintf(list + used, size - used, "%s%s", n ? ", " : "", names[n]);
+        }
     return n;
 }
 

@@ -45,7 +45,11 @@ static const struct kind file = {"file", "From a file.", sizeof(struct file_conf
                                  NULL};
 static const struct kind plain = {"plain", "Nothing to set.", 0, NULL, NULL};
 static const struct kind *const kinds[] = {&adam, &file, &plain, NULL};
-static const struct kind_registry registry = {"optimizer", kinds};
+static const struct kind_registry registry = {.what = "optimizer", .kind = kinds};
+static const struct kind other = {"other", "Of a family of its own.", 0, NULL, NULL};
+static const struct kind *const other_kinds[] = {&other, NULL};
+static const struct kind_registry both = {
+    .what = "optimizer or other", .kind = other_kinds, .more = &registry};
 
 struct inner_config {
     bool deep;
@@ -277,6 +281,14 @@ static void choices_are_listed(void **state)
     assert_complaint("{\"by\":3}", "by", "expected one of fraction, group, not a number (3)");
 }
 
+static void registries_lead_to_more_kinds(void **state)
+{
+    (void)state;
+    assert_ptr_equal(kind_find(&both, "other"), &other);
+    assert_ptr_equal(kind_find(&both, "adam"), &adam);
+    assert_null(kind_find(&registry, "other"));
+}
+
 static void kinds_are_suggested_or_listed(void **state)
 {
     (void)state;
@@ -446,7 +458,7 @@ static const struct setting branch_settings[] = {
 static const struct kind branch = {"branch", "A branch.", sizeof(struct branch_config),
                                    branch_settings, NULL};
 static const struct kind *const branch_kinds[] = {&branch, &plain, NULL};
-const struct kind_registry branches = {"layer", branch_kinds};
+const struct kind_registry branches = {.what = "layer", .kind = branch_kinds};
 
 static void a_table_that_nests_itself_is_cut(void **state)
 {
@@ -571,6 +583,7 @@ int main(void)
         cmocka_unit_test(types_are_told_with_what_stands_there),
         cmocka_unit_test(numbers_that_are_not_finite_are_refused),
         cmocka_unit_test(choices_are_listed),
+        cmocka_unit_test(registries_lead_to_more_kinds),
         cmocka_unit_test(kinds_are_suggested_or_listed),
         cmocka_unit_test(what_only_the_kind_can_check_is_checked),
         cmocka_unit_test(lengths_of_lists_are_checked),
