@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -86,6 +87,23 @@ static bool fill_header(const struct state *state, const struct entry *table,
     return true;
 }
 
+/* Where all bytes lie now, those of sources too. */
+static bool settle(const struct state *state, struct state *ret_settled, struct error *error)
+{
+    *ret_settled = *state;
+    for (int i = 0; i < state->n; i++) {
+        struct state_piece *piece = &ret_settled->piece[i];
+        const void *data = NULL;
+
+        if (!piece->source.save)
+            continue;
+        if (!piece->source.save(piece->source.context, &data, &piece->size, error))
+            return false;
+        memcpy((void *)&piece->data, (const void *)&data, sizeof(data)); /* only read from here */
+    }
+    return true;
+}
+
 static bool write_all(const char *path, const struct state *state,
                       const struct checkpoint_identity *identity, struct error *error)
 {
@@ -110,12 +128,13 @@ bool checkpoint_write(const char *folder, const char *name, const struct state *
                       struct error *error)
 {
     char path[PATH_MAX], aside[PATH_MAX], previous[PATH_MAX];
+    struct state settled;
 
     if (snprintf(path, sizeof(path), "%s/%s", folder, name) + 8 > (int)sizeof(path))
         return error_set(error, ERROR_INVALID, "the path of %s is too long", name);
     (void)snprintf(aside, sizeof(aside), "%s.new", path);
     (void)snprintf(previous, sizeof(previous), "%s.1", path);
-    if (!write_all(aside, state, identity, error))
+    if (!settle(state, &settled, error) || !write_all(aside, &settled, identity, error))
         return error_wrap(error, "%s", path);
     if (keep_previous && file_exists(AT_FDCWD, path) &&
         !file_rename(AT_FDCWD, path, previous, error))
@@ -184,37 +203,75 @@ static bool check_header(int fd, struct header *ret_header, struct error *error)
     return true;
 }
 
-/* The pieces have to be the registered ones, in their order. */
+/* The pieces have to be the registered ones, in their order; a source's may have any size. */
 static bool check_table(int fd, const struct header *header, const struct state *state,
-                        struct error *error)
+                        struct entry table[STATE_PIECES_MAX], struct error *error)
 {
-    struct entry expected[STATE_PIECES_MAX], table[STATE_PIECES_MAX];
+    struct entry expected[STATE_PIECES_MAX];
     size_t size = (size_t)fill_table(state, expected) * sizeof(*expected);
+    bool same = header->n_pieces == (uint32_t)state->n &&
+                lseek(fd, sizeof(*header), SEEK_SET) >= 0 && read_exactly(fd, table, size);
 
-    if (header->n_pieces != (uint32_t)state->n || lseek(fd, sizeof(*header), SEEK_SET) < 0 ||
-        !read_exactly(fd, table, size) || memcmp(table, expected, size) != 0)
-        return error_set(error, ERROR_INVALID, "holds the state of another model");
-    return true;
+    for (int i = 0; same && i < state->n; i++) {
+        if (state->piece[i].source.load)
+            expected[i].size = table[i].size;
+        same = memcmp(&table[i], &expected[i], sizeof(table[i])) == 0;
+    }
+    return same || error_set(error, ERROR_INVALID, "holds the state of another model");
 }
 
-static bool read_pieces(int fd, struct state *state, struct error *error)
+static bool changed(struct error *error)
 {
-    for (int i = 0; i < state->n; i++)
-        if (!read_exactly(fd, state->piece[i].data, state->piece[i].size))
-            return error_set(error, ERROR_IO, "changed while it was read");
+    return error_set(error, ERROR_IO, "changed while it was read");
+}
+
+static bool load_source(int fd, const struct state_source *source, uint64_t size,
+                        struct error *error)
+{
+    scoped(memory_free) void *data = malloc(size + 1);
+
+    if (!data)
+        return error_set(error, ERROR_NO_MEMORY, "reading %" PRIu64 " bytes", size);
+    return read_exactly(fd, data, size) ? source->load(source->context, data, size, error)
+                                        : changed(error);
+}
+
+/* Either the sources' pieces or the others. */
+static bool read_pieces(int fd, struct state *state, const struct entry *table, bool sources,
+                        struct error *error)
+{
+    off_t at = (off_t)sizeof(struct header) + (off_t)sizeof(*table) * state->n;
+
+    for (int i = 0; i < state->n; at += (off_t)table[i++].size) {
+        const struct state_piece *piece = &state->piece[i];
+
+        if ((piece->source.load != NULL) != sources)
+            continue;
+        if (lseek(fd, at, SEEK_SET) < 0)
+            return changed(error);
+        if (sources) {
+            if (!load_source(fd, &piece->source, table[i].size, error))
+                return false;
+        } else if (!read_exactly(fd, piece->data, piece->size)) {
+            return changed(error);
+        }
+    }
     return true;
 }
 
 static bool read_checked(int fd, struct state *state, const struct checkpoint_identity *identity,
                          bool *ret_same_machine, struct error *error)
 {
+    struct entry table[STATE_PIECES_MAX];
     struct header header;
 
     if (!check_header(fd, &header, error) || !check_contents(fd, &header, error))
         return false;
     if (header.configuration != identity->configuration)
         return error_set(error, ERROR_INVALID, "is of another configuration");
-    if (!check_table(fd, &header, state, error) || !read_pieces(fd, state, error))
+    /* sources first: they may refuse what they are given */
+    if (!check_table(fd, &header, state, table, error) ||
+        !read_pieces(fd, state, table, true, error) || !read_pieces(fd, state, table, false, error))
         return false;
     *ret_same_machine = strncmp(header.machine, identity->machine, sizeof(header.machine)) == 0;
     return true;

@@ -85,6 +85,60 @@ static void state_comes_back_as_it_was(void **state)
     tear_down(&subject);
 }
 
+/* A text of any length, as a source gives and takes it. */
+struct text {
+    char data[32];
+    bool refuses;
+};
+
+static bool save_text(void *context, const void **ret_data, uint64_t *ret_size, struct error *error)
+{
+    struct text *text = context;
+
+    (void)error;
+    *ret_data = text->data;
+    *ret_size = strlen(text->data);
+    return true;
+}
+
+static bool load_text(void *context, const void *data, uint64_t size, struct error *error)
+{
+    struct text *text = context;
+
+    if (text->refuses)
+        return error_set(error, ERROR_IO, "not this one");
+    memcpy(text->data, data, size);
+    text->data[size] = '\0';
+    return true;
+}
+
+static void pieces_of_a_source_have_any_size(void **state)
+{
+    struct text text = {.data = "short"};
+    const struct state_source source = {.context = &text, .save = save_text, .load = load_text};
+    struct subject subject;
+
+    (void)state;
+    set_up(&subject);
+    assert_true(state_add_source(&subject.state, "text", &source, &subject.error));
+    assert_true(write_one(&subject));
+    (void)strcpy(text.data, "something longer");
+    fill(&subject, 2);
+    assert_true(write_one(&subject));
+    assert_true(read_one(&subject, "last.ckpt.1"));
+    assert_string_equal(text.data, "short");
+    assert_holds(&subject, 1);
+    text.refuses = true; /* then nothing else is taken either */
+    assert_false(read_one(&subject, "last.ckpt"));
+    assert_non_null(strstr(subject.error.message, "not this one"));
+    assert_holds(&subject, 1);
+    text.refuses = false;
+    assert_true(read_one(&subject, "last.ckpt"));
+    assert_string_equal(text.data, "something longer");
+    assert_holds(&subject, 2);
+    tear_down(&subject);
+}
+
 static void one_before_is_kept(void **state)
 {
     struct subject subject;
@@ -304,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_comes_back_as_it_was),
+        cmocka_unit_test(pieces_of_a_source_have_any_size),
         cmocka_unit_test(one_before_is_kept),
         cmocka_unit_test(missing_checkpoint_is_not_found),
         cmocka_unit_test(checkpoint_cut_anywhere_is_refused),
