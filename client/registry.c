@@ -15,6 +15,7 @@ extern const struct command command_completion;
 extern const struct command command_daemon;
 extern const struct command command_data;
 extern const struct command command_edit;
+extern const struct command command_evaluate;
 extern const struct command command_event;
 extern const struct command command_explain;
 extern const struct command command_follow;
@@ -23,6 +24,7 @@ extern const struct command command_hold;
 extern const struct command command_log;
 extern const struct command command_note;
 extern const struct command command_pause;
+extern const struct command command_predict;
 extern const struct command command_release;
 extern const struct command command_report;
 extern const struct command command_restart;
@@ -34,15 +36,35 @@ extern const struct command command_wait;
 extern const struct command command_why;
 
 const struct command *const command_registry[] = {
-    &command_best,   &command_cancel,  &command_check,
-    &command_clean,  &command_compare, &command_completion,
-    &command_daemon, &command_data,    &command_edit,
-    &command_event,  &command_explain, &command_follow,
-    &command_help,   &command_hold,    &command_log,
-    &command_note,   &command_pause,   &command_release,
-    &command_report, &command_restart, &command_resume,
-    &command_show,   &command_status,  &command_submit,
-    &command_wait,   &command_why,     NULL,
+    &command_best,
+    &command_cancel,
+    &command_check,
+    &command_clean,
+    &command_compare,
+    &command_completion,
+    &command_daemon,
+    &command_data,
+    &command_edit,
+    &command_evaluate,
+    &command_event,
+    &command_explain,
+    &command_follow,
+    &command_help,
+    &command_hold,
+    &command_log,
+    &command_note,
+    &command_pause,
+    &command_predict,
+    &command_release,
+    &command_report,
+    &command_restart,
+    &command_resume,
+    &command_show,
+    &command_status,
+    &command_submit,
+    &command_wait,
+    &command_why,
+    NULL,
 };
 
 static const struct command *find_exact(const char *name)

@@ -1,12 +1,13 @@
 #include "worker/engine/engine_spec.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/owner.h"
 #include "common/spec/spec.h"
 #include "worker/engine/dataset/window.h"
-#include "worker/engine/layer/layer.h"
 #include "worker/engine/metric/metric.h"
+#include "worker/engine/model/model.h"
 #include "worker/engine/transform/transform.h"
 
 #define LIST_MAX 1000
@@ -35,8 +36,9 @@ const struct setting engine_settings[] = {
                    "Where the rows come from, what their columns mean, how they are split."),
     SETTING_KINDS(struct engine_spec, prepare, &transform_registry, 0, LIST_MAX, SETTING_SCALAR_OK,
                   "Transforms of the features, in order, fitted on the training rows only."),
-    SETTING_KINDS(struct engine_spec, model, &layer_registry, 1, LIST_MAX, SETTING_REQUIRED,
-                  "The network's layers, from the first to the last."),
+    SETTING_KINDS(
+        struct engine_spec, model, &model_registry, 1, LIST_MAX, SETTING_REQUIRED,
+        "The network's layers, from the first to the last; or a model that stands alone."),
     SETTING_NESTED(struct engine_spec, train, struct train_config, train_settings,
                    "How the model is trained."),
     SETTING_NESTED(struct engine_spec, evaluate, struct evaluate_config, evaluate_settings,
@@ -64,6 +66,30 @@ static cJSON *engine_part(const cJSON *root)
     return take(&part);
 }
 
+/* A model that stands alone reads little of train; the rest would be ignored silently. */
+static void check_train(const struct kind_choices *model, const cJSON *train,
+                        struct diagnostics *diagnostics)
+{
+    static const char *const read[] = {"epochs", "restore_best", "early_stopping", "checkpoint",
+                                       "limit"};
+    const struct model_kind *kind = model_kind_of(model);
+    const cJSON *member;
+
+    if (!kind->whole)
+        return;
+    cJSON_ArrayForEach(member, train)
+    {
+        char path[96];
+        bool known = false;
+
+        for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
+            known = known || strcmp(member->string, read[i]) == 0;
+        (void)snprintf(path, sizeof(path), "train.%s", member->string);
+        if (!known)
+            diagnostics_add(diagnostics, path, "is not read by %s", kind->kind.name);
+    }
+}
+
 bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics)
 {
@@ -80,6 +106,7 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
         data_check(&spec->data, json_member(part, "data"), diagnostics);
         if (!window_check(&spec->prepare, &spec->data, &error))
             diagnostics_add(diagnostics, error.path, "%s", error.message);
+        check_train(&spec->model, json_member(part, "train"), diagnostics);
     }
     return diagnostics->n == 0;
 }

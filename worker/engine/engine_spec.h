@@ -21,7 +21,7 @@ struct evaluate_config {
 struct engine_spec { /* all-zero is a valid empty one */
     struct data_config data;
     struct kind_choices prepare; /* of transform_registry */
-    struct kind_choices model;   /* of layer_registry */
+    struct kind_choices model;   /* of model_registry */
     struct train_config train;
     struct evaluate_config evaluate;
 };

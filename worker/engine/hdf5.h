@@ -28,11 +28,17 @@ bool hdf5_write_reals(struct hdf5_file *file, const char *path, const real *valu
 bool hdf5_write_text(struct hdf5_file *file, const char *path, const char *text,
                      struct error *error);
 
+bool hdf5_write_bytes(struct hdf5_file *file, const char *path, const void *data, uint64_t size,
+                      struct error *error);
+
 /* CORRUPT where it is missing or of another shape or type. */
 bool hdf5_read_reals(struct hdf5_file *file, const char *path, real *value, int64_t rows,
                      int64_t columns, struct error *error);
 bool hdf5_read_text(struct hdf5_file *file, const char *path, size_t limit, char **ret_text,
                     struct error *error);
+/* Caller owns *ret_data. */
+bool hdf5_read_bytes(struct hdf5_file *file, const char *path, void **ret_data, uint64_t *ret_size,
+                     struct error *error);
 
 /* ---- files that are mapped --------------------------------------------------------------------
  * Arrays that lie in the file as they lie in memory: contiguous, little-endian, from multiples of
@@ -42,6 +48,11 @@ bool hdf5_read_text(struct hdf5_file *file, const char *path, size_t limit, char
 #define HDF5_NAME_SIZE 32
 
 enum hdf5_type { HDF5_FLOAT32, HDF5_FLOAT64, HDF5_INT32, HDF5_INT64, HDF5_BYTES };
+/* Rows behind those that are there: [*][columns], of HDF5_FLOAT64 or HDF5_INT64. The first call
+ * makes the dataset. */
+bool hdf5_append_rows(struct hdf5_file *file, const char *path, enum hdf5_type type,
+                      const void *data, int64_t rows, int64_t columns, struct error *error);
+
 struct hdf5_array {
     char name[HDF5_NAME_SIZE];
     enum hdf5_type type;

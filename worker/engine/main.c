@@ -5,7 +5,8 @@
  *   check                                  answers lines of specs with what is wrong with them
  *   describe                               tells what a source holds, asked in a line of JSON
  *   settings                               describes every setting of data ... evaluate
- *   predict RUN --data FILE [-o FILE] [--batch N]   a stored model on new rows
+ *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
+ *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
  */
@@ -112,27 +113,41 @@ static int verb_settings(int n, char **argument)
     return puts(text.data) < 0;
 }
 
+static bool read_count(const char *text, int64_t *ret)
+{
+    char *end;
+
+    *ret = strtol(text, &end, 10);
+    return end != text && !*end && *ret >= 1 && *ret <= 1 << 24;
+}
+
 static int verb_predict(int n, char **argument)
 {
     static const struct option options[] = {{"data", required_argument, NULL, 'd'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"batch", required_argument, NULL, 'b'},
+                                            {"cpus", required_argument, NULL, 'c'},
                                             {0}};
-    static const char help[] = "predict RUN --data FILE [-o FILE] [--batch ROWS]";
+    static const char help[] = "predict RUN --data FILE [-o FILE] [--batch ROWS|auto] [--cpus N]";
     struct predict_request request = {.output = "-"};
     struct error error = {0};
-    char *end = NULL;
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(n, argument, "d:o:b:", options, NULL)) != -1) {
+    while ((option = getopt_long(n, argument, "d:o:b:c:", options, NULL)) != -1) {
+        bool good = option != '?';
+
         if (option == 'd')
             request.data = optarg;
         else if (option == 'o')
             request.output = optarg;
+        else if (option == 'b' && strcmp(optarg, "auto") == 0)
+            request.batch = -1;
         else if (option == 'b')
-            request.batch = strtol(optarg, &end, 10);
-        if (option == '?' || (option == 'b' && (*end || request.batch < 1)))
+            good = read_count(optarg, &request.batch);
+        else if (option == 'c')
+            good = read_count(optarg, &request.cpus);
+        if (!good)
             return usage(help);
     }
     if (optind != n - 1 || !request.data)
@@ -156,6 +171,34 @@ static int verb_verify(int n, char **argument)
     return status;
 }
 
+static int verb_evaluate(int n, char **argument)
+{
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"metric", required_argument, NULL, 'm'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    static const char help[] = "evaluate RUN [--metric NAME]... [--data FILE] [--json]";
+    struct evaluate_request request = {0};
+    struct error error = {0};
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(n, argument, "d:m:j", options, NULL)) != -1) {
+        if (option == 'd')
+            request.data = optarg;
+        else if (option == 'j')
+            request.json = true;
+        else if (option == 'm' && request.n_metrics < EVALUATE_METRICS_MAX)
+            request.metric[request.n_metrics++] = optarg;
+        else
+            return usage(help);
+    }
+    if (optind != n - 1)
+        return usage(help);
+    request.model = argument[optind];
+    return pipeline_evaluate(&request, stdout, &error) ? 0 : fail(&error);
+}
+
 static int verb_blas_check(int n, char **argument)
 {
     (void)argument;
@@ -168,9 +211,9 @@ int main(int n, char **argument)
         const char *name;
         int (*run)(int n, char **argument);
     } verb[] = {
-        {"blas-check", verb_blas_check}, {"check", verb_check}, {"describe", verb_describe},
-        {"predict", verb_predict},       {"run", verb_run},     {"settings", verb_settings},
-        {"verify", verb_verify},
+        {"blas-check", verb_blas_check}, {"check", verb_check},     {"describe", verb_describe},
+        {"evaluate", verb_evaluate},     {"predict", verb_predict}, {"run", verb_run},
+        {"settings", verb_settings},     {"verify", verb_verify},
     };
 
     /* Started by the descriptor of its binary it would be listed under that number. */
@@ -180,5 +223,5 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|describe|settings|predict|verify|blas-check ...");
+    return usage("run|check|describe|settings|predict|evaluate|verify|blas-check ...");
 }

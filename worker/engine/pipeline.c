@@ -7,8 +7,6 @@
 #include "worker/engine/prepared/fitted.h"
 #include "worker/engine/sampling/sampling.h"
 
-#define PREDICT_BATCH 1024
-
 void prepared_rows_release(struct prepared_rows *rows)
 {
     samples_free(&rows->samples);
@@ -150,8 +148,8 @@ static bool write_named(struct buffer *out, const char *what, const char *name, 
            csv_write_field(out, text.data, false, error);
 }
 
-static bool write_header(const struct samples *samples, bool actual, struct buffer *out,
-                         struct error *error)
+bool pipeline_write_header(const struct samples *samples, bool actual, struct buffer *out,
+                           struct error *error)
 {
     const struct preparation *preparation = samples->preparation;
 
@@ -214,18 +212,24 @@ static bool write_row(const struct samples *samples, int64_t row, const double *
     return buffer_append_text(out, "\n", error);
 }
 
+bool pipeline_write_rows(const struct model *model, const struct samples *samples,
+                         const int64_t *row, int64_t n, const double *prediction, bool actual,
+                         struct buffer *out, struct error *error)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!write_row(samples, row[i], prediction + i * model->n_outputs_per_row, actual, out,
+                       error))
+            return false;
+    return true;
+}
+
 bool pipeline_write_predictions(struct model *model, const struct samples *samples,
                                 const int64_t *row, int64_t n, int64_t batch, bool actual,
                                 struct buffer *out, struct error *error)
 {
     scoped(memory_free) double *prediction = NULL;
 
-    if (!pipeline_predict_rows(model, samples, row, n, batch, &prediction, NULL, error) ||
-        !write_header(samples, actual, out, error))
-        return false;
-    for (int64_t i = 0; i < n; i++)
-        if (!write_row(samples, row[i], prediction + i * model->n_outputs_per_row, actual, out,
-                       error))
-            return false;
-    return true;
+    return pipeline_predict_rows(model, samples, row, n, batch, &prediction, NULL, error) &&
+           pipeline_write_header(samples, actual, out, error) &&
+           pipeline_write_rows(model, samples, row, n, prediction, actual, out, error);
 }

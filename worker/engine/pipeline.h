@@ -60,15 +60,47 @@ bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *r
  * *ret_good: no line had a diagnostic. */
 bool pipeline_check(FILE *in, FILE *out, bool *ret_good, struct error *error);
 
+#define PREDICT_BATCH 1024
+
 struct predict_request {
-    const char *model;  /* a run's folder, or a model file */
+    const char *model;  /* a run's folder, which may be of a run under way, or a model file */
     const char *data;   /* a file with the model's features */
-    const char *output; /* "-": standard output */
-    int64_t batch;      /* rows at a time; 0: 1024 */
+    const char *output; /* .csv, .h5; "-": CSV to standard output */
+    int64_t batch;      /* rows at a time; 0: PREDICT_BATCH; -1: the fastest, by trying */
+    int64_t cpus;       /* threads that predict; 0: as many as there are */
 };
+/* Every row once, in the order of the file; counts and how long it takes go to standard error. */
 bool pipeline_predict(const struct predict_request *request, struct error *error);
 
+#define EVALUATE_METRICS_MAX 64
+
+struct evaluate_request {
+    const char *model; /* as in struct predict_request */
+    const char *data;  /* a file with the model's features and target; NULL: the run's own data and
+                          parts, which needs a run's folder */
+    const char *metric[EVALUATE_METRICS_MAX]; /* names; none: the task's defaults */
+    size_t n_metrics;
+    bool json;
+};
+/* Figures of a stored model, without training: a line each ("test.accuracy 0.97"), or one of JSON.
+ */
+bool pipeline_evaluate(const struct evaluate_request *request, FILE *out, struct error *error);
+
+/* The model file that a folder or a file's name means: artifacts/model.h5, or of a run that has
+ * none yet what its last checkpoint holds, written to *ret_temporary (owned by the caller, who
+ * unlinks it; else NULL). */
+bool pipeline_stored_model(const char *given, char **ret_path, char **ret_temporary,
+                           struct error *error);
+/* The best weights so far of the run in `folder`, as a model file at `path`. NOT_FOUND: it has no
+ * checkpoint. */
+bool pipeline_recall(const char *folder, const char *path, struct error *error);
+
 /* A table of predictions: a header, then each row once. `actual`: with what is true beside. */
+bool pipeline_write_header(const struct samples *samples, bool actual, struct buffer *out,
+                           struct error *error);
+bool pipeline_write_rows(const struct model *model, const struct samples *samples,
+                         const int64_t *row, int64_t n, const double *prediction, bool actual,
+                         struct buffer *out, struct error *error);
 bool pipeline_write_predictions(struct model *model, const struct samples *samples,
                                 const int64_t *row, int64_t n, int64_t batch, bool actual,
                                 struct buffer *out, struct error *error);
@@ -79,12 +111,17 @@ bool pipeline_predict_rows(struct model *model, const struct samples *samples, c
                            int64_t n, int64_t batch, double **ret_prediction, struct loss_sum *sum,
                            struct error *error);
 
+/* "feature,share,gain,splits", by gain; of a model whose kind can tell. */
+bool pipeline_write_importances(struct model *model, const struct samples *samples,
+                                struct buffer *out, struct error *error);
+
 /* ---- the model file: model.h5 -----------------------------------------------------------------
  *   /format        "nightjar-model 2"
  *   /spec          JSON: what the engine reads of the spec
  *   /preparation   JSON: features, transforms, classes, targets as fitted
  *   /provenance    JSON: experiment, run, seed, source, version, machine
  *   /weights/<layer>/<parameter>   float32 [rows][columns]
+ *   /pieces/<number>               bytes: of boosted trees a booster each, in XGBoost's UBJSON
  */
 bool model_file_write(const char *path, struct model *model, const cJSON *spec,
                       const struct preparation *preparation, const cJSON *provenance,

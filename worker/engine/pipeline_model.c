@@ -39,6 +39,21 @@ static bool write_arrays(struct hdf5_file *file, struct model *model, struct err
     return true;
 }
 
+static bool write_pieces(struct hdf5_file *file, struct model *model, struct error *error)
+{
+    for (int64_t i = 0; i < model->n_pieces; i++) {
+        const char *data;
+        uint64_t size;
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/pieces/%lld", (long long)i);
+        if (!model->kind->save(model, i, &data, &size, error) ||
+            !hdf5_write_bytes(file, path, data, size, error))
+            return false;
+    }
+    return true;
+}
+
 bool model_file_write(const char *path, struct model *model, const cJSON *spec,
                       const struct preparation *preparation, const cJSON *provenance,
                       struct error *error)
@@ -53,7 +68,7 @@ bool model_file_write(const char *path, struct model *model, const cJSON *spec,
            write_json(file, "/spec", spec, error) &&
            write_json(file, "/preparation", fitted, error) &&
            write_json(file, "/provenance", provenance, error) && write_arrays(file, model, error) &&
-           hdf5_commit(&file, error);
+           write_pieces(file, model, error) && hdf5_commit(&file, error);
 }
 
 void stored_model_release(struct stored_model *stored)
@@ -119,6 +134,21 @@ bool model_file_take(const char *path, const char *match, struct model *model, i
     return true;
 }
 
+static bool read_pieces(struct hdf5_file *file, struct model *model, struct error *error)
+{
+    for (int64_t i = 0; i < model->n_pieces; i++) {
+        scoped(memory_free) void *data = NULL;
+        uint64_t size;
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/pieces/%lld", (long long)i);
+        if (!hdf5_read_bytes(file, path, &data, &size, error) ||
+            !model->kind->load(model, i, data, size, error))
+            return false;
+    }
+    return true;
+}
+
 static bool read_parts(struct hdf5_file *file, struct stored_model *stored, struct error *error)
 {
     scoped(memory_free) char *format = NULL;
@@ -136,7 +166,8 @@ static bool read_parts(struct hdf5_file *file, struct stored_model *stored, stru
         return false;
     preparation_set_inputs(stored->preparation, window_find(&stored->spec.prepare));
     plan = pipeline_plan(&stored->spec, stored->preparation, 0, false);
-    return model_build(&plan, &stored->model, error) && read_arrays(file, stored->model, error);
+    return model_build(&plan, &stored->model, error) && read_arrays(file, stored->model, error) &&
+           read_pieces(file, stored->model, error);
 }
 
 bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error)

@@ -1,22 +1,188 @@
-/* A stored model on new rows. */
-#include <fcntl.h>
+/* A stored model on new rows, which are predicted and written piece by piece. */
+#include <inttypes.h>
+#include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/owner.h"
-#include "worker/engine/pipeline.h"
+#include "worker/engine/predict_pool.h"
+#include "worker/engine/prediction_output.h"
 
-/* A run's folder holds its model in artifacts/. */
-static bool find_model(const char *given, struct buffer *ret, struct error *error)
+#define LONG_MS 60000 /* what is said to be long before it begins */
+#define PROBE_MS 2000 /* when that is judged */
+#define PROGRESS_MS 500
+
+struct predicting {
+    const struct predict_request *request;
+    const struct stored_model *stored; /* borrowed */
+    struct predict_plan plan;
+    struct predict_pool *pool;        /* owned */
+    struct prediction_output *output; /* owned */
+    int64_t n_rows, n_done, n_unknown;
+    int64_t started_ms, told_ms;
+    bool probed;
+};
+
+static void predicting_release(struct predicting *predicting)
 {
-    struct stat status;
+    prediction_output_free(&predicting->output);
+}
 
-    if (stat(given, &status) == 0 && S_ISDIR(status.st_mode))
-        return buffer_append_format(ret, error, "%s/artifacts/model.h5", given);
-    return buffer_append_text(ret, given, error);
+static int64_t now_ms(void)
+{
+    return clock_system.monotonic_ms(clock_system.context);
+}
+
+/* ---- which model ------------------------------------------------------------------------------*/
+
+bool pipeline_stored_model(const char *given, char **ret_path, char **ret_temporary,
+                           struct error *error)
+{
+    scoped(memory_free) char *path = NULL;
+    struct stat status;
+    bool folder = stat(given, &status) == 0 && S_ISDIR(status.st_mode);
+
+    *ret_temporary = NULL;
+    if (asprintf(&path, "%s%s", given, folder ? "/artifacts/model.h5" : "") < 0) {
+        path = NULL;
+        return error_set(error, ERROR_NO_MEMORY, "looking for a model");
+    }
+    if (folder && access(path, F_OK) != 0) {
+        const char *place = getenv("TMPDIR");
+
+        memory_free(&path);
+        if (asprintf(&path, "%s/nightjar-model-%d.h5", place ? place : "/tmp", (int)getpid()) < 0) {
+            path = NULL;
+            return error_set(error, ERROR_NO_MEMORY, "looking for a model");
+        }
+        if (!pipeline_recall(given, path, error))
+            return false;
+        *ret_temporary = strdup(path);
+        if (!*ret_temporary)
+            return error_set(error, ERROR_NO_MEMORY, "looking for a model");
+    }
+    *ret_path = take(&path);
+    return true;
+}
+
+/* ---- progress ---------------------------------------------------------------------------------*/
+
+static void format_seconds(double seconds, char *text, size_t size)
+{
+    if (seconds < 100)
+        (void)snprintf(text, size, "%.0f s", seconds);
+    else if (seconds < 6000)
+        (void)snprintf(text, size, "%.0f min", seconds / 60);
+    else
+        (void)snprintf(text, size, "%.1f h", seconds / 3600);
+}
+
+static void tell_progress(struct predicting *predicting)
+{
+    int64_t now = now_ms(), passed = now - predicting->started_ms;
+    double rate = (double)predicting->n_done / (double)(passed > 0 ? passed : 1);
+    double left_ms = (double)(predicting->n_rows - predicting->n_done) / rate;
+    char left[32];
+
+    format_seconds(left_ms / 1000, left, sizeof(left));
+    if (!predicting->probed && passed >= PROBE_MS) {
+        predicting->probed = true;
+        if (left_ms > LONG_MS)
+            (void)fprintf(stderr, "%.0f rows/s; about %s for the %" PRId64 " rows that are left\n",
+                          rate * 1000, left, predicting->n_rows - predicting->n_done);
+    }
+    if (now - predicting->told_ms < PROGRESS_MS || !isatty(STDERR_FILENO))
+        return;
+    predicting->told_ms = now;
+    (void)fprintf(stderr, "\r%" PRId64 " of %" PRId64 " rows, %s left \033[K", predicting->n_done,
+                  predicting->n_rows, left);
+}
+
+static void tell_end(const struct predicting *predicting)
+{
+    double seconds = (double)(now_ms() - predicting->started_ms) / 1000;
+
+    if (predicting->n_unknown > 0)
+        (void)fprintf(stderr,
+                      "warning: %" PRId64 " of %" PRId64
+                      " rows have a category that the model has never seen\n",
+                      predicting->n_unknown, predicting->n_rows);
+    (void)fprintf(stderr, "%s%" PRId64 " of %" PRId64 " rows predicted, each once (%.1f s)\n",
+                  isatty(STDERR_FILENO) ? "\r\033[K" : "", predicting->n_done, predicting->n_rows,
+                  seconds);
+}
+
+/* ---- the fastest batch ------------------------------------------------------------------------*/
+
+enum { TRIED_MIN = 32, TRIED_MAX = 4096 };
+
+/* How long the rows take; with `reference` also whether predictions are the same. */
+static bool try_batch(struct model *model, const struct samples *samples,
+                      const struct row_list *list, int64_t batch, double **reference,
+                      double *ret_ms, struct error *error)
+{
+    scoped(memory_free) double *prediction = NULL;
+    int64_t before = now_ms(), rounds = 0;
+
+    do {
+        memory_free(&prediction);
+        if (!pipeline_predict_rows(model, samples, list->row, list->n, batch, &prediction, NULL,
+                                   error))
+            return false;
+        rounds++;
+    } while (now_ms() - before < 20);
+    *ret_ms = (double)(now_ms() - before) / (double)rounds;
+    for (int64_t i = 0; *reference && i < list->n * model->n_outputs_per_row; i++)
+        if (fabs(prediction[i] - (*reference)[i]) > 1e-5 * fmax(1, fabs((*reference)[i])))
+            return error_set(error, ERROR_INTERNAL,
+                             "batches of %" PRId64 " rows predict %.9g where others predict %.9g",
+                             batch, prediction[i], (*reference)[i]);
+    if (!*reference)
+        *reference = take(&prediction);
+    return true;
+}
+
+enum { TRIED_ROWS = 16384 };
+
+static bool tune(const struct stored_model *stored, const struct samples *samples,
+                 const struct row_list *list, int64_t *ret_batch, struct error *error)
+{
+    struct row_list some = {.row = list->row, .n = list->n < TRIED_ROWS ? list->n : TRIED_ROWS};
+    scoped(memory_free) double *reference = NULL;
+    double best = INFINITY;
+
+    for (int64_t batch = TRIED_MAX; batch >= TRIED_MIN; batch /= 2) {
+        double ms;
+
+        if (!try_batch(stored->model, samples, &some, batch, &reference, &ms, error))
+            return false;
+        if (ms < best * 0.98) {
+            best = ms;
+            *ret_batch = batch;
+        }
+    }
+    (void)fprintf(stderr, "batches of %" PRId64 " rows, by trying; all gave the same\n",
+                  *ret_batch);
+    return true;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------*/
+
+static bool give(void *context, const struct predicted_piece *piece, struct error *error)
+{
+    struct predicting *predicting = context;
+
+    if (!prediction_output_put(predicting->output, piece, error))
+        return false;
+    predicting->n_done += piece->n;
+    predicting->n_unknown = piece->samples->n_unknown;
+    tell_progress(predicting);
+    return true;
 }
 
 static bool import_new(const struct stored_model *stored, const char *path,
@@ -35,35 +201,70 @@ static bool import_new(const struct stored_model *stored, const char *path,
                               error);
 }
 
-static bool write_all(const struct stored_model *stored, const struct samples *samples,
-                      int64_t batch, struct buffer *out, struct error *error)
+/* All rows of the file that can be predicted, in its order. */
+static bool predict_rows(struct predicting *predicting, const struct dataset *dataset,
+                         struct error *error)
 {
+    const struct stored_model *stored = predicting->stored;
+    struct predict_plan *plan = &predicting->plan;
+    scoped(samples_free) struct samples *samples = NULL;
     scoped(row_list_release) struct row_list list = {0};
 
-    return samples_list_all(samples, &list, error) &&
-           pipeline_write_predictions(stored->model, samples, list.row, list.n, batch, false, out,
-                                      error);
+    if (!samples_make(dataset, stored->preparation, window_find(&stored->spec.prepare), &samples,
+                      error) ||
+        !samples_list_all(samples, &list, error) ||
+        (predicting->request->batch < 0 && list.n > 0 &&
+         !tune(stored, samples, &list, &plan->batch, error)))
+        return false;
+    plan->dataset = dataset;
+    plan->list = &list;
+    predicting->n_rows = dataset->n_rows;
+    predicting->started_ms = now_ms();
+    return predict_pool_run(plan, error);
+}
+
+static int64_t count_cpus(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static bool predict_with(const char *path, const struct predict_request *request,
+                         struct error *error)
+{
+    scoped(stored_model_release) struct stored_model stored = {0};
+    scoped(dataset_free) struct dataset *dataset = NULL;
+    scoped(predicting_release) struct predicting predicting = {.request = request,
+                                                               .stored = &stored};
+
+    if (!model_file_read(path, &stored, error) ||
+        !prediction_output_open(request->output, &predicting.output, error) ||
+        !import_new(&stored, request->data, &dataset, error))
+        return false;
+    predicting.plan = (struct predict_plan){
+        .model = path,
+        .batch = request->batch > 0 ? request->batch : PREDICT_BATCH,
+        .n_cpus = request->cpus > 0 ? request->cpus : count_cpus(),
+        .text = prediction_output_is_text(predicting.output),
+        .context = &predicting,
+        .give = give,
+    };
+    if (!predict_rows(&predicting, dataset, error) ||
+        !prediction_output_commit(predicting.output, error))
+        return false;
+    tell_end(&predicting);
+    return true;
 }
 
 bool pipeline_predict(const struct predict_request *request, struct error *error)
 {
-    scoped(buffer_release) struct buffer path = {0}, out = {0};
-    scoped(stored_model_release) struct stored_model stored = {0};
-    scoped(dataset_free) struct dataset *dataset = NULL;
-    scoped(samples_free) struct samples *samples = NULL;
+    scoped(memory_free) char *path = NULL;
+    scoped(memory_free) char *temporary = NULL;
+    bool done = pipeline_stored_model(request->model, &path, &temporary, error) &&
+                predict_with(path, request, error);
 
-    if (!find_model(request->model, &path, error) || !model_file_read(path.data, &stored, error) ||
-        !import_new(&stored, request->data, &dataset, error) ||
-        !samples_make(dataset, stored.preparation, window_find(&stored.spec.prepare), &samples,
-                      error) ||
-        !write_all(&stored, samples, request->batch, &out, error))
-        return false;
-    if (samples->n_unknown > 0)
-        (void)fprintf(stderr,
-                      "warning: %lld of %lld rows have a category that the model has never "
-                      "seen\n",
-                      (long long)samples->n_unknown, (long long)dataset->n_rows);
-    if (strcmp(request->output, "-") == 0)
-        return file_write_whole(STDOUT_FILENO, out.data, out.size, error);
-    return file_replace(AT_FDCWD, request->output, out.data, out.size, error);
+    if (temporary)
+        (void)unlink(temporary);
+    return done;
 }

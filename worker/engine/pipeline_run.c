@@ -196,6 +196,17 @@ static bool write_predictions(const struct run *run, struct error *error)
            report_file("predictions", "predictions.csv", error);
 }
 
+static bool write_importances(const struct run *run, struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0}, text = {0};
+
+    return !run->model->kind->importance ||
+           (pipeline_write_importances(run->model, run->rows.samples, &text, error) &&
+            artifact_path(run, "importances.csv", &path, error) &&
+            file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
+            report_file("importances", "importances.csv", error));
+}
+
 /* ---- stages -----------------------------------------------------------------------------------*/
 
 static bool tell_warnings(const struct warning_list *warnings, struct error *error)
@@ -283,18 +294,22 @@ static bool tell_preparation(const struct run *run, struct error *error)
                        split->part[SPLIT_VALID].n + split->part[SPLIT_TEST].n, error);
 }
 
+static bool import_rows(struct run *run, struct warning_list *warnings, struct error *error)
+{
+    return open_data(run, warnings, error) &&
+           prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
+                              error);
+}
+
 static bool import_and_prepare(struct run *run, struct error *error)
 {
     scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
 
     if (!warnings)
         return no_memory(error);
-    return open_data(run, warnings, error) &&
-           prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
-                              error) &&
-           tell_warnings(warnings, error) && tell_split(run, error) &&
-           tell_preparation(run, error) && tell_sampling(run, error) && tell_windows(run, error) &&
-           write_split(run, error);
+    return import_rows(run, warnings, error) && tell_warnings(warnings, error) &&
+           tell_split(run, error) && tell_preparation(run, error) && tell_sampling(run, error) &&
+           tell_windows(run, error) && write_split(run, error);
 }
 
 static bool append_hash(struct buffer *text, const void *data, int64_t n, size_t size,
@@ -368,19 +383,39 @@ static bool build_model(struct run *run, struct error *error)
     return model_build(&plan, &run->model, error);
 }
 
+/* The model, and what training it needs to know. */
+static bool make_model(struct run *run, struct train_context *ret_context, struct error *error)
+{
+    *ret_context = (struct train_context){.seed = run->seed,
+                                          .checkpoint_folder = run->checkpoint,
+                                          .metrics = &run->spec.evaluate.metrics,
+                                          .snapshot = write_snapshot,
+                                          .snapshot_context = run,
+                                          .stop = run->stop};
+    return build_model(run, error) && hash_configuration(run, &ret_context->configuration, error);
+}
+
+/* Of a model that sees all rows in a step an epoch is one batch. */
+static bool train_with(struct run *run, const struct train_context *context,
+                       struct train_result *ret_result, struct error *error)
+{
+    struct train_config config = run->spec.train;
+
+    if (run->model->kind->whole) {
+        config.batch = run->rows.training.part[SPLIT_TRAIN].n;
+        config.shuffle = false;
+    }
+    return train_model(run->model, &run->rows.samples->set, &run->rows.training, &config, context,
+                       ret_result, error);
+}
+
 static bool train(struct run *run, struct train_result *ret_result, struct error *error)
 {
-    struct train_context context = {.seed = run->seed,
-                                    .checkpoint_folder = run->checkpoint,
-                                    .metrics = &run->spec.evaluate.metrics,
-                                    .snapshot = write_snapshot,
-                                    .snapshot_context = run,
-                                    .stop = run->stop};
+    struct train_context context;
 
-    return build_model(run, error) && hash_configuration(run, &context.configuration, error) &&
+    return make_model(run, &context, error) &&
            pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
-           train_model(run->model, &run->rows.samples->set, &run->rows.training, &run->spec.train,
-                       &context, ret_result, error);
+           train_with(run, &context, ret_result, error);
 }
 
 /* Which epoch's weights the numbers are about. */
@@ -573,7 +608,8 @@ static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
     if (result.stopped)
         return report_sync(error);
     return tell_training(run, &result, error) && write_model(run, error) &&
-           write_predictions(run, error) && evaluate(run, error) && report_sync(error);
+           write_importances(run, error) && write_predictions(run, error) && evaluate(run, error) &&
+           report_sync(error);
 }
 
 /* Why it gave up, for whoever reads the journal; the first error is the one that counts. */
@@ -588,6 +624,84 @@ static void report_failure(const struct error *failure)
         (void)report_event("error", &fields, &ignored);
     json_free(&fields);
     (void)report_sync(&ignored);
+}
+
+/* ---- a run that is under way ------------------------------------------------------------------*/
+
+static bool copy_file(const char *from, const char *to, const char *name, struct error *error)
+{
+    scoped(buffer_release) struct buffer source = {0}, target = {0};
+    scoped(memory_free) char *data = NULL;
+    size_t size;
+
+    return buffer_append_format(&source, error, "%s/%s", from, name) &&
+           buffer_append_format(&target, error, "%s/%s", to, name) &&
+           file_read(AT_FDCWD, source.data, SIZE_MAX / 2, &data, &size, error) &&
+           file_replace_fast(AT_FDCWD, target.data, data, size, error);
+}
+
+/* The last checkpoint, taken up by a training that stops at once, in a folder of its own. */
+static bool recall_last(struct run *run, struct train_context *context, struct error *error)
+{
+    static const volatile sig_atomic_t stop = 1;
+    char folder[] = "/tmp/nightjar-checkpoint-XXXXXX";
+    struct train_result result = {0};
+    struct error ignored;
+    bool done;
+
+    if (!mkdtemp(folder))
+        return error_set_errno(error, errno, "%s", folder);
+    done = copy_file(run->checkpoint, folder, "last.ckpt", error);
+    if (done) {
+        context->checkpoint_folder = folder;
+        context->stop = &stop;
+        done = train_with(run, context, &result, error) &&
+               (result.resumed_step > 0 ||
+                error_set(error, ERROR_NOT_FOUND, "%s: its checkpoint is of another configuration",
+                          run->folder));
+    }
+    (void)file_remove_tree(AT_FDCWD, folder, &ignored);
+    return done;
+}
+
+static bool recall(struct run *run, struct error *error)
+{
+    scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
+    struct train_context context;
+    struct error missing = {0};
+    int64_t epoch;
+
+    if (!warnings)
+        return no_memory(error);
+    if (!read_spec(run, error) || !import_rows(run, warnings, error) ||
+        !make_model(run, &context, error))
+        return false;
+    if (train_recall_best(run->model, &context, &epoch, &missing))
+        return true;
+    if (missing.kind != ERROR_NOT_FOUND) {
+        *error = missing;
+        return false;
+    }
+    return recall_last(run, &context, error);
+}
+
+bool pipeline_recall(const char *folder, const char *path, struct error *error)
+{
+    scoped(run_release) struct run run = {.folder = folder};
+    scoped(json_free) cJSON *spec = NULL;
+    scoped(json_free) cJSON *origin = NULL;
+
+    if (!recall(&run, error)) {
+        if (error->kind == ERROR_NOT_FOUND)
+            return error_set(error, ERROR_NOT_FOUND, "%s: has neither a model nor a checkpoint yet",
+                             folder);
+        return false;
+    }
+    spec = settings_json(engine_settings, &run.spec);
+    origin = provenance(&run);
+    return spec && origin
+               ? model_file_write(path, run.model, spec, run.rows.preparation, origin, error)
+               : no_memory(error);
 }
 
 bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *ret_stopped,

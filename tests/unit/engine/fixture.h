@@ -19,7 +19,6 @@
 #include "common/json.h"
 #include "common/owner.h"
 #include "common/random.h"
-#include "worker/engine/layer/layer.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/model/model.h"
 #include "worker/engine/train.h"
@@ -32,7 +31,7 @@ struct fixture_spec { /* the parts of a spec that the learning engine reads */
     struct kind_choices metrics;
 };
 static const struct setting fixture_settings[] = {
-    SETTING_KINDS(struct fixture_spec, model, &layer_registry, 0, 100, 0, "Layers."),
+    SETTING_KINDS(struct fixture_spec, model, &model_registry, 0, 100, 0, "Layers."),
     SETTING_NESTED(struct fixture_spec, train, struct train_config, train_settings, "Training."),
     SETTING_KINDS(struct fixture_spec, metrics, &metric_registry, 0, 100, 0, "Metrics."),
     {0},

@@ -3,15 +3,37 @@
 
 #include "worker/engine/model/network.h"
 
+const struct model_kind *model_kind_of(const struct kind_choices *layers)
+{
+    const struct kind *const *kind = model_registry.kind;
+
+    for (size_t i = 0; i < layers->n; i++)
+        for (size_t k = 0; kind[k]; k++)
+            if (layers->item[i].kind == kind[k])
+                return (const struct model_kind *)kind[k];
+    return &model_network;
+}
+
+/* A model that is no network has no layers beside it. */
+static bool check_alone(const struct kind_choices *layers, struct error *error)
+{
+    const struct model_kind *kind = model_kind_of(layers);
+
+    return kind == &model_network || layers->n == 1 ||
+           error_set_at(error, ERROR_INVALID, "model", "%s stands alone", kind->kind.name);
+}
+
 bool model_build(const struct model_plan *plan, struct model **ret_model, struct error *error)
 {
-    return network_build(plan, ret_model, error);
+    return check_alone(plan->layers, error) &&
+           model_kind_of(plan->layers)->build(plan, ret_model, error);
 }
 
 bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
                    struct error *error)
 {
-    return network_measure(plan, ret_parameters, ret_memory, error);
+    return check_alone(plan->layers, error) &&
+           model_kind_of(plan->layers)->measure(plan, ret_parameters, ret_memory, error);
 }
 
 void model_free(struct model **model)

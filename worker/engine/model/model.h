@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 struct model_plan {                    /* all borrowed, and needed as long as the model lives */
-    const struct kind_choices *layers; /* the spec's "model": kinds of layer_registry */
+    const struct kind_choices *layers; /* the spec's "model": kinds of model_registry */
     const struct kind_choice *loss;    /* train.loss: says what outputs mean */
     struct update_plan update;         /* how weights move; all-zero: the model only predicts */
     int64_t batch;                     /* most rows of a step; 0: the model only predicts */
@@ -55,7 +55,13 @@ struct model_array {  /* what a model file stores */
 struct model; /* below */
 
 struct model_kind {
-    const char *name; /* "network" */
+    struct kind kind; /* "type" in a spec, of all but the network, which is its layers */
+    bool whole;       /* a step sees all training rows: train.batch and train.shuffle are not read,
+                         nor the loss and the optimizer */
+    /* What is wrong with the model is told with its place: model[2].units. */
+    bool (*build)(const struct model_plan *plan, struct model **ret_model, struct error *error);
+    bool (*measure)(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
+                    struct error *error);
     void (*free)(struct model *model);
     /* Registers all that survives a step. */
     bool (*declare)(struct model *model, struct state *state, struct error *error);
@@ -78,7 +84,16 @@ struct model_kind {
                     int64_t n, double *ret_prediction, struct loss_sum *sum, struct error *error);
     /* save and load: the i-th array; false beyond the last */
     bool (*array)(struct model *model, int64_t index, struct model_array *ret_array);
+    /* What is no array: the piece's bytes, borrowed until the next call. NULL: no pieces. */
+    bool (*save)(struct model *model, int64_t index, const char **ret_data, uint64_t *ret_size,
+                 struct error *error);
+    bool (*load)(struct model *model, int64_t index, const void *data, uint64_t size,
+                 struct error *error);
+    /* What splits by each input gained in all, and how many there are. NULL: it cannot tell. */
+    bool (*importance)(struct model *model, double *ret_gain, double *ret_splits,
+                       struct error *error);
 };
+extern const struct kind_registry model_registry; /* and, as its more, layer_registry */
 
 struct model {
     const struct model_kind *kind;
@@ -87,7 +102,11 @@ struct model {
     int64_t n_outputs_per_row; /* length of one row's prediction: n_classes; or n_targets, and after
                                   them the parameters of each target's distribution */
     struct distribution_shape distribution;
+    int64_t n_pieces; /* for save() and load() */
 };
+
+/* What a spec's list is: layers make a network. */
+const struct model_kind *model_kind_of(const struct kind_choices *layers);
 
 /* What is wrong with the model is told with its place: model[2].units. */
 bool model_build(const struct model_plan *plan, struct model **ret_model, struct error *error);

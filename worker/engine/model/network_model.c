@@ -192,7 +192,9 @@ static bool network_array(struct model *model, int64_t index, struct model_array
 }
 
 const struct model_kind model_network = {
-    .name = "network",
+    .kind = {.name = "network", .help = "Layers one after the other."},
+    .build = network_build,
+    .measure = network_measure,
     .free = network_free,
     .declare = network_declare,
     .declare_best = network_declare_best,

@@ -1,0 +1,114 @@
+"""Stored models on new rows: the same numbers however they are shared out, and figures without training."""
+
+import csv
+import json
+import os
+import random
+import tempfile
+import unittest
+
+from engine import Run, engine
+
+
+class Stored(unittest.TestCase):
+    """One small training for all tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="nightjar-predict-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        cls.train = cls.write("train.csv", 300, target=True)
+        cls.new = cls.write("new.csv", 20000, target=False)
+        spec = {"data": {"source": cls.train, "id": "key", "target": "y"}, "prepare": ["standard"],
+                "model": [{"type": "dense", "units": 8, "activation": "tanh"}, {"type": "dense", "units": "targets"}],
+                "train": {"epochs": 3, "checkpoint": {"epochs": 1}}}
+        cls.run_ = Run(os.path.join(cls.folder, "run"), spec)
+        done = cls.run_.finish()
+        assert done.returncode == 0, done.stderr
+
+    @classmethod
+    def write(cls, name, rows, target, first=0):
+        dice = random.Random(name)
+        path = os.path.join(cls.folder, name)
+        with open(path, "w") as file:
+            file.write("key,a,b" + (",y" if target else "") + "\n")
+            for i in range(first, first + rows):
+                a, b = dice.gauss(0, 1), dice.gauss(0, 1)
+                file.write(f"{7 * i},{a:.5f},{b:.5f}" + (f",{3 * a - b:.4f}" if target else "") + "\n")
+        return path
+
+    def predict(self, *arguments, model=None, data=None, status=0):
+        done = engine("predict", model or self.run_.folder, "--data", data or self.new, *arguments)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def numbers(self, *arguments, **keywords):
+        lines = list(csv.reader(self.predict(*arguments, **keywords).stdout.splitlines()))
+        self.assertEqual(lines[0], ["key", "predicted[y]"])
+        return [int(line[0]) for line in lines[1:]], [float(line[1]) for line in lines[1:]]
+
+    def test_every_id_comes_once_in_order_whatever_the_threads(self):
+        one = self.predict("--cpus", "1")
+        self.assertEqual(one.stdout, self.predict("--cpus", "3").stdout)
+        self.assertEqual(self.numbers()[0], [7 * i for i in range(20000)])
+        self.assertIn("20000 of 20000 rows predicted, each once", one.stderr)
+
+    def test_batches_of_any_size_give_the_same(self):
+        _, wanted = self.numbers()
+        for batch in ("1", "37", "20000", "auto"):
+            _, got = self.numbers("--batch", batch)
+            for a, b in zip(got, wanted, strict=True):
+                self.assertLessEqual(abs(a - b), 1e-5 * max(1, abs(b)))
+
+    def test_files_are_whole_or_not_there(self):
+        out = os.path.join(self.folder, "out.csv")
+        self.predict("-o", out)
+        with open(out) as file:
+            self.assertEqual(file.read(), self.predict().stdout)
+        broken = os.path.join(self.folder, "broken.csv")
+        with open(broken, "w") as file:
+            file.write("key,a,b\n0,1,2\n0,3,4\n")
+        other = os.path.join(self.folder, "other.csv")
+        self.assertIn("'0'", self.predict("-o", other, data=broken, status=2).stderr)
+        self.assertFalse(os.path.exists(other) or os.path.exists(other + ".new"))
+        self.assertIn(".csv or .h5", self.predict("-o", "out.txt", status=2).stderr)
+
+    def test_hdf5_holds_predictions_and_ids(self):
+        out = os.path.join(self.folder, "out.h5")
+        self.predict("-o", out)
+        with open(out, "rb") as file:
+            self.assertEqual(file.read(8), b"\x89HDF\r\n\x1a\n")
+        self.assertGreater(os.path.getsize(out), 20000 * 16)
+
+    def test_run_without_a_model_predicts_from_its_checkpoint(self):
+        wanted = self.predict().stdout
+        model = self.run_.artifact("model.h5")
+        os.rename(model, model + ".away")
+        try:
+            self.assertEqual(self.predict().stdout, wanted)
+            best = os.path.join(self.run_.checkpoint, "best.ckpt")
+            os.rename(best, best + ".away")
+            self.assertEqual(len(self.numbers()[0]), 20000)  # the last weights
+            os.rename(best + ".away", best)
+        finally:
+            os.rename(model + ".away", model)
+        empty = Run(os.path.join(self.folder, "empty"), {"data": {"source": self.train, "id": "key", "target": "y"},
+                                                         "model": [{"type": "dense", "units": "targets"}]})
+        self.assertIn("neither a model nor a checkpoint", self.predict(model=empty.folder, status=3).stderr)
+
+    def test_figures_are_those_of_the_run_and_new_ones_need_no_training(self):
+        done = engine("evaluate", self.run_.folder, "--metric", "rmse", "--metric", "mae", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        figures, results = json.loads(done.stdout), self.run_.results()
+        for part in ("train", "valid", "test"):
+            for name in ("rmse", "mae"):
+                self.assertAlmostEqual(figures[f"{part}.{name}"], results[f"{part}.{name}"], places=9)
+        done = engine("evaluate", self.run_.folder, "--metric", "r2", "--data", self.train)
+        self.assertRegex(done.stdout, r"^data\.r2 -?[0-9.]+\n$")
+        done = engine("evaluate", self.run_.folder, "--metric", "acuracy")
+        self.assertEqual((done.returncode, "did you mean 'accuracy'" in done.stderr), (2, True), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

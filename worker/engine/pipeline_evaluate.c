@@ -1,0 +1,258 @@
+/* Other figures of a stored model: on the parts that its run had, or on a file. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/owner.h"
+#include "worker/engine/metric/metric.h"
+#include "worker/engine/pipeline.h"
+
+#define SPEC_FILE_LIMIT ((size_t)64 * 1024 * 1024)
+
+struct evaluating {
+    const struct evaluate_request *request;
+    struct stored_model stored;
+    struct {
+        struct kind_choices metrics;
+    } wanted;
+    struct dataset *dataset; /* owned, as the rest */
+    struct split_plan split; /* of the run's own data */
+    struct samples *samples;
+    int32_t *label; /* of the samples, by the model's numbers */
+    cJSON *answer;
+};
+
+static const struct setting wanted_settings[] = {
+    {.name = "metrics",
+     .type = SETTING_TYPE_KINDS,
+     .max_items = EVALUATE_METRICS_MAX,
+     .kinds = &metric_registry,
+     .unit = "",
+     .help = "What is measured."},
+    {0},
+};
+
+static void evaluating_release(struct evaluating *evaluating)
+{
+    samples_free(&evaluating->samples);
+    free(evaluating->label);
+    split_plan_release(&evaluating->split);
+    dataset_free(&evaluating->dataset);
+    stored_model_release(&evaluating->stored);
+    settings_release(wanted_settings, &evaluating->wanted);
+    json_free(&evaluating->answer);
+}
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "evaluating");
+}
+
+static bool read_metrics(struct evaluating *evaluating, struct error *error)
+{
+    const struct evaluate_request *request = evaluating->request;
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+    cJSON *list = cJSON_CreateStringArray(request->metric, (int)request->n_metrics);
+
+    if (!json_add_item(object, "metrics", &list))
+        return no_memory(error);
+    if (!settings_parse(wanted_settings, object, "", &evaluating->wanted, &diagnostics))
+        return error_set(error, ERROR_INVALID, "--metric: %s",
+                         diagnostics.n ? diagnostics.item[0].message : "out of memory");
+    return metric_check(&evaluating->wanted.metrics, evaluating->stored.preparation->task,
+                        &evaluating->stored.model->distribution, "--metric", error);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------*/
+
+/* The file may have its classes in another order, or fewer of them. */
+static bool match_classes(struct evaluating *evaluating, struct error *error)
+{
+    const struct preparation *preparation = evaluating->stored.preparation;
+    const struct dataset *dataset = evaluating->dataset;
+    struct sample_set *set = &evaluating->samples->set;
+    scoped(memory_free) int32_t *number =
+        malloc(((size_t)dataset->classes.n + 1) * sizeof(*number));
+
+    evaluating->label = malloc(((size_t)set->n_samples + 1) * sizeof(*evaluating->label));
+    if (!number || !evaluating->label)
+        return no_memory(error);
+    for (int32_t i = 0; i < dataset->classes.n; i++) {
+        number[i] = 0;
+        while (number[i] < preparation->n_classes &&
+               strcmp(preparation->class_name[number[i]], dataset->classes.text[i]) != 0)
+            number[i]++;
+        if (number[i] == preparation->n_classes)
+            return error_set_at(error, ERROR_INVALID, "data.target",
+                                "'%s' in %s is none of the model's classes",
+                                dataset->classes.text[i], dataset->path);
+    }
+    for (int64_t i = 0; i < set->n_samples; i++)
+        evaluating->label[i] = number[set->label[i]];
+    set->label = evaluating->label;
+    return true;
+}
+
+/* The model knows its inputs by their place. */
+static bool check_features(const struct evaluating *evaluating, struct error *error)
+{
+    const struct preparation *preparation = evaluating->stored.preparation;
+    const struct dataset *dataset = evaluating->dataset;
+    bool same = dataset->n_features == preparation->n_features;
+
+    for (int64_t i = 0; same && i < dataset->n_features; i++)
+        same = strcmp(dataset->feature[i].name, preparation->feature[i].name) == 0 &&
+               dataset->feature[i].categorical == preparation->feature[i].categorical;
+    return same || error_set_at(error, ERROR_INVALID, "data.features",
+                                "%s has not the model's features, in their order", dataset->path);
+}
+
+static bool import(struct evaluating *evaluating, const char *cwd, struct error *error)
+{
+    struct stored_model *stored = &evaluating->stored;
+    scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
+    struct data_config config = stored->spec.data;
+    char file[4096];
+
+    if (!warnings)
+        return no_memory(error);
+    if (evaluating->request->data) {
+        (void)snprintf(file, sizeof(file), "%s", evaluating->request->data);
+        config.source = file;
+    }
+    config.task = stored->preparation->task == TASK_CLASSIFICATION ? DATA_TASK_CLASSIFICATION
+                                                                   : DATA_TASK_REGRESSION;
+    return dataset_import(&config, cwd, &evaluating->dataset, warnings, error) &&
+           check_features(evaluating, error) &&
+           samples_make(evaluating->dataset, stored->preparation,
+                        window_find(&stored->spec.prepare), &evaluating->samples, error) &&
+           (config.task == DATA_TASK_REGRESSION || match_classes(evaluating, error));
+}
+
+static bool read_run(const char *folder, cJSON **ret, struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    scoped(memory_free) char *text = NULL;
+    size_t size;
+
+    return buffer_append_format(&path, error, "%s/spec.json", folder) &&
+           file_read(AT_FDCWD, path.data, SPEC_FILE_LIMIT, &text, &size, error) &&
+           json_parse(text, size, ret, error);
+}
+
+/* ---- figures ----------------------------------------------------------------------------------*/
+
+static bool print_table(const struct metric_table *table, const char *part, FILE *out)
+{
+    (void)fprintf(out, "%s.%s", part, table->name);
+    for (int64_t k = 0; k < table->n_columns; k++)
+        (void)fprintf(out, " %s", table->column[k]);
+    for (int64_t i = 0; i < table->n_rows; i++) {
+        (void)fprintf(out, "\n ");
+        for (int64_t k = 0; k < table->n_columns; k++)
+            (void)fprintf(out, " %.9g", table->cell[i * table->n_columns + k]);
+    }
+    return fprintf(out, "\n") > 0;
+}
+
+static bool answer(struct evaluating *evaluating, const struct evaluation *evaluation,
+                   const char *part, FILE *out, struct error *error)
+{
+    char name[METRIC_NAME_SIZE + 32];
+
+    for (int64_t i = 0; i < evaluation->n_values; i++) {
+        const struct metric_value *value = &evaluation->value[i];
+
+        (void)snprintf(name, sizeof(name), "%s.%s", part, value->name);
+        if (evaluating->request->json && !json_add_number(evaluating->answer, name, value->value))
+            return no_memory(error);
+        if (!evaluating->request->json)
+            (void)fprintf(out, "%s %.9g\n", name, value->value);
+    }
+    for (int64_t i = 0; i < evaluation->n_tables && !evaluating->request->json; i++)
+        (void)print_table(&evaluation->table[i], part, out);
+    return true;
+}
+
+static bool measure(struct evaluating *evaluating, const struct row_list *list, const char *part,
+                    FILE *out, struct error *error)
+{
+    const struct samples *samples = evaluating->samples;
+    scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(memory_free) double *prediction = NULL;
+
+    return list->n == 0 || (pipeline_predict_rows(evaluating->stored.model, samples, list->row,
+                                                  list->n, 0, &prediction, NULL, error) &&
+                            metric_evaluate(&evaluating->wanted.metrics, &samples->set,
+                                            &evaluating->stored.model->distribution, list->row,
+                                            list->n, prediction, NULL, &evaluation, error) &&
+                            answer(evaluating, &evaluation, part, out, error));
+}
+
+static bool measure_file(struct evaluating *evaluating, FILE *out, struct error *error)
+{
+    scoped(row_list_release) struct row_list list = {0};
+
+    return import(evaluating, NULL, error) && samples_list_all(evaluating->samples, &list, error) &&
+           measure(evaluating, &list, "data", out, error);
+}
+
+static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error *error)
+{
+    scoped(json_free) cJSON *run = NULL;
+    const struct engine_spec *spec = &evaluating->stored.spec;
+    const char *cwd;
+    int64_t seed;
+
+    if (!read_run(evaluating->request->model, &run, error))
+        return false;
+    cwd = json_text(run, "cwd", NULL);
+    seed = json_integer(run, "seed", json_integer(json_member(run, "spec"), "seed", 0));
+    if (!import(evaluating, cwd, error) ||
+        !split_make(&spec->data, cwd, evaluating->dataset, window_find(&spec->prepare),
+                    (uint64_t)seed, &evaluating->split, error))
+        return false;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!measure(evaluating, &evaluating->split.split.part[i], split_part_name[i], out, error))
+            return false;
+    return true;
+}
+
+static bool evaluate(struct evaluating *evaluating, const char *path, FILE *out,
+                     struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+
+    evaluating->answer = cJSON_CreateObject();
+    if (!evaluating->answer)
+        return no_memory(error);
+    if (!model_file_read(path, &evaluating->stored, error) || !read_metrics(evaluating, error) ||
+        !(evaluating->request->data ? measure_file(evaluating, out, error)
+                                    : measure_parts(evaluating, out, error)))
+        return false;
+    if (!evaluating->request->json)
+        return true;
+    return json_print(evaluating->answer, &text, error) && fprintf(out, "%s\n", text.data) > 0;
+}
+
+bool pipeline_evaluate(const struct evaluate_request *request, FILE *out, struct error *error)
+{
+    scoped(evaluating_release) struct evaluating evaluating = {.request = request};
+    scoped(memory_free) char *path = NULL;
+    scoped(memory_free) char *temporary = NULL;
+    struct stat status;
+    bool done;
+
+    if (!request->data && (stat(request->model, &status) != 0 || !S_ISDIR(status.st_mode)))
+        return error_set(error, ERROR_INVALID, "%s: is no run's folder; --data says on what",
+                         request->model);
+    done = pipeline_stored_model(request->model, &path, &temporary, error) &&
+           evaluate(&evaluating, path, out, error);
+    if (temporary)
+        (void)unlink(temporary);
+    return done;
+}
