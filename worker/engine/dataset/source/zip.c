@@ -220,7 +220,7 @@ static bool read_member(const struct directory *directory, const unsigned char *
 static bool read_directory(const struct directory *directory, struct zip_list *list)
 {
     scoped(memory_free) unsigned char *data = NULL;
-    size_t at = 0, size;
+    size_t at = 0, size = 0;
 
     if (directory->size > DIRECTORY_MAX || directory->n > directory->size / ENTRY_SIZE ||
         directory->at > (uint64_t)directory->file_size)
