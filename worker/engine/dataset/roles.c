@@ -209,20 +209,17 @@ static void choose_forms(const struct resolving *at)
     for (int64_t i = 0; i < at->profile->n_columns; i++) {
         const struct column_profile *column = &at->profile->column[i];
         unsigned role = at->role[i];
-        enum column_form form = FORM_SKIP;
+        enum column_form form = role & ROLE_CONSTANT ? FORM_TEXT : FORM_SKIP;
 
-        if (role & (ROLE_GROUP | ROLE_SPLIT | ROLE_SERIES) ||
-            (role & ROLE_FEATURE && roles->categorical[i]))
+        if (role & (ROLE_GROUP | ROLE_SPLIT | ROLE_SERIES))
             form = FORM_TEXT;
         else if (role & (ROLE_FEATURE | ROLE_TIME))
-            form = FORM_REAL;
+            form = role & ROLE_FEATURE && roles->categorical[i] ? FORM_TEXT : FORM_REAL;
         else if (role & ROLE_TARGET)
             form = roles->task == TASK_CLASSIFICATION ? FORM_TEXT : FORM_REAL;
         else if (role & ROLE_ID)
             form =
                 column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER : FORM_TEXT;
-        else if (role & ROLE_CONSTANT)
-            form = FORM_TEXT;
         roles->form[i] = form;
     }
 }

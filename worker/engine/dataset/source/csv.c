@@ -1,4 +1,5 @@
 /* CSV and its like: columns and their types. csv_read.c reads the values. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static bool check_names(const struct table_profile *profile, const char *path, s
         const char *name = profile->column[i].name;
         int32_t code;
 
+        assert(name);
         if (!dictionary_add(&seen, name, strlen(name), &code, error))
             return false;
         if (code != i)

@@ -25,20 +25,21 @@ static bool parse_key(const char **at, const char *setting, struct name_pattern 
 {
     const char *name = *at + 1;
     const char *end = name + strcspn(name, ":}");
-    char *after = NULL;
+    const char *after = end;
+    char *rest = NULL;
     long width = 0;
 
     if (pattern->n_keys == NAME_PATTERN_KEYS_MAX)
         return error_set_at(error, ERROR_INVALID, setting, "has more than %d keys",
                             NAME_PATTERN_KEYS_MAX);
     if (*end == ':') {
-        width = strtol(end + 1, &after, 10);
+        width = strtol(end + 1, &rest, 10);
+        after = rest;
         if (after == end + 1 || *after != '}' || width < 1 || width > WIDTH_MAX)
             return error_set_at(error, ERROR_INVALID, setting,
                                 "expected a number of characters from 1 to %d in '%s'", WIDTH_MAX,
                                 *at);
     }
-    after = after ? after : (char *)(uintptr_t)end;
     if (end == name || *after != '}')
         return error_set_at(error, ERROR_INVALID, setting, "expected {name} or {name:4} at '%s'",
                             *at);
