@@ -159,6 +159,24 @@ class Formats(Data):
         answer, column = self.describe(self.put("x.npy", content))
         self.assertEqual((answer["rows"], answer["series"], column["c2"]["maximum"]), (6, 2, 11))
 
+    def test_recordings_are_trained_from_in_windows_of_their_own(self):
+        lines = [",".join(str(100 * i + step) for step in range(6)) + f":{'ab'[i % 2]}\n" for i in range(20)]
+        self.put("x.ts", "@classLabel true a b\n@data\n" + "".join(lines))
+        self.put("x.yaml", "data: {source: x.ts, series: series, time: row, target: label,"
+                           " split: {by: group, group: series, train: 0.5, valid: 0.2, test: 0.3}}\n"
+                           "prepare: [standard, {type: window, length: 6}]\n"
+                           "model: [{type: lstm, units: 4}, {type: dense, units: classes}]\n")  # fmt: skip
+        done = subprocess.run([os.path.join(BUILD, "nj"), "check", "x.yaml", "--json"], cwd=self.folder,
+                              capture_output=True, text=True, timeout=DEADLINE_S)  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        summary = json.loads(done.stdout)["summary"]
+        self.assertEqual([summary[name] for name in ("rows", "features", "classes")], [120, 1, 2])
+        self.put("x.yaml", "data: {source: x.ts, time: row, target: label}\nmodel: [{type: dense, units: classes}]\n")
+        done = subprocess.run([os.path.join(BUILD, "nj"), "check", "x.yaml"], cwd=self.folder, capture_output=True,
+                              text=True, timeout=DEADLINE_S)  # fmt: skip
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("data.series: is needed: x.ts holds 20 recordings", done.stderr.replace(self.folder + "/", ""))
+
     def test_a_spec_stands_for_its_data(self):
         self.put("x.csv", "a,b\n1,u\n2,v\n")
         self.put("x.yaml", "data: {source: x.csv, target: b}\nprepare: [{type: window, length: 2}]\nmodel: []\n")

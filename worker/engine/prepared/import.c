@@ -135,7 +135,7 @@ static bool spill_rows(struct import *import, const struct source_chunk *chunk,
     return true;
 }
 
-static bool take_rows(void *context, const struct source_chunk *chunk, struct error *error)
+static bool take_chunk(void *context, const struct source_chunk *chunk, struct error *error)
 {
     struct import *import = context;
     const struct record_plan *plan = &import->plan;
@@ -159,65 +159,6 @@ static bool take_rows(void *context, const struct source_chunk *chunk, struct er
         import->largest[i] = fmax(import->largest[i], work.largest[i]);
     (void)pthread_mutex_unlock(&import->lock);
     return spill_rows(import, chunk, &work, error);
-}
-
-/* Of columns that have one value for each series of a chunk copies were made with one a row. */
-static void spread_free(struct column *column, const struct table_profile *profile)
-{
-    for (int64_t i = 0; column && i < profile->n_columns; i++)
-        if (profile->column[i].of_series) {
-            free(column[i].real);
-            free(column[i].integer);
-            free(column[i].code);
-        }
-    free(column);
-}
-
-/* One value a row of what has one a series. */
-static bool spread_column(const struct source_chunk *chunk, const struct column *from,
-                          struct column *to)
-{
-    size_t n = (size_t)chunk->n_rows + 1;
-
-    to->real = from->real ? malloc(n * sizeof(*to->real)) : NULL;
-    to->integer = from->integer ? malloc(n * sizeof(*to->integer)) : NULL;
-    to->code = from->code ? malloc(n * sizeof(*to->code)) : NULL;
-    if ((from->real && !to->real) || (from->integer && !to->integer) || (from->code && !to->code))
-        return false;
-    for (int64_t series = 0, row = 0; series < chunk->n_series; series++)
-        for (int64_t end = row + chunk->length[series]; row < end; row++) {
-            if (to->real)
-                to->real[row] = from->real[series];
-            if (to->integer)
-                to->integer[row] = from->integer[series];
-            if (to->code)
-                to->code[row] = from->code[series];
-        }
-    return true;
-}
-
-static bool take_chunk(void *context, const struct source_chunk *chunk, struct error *error)
-{
-    struct import *import = context;
-    const struct table_profile *profile = import->plan.roles->profile;
-    struct source_chunk rows = *chunk;
-    struct column *column;
-    bool good = true;
-
-    if (chunk->n_series == 0)
-        return take_rows(import, chunk, error);
-    column = calloc((size_t)profile->n_columns + 1, sizeof(*column));
-    if (!column)
-        return no_memory(error);
-    for (int64_t i = 0; i < profile->n_columns; i++) {
-        column[i] = chunk->column[i];
-        if (profile->column[i].of_series)
-            good = spread_column(chunk, &chunk->column[i], &column[i]) && good;
-    }
-    rows.column = column;
-    good = good ? take_rows(import, &rows, error) : no_memory(error);
-    spread_free(column, profile);
-    return good;
 }
 
 /* ---- what all chunks together say -------------------------------------------------------------*/
