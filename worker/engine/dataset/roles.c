@@ -1,5 +1,6 @@
 #include "worker/engine/dataset/roles.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static bool assign_one(const struct resolving *at, char *name, const char *setti
         return true;
     if (!assign(at, &names, setting, role, &list, &n))
         return false;
+    assert(list); /* one name, one column */
     *ret = list[0];
     return true;
 }

@@ -43,6 +43,7 @@ static void add_parameters(struct layer *layer, struct recurrent *recurrent, int
     struct kind_choice bias =
         first_values(&config->bias_initializer, cell->bias_initializer, config, recurrent);
 
+    assert(direction >= 0 && direction < RECURRENT_DIRECTIONS);
     weights->input = layer_add_parameter(layer, names[direction][0], rows, recurrent->in, &input);
     weights->state =
         layer_add_parameter(layer, names[direction][1], rows, recurrent->units, &state);

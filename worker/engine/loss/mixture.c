@@ -138,7 +138,7 @@ double mixture_predict(const struct loss *loss, const real *output, struct mixtu
 {
     const struct mixture_config *config = loss->config;
     int64_t n = config->components;
-    struct mixture mixture;
+    struct mixture mixture = {0};
 
     decode(config, output, &mixture);
     to_units(&mixture, n, units);

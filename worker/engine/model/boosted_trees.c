@@ -162,7 +162,7 @@ static bool trees_build(const struct model_plan *plan, struct model **ret_model,
     trees->plan = *plan;
     trees->config = plan->layers->item[0].config;
     trees->n_boosters = n;
-    trees->booster = calloc((size_t)n, sizeof(*trees->booster));
+    trees->booster = calloc((size_t)n, sizeof(struct xgboost_booster *));
     trees->base = calloc((size_t)n, sizeof(*trees->base));
     if (!trees->booster || !trees->base)
         return error_set(error, ERROR_NO_MEMORY, "boosting trees");
@@ -336,7 +336,7 @@ static bool trees_advance(struct model *model, const struct model_step *step, st
 {
     struct trees *trees = trees_of(model);
     scoped(memory_free) double *prediction =
-        malloc((size_t)(step->n * model->n_outputs_per_row) * sizeof(*prediction));
+        calloc((size_t)(step->n * model->n_outputs_per_row), sizeof(*prediction));
 
     assert(step->step == (uint64_t)trees->at.rounds + 1);
     if (!prediction)

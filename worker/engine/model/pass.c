@@ -277,7 +277,7 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
     for (int i = 0; i < network->n_layers; i++) {
         const struct layer *layer = &network->layer[i];
         const struct graph_node *node = &network->node[i];
-        const struct tensor *x[LAYER_INPUTS_MAX];
+        const struct tensor *x[LAYER_INPUTS_MAX] = {0};
 
         for (int k = 0; k < node->n_sources; k++)
             x[k] = tensor_of(pass, node->source[k]);

@@ -1,5 +1,6 @@
 #include "worker/engine/prepared/import.h"
 
+#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -111,6 +112,7 @@ static void place_rows(const struct import *import, const struct source_chunk *c
     const struct texts_chunk *text =
         series >= 0 ? &work->text[import->plan.field[series].texts] : NULL;
 
+    assert(!text || (text->code && text->global));
     for (int64_t i = 0; i < chunk->n_rows; i++)
         work->first[1 + (text && n > 1 ? text->global[text->code[i]] % n : 0)]++;
     for (int64_t i = 0; i < n; i++)

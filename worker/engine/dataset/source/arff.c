@@ -376,15 +376,15 @@ static bool make_columns(const struct arff_pass *pass, struct table_profile *pro
     if (!check_names(pass))
         return false;
     profile->column = calloc((size_t)pass->n_attributes, sizeof(*profile->column));
-    for (int64_t i = 0; profile->column && i < pass->n_attributes; i++) {
+    if (!profile->column)
+        return error_set(pass->error, ERROR_NO_MEMORY, "reading %s", pass->path);
+    for (int64_t i = 0; i < pass->n_attributes; i++) {
         profile->column[i].name = strdup(pass->attribute[i].name);
         profile->n_columns++;
         if (!profile->column[i].name)
-            break;
+            return error_set(pass->error, ERROR_NO_MEMORY, "reading %s", pass->path);
     }
-    return (profile->n_columns == pass->n_attributes &&
-            profile->column[profile->n_columns - 1].name) ||
-           error_set(pass->error, ERROR_NO_MEMORY, "reading %s", pass->path);
+    return true;
 }
 
 static bool profile_rows(struct arff_pass *pass, struct stream *stream,

@@ -1,5 +1,7 @@
 #include "worker/engine/dataset/source/array.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +214,7 @@ static bool block_init(struct block *block, struct error *error)
 
     for (int64_t i = 0; i < block->list->n; i++)
         of_entry += array_width(&block->list->item[i]) * (int64_t)value_size(&block->list->item[i]);
+    assert(of_entry > 0); /* an array of no values was refused when it was opened */
     block->room = BLOCK_BYTES / of_entry + 1;
     block->missing = missing_texts_of(&block->source->format);
     block->data = calloc((size_t)block->list->n, sizeof(*block->data));
@@ -381,7 +384,7 @@ static bool store_number(const struct block *block, int64_t i, struct batch *bat
     struct column *column = &batch->column[batch->n_columns - 1];
     const struct cell_place place = {.path = block->source->path, .what = "row"};
     char text[32];
-    int size = snprintf(text, sizeof(text), "%lld", (long long)(block->first + i));
+    int size = snprintf(text, sizeof(text), "%" PRId64, block->first + i);
 
     return column->form == FORM_SKIP ||
            cell_store(&(struct cell){text, (size_t)size}, &block->missing, &place, column,

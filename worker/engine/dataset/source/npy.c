@@ -8,6 +8,7 @@
  *
  * Read are numbers of any size and byte order, booleans, and texts (S, U).
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -104,9 +105,8 @@ static bool read_type(const struct header *header, struct npy_array *npy, struct
         return bad_header(header, "has a type that is not understood");
     npy->item_size = (size_t)n * (npy->code == 'U' ? 4 : 1);
     array->text_size = npy->item_size + (npy->item_size == 0);
-    if (strchr("iu", npy->code) && (n == 1 || n == 2 || n == 4 || n == 8))
-        array->type = ARRAY_INTEGER;
-    else if (npy->code == 'b' && n == 1)
+    if ((strchr("iu", npy->code) && (n == 1 || n == 2 || n == 4 || n == 8)) ||
+        (npy->code == 'b' && n == 1))
         array->type = ARRAY_INTEGER;
     else if (npy->code == 'f' && (n == 2 || n == 4 || n == 8))
         array->type = ARRAY_REAL;
@@ -234,6 +234,7 @@ static bool integer_of(const struct npy_array *npy, const char *at, int64_t *ret
     uint64_t bits = bits_of(npy, at);
     unsigned shift = 64 - 8 * (unsigned)npy->item_size;
 
+    assert(npy->item_size >= 1 && npy->item_size <= 8);
     if (npy->code == 'i') {
         *ret = (int64_t)(bits << shift) >> shift;
         return true;

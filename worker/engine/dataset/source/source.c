@@ -163,7 +163,7 @@ void source_free(struct source **source)
         return;
     if (gone->kind && gone->kind->close)
         gone->kind->close(gone);
-    if (gone->own_config)
+    if (gone->kind && gone->own_config)
         settings_release(gone->kind->kind.settings, gone->own_config);
     table_profile_release(&gone->profile);
     free(gone->own_config);
@@ -309,7 +309,7 @@ static bool append_column(const struct source_chunk *chunk, const struct column 
             to->real[first + i] = column->real[i];
         else if (column->form == FORM_INTEGER)
             to->integer[first + i] = column->integer[i];
-        else
+        else if (code)
             to->code[first + i] = column->code[i] < 0 ? -1 : code[column->code[i]];
     }
     return true;

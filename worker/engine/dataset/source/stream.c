@@ -228,7 +228,7 @@ bool stream_next_line(struct stream *stream, struct line *line, bool *ret, struc
         size_t size = stream->end - stream->start;
         const char *from = size > 0 ? stream->window + stream->start : NULL;
         const char *newline =
-            size > searched ? memchr(from + searched, '\n', size - searched) : NULL;
+            from && size > searched ? memchr(from + searched, '\n', size - searched) : NULL;
 
         if (newline || (stream->at_end && size > 0)) {
             *ret = true;
