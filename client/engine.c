@@ -52,12 +52,15 @@ bool engine_call_run(struct client *client, const char *verb, const struct engin
 {
     scoped(buffer_release) struct buffer path = {0}, folder = {0};
     const char *argument[ENGINE_ARGUMENTS_MAX + 4] = {"nightjar-engine", verb};
+    char *plain[ENGINE_ARGUMENTS_MAX + 4];
 
     if (!find_run(client, &folder, error) || !launch_program_path("nightjar-engine", &path, error))
         return false;
     argument[2] = folder.data;
     memcpy((void *)(argument + 3), (const void *)call->argument, call->n * sizeof(*call->argument));
+    memcpy((void *)plain, (const void *)argument,
+           sizeof(plain)); /* execv wants them without const */
     (void)fflush(stdout);
-    execv(path.data, (char *const *)(uintptr_t)argument);
+    execv(path.data, plain);
     return error_set_errno(error, errno, "%s", path.data);
 }

@@ -41,7 +41,7 @@ CASES = [
     ({"prepare": [{"type": "minmax", "min": 0}]}, "prepare[0].min: unknown setting"),
     ({"evaluate.metric": "accuracy"}, "evaluate.metric: unknown setting; did you mean 'metrics'?"),
     # kinds that do not exist
-    ({"model[0].type": "densee"}, "model[0].type: unknown layer 'densee'; did you mean 'dense'?"),
+    ({"model[0].type": "densee"}, "model[0].type: unknown layer or model 'densee'; did you mean 'dense'?"),
     ({"train.optimizer": "adm"}, "train.optimizer: unknown optimizer 'adm'; did you mean 'adam'?"),
     ({"train.loss": "crossentropy"}, "train.loss: unknown loss 'crossentropy'; did you mean 'cross_entropy'?"),
     ({"prepare": ["normalise"]}, "prepare[0]: unknown transform 'normalise'"),
@@ -112,7 +112,7 @@ CASES = [
     ({"data.split.folds": 4}, "data.split.folds: is not read by a split by group"),
     # files
     ({"data.source": "/nowhere/x.csv"}, "data.source: /nowhere/x.csv: No such file or directory"),
-    ({"data.source": "/"}, "data.source: /: is a folder"),
+    ({"data.source": "/"}, "data.format.name: / has no file that is called as it says"),
     ({"data": {"source": "@empty", "target": "y"}}, "data.source: "),
     ({"data": {"source": "@header", "target": "y"}}, "data.source: "),
     ({"data": {"source": "@ragged", "target": "y"}}, "data.source: "),

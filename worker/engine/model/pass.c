@@ -4,6 +4,7 @@
  */
 #include "worker/engine/model/pass.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,6 +283,7 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
         for (int k = 0; k < node->n_sources; k++)
             x[k] = tensor_of(pass, node->source[k]);
         pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;
+        assert(x[0]); /* every layer has a source */
         pass->output[i].length = output_length(pass, layer, i, x[0]);
         if (layer->kind->prepare)
             layer->kind->prepare(layer, &pass->pass);

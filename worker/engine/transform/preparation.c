@@ -1,5 +1,6 @@
 #include "worker/engine/transform/preparation.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static void warn_constant(const struct layout *layout, const int64_t *column, in
     size_t used = 0;
     int64_t n = 0;
 
+    assert(n_columns == 0 || layout->column);
     for (int64_t i = 0; i < n_columns; i++) {
         if (figures[i].n > 0 && (figures[i].n_missing > 0 || figures[i].sd > 0))
             continue;

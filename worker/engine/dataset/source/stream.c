@@ -1,5 +1,6 @@
 #include "worker/engine/dataset/source/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,7 @@ bool stream_read(struct stream *stream, void *data, size_t room, size_t *ret_siz
 {
     int n, code;
 
+    assert(data);
     if (!stream->file) {
         *ret_size = room < stream->n_left ? room : stream->n_left;
         memcpy(data, stream->left, *ret_size);
@@ -147,7 +149,7 @@ static bool refill(struct stream *stream, struct error *error)
 {
     size_t kept = stream->end - stream->start, got = 0;
 
-    if (stream->start > 0 && kept > 0)
+    if (stream->window && stream->start > 0 && kept > 0)
         memmove(stream->window, stream->window + stream->start, kept);
     stream->start = 0;
     stream->end = kept;
@@ -208,6 +210,7 @@ static bool hand_out(struct stream *stream, size_t size, size_t end_size, struct
 {
     char *text = stream->window + stream->start;
 
+    assert(stream->window);
     stream->start += size + end_size;
     if (size > 0 && text[size - 1] == '\r')
         size--;
