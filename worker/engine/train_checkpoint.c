@@ -115,7 +115,9 @@ bool trainer_write_checkpoint(struct trainer *trainer, struct error *error)
     bool better = trainer->keeps_best && trainer->at.best_epoch != trainer->best_written;
 
     trainer->checkpoint_ms = trainer_now_ms();
-    trainer->at.spent_ms = limit_spent_ms(&trainer->limit);
+    /* Only where it decides anything: else two runs alike leave the same checkpoint, byte by byte.
+     */
+    trainer->at.spent_ms = trainer->config->limit.time > 0 ? limit_spent_ms(&trainer->limit) : 0;
     if (!report_sync(error))
         return false;
     if (better && !checkpoint_write(folder, BEST_CHECKPOINT, &trainer->best_state,
