@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/log.h"
@@ -60,6 +61,7 @@ struct run {
     bool pause_told;     /* the worker was told last that it is */
     bool pause_known;    /* pause_told holds; else the journal says what was told */
     bool decided;        /* in the open transaction */
+    bool wordless;       /* decided so, since its worker ended without `started` */
     bool failing;        /* the last take failed, and was logged */
     int64_t turn;        /* the last in which it was looked at */
     int64_t new_lines;   /* taken in since followers were told */
@@ -340,12 +342,23 @@ static bool apply(struct run *run, enum experiment_event event, const struct exp
     return true;
 }
 
+/* A worker that was ours and ended without a word: where its folder is gone too, the run took the
+ * words away, and must not begin again for ever. */
+static bool took_its_words(const struct run *run)
+{
+    return run->gone && access(run->intake.folder, F_OK) != 0 && errno == ENOENT;
+}
+
 static bool decide_never_started(struct run *run, struct error *error)
 {
     struct experiment_exit exit = {.status = STATUS_CANNOT_START};
 
-    if (run->failure.kind != ERROR_INVALID)
+    if (took_its_words(run))
+        return apply(run, EXPERIMENT_EVENT_LOST, NULL, error);
+    if (run->failure.kind != ERROR_INVALID) {
+        run->wordless = run->gone;
         return apply(run, EXPERIMENT_EVENT_NEVER_STARTED, NULL, error);
+    }
     snprintf(exit.message, sizeof(exit.message), "could not be started: %.480s",
              run->failure.message);
     return apply(run, EXPERIMENT_EVENT_EXIT, &exit, error);
@@ -415,6 +428,7 @@ static void put_off(struct run *run, const struct error *error)
 {
     journal_intake_rolled_back(&run->intake);
     run->decided = false;
+    run->wordless = false;
     run->dirty = false;
     if (!run->failing)
         log_error("experiment %" PRId64 ": %s", run->intake.experiment, error->message);
@@ -695,6 +709,17 @@ static void start_run(struct supervisor *supervisor, const struct store_launch *
     look_within(supervisor, SUPERVISOR_FIRST_LOOK_MS);
 }
 
+/* Its next start waits a little: a worker that dies at once must not keep the queue busy. */
+static void tell_wordless(const struct run *run)
+{
+    const struct supervisor_options *options = &run->supervisor->options;
+    struct error error;
+
+    error_set(&error, ERROR_IO, "its worker ended before it had said a word");
+    log_warning("experiment %" PRId64 ": %s", run->intake.experiment, error.message);
+    options->start_failed(options->context, run->intake.experiment, false, &error);
+}
+
 static void settle_run(struct run *run)
 {
     struct supervisor *supervisor = run->supervisor;
@@ -706,6 +731,8 @@ static void settle_run(struct run *run)
         run->new_lines = 0;
         supervisor->options.progressed(supervisor->options.context, run->intake.experiment);
     }
+    if (run->wordless)
+        tell_wordless(run);
     if (run->decided)
         drop_run(run);
     else

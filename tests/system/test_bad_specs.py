@@ -112,7 +112,7 @@ CASES = [
     ({"data.split.folds": 4}, "data.split.folds: is not read by a split by group"),
     # files
     ({"data.source": "/nowhere/x.csv"}, "data.source: /nowhere/x.csv: No such file or directory"),
-    ({"data.source": "/"}, "data.format.name: / has no file that is called as it says"),
+    ({"data.source": "/"}, "data.source: /: is a folder"),
     ({"data": {"source": "@empty", "target": "y"}}, "data.source: "),
     ({"data": {"source": "@header", "target": "y"}}, "data.source: "),
     ({"data": {"source": "@ragged", "target": "y"}}, "data.source: "),

@@ -296,6 +296,18 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Names the key that the user wrote. */
+static bool tell_none(const struct source *source, struct error *error)
+{
+    const struct text_folder_config *config = source->config;
+
+    if (source->own_config)
+        return error_set(error, ERROR_INVALID, "%s: is a folder that has no file %s", source->path,
+                         config->name);
+    return error_set_at(error, ERROR_INVALID, "data.format.name",
+                        "%s has no file that is called %s", source->path, config->name);
+}
+
 static bool list_names(struct source *source, DIR *listing, struct error *error)
 {
     struct text_folder *folder = source->state;
@@ -312,8 +324,7 @@ static bool list_names(struct source *source, DIR *listing, struct error *error)
     if (errno != 0)
         return error_set_errno(error, errno, "%s", source->path);
     if (folder->n == 0)
-        return error_set_at(error, ERROR_INVALID, "data.format.name",
-                            "%s has no file that is called as it says", source->path);
+        return tell_none(source, error);
     qsort(folder->name, (size_t)folder->n, sizeof(*folder->name), compare_names);
     return true;
 }
