@@ -12,7 +12,7 @@ ROUND ?=
 build: ## build/release/{nightjard,nightjar-worker,nightjar-engine,nightjar,nj}
 	@.ci/install build
 	@[ -f build/release/build.ninja ] || cmake --preset release -DBUILD_TESTING=OFF > /dev/null
-	@cmake --build --preset release
+	@cmake --build --preset release --target programs
 
 dev: ## build/dev: ASan, UBSan, warnings are errors
 	@.ci/install build test
@@ -23,7 +23,7 @@ demo: build ## does the speaker split matter? queue, watch, read the answer (und
 	@examples/demo.sh
 
 test: dev ## all tests, in both builds
-	@cmake --preset release -DBUILD_TESTING=ON > /dev/null && cmake --build --preset release
+	@cmake --preset release -DBUILD_TESTING=ON > /dev/null && cmake --build --preset release --target system-tests
 	@tests/run.sh
 
 soak: build ## make soak KILLS=10000 [SEED= ROUND=]: daemon, workers, engines and commands killed for hours
@@ -33,7 +33,7 @@ soak: build ## make soak KILLS=10000 [SEED= ROUND=]: daemon, workers, engines an
 fuzz: ## make fuzz TIME=60: each fuzzer for so many seconds (clang)
 	@.ci/install build test fuzz
 	@[ -f build/fuzz/build.ninja ] || cmake --preset fuzz > /dev/null
-	@cmake --build --preset fuzz --target fuzz.wire fuzz.journal fuzz.spec fuzz.csv fuzz.setting
+	@cmake --build --preset fuzz --target fuzz.wire fuzz.journal fuzz.spec fuzz.csv fuzz.source fuzz.setting
 	@tests/fuzz/run.sh $(TIME)
 
 bench: build ## make bench ONLY=train: figures beside their peers; build/bench.jsonl
