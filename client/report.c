@@ -505,6 +505,7 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
            print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
            print_each(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&
+           print_each(render, "next", STYLE_BOLD, json_member(batch, "next"), error) &&
            print_waiting(render, batch, error);
 }
 

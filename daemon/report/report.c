@@ -214,6 +214,16 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
            store_notes(store, head->first, head->last, WARNINGS_LIMIT, notes, error);
 }
 
+static bool add_next(const struct store_batch_head *head, const struct summary *summary,
+                     cJSON *batch, struct error *error)
+{
+    cJSON *list = json_add_array(batch, "next");
+
+    if (!list)
+        return no_memory(error);
+    return summary->waiting + summary->live > 0 || summary_suggest(summary, head->id, list, error);
+}
+
 static bool add_times(const struct summary *summary, cJSON *batch, struct error *error)
 {
     return (json_add_number(batch, "wall_s", summary->wall_s) &&
@@ -239,7 +249,8 @@ static bool report_batch(struct store *store, int64_t id, const struct report_vi
     /* Findings name settings in the order of the file; configurations stand best first. */
     summary_sort(&summary);
     return add_configurations(batch, &summary, error) && add_best(batch, &summary, error) &&
-           add_failures(batch, &summary, error) && add_times(&summary, batch, error) &&
+           add_failures(batch, &summary, error) && add_next(&head, &summary, batch, error) &&
+           add_times(&summary, batch, error) &&
            add_waiting(store, &head, &summary, view, batch, error);
 }
 

@@ -91,6 +91,10 @@ static void report_answers_the_question(void **state)
     assert_string_equal(
         found, "units: 8 [LEAK] and 16 [LEAK] do not differ by more than twice their pooled "
                "standard error");
+    assert_string_equal(
+        print_json(json_at(batch, "next")),
+        "[\"split=speakers units=8 and split=speakers units=16 do equally well: take "
+        "the cheaper one\"]");
 }
 
 static const char *finding_where(bool first_leaks, bool second_leaks)
@@ -412,6 +416,101 @@ static const char *finding_of(const char *sweep, const double *loss, int n)
     return text;
 }
 
+/* All that is said to be tried next, line by line. */
+static const char *next_of(const char *sweep, const double *loss, int n)
+{
+    static char text[1024];
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *sentence;
+    char params[512];
+
+    (void)snprintf(params, sizeof(params), "{'base':{'command':['x','{a}']},'sweep':{%s}}", sweep);
+    submit(params);
+    run_loss(loss, n);
+    reply = report_of("{'batch':[1]}");
+    *text = '\0';
+    cJSON_ArrayForEach(sentence, json_at(reply, "batches[0].next"))
+    {
+        size_t used = strlen(text);
+
+        (void)snprintf(text + used, sizeof(text) - used, "%s\n", sentence->valuestring);
+    }
+    return text;
+}
+
+static void best_at_the_end_of_a_range_asks_for_what_lies_beyond(void **state)
+{
+    static const double loss[] = {3, 3.1, 2, 2.1, 1, 1.1};
+
+    (void)state;
+    assert_string_equal(next_of("'goal':{'minimize':'loss'},'parameters':{'a':[1,4,16]},"
+                                "'replicates':2",
+                                loss, 6),
+                        "a: the best, 16, is the largest that was tried: try 64\n");
+}
+
+static void best_at_the_small_end_of_even_steps_has_no_figure(void **state)
+{
+    static const double loss[] = {1, 1.1, 2, 2.1, 3, 3.1};
+
+    (void)state;
+    assert_string_equal(next_of("'goal':{'minimize':'loss'},'parameters':{'a':[10,11,12]},"
+                                "'replicates':2",
+                                loss, 6),
+                        "a: the best, 10, is the smallest that was tried: try smaller ones\n");
+}
+
+static void best_within_a_range_asks_for_nothing(void **state)
+{
+    static const double loss[] = {3, 3.1, 1, 1.1, 2, 2.1};
+
+    (void)state;
+    assert_string_equal(next_of("'goal':{'minimize':'loss'},'parameters':{'a':[1,4,16]},"
+                                "'replicates':2",
+                                loss, 6),
+                        "");
+}
+
+/* sd 0.1 and a difference of 0.1: 2 (2 * 0.1 / 0.1)^2 = 8 replicates. */
+static void leaders_that_are_close_ask_for_replicates(void **state)
+{
+    static const double loss[] = {1, 1.1, 1.2, 1.1, 1.2, 1.3};
+
+    (void)state;
+    assert_string_equal(next_of("'goal':{'minimize':'loss'},'parameters':{'a':['x','y']},"
+                                "'replicates':3",
+                                loss, 6),
+                        "a=x and a=y are not told apart: about 8 replicates of each would do\n");
+}
+
+static void single_runs_are_to_be_repeated(void **state)
+{
+    static const double loss[] = {1, 2};
+
+    (void)state;
+    assert_string_equal(next_of("'goal':{'minimize':'loss'},'parameters':{'a':['x','y']}", loss, 2),
+                        "each configuration ran once: run the best again with other seeds "
+                        "(sweep.replicates) before they are believed\n");
+}
+
+static void failures_are_to_be_restarted_once_all_have_ended(void **state)
+{
+    const struct experiment_exit failure = {.status = 1, .message = "boom"};
+    scoped(json_free) cJSON *before = NULL, *after = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{}]}");
+    run_to_running(1);
+    apply_exit(1, EXPERIMENT_EVENT_EXIT, &failure);
+    before = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(before, "batches[0].next")), "[]");
+    run_one(2, "{'loss':1}");
+    after = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(after, "batches[0].next")),
+                        "[\"when the cause of the failures is mended: nj restart batch:1 --state "
+                        "failed\"]");
+}
+
 #define TWO_SETTINGS "'goal':{'minimize':'loss'},'parameters':{'a':[1,2]},'replicates':4"
 
 /* Means differ by 1.5 standard errors. */
@@ -555,6 +654,12 @@ int main(void)
         TEST(best_ranks_by_the_goal_and_leaks_last),
         TEST(difference_of_less_than_two_standard_errors_is_none),
         TEST(spread_of_large_values_is_seen),
+        TEST(best_at_the_end_of_a_range_asks_for_what_lies_beyond),
+        TEST(best_at_the_small_end_of_even_steps_has_no_figure),
+        TEST(best_within_a_range_asks_for_nothing),
+        TEST(leaders_that_are_close_ask_for_replicates),
+        TEST(single_runs_are_to_be_repeated),
+        TEST(failures_are_to_be_restarted_once_all_have_ended),
         TEST(unfinished_grid_is_judged_over_all_values),
         TEST(long_settings_are_told_apart_by_their_value),
         TEST(goal_of_the_sweep_beats_the_name),
