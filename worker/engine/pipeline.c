@@ -66,6 +66,23 @@ static bool balance_classes(const struct engine_spec *spec, struct prepared_rows
                                 (long long)train->n);
 }
 
+#define STRETCH_ROWS 10 /* shorter ones are hardly any */
+
+/* Single rows of a recording in different parts leave nothing to go along. */
+static void warn_fragments(const struct preparation *preparation, const struct dataset *dataset,
+                           const struct stretches *stretches, struct warning_list *warnings)
+{
+    int64_t n_cuts = stretches->n - dataset->series.n_segments;
+    bool goes_along = false;
+
+    for (int64_t i = 0; i < preparation->n_transforms; i++)
+        goes_along = goes_along || preparation->transform[i].stored;
+    if (goes_along && n_cuts > dataset->n_rows / STRETCH_ROWS)
+        warning_add(warnings, "data.split", (double)dataset->n_rows / (double)stretches->n,
+                    "cuts recordings into pieces of hardly any rows, at each of which what goes "
+                    "along recordings begins anew; blocks, a time or groups keep them longer");
+}
+
 bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
                         const struct dataset *dataset, uint64_t seed,
                         struct prepared_rows *ret_rows, struct warning_list *warnings,
@@ -73,14 +90,17 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
 {
     scoped(prepared_rows_release) struct prepared_rows rows = {0};
     const struct window_config *window = window_find(&spec->prepare);
+    scoped(stretches_release) struct stretches stretches = {0};
 
     if (!split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
+        !split_stretches(&rows.split, dataset, &stretches, error) ||
         !take_subset(spec, dataset, &rows, error) ||
-        !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, spec,
+        !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, &stretches, spec,
                         &rows.preparation, warnings, error) ||
-        !samples_make(dataset, rows.preparation, window, &rows.samples, error) ||
+        !samples_make(dataset, rows.preparation, window, &stretches, &rows.samples, error) ||
         !balance_classes(spec, &rows, error))
         return false;
+    warn_fragments(rows.preparation, dataset, &stretches, warnings);
     *ret_rows = rows;
     rows = (struct prepared_rows){0};
     return true;

@@ -127,10 +127,19 @@ static bool import(struct evaluating *evaluating, const char *cwd, struct error 
     config.task = stored->preparation->task == TASK_CLASSIFICATION ? DATA_TASK_CLASSIFICATION
                                                                    : DATA_TASK_REGRESSION;
     return dataset_import(&config, cwd, &evaluating->dataset, warnings, error) &&
-           check_features(evaluating, error) &&
-           samples_make(evaluating->dataset, stored->preparation,
-                        window_find(&stored->spec.prepare), &evaluating->samples, error) &&
-           (config.task == DATA_TASK_REGRESSION || match_classes(evaluating, error));
+           check_features(evaluating, error);
+}
+
+/* `stretches`: of the run's parts; NULL: there are none. */
+static bool make_samples(struct evaluating *evaluating, const struct stretches *stretches,
+                         struct error *error)
+{
+    const struct stored_model *stored = &evaluating->stored;
+
+    return samples_make(evaluating->dataset, stored->preparation,
+                        window_find(&stored->spec.prepare), stretches, &evaluating->samples,
+                        error) &&
+           (stored->preparation->task == TASK_REGRESSION || match_classes(evaluating, error));
 }
 
 static bool read_run(const char *folder, cJSON **ret, struct error *error)
@@ -197,13 +206,15 @@ static bool measure_file(struct evaluating *evaluating, FILE *out, struct error 
 {
     scoped(row_list_release) struct row_list list = {0};
 
-    return import(evaluating, NULL, error) && samples_list_all(evaluating->samples, &list, error) &&
+    return import(evaluating, NULL, error) && make_samples(evaluating, NULL, error) &&
+           samples_list_all(evaluating->samples, &list, error) &&
            measure(evaluating, &list, "data", out, error);
 }
 
 static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error *error)
 {
     scoped(json_free) cJSON *run = NULL;
+    scoped(stretches_release) struct stretches stretches = {0};
     const struct engine_spec *spec = &evaluating->stored.spec;
     const char *cwd;
     int64_t seed;
@@ -214,7 +225,9 @@ static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error
     seed = json_integer(run, "seed", json_integer(json_member(run, "spec"), "seed", 0));
     if (!import(evaluating, cwd, error) ||
         !split_make(&spec->data, cwd, evaluating->dataset, window_find(&spec->prepare),
-                    (uint64_t)seed, &evaluating->split, error))
+                    (uint64_t)seed, &evaluating->split, error) ||
+        !split_stretches(&evaluating->split, evaluating->dataset, &stretches, error) ||
+        !make_samples(evaluating, &stretches, error))
         return false;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         if (!measure(evaluating, &evaluating->split.split.part[i], split_part_name[i], out, error))

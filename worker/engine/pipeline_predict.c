@@ -210,8 +210,8 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
     scoped(samples_free) struct samples *samples = NULL;
     scoped(row_list_release) struct row_list list = {0};
 
-    if (!samples_make(dataset, stored->preparation, window_find(&stored->spec.prepare), &samples,
-                      error) ||
+    if (!samples_make(dataset, stored->preparation, window_find(&stored->spec.prepare), NULL,
+                      &samples, error) ||
         !samples_list_all(samples, &list, error) ||
         (predicting->request->batch < 0 && list.n > 0 &&
          !tune(stored, samples, &list, &plan->batch, error)))

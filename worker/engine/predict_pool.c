@@ -120,7 +120,7 @@ static bool start_thread(struct pool *pool, struct thread *thread, struct error 
     thread->pool = pool;
     if (!model_file_read(plan->model, &thread->stored, error) ||
         !samples_make(plan->dataset, thread->stored.preparation,
-                      window_find(&thread->stored.spec.prepare), &thread->samples, error))
+                      window_find(&thread->stored.spec.prepare), NULL, &thread->samples, error))
         return false;
     thread->started = pthread_create(&thread->id, NULL, work, thread) == 0;
     return thread->started || error_set(error, ERROR_NO_MEMORY, "starting a thread");

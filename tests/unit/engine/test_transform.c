@@ -94,8 +94,9 @@ static struct preparation *fit(struct fixture *fixture)
     struct preparation *preparation = NULL;
     struct error error = {0};
 
-    if (!preparation_fit(fixture->dataset, &fixture->split, &fixture->split, &fixture->spec.data,
-                         &fixture->spec.prepare, &preparation, &fixture->warnings, &error))
+    if (!preparation_fit(fixture->dataset, &fixture->split, &fixture->split, NULL,
+                         &fixture->spec.data, &fixture->spec.prepare, &preparation,
+                         &fixture->warnings, &error))
         fail_msg("%s: %s", error.path, error.message);
     return preparation;
 }
@@ -106,7 +107,7 @@ static void check_rows(const struct fixture *fixture, const struct preparation *
     scoped(samples_free) struct samples *samples = NULL;
     struct error error;
 
-    assert_true(samples_make(fixture->dataset, preparation, NULL, &samples, &error));
+    assert_true(samples_make(fixture->dataset, preparation, NULL, NULL, &samples, &error));
     assert_int_equal(samples->set.input->shape.width, WIDTH);
     assert_int_equal(cJSON_GetArraySize(rows), fixture->dataset->n_rows);
     for (int64_t row = 0; row < fixture->dataset->n_rows; row++) {
@@ -256,7 +257,7 @@ static void missing_values_are_refused_without_imputation(void **state)
 
     (void)state;
     make(&fixture, prepare);
-    assert_false(preparation_fit(fixture.dataset, &fixture.split, &fixture.split,
+    assert_false(preparation_fit(fixture.dataset, &fixture.split, &fixture.split, NULL,
                                  &fixture.spec.data, &fixture.spec.prepare, &preparation,
                                  &fixture.warnings, &error));
     assert_string_equal(error.path, "data.features");

@@ -142,10 +142,10 @@ static void fit(struct fixture *fixture, const cJSON *prepare)
     for (size_t i = 0; i < diagnostics.n; i++) /* data and model are not needed here */
         if (strstr(diagnostics.item[i].path, "prepare"))
             fail_msg("%s: %s", diagnostics.item[i].path, diagnostics.item[i].message);
-    if (!preparation_fit(&fixture->dataset, &fixture->split, &fixture->split, &fixture->config,
-                         &fixture->spec.prepare, &fixture->preparation, &fixture->warnings,
-                         &error) ||
-        !applier_make(fixture->preparation, &fixture->dataset, &fixture->applier, &error))
+    if (!preparation_fit(&fixture->dataset, &fixture->split, &fixture->split, NULL,
+                         &fixture->config, &fixture->spec.prepare, &fixture->preparation,
+                         &fixture->warnings, &error) ||
+        !applier_make(fixture->preparation, &fixture->dataset, NULL, &fixture->applier, &error))
         fail_msg("%s: %s", error.path, error.message);
 }
 

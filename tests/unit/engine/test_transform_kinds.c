@@ -113,7 +113,7 @@ static struct preparation *fit(struct small_table *table)
     struct preparation *preparation = NULL;
     struct error error = {0};
 
-    if (!preparation_fit(&table->dataset, &table->split, &table->split, &table->config,
+    if (!preparation_fit(&table->dataset, &table->split, &table->split, NULL, &table->config,
                          &table->spec.prepare, &preparation, &table->warnings, &error))
         fail_msg("%s: %s", error.path, error.message);
     return preparation;
@@ -182,7 +182,7 @@ static real *gather(const struct small_table *table, const struct preparation *p
     struct error error;
 
     assert_true(x && time_major);
-    assert_true(applier_make(preparation, &table->dataset, &applier, &error));
+    assert_true(applier_make(preparation, &table->dataset, NULL, &applier, &error));
     for (int64_t at = 0; at < ROWS; at += batch) {
         int64_t n = ROWS - at < batch ? ROWS - at : batch;
         struct tensor to = {
@@ -277,7 +277,7 @@ static void check_inverse(const struct preparation *before, const struct transfo
     scoped(applier_free) struct applier *applier = NULL;
     struct error error;
 
-    assert_true(applier_make(before, &table->dataset, &applier, &error));
+    assert_true(applier_make(before, &table->dataset, NULL, &applier, &error));
     for (int64_t row = 0; row < TRAIN_ROWS; row++) {
         const struct block *block = applier_rows(applier, &row, 1);
 
@@ -371,7 +371,7 @@ static void quantiles_of_many_rows_are_exact(void **state)
         row[i] = i;
         value[i] = (float)(i % 3 ? random_normal(3, (uint64_t)i, 0, 0) : (double)(i % 5));
     }
-    assert_true(applier_make(&preparation, &dataset, &applier, &error));
+    assert_true(applier_make(&preparation, &dataset, NULL, &applier, &error));
     stream.applier = applier;
     assert_true(row_stream_quantiles(&stream, &column, 1, fraction, 4, got, &error));
     qsort(value, MANY_ROWS, sizeof(*value), by_value);
@@ -424,8 +424,9 @@ static void rows_that_do_not_follow_one_another_are_not_gone_along(void **state)
     struct error error;
 
     (void)state;
-    assert_false(preparation_fit(&table->dataset, &table->split, &table->split, &table->config,
-                                 &table->spec.prepare, &preparation, &table->warnings, &error));
+    assert_false(preparation_fit(&table->dataset, &table->split, &table->split, NULL,
+                                 &table->config, &table->spec.prepare, &preparation,
+                                 &table->warnings, &error));
     assert_string_equal(error.path, "prepare[1]");
     assert_non_null(strstr(error.message, "difference needs rows that follow one another"));
 }

@@ -27,6 +27,7 @@ struct fixture {
     struct engine_spec spec;
     struct dataset *dataset;
     struct split_plan plan;
+    struct stretches stretches;
     struct preparation *preparation;
     struct samples *samples;
     struct warning_list warnings;
@@ -93,11 +94,12 @@ static void make(struct fixture *fixture, const char *data, const char *prepare)
 {
     begin(fixture, data, prepare);
     if (!import(fixture) || !divide(fixture) ||
+        !split_stretches(&fixture->plan, fixture->dataset, &fixture->stretches, &fixture->error) ||
         !preparation_fit(fixture->dataset, split_fit_rows(&fixture->plan), &fixture->plan.split,
-                         &fixture->spec.data, &fixture->spec.prepare, &fixture->preparation,
-                         &fixture->warnings, &fixture->error) ||
+                         &fixture->stretches, &fixture->spec.data, &fixture->spec.prepare,
+                         &fixture->preparation, &fixture->warnings, &fixture->error) ||
         !samples_make(fixture->dataset, fixture->preparation, window_find(&fixture->spec.prepare),
-                      &fixture->samples, &fixture->error))
+                      &fixture->stretches, &fixture->samples, &fixture->error))
         fail_msg("%s: %s", fixture->error.path, fixture->error.message);
 }
 
@@ -118,6 +120,7 @@ static int tear_down(void **state)
 
     samples_free(&fixture->samples);
     preparation_free(&fixture->preparation);
+    stretches_release(&fixture->stretches);
     split_plan_release(&fixture->plan);
     dataset_free(&fixture->dataset);
     engine_spec_release(&fixture->spec);
@@ -341,6 +344,85 @@ static void groups_and_times_split_windows(void **state)
     assert_int_equal(split->part[SPLIT_TEST].row[0], 37);
 }
 
+/* What a model is given of the training part, where the rows of the others hold `other`. */
+static real *training_values(struct fixture *fixture, float other, int64_t *ret_n)
+{
+    struct dataset *dataset = fixture->dataset;
+    const struct row_list *train = &fixture->plan.split.part[SPLIT_TRAIN];
+    const float *stored = dataset->value;
+    scoped(memory_free) float *value = malloc((size_t)dataset->n_rows * sizeof(*value));
+    scoped(memory_free) int32_t *lengths = calloc((size_t)train->n + 1, sizeof(*lengths));
+    struct tensor x = {.rows = train->n};
+    const struct window_config *window = window_find(&fixture->spec.prepare);
+
+    assert_non_null(value);
+    for (int64_t row = 0; row < dataset->n_rows; row++)
+        value[row] = other;
+    for (int64_t i = 0; i < split_fit_rows(&fixture->plan)->part[SPLIT_TRAIN].n; i++) {
+        int64_t row = split_fit_rows(&fixture->plan)->part[SPLIT_TRAIN].row[i];
+
+        value[row] = row % 7 == 0 ? NAN : stored[row] * stored[row];
+    }
+    dataset->value = value;
+    dataset->feature[0].n_missing = 1;
+    samples_free(&fixture->samples);
+    preparation_free(&fixture->preparation);
+    if (!preparation_fit(dataset, split_fit_rows(&fixture->plan), &fixture->plan.split,
+                         &fixture->stretches, &fixture->spec.data, &fixture->spec.prepare,
+                         &fixture->preparation, &fixture->warnings, &fixture->error) ||
+        !samples_make(dataset, fixture->preparation, window, &fixture->stretches, &fixture->samples,
+                      &fixture->error))
+        fail_msg("%s: %s", fixture->error.path, fixture->error.message);
+    x.steps = fixture->samples->set.input->shape.steps;
+    x.width = fixture->samples->set.input->shape.width;
+    *ret_n = x.steps * x.rows * x.width;
+    x.data = calloc((size_t)*ret_n + 1, sizeof(real));
+    assert_non_null(x.data);
+    fixture->samples->set.gather(&fixture->samples->set, train->row, train->n, &x,
+                                 &(int32_t *){NULL});
+    dataset->value = stored;
+    return x.data;
+}
+
+static void what_goes_along_recordings_sees_no_row_of_another_part(void **state)
+{
+    static const char *const split[] = {
+        ",\"split\":{\"by\":\"kfold\",\"folds\":3,\"fold\":1,\"valid\":0.2}",
+        ",\"split\":{\"by\":\"kfold\",\"folds\":3,\"fold\":0}",
+        ",\"split\":{\"train\":0.5,\"valid\":0.25,\"test\":0.25}",
+        ",\"split\":{\"by\":\"time\",\"train\":0.5,\"test\":0.5}",
+        ",\"split\":{\"by\":\"column\",\"column\":\"y\",\"train\":\"b\",\"test\":\"a\"}",
+    };
+    static const char *const along[] = {
+        "\"last_value\",{\"type\":\"impute\",\"by\":\"mean\"}",
+        "\"impute\",{\"type\":\"difference\",\"lag\":3}",
+        "\"impute\",{\"type\":\"moving_average\",\"length\":6}",
+        "\"impute\",{\"type\":\"band_pass\",\"order\":2}",
+        "\"impute\",\"standard\",{\"type\":\"set_steps\",\"steps\":2}",
+    };
+
+    for (size_t i = 0; i < sizeof(split) / sizeof(split[0]); i++)
+        for (size_t k = 0; k < sizeof(along) / sizeof(along[0]); k++)
+            for (int windows = 0; windows < 2; windows++) {
+                struct fixture *fixture = *state;
+                scoped(memory_free) real *before = NULL;
+                scoped(memory_free) real *after = NULL;
+                char prepare[256];
+                int64_t n, again;
+
+                (void)snprintf(prepare, sizeof(prepare), "%s%s", along[k],
+                               windows ? ",{\"type\":\"window\",\"length\":4}" : "");
+                make(fixture, split[i], prepare);
+                before = training_values(fixture, 7, &n);
+                after = training_values(fixture, -1e6F, &again);
+                assert_true(n > 0 && n == again);
+                if (memcmp(before, after, (size_t)n * sizeof(*before)) != 0)
+                    fail_msg("%s sees test rows of %s", prepare, split[i]);
+                tear_down(state);
+                set_up(state);
+            }
+}
+
 static void every_row_is_predicted_where_edges_repeat(void **state)
 {
     struct fixture *fixture = *state;
@@ -418,6 +500,7 @@ int main(void)
         TEST(single_windows_leak_and_that_is_counted),
         TEST(single_windows_that_do_not_overlap_are_no_leak),
         TEST(groups_and_times_split_windows),
+        TEST(what_goes_along_recordings_sees_no_row_of_another_part),
         TEST(every_row_is_predicted_where_edges_repeat),
         TEST(what_a_window_lacks_is_masked),
         TEST(rows_without_a_window_are_left_out_where_edges_drop),

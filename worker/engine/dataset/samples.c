@@ -101,8 +101,8 @@ static bool make_windows(struct samples *samples, struct error *error)
 }
 
 bool samples_make(const struct dataset *dataset, const struct preparation *preparation,
-                  const struct window_config *window, struct samples **ret_samples,
-                  struct error *error)
+                  const struct window_config *window, const struct stretches *stretches,
+                  struct samples **ret_samples, struct error *error)
 {
     scoped(samples_free) struct samples *samples = calloc(1, sizeof(*samples));
 
@@ -115,7 +115,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         samples->window = &samples->window_copy;
     }
     if (!refuse_missing(dataset, preparation, error) ||
-        !applier_make(preparation, dataset, &samples->applier, error) ||
+        !applier_make(preparation, dataset, stretches, &samples->applier, error) ||
         !make_windows(samples, error))
         return false;
     samples->n_unknown = applier_unknown_rows(samples->applier);

@@ -22,11 +22,11 @@ struct samples {
 };
 void samples_free(struct samples **samples);
 
-/* `window` NULL: rows. INVALID where a value is missing that nothing imputes. Without labels or
- * targets (new rows) the set only serves prediction. */
+/* `window` NULL: rows. `stretches`: as for applier_make(). INVALID where a value is missing that
+ * nothing imputes. Without labels or targets (new rows) the set only serves prediction. */
 bool samples_make(const struct dataset *dataset, const struct preparation *preparation,
-                  const struct window_config *window, struct samples **ret_samples,
-                  struct error *error);
+                  const struct window_config *window, const struct stretches *stretches,
+                  struct samples **ret_samples, struct error *error);
 
 /* All samples that can be predicted, each once, in the order of the file. */
 bool samples_list_all(const struct samples *samples, struct row_list *ret_list,

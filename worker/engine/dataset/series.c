@@ -13,6 +13,42 @@ void series_release(struct series *series)
     *series = (struct series){0};
 }
 
+void stretches_release(struct stretches *stretches)
+{
+    free(stretches->first);
+    *stretches = (struct stretches){0};
+}
+
+/* first NULL: counts. */
+static int64_t cut(const struct series *series, const uint8_t *mark, int64_t *first)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < series->n_segments; i++)
+        for (int64_t row = series->segment[i]; row < series->segment[i + 1]; row++) {
+            if (row > series->segment[i] && mark[row] == mark[row - 1])
+                continue;
+            if (first)
+                first[n] = row;
+            n++;
+        }
+    return n;
+}
+
+bool series_cut(const struct series *series, const uint8_t *mark, struct stretches *ret_stretches,
+                struct error *error)
+{
+    int64_t n = cut(series, mark, NULL);
+    int64_t *first = malloc((size_t)(n + 1) * sizeof(*first));
+
+    if (!first)
+        return error_set(error, ERROR_NO_MEMORY, "cutting recordings");
+    (void)cut(series, mark, first);
+    first[n] = series->n_segments > 0 ? series->segment[series->n_segments] : 0;
+    *ret_stretches = (struct stretches){.n = n, .first = first};
+    return true;
+}
+
 int64_t series_segment_of(const struct series *series, int64_t row)
 {
     int64_t low = 0, high = series->n_segments;

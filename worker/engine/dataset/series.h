@@ -21,6 +21,17 @@ struct series {              /* all-zero: rows do not follow one another */
 };
 void series_release(struct series *series);
 
+/* Segments, cut where a split goes on with rows of another part: whatever goes along recordings
+ * before samples are dealt out stays in one of them. All-zero: the segments themselves. */
+struct stretches {
+    int64_t n;
+    int64_t *first; /* owned, [n + 1]: rows, as segment */
+};
+void stretches_release(struct stretches *stretches);
+/* `mark`: [n_rows], the same number for rows that may see one another. */
+bool series_cut(const struct series *series, const uint8_t *mark, struct stretches *ret_stretches,
+                struct error *error);
+
 /* The segment in which a row lies. */
 int64_t series_segment_of(const struct series *series, int64_t row);
 

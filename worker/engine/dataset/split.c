@@ -916,6 +916,27 @@ const struct split *split_fit_rows(const struct split_plan *plan)
     return plan->rows.part[SPLIT_TRAIN].row ? &plan->rows : &plan->split;
 }
 
+bool split_stretches(const struct split_plan *plan, const struct dataset *dataset,
+                     struct stretches *ret_stretches, struct error *error)
+{
+    const struct split *rows = split_fit_rows(plan);
+    scoped(memory_free) uint8_t *mark = calloc((size_t)dataset->n_rows + 1, 1);
+    bool shared = false;
+
+    if (!mark)
+        return no_memory(error);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        for (int64_t i = 0; i < rows->part[part].n; i++) {
+            uint8_t *at = &mark[rows->part[part].row[i]];
+
+            shared = shared || *at;
+            *at |= (uint8_t)(1U << part);
+        }
+    if (shared)
+        memset(mark, 0, (size_t)dataset->n_rows);
+    return series_cut(&dataset->series, mark, ret_stretches, error);
+}
+
 bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
                 const struct window_config *window, uint64_t seed, struct split_plan *ret_plan,
                 struct error *error)

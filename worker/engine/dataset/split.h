@@ -36,6 +36,12 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
 /* The rows that anything may be fitted on: those of training, each once. */
 const struct split *split_fit_rows(const struct split_plan *plan);
 
+/* What may look along recordings, now that parts are dealt out: no row of a part sees one of
+ * another. Where windows of several parts share rows, which allow_leak admits, recordings stay
+ * whole. */
+bool split_stretches(const struct split_plan *plan, const struct dataset *dataset,
+                     struct stretches *ret_stretches, struct error *error);
+
 /* {by, seed, rows, train:[row...], valid:[...], test:[...]}; NULL: no memory. */
 cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset);
 /* The fields of the event "split". */

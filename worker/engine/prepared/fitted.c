@@ -13,7 +13,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
 
-#define FITTED_VERSION 2
+#define FITTED_VERSION 3
 #define FITTED_LIMIT ((size_t)256 * 1024 * 1024)
 
 static bool no_memory(struct error *error)
@@ -87,9 +87,9 @@ static bool write_fitted(const char *path, const struct preparation *preparation
 }
 
 bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
-                    const struct split *windows, const struct engine_spec *spec,
-                    struct preparation **ret_preparation, struct warning_list *warnings,
-                    struct error *error)
+                    const struct split *windows, const struct stretches *stretches,
+                    const struct engine_spec *spec, struct preparation **ret_preparation,
+                    struct warning_list *warnings, struct error *error)
 {
     scoped(memory_free) struct warning_list *own = calloc(1, sizeof(*own));
     scoped(preparation_free) struct preparation *preparation = NULL;
@@ -99,8 +99,8 @@ bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
     if (!own)
         return no_memory(error);
     if (!dataset->folder)
-        return preparation_fit(dataset, rows, windows, &spec->data, &spec->prepare, ret_preparation,
-                               warnings, error);
+        return preparation_fit(dataset, rows, windows, stretches, &spec->data, &spec->prepare,
+                               ret_preparation, warnings, error);
     if (!fitted_path(dataset, rows, windows, spec, &path, error))
         return false;
     if (read_fitted(path.data, &preparation, own, &ignored)) {
@@ -108,8 +108,8 @@ bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
     } else {
         own->n = 0;
         preparation_free(&preparation);
-        if (!preparation_fit(dataset, rows, windows, &spec->data, &spec->prepare, &preparation, own,
-                             error))
+        if (!preparation_fit(dataset, rows, windows, stretches, &spec->data, &spec->prepare,
+                             &preparation, own, error))
             return false;
         (void)write_fitted(path.data, preparation, own, &ignored); /* only saves time */
     }

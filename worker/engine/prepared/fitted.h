@@ -11,8 +11,8 @@
 
 /* As preparation_fit(), which it calls where nothing is kept, or the data are not prepared ones. */
 bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
-                    const struct split *windows, const struct engine_spec *spec,
-                    struct preparation **ret_preparation, struct warning_list *warnings,
-                    struct error *error);
+                    const struct split *windows, const struct stretches *stretches,
+                    const struct engine_spec *spec, struct preparation **ret_preparation,
+                    struct warning_list *warnings, struct error *error);
 
 #endif

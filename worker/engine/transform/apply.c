@@ -338,11 +338,11 @@ static void store_rows(struct applier *applier, float *to)
     }
 }
 
-static bool go_along(const struct transform *transform, const struct series *series, float *value,
-                     int64_t width, struct error *error)
+static bool go_along(const struct transform *transform, const struct stretches *stretches,
+                     float *value, int64_t width, struct error *error)
 {
-    for (int64_t s = 0; s < series->n_segments; s++) {
-        int64_t first = series->segment[s], n = series->segment[s + 1] - first;
+    for (int64_t s = 0; s < stretches->n; s++) {
+        int64_t first = stretches->first[s], n = stretches->first[s + 1] - first;
         scoped(memory_free) double *x = calloc((size_t)n + 1, sizeof(*x));
 
         if (!x)
@@ -362,7 +362,8 @@ static bool go_along(const struct transform *transform, const struct series *ser
 }
 
 /* Computes what transform `at` makes of all rows, from where the last such one ended. */
-static bool store(struct applier *applier, int64_t at, struct error *error)
+static bool store(struct applier *applier, int64_t at, const struct stretches *stretches,
+                  struct error *error)
 {
     const struct transform *transform = &applier->preparation->transform[at];
     const struct dataset *dataset = applier->dataset;
@@ -378,7 +379,7 @@ static bool store(struct applier *applier, int64_t at, struct error *error)
     if (!stored)
         return no_memory(error);
     store_rows(applier, stored);
-    if (!go_along(transform, &dataset->series, stored, transform->width, error))
+    if (!go_along(transform, stretches, stored, transform->width, error))
         return false;
     free(applier->stored);
     applier->value = applier->stored = take(&stored);
@@ -387,12 +388,16 @@ static bool store(struct applier *applier, int64_t at, struct error *error)
     return load_all(applier, transform->width, NULL, error);
 }
 
-static bool store_all(struct applier *applier, struct error *error)
+static bool store_all(struct applier *applier, const struct stretches *stretches,
+                      struct error *error)
 {
     const struct preparation *preparation = applier->preparation;
+    const struct series *series = &applier->dataset->series;
+    const struct stretches segments = {.n = series->n_segments, .first = series->segment};
 
     for (int64_t i = 0; i < preparation->n_transforms; i++)
-        if (preparation->transform[i].stored && !store(applier, i, error))
+        if (preparation->transform[i].stored &&
+            !store(applier, i, stretches ? stretches : &segments, error))
             return false;
     applier->n_transforms = preparation->n_transforms;
     fold(applier);
@@ -435,7 +440,8 @@ static bool make_blocks(struct applier *applier, struct error *error)
 }
 
 bool applier_make(const struct preparation *preparation, const struct dataset *dataset,
-                  struct applier **ret_applier, struct error *error)
+                  const struct stretches *stretches, struct applier **ret_applier,
+                  struct error *error)
 {
     scoped(applier_free) struct applier *applier = calloc(1, sizeof(*applier));
 
@@ -443,7 +449,8 @@ bool applier_make(const struct preparation *preparation, const struct dataset *d
         return no_memory(error);
     applier->preparation = preparation;
     applier->dataset = dataset;
-    if (!make_load(applier, error) || !make_blocks(applier, error) || !store_all(applier, error))
+    if (!make_load(applier, error) || !make_blocks(applier, error) ||
+        !store_all(applier, stretches, error))
         return false;
     *ret_applier = take(&applier);
     return true;

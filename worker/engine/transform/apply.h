@@ -29,9 +29,11 @@ static inline struct row_span row_span_single(int64_t row)
 /* For one thread at a time: it has the blocks that it works in. */
 struct applier;
 
-/* Borrows both. The preparation may be half fitted: it is taken as it stands. */
+/* Borrows both. The preparation may be half fitted: it is taken as it stands. What goes along
+ * recordings does so in each of `stretches` (NULL: segments) by itself. */
 bool applier_make(const struct preparation *preparation, const struct dataset *dataset,
-                  struct applier **ret_applier, struct error *error);
+                  const struct stretches *stretches, struct applier **ret_applier,
+                  struct error *error);
 void applier_free(struct applier **applier);
 
 /* Most samples that go through in one block. */

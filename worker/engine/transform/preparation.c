@@ -225,6 +225,7 @@ struct fitter {
     const struct dataset *dataset;
     const struct split *split; /* of rows, and once there are windows of those */
     const struct split *windows;
+    const struct stretches *stretches;
     const struct window_config *window; /* NULL: none so far */
     struct row_list all; /* owned: the rows of all parts; empty until somebody needs them */
     struct preparation *preparation;
@@ -304,7 +305,7 @@ static bool fit_last(struct fitter *fitter, const struct transform_config *confi
     if (!layout_select(&fitter->layout, config ? &config->columns : &all, transform->kind->sort,
                        path, &transform->column, &transform->n_columns, error) ||
         !choose_rows(fitter, transform->kind, config, path, &rows.rows, error) ||
-        !applier_make(preparation, fitter->dataset, &applier, error))
+        !applier_make(preparation, fitter->dataset, fitter->stretches, &applier, error))
         return false;
     transform->stored = transform->kind->along && fitter->layout.steps == 1;
     if (transform->stored && fitter->dataset->series.n == 0)
@@ -436,20 +437,22 @@ static bool take_layout(struct preparation *preparation, const struct layout *la
 }
 
 static bool fit_features(const struct dataset *dataset, const struct split *split,
-                         const struct split *windows, const struct data_config *config,
-                         const struct kind_choices *prepare, struct preparation *preparation,
-                         struct warning_list *warnings, struct error *error)
+                         const struct split *windows, const struct stretches *stretches,
+                         const struct data_config *config, const struct kind_choices *prepare,
+                         struct preparation *preparation, struct warning_list *warnings,
+                         struct error *error)
 {
     scoped(fitter_release) struct fitter fitter = {.dataset = dataset,
                                                    .split = split,
                                                    .windows = windows,
+                                                   .stretches = stretches,
                                                    .preparation = preparation,
                                                    .warnings = warnings};
     scoped(applier_free) struct applier *raw = NULL;
     struct row_stream rows = {.rows = &split->part[SPLIT_TRAIN]};
 
     if (!take_features(&fitter, config->max_categories, error) ||
-        !applier_make(preparation, dataset, &raw, error))
+        !applier_make(preparation, dataset, stretches, &raw, error))
         return false;
     rows.applier = raw;
     return find_constant(&rows, &fitter.layout, warnings, error) &&
@@ -473,9 +476,10 @@ void preparation_set_inputs(struct preparation *preparation, const struct window
 }
 
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
-                     const struct split *windows, const struct data_config *config,
-                     const struct kind_choices *prepare, struct preparation **ret_preparation,
-                     struct warning_list *warnings, struct error *error)
+                     const struct split *windows, const struct stretches *stretches,
+                     const struct data_config *config, const struct kind_choices *prepare,
+                     struct preparation **ret_preparation, struct warning_list *warnings,
+                     struct error *error)
 {
     scoped(preparation_free) struct preparation *preparation = calloc(1, sizeof(*preparation));
     bool standardise = config->target_transform == TARGET_TRANSFORM_STANDARD;
@@ -485,7 +489,8 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
     preparation->task = dataset->task;
     if (standardise && dataset->task == TASK_CLASSIFICATION)
         return error_set_at(error, ERROR_INVALID, "data.target_transform", "is for regression");
-    if (!fit_features(dataset, split, windows, config, prepare, preparation, warnings, error))
+    if (!fit_features(dataset, split, windows, stretches, config, prepare, preparation, warnings,
+                      error))
         return false;
     if (!copy_texts(dataset->classes.text, dataset->classes.n, &preparation->class_name,
                     &preparation->n_classes) ||

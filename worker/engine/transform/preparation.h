@@ -50,11 +50,13 @@ struct window_config;
 void preparation_set_inputs(struct preparation *preparation, const struct window_config *window);
 
 /* `split`: rows; `windows`: the samples made of them, where they are windows, else the same.
- * INVALID where a feature has missing values and nothing imputes them, or too many categories. */
+ * `stretches`: as for applier_make(). INVALID where a feature has missing values and nothing
+ * imputes them, or too many categories. */
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
-                     const struct split *windows, const struct data_config *config,
-                     const struct kind_choices *prepare, struct preparation **ret_preparation,
-                     struct warning_list *warnings, struct error *error);
+                     const struct split *windows, const struct stretches *stretches,
+                     const struct data_config *config, const struct kind_choices *prepare,
+                     struct preparation **ret_preparation, struct warning_list *warnings,
+                     struct error *error);
 
 cJSON *preparation_json(const struct preparation *preparation); /* NULL: no memory */
 /* CORRUPT where it is not what preparation_json() makes. */
