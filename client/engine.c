@@ -23,28 +23,34 @@ bool engine_call_add(struct engine_call *call, const char *name, const char *val
     return true;
 }
 
+/* The folder of the run that is asked for, or of the latest: beside each other, by their numbers.
+ */
 static bool find_run(struct client *client, struct buffer *ret_folder, struct error *error)
 {
     scoped(json_free) cJSON *experiment = NULL;
     const cJSON *run;
-    int64_t id, wanted = (int64_t)arguments_number(&client->arguments, "run", 0), last = 0;
+    const char *directory, *slash;
+    int64_t id, wanted = (int64_t)arguments_number(&client->arguments, "run", 0);
     bool found = false;
 
     if (!select_single(client, &id, error) || !show_ask(client, id, &experiment, error))
         return false;
+    if (json_at(experiment, "spec.command"))
+        return error_set(error, ERROR_INVALID, "experiment %lld is a command: it leaves no model",
+                         (long long)id);
     cJSON_ArrayForEach(run, json_member(experiment, "runs"))
     {
-        int64_t number = json_integer(run, "run", 0);
-
-        last = number > last ? number : last;
-        found = found || number == wanted;
+        found = found || json_integer(run, "run", 0) == wanted;
     }
-    if (wanted ? !found : last == 0)
+    directory = json_text(experiment, "directory", NULL); /* of the latest */
+    slash = directory ? strrchr(directory, '/') : NULL;
+    if (!slash || (wanted && !found))
         return error_set(error, ERROR_NOT_FOUND, "experiment %lld has not run%s", (long long)id,
-                         wanted ? " that often" : " yet");
-    return buffer_append_format(ret_folder, error, "%s/%lld",
-                                json_text(experiment, "directory", "."),
-                                (long long)(wanted ? wanted : last));
+                         slash ? " that often" : " yet");
+    if (!wanted)
+        return buffer_append_text(ret_folder, directory, error);
+    return buffer_append(ret_folder, directory, (size_t)(slash - directory) + 1, error) &&
+           buffer_append_format(ret_folder, error, "%lld", (long long)wanted);
 }
 
 bool engine_call_run(struct client *client, const char *verb, const struct engine_call *call,

@@ -8,6 +8,7 @@
 #include "common/buffer.h"
 #include "common/hash.h"
 #include "common/owner.h"
+#include "common/wire.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -251,14 +252,19 @@ static bool is_known(const struct checking *checking, const char *key)
     return false;
 }
 
-/* {"spec":{...},"cwd":"..."} for the engine. */
+/* {"spec":{...},"cwd":"...","runs":"..."} for the engine. */
 static bool add_input(struct checking *checking, const cJSON *spec, struct error *error)
 {
     scoped(json_free) cJSON *line = cJSON_CreateObject();
-    cJSON *copy = cJSON_Duplicate(spec, true);
+    scoped(buffer_release) struct buffer runs = {0};
+    cJSON *copy;
 
+    if (!wire_home(&runs, error) || !buffer_append_text(&runs, "/runs", error))
+        return false;
+    copy = cJSON_Duplicate(spec, true);
     if (!line || !copy || !json_add_item(line, "spec", &copy) ||
-        !json_add_text(line, "cwd", json_text(checking->params, "cwd", "/"))) {
+        !json_add_text(line, "cwd", json_text(checking->params, "cwd", "/")) ||
+        !json_add_text(line, "runs", runs.data)) {
         json_free(&copy);
         return no_memory(error);
     }

@@ -55,7 +55,14 @@ struct loss_task pipeline_loss_task(const struct preparation *preparation);
 bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *ret_stopped,
                   struct error *error);
 
-/* Answers each line {"spec":{...}, "cwd":"...", "seed":1} of `in` with a line of `out`:
+/* Whether what the spec takes from other experiments is there, but for what it waits for. `root`:
+ * the whole spec; `runs`: as in pipeline_find_model(), NULL: not known, so that numbers are not
+ * looked up. */
+bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
+                           const char *runs, struct error *error);
+
+/* Answers each line {"spec":{...}, "cwd":"...", "runs":"...", "seed":1} of `in` with a line of
+ * `out`:
  * {"diagnostics":[{path,message}], "warnings":["..."], "sources":["..."], "summary":{...}}.
  * *ret_good: no line had a diagnostic. */
 bool pipeline_check(FILE *in, FILE *out, bool *ret_good, struct error *error);
@@ -143,7 +150,7 @@ struct snapshot_list { /* all-zero is a valid empty one */
 void snapshot_list_release(struct snapshot_list *list);
 /* The model files of an experiment's last run that has some, of a run, or in a folder. INVALID
  * where there is none. */
-bool pipeline_list_snapshots(const char *given, const char *cwd, const char *folder,
+bool pipeline_list_snapshots(const char *given, const char *cwd, const char *runs,
                              struct snapshot_list *ret_list, struct error *error);
 
 /* Gives a fresh model the weights that train.start names, and notes how many. */

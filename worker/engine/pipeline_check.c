@@ -41,6 +41,7 @@ struct checker {
 struct question { /* one line */
     const cJSON *root;
     const char *cwd;
+    const char *runs; /* NULL: not said */
     uint64_t seed;
     struct engine_spec spec;
 };
@@ -288,6 +289,8 @@ static bool examine(struct checker *checker, struct question *question, struct a
     if (!engine_spec_parse(question->root, false, &question->spec, &answer->diagnostics))
         return true;
     if (add_source(question, answer->sources, &size, error) &&
+        pipeline_check_others(&question->spec, question->root, question->cwd, question->runs,
+                              error) &&
         (size > READ_LIMIT || look_inside(checker, question, answer, error)))
         return true;
     if (error->kind == ERROR_NO_MEMORY)
@@ -321,7 +324,8 @@ static bool answer_line(struct checker *checker, const cJSON *line, FILE *out, b
                                                    .sources = cJSON_CreateArray(),
                                                    .summary = cJSON_CreateObject()};
     struct question question = {.root = json_member(line, "spec"),
-                                .cwd = json_text(line, "cwd", NULL)};
+                                .cwd = json_text(line, "cwd", NULL),
+                                .runs = json_text(line, "runs", NULL)};
     bool answered;
 
     if (!answer.warnings || !answer.sources || !answer.summary)

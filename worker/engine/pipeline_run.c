@@ -26,6 +26,7 @@
 
 struct run {
     const char *folder; /* borrowed */
+    bool stored;        /* looked into, perhaps while another process runs it */
     const volatile sig_atomic_t *stop;
     cJSON *file; /* owned: spec.json */
     const cJSON *root;
@@ -56,16 +57,17 @@ static bool no_memory(struct error *error)
 
 /* ---- what is to be done -----------------------------------------------------------------------*/
 
-static bool choose_folder(const char *variable, const char *folder, const char *name, char **ret,
+/* What the worker says in the environment is about the run that it started, no other one. */
+static bool choose_folder(const struct run *run, const char *variable, const char *name, char **ret,
                           struct error *error)
 {
-    const char *given = getenv(variable);
+    const char *given = run->stored ? NULL : getenv(variable), *folder = run->folder;
 
     if ((given && *given ? asprintf(ret, "%s", given) : asprintf(ret, "%s/%s", folder, name)) < 0) {
         *ret = NULL;
         return no_memory(error);
     }
-    return file_make_folders(*ret, error);
+    return run->stored || file_make_folders(*ret, error);
 }
 
 static bool tell_diagnostics(const struct diagnostics *diagnostics, struct error *error)
@@ -98,9 +100,8 @@ static bool read_spec(struct run *run, struct error *error)
     run->seed = (uint64_t)json_integer(run->file, "seed", json_integer(run->root, "seed", 0));
     if (!engine_spec_parse(run->root, false, &run->spec, &diagnostics))
         return tell_diagnostics(&diagnostics, error);
-    return choose_folder("NIGHTJAR_ARTIFACTS", run->folder, "artifacts", &run->artifacts, error) &&
-           choose_folder("NIGHTJAR_CHECKPOINT", run->folder, "../checkpoint", &run->checkpoint,
-                         error);
+    return choose_folder(run, "NIGHTJAR_ARTIFACTS", "artifacts", &run->artifacts, error) &&
+           choose_folder(run, "NIGHTJAR_CHECKPOINT", "../checkpoint", &run->checkpoint, error);
 }
 
 /* ---- artifacts --------------------------------------------------------------------------------*/
@@ -587,9 +588,10 @@ static bool measure_snapshots(const struct run *run, const struct snapshot_list 
 static bool go_over_snapshots(struct run *run, struct error *error)
 {
     scoped(snapshot_list_release) struct snapshot_list list = {0};
+    scoped(buffer_release) struct buffer runs = {0};
 
-    return build_model(run, error) &&
-           pipeline_list_snapshots(run->spec.evaluate.snapshots, run->cwd, run->folder, &list,
+    return build_model(run, error) && buffer_append_format(&runs, error, "%s/../..", run->folder) &&
+           pipeline_list_snapshots(run->spec.evaluate.snapshots, run->cwd, runs.data, &list,
                                    error) &&
            measure_snapshots(run, &list, error) && evaluate(run, error) && report_sync(error);
 }
@@ -687,7 +689,7 @@ static bool recall(struct run *run, struct error *error)
 
 bool pipeline_recall(const char *folder, const char *path, struct error *error)
 {
-    scoped(run_release) struct run run = {.folder = folder};
+    scoped(run_release) struct run run = {.folder = folder, .stored = true};
     scoped(json_free) cJSON *spec = NULL;
     scoped(json_free) cJSON *origin = NULL;
 

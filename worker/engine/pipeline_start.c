@@ -8,6 +8,7 @@
 
 #include "common/file.h"
 #include "common/owner.h"
+#include "common/spec/spec.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/report.h"
 
@@ -165,14 +166,14 @@ static bool list_below(const char *base, struct snapshot_list *list, struct erro
     return true;
 }
 
-bool pipeline_list_snapshots(const char *given, const char *cwd, const char *folder,
+bool pipeline_list_snapshots(const char *given, const char *cwd, const char *runs,
                              struct snapshot_list *ret_list, struct error *error)
 {
     scoped(snapshot_list_release) struct snapshot_list list = {0};
     scoped(buffer_release) struct buffer base = {0};
     bool absolute = *given == '/' || !cwd;
 
-    if (!(is_number(given) ? buffer_append_format(&base, error, "%s/../../%s", folder, given)
+    if (!(is_number(given) ? buffer_append_format(&base, error, "%s/%s", runs, given)
                            : buffer_append_format(&base, error, "%s%s%s", absolute ? "" : cwd,
                                                   absolute ? "" : "/", given)) ||
         !list_below(base.data, &list, error))
@@ -181,5 +182,63 @@ bool pipeline_list_snapshots(const char *given, const char *cwd, const char *fol
         return error_set_at(error, ERROR_INVALID, SNAPSHOTS_PATH, "%s has no snapshots", base.data);
     *ret_list = list;
     list = (struct snapshot_list){0};
+    return true;
+}
+
+/* ---- before it runs ---------------------------------------------------------------------------*/
+
+/* Whether one of the references may mean the experiment: what a batch holds and which is the last
+ * one is known to the queue alone. */
+static bool is_meant(const struct setting_texts *list, int64_t experiment)
+{
+    struct spec_reference reference;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (spec_reference_parse(list->item[i], &reference) &&
+            (reference.batch || reference.last ||
+             (reference.first <= experiment && experiment <= reference.last_id)))
+            return true;
+    return false;
+}
+
+/* Whether there is something to look at now, and not only when the spec has waited for it. */
+static bool is_due(const cJSON *root, const char *given, const char *runs)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    struct common_config config = {0};
+    int64_t experiment;
+    bool due;
+
+    if (!given || !is_number(given))
+        return given != NULL;
+    if (!runs)
+        return false;
+    experiment = strtoll(given, NULL, 10);
+    due = !spec_parse_common(root, &config, &diagnostics) ||
+          (!is_meant(&config.queue.after, experiment) &&
+           !is_meant(&config.queue.after_ok, experiment));
+    settings_release(common_settings, &config);
+    return due;
+}
+
+static bool wrap_number(const char *given, struct error *error)
+{
+    if (is_number(given))
+        return error_wrap(error, "experiment %s, for which queue.after does not wait", given);
+    return false;
+}
+
+bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
+                           const char *runs, struct error *error)
+{
+    scoped(snapshot_list_release) struct snapshot_list list = {0};
+    scoped(buffer_release) struct buffer path = {0};
+    const char *model = spec->train.start.model, *snapshots = spec->evaluate.snapshots;
+
+    if (is_due(root, model, runs) && !pipeline_find_model(model, cwd, runs, &path, error))
+        return wrap_number(model, error);
+    if (is_due(root, snapshots, runs) &&
+        !pipeline_list_snapshots(snapshots, cwd, runs, &list, error))
+        return wrap_number(snapshots, error);
     return true;
 }
