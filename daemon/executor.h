@@ -7,6 +7,7 @@
 #ifndef NIGHTJAR_DAEMON_EXECUTOR_H
 #define NIGHTJAR_DAEMON_EXECUTOR_H
 
+#include "common/cgroup.h"
 #include "common/error.h"
 #include "common/process.h"
 
@@ -53,15 +54,18 @@ struct executor_kind {
                   struct error *error);
     /* Has it ended? Reaps it if so and it was a child. */
     bool (*gone)(const struct executor_worker *worker);
-    /* Kills everything that a run left behind: processes of ours whose environment has
-     * NIGHTJAR_RUN=marker. *ret_n: how many were there; call again until it is 0. */
-    bool (*end_survivors)(const char *marker, size_t *ret_n, struct error *error);
+    /* Kills everything that a run left behind: what is in its control group `group` ("": it would
+     * be in ours), and processes of ours whose environment has NIGHTJAR_RUN=marker. *ret_n: how
+     * many were there; call again until it is 0. */
+    bool (*end_survivors)(const struct executor *executor, const char *marker, const char *group,
+                          size_t *ret_n, struct error *error);
 };
 
 /* All-zero is closed. */
 struct executor {
     const struct executor_kind *kind; /* NULL: closed */
     int worker_fd, engine_fd;         /* owned: the binaries as they were when we started */
+    char groups[CGROUP_PATH_SIZE];    /* where runs get control groups; "": they get none */
     unsigned long files;              /* soft limit of descriptors that runs are to have */
 };
 

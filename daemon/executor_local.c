@@ -18,7 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/cgroup.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/owner.h"
 #include "common/process.h"
 
@@ -237,14 +239,32 @@ static bool local_gone(const struct executor_worker *worker)
     return true;
 }
 
-static bool local_end_survivors(const char *marker, size_t *ret_n, struct error *error)
+/* A path from a journal is believed only where it has the name that the run's group would have. */
+static size_t end_group(const struct executor *executor, const char *marker, const char *group)
+{
+    char ours[CGROUP_PATH_SIZE];
+
+    if (!group[0] && executor->groups[0] && cgroup_path(executor->groups, marker, ours))
+        group = ours;
+    if (!cgroup_belongs(group, marker))
+        return 0;
+    size_t n = cgroup_kill(group);
+    if (n == 0 && !cgroup_remove(group))
+        log_debug("%s: not empty yet", group);
+    return n;
+}
+
+static bool local_end_survivors(const struct executor *executor, const char *marker,
+                                const char *group, size_t *ret_n, struct error *error)
 {
     scoped(processes_release) struct processes processes = {0};
+    size_t n = end_group(executor, marker, group);
 
     if (!processes_list(&processes, error))
         return false;
     processes_keep_marked(&processes, marker);
-    *ret_n = processes_signal(&processes, SIGKILL);
+    size_t marked = processes_signal(&processes, SIGKILL);
+    *ret_n = marked > n ? marked : n; /* many are both */
     return true;
 }
 
@@ -291,5 +311,8 @@ bool executor_local_open(const char *folder, struct executor *ret_executor, stru
                                       .engine_fd = engine,
                                       .files = (unsigned long)limit.rlim_cur};
     worker = engine = -1;
+    cgroup_find_place(getenv("NIGHTJAR_CGROUP"), ret_executor->groups);
+    if (ret_executor->groups[0])
+        log_info("runs get control groups in %s", ret_executor->groups);
     return true;
 }

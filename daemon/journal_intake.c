@@ -44,6 +44,7 @@ void journal_intake_release(struct journal_intake *intake)
 {
     close_readers(intake);
     memory_free(&intake->folder);
+    memory_free(&intake->cgroup);
 }
 
 void journal_intake_committed(struct journal_intake *intake)
@@ -97,6 +98,8 @@ static void read_event(struct journal_intake *intake, const cJSON *line)
         intake->worker.start = json_integer(line, "worker_start", 0);
         snprintf(intake->worker.boot, sizeof(intake->worker.boot), "%s",
                  json_text(line, "boot", ""));
+        memory_free(&intake->cgroup);
+        intake->cgroup = strdup(json_text(line, "cgroup", ""));
     } else if (strcmp(event, "signalled") == 0) {
         intake->signalled = true;
     } else if (strcmp(event, "paused") == 0 || strcmp(event, "resumed") == 0) {

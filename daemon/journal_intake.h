@@ -31,6 +31,7 @@ struct journal_intake {
     /* what events.jsonl has said so far */
     bool started, signalled, paused, exited;
     struct executor_identity worker; /* of `started` */
+    char *cgroup;                    /* owned, of `started`; NULL or "": not said */
     struct experiment_exit exit;
     int64_t refused; /* lines that the store would not have */
     bool complained; /* the store has the warning about what was passed over */

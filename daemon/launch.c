@@ -116,11 +116,15 @@ static bool set_places(struct environment *environment, const char *home, const 
            environment_set(environment, error, "NIGHTJAR_SEED", "%" PRId64, seed);
 }
 
-static bool make_environment(struct environment *environment, const char *home, const char *folder,
-                             int64_t gpus, const struct store_launch *launch, struct error *error)
+static bool make_environment(struct environment *environment, const struct executor *executor,
+                             const char *home, const char *folder, int64_t gpus,
+                             const struct store_launch *launch, struct error *error)
 {
+    const char *groups = executor->groups[0] ? executor->groups : CGROUP_NONE;
+
     if (!environment_read(environment, launch->environment, error) ||
         !set_places(environment, home, folder, launch, error) ||
+        !environment_set(environment, error, "NIGHTJAR_CGROUP", "%s", groups) ||
         !set_threads(environment, launch->cpus, error) ||
         !environment_set(environment, error, "PYTHONUNBUFFERED", "1"))
         return false;
@@ -139,7 +143,7 @@ bool launch_run(const struct executor *executor, const char *home, int64_t gpus,
 
     if (!launch_folder(home, launch->experiment, launch->run, folder, sizeof(folder), error) ||
         !make_folders(home, launch, folder, &lock, error) || !write_spec(launch, folder, error) ||
-        !make_environment(&environment, home, folder, gpus, launch, error))
+        !make_environment(&environment, executor, home, folder, gpus, launch, error))
         return false;
 
     struct executor_start start = {

@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/cgroup.h"
 #include "common/error.h"
 #include "common/file.h"
 #include "common/owner.h"
@@ -74,16 +75,9 @@ static int64_t memory_limit_of_groups(char *path, int64_t limit)
 static int64_t memory_to_give(void)
 {
     int64_t bytes = memory_of_machine();
-    scoped(memory_free) char *text = read_text("/proc/self/cgroup", 64 * 1024);
-    char *line = text ? strstr(text, "0::/") : NULL;
+    char path[PATH_SIZE];
 
-    if (!line)
-        return bytes;
-    char *path = line + strlen("0::");
-    path[strcspn(path, "\n")] = 0;
-    if (strlen(path) >= PATH_SIZE)
-        return bytes;
-    return memory_limit_of_groups(path, bytes);
+    return cgroup_self(path, sizeof(path)) ? memory_limit_of_groups(path, bytes) : bytes;
 }
 
 static int64_t count_gpus(void)

@@ -367,13 +367,15 @@ static bool decide_never_started(struct run *run, struct error *error)
 /* *ret_clear false: some are still there; look again soon. */
 static bool end_survivors(struct run *run, bool *ret_clear, struct error *error)
 {
+    const struct executor *executor = run->supervisor->options.executor;
     char marker[PROCESS_MARKER_SIZE];
     size_t n = 0;
 
     *ret_clear = true;
     if (!process_marker(run->intake.folder, marker, error))
         return error->kind == ERROR_NOT_FOUND; /* no folder, nothing to tell them by */
-    if (!run->supervisor->options.executor->kind->end_survivors(marker, &n, error))
+    if (!executor->kind->end_survivors(executor, marker,
+                                       run->intake.cgroup ? run->intake.cgroup : "", &n, error))
         return false;
     if (n > 0) {
         log_warning("experiment %" PRId64 ": %zu process%s of run %" PRId64 " left behind, ended",

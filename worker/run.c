@@ -45,6 +45,7 @@
 #include "worker/message.h"
 #include "worker/plan.h"
 #include "worker/reap.h"
+#include "worker/run_group.h"
 
 #define READ_SIZE 65536
 #define DRAIN_LIMIT 256         /* reads; more than a pipe can hold */
@@ -81,8 +82,9 @@ struct run {
     int64_t paused_ms;      /* in all */
     int64_t time_left_ms;   /* of resources.time, while paused; 0: no limit */
     int64_t sweep_end_ms;
-    struct memory_watch memory;
-    int64_t memory_kills; /* of the machine, before the start */
+    struct run_group group;
+    struct memory_watch memory; /* where the group does not limit it */
+    int64_t memory_kills;       /* of the machine, before the start */
 };
 
 static void run_release(struct run *run)
@@ -163,6 +165,7 @@ static bool journal_started(struct run *run, struct error *error)
         !json_add_integer(event, "worker", getpid()) ||
         !json_add_integer(event, "worker_start", self.start) ||
         !json_add_text(event, "boot", clock_boot_id(boot)) ||
+        (run->group.path[0] && !json_add_text(event, "cgroup", run->group.path)) ||
         (run->plan.blas_core[0] && !json_add_text(event, "blas_core", run->plan.blas_core)))
         return error_set(error, ERROR_NO_MEMORY, "journalling the start");
     return add_event(run, &event, error) && settle_events(run, START_PATIENCE_MS, error);
@@ -245,6 +248,7 @@ static void kill_all(struct run *run, const char *why)
         journal_signalled(run, SIGKILL, why);
     run->phase = KILLING;
     run->deadline_ms = now_ms() + KILL_AGAIN_MS;
+    run_group_kill(&run->group);
     reaper_signal_all(&run->reaper, SIGKILL, false);
 }
 
@@ -284,6 +288,7 @@ static void sweep(struct run *run)
     run->phase = SWEEPING;
     run->deadline_ms = now_ms() + KILL_AGAIN_MS;
     reaper_signal_all(&run->reaper, SIGKILL, true);
+    run_group_kill(&run->group);
     if (now_ms() >= run->sweep_end_ms)
         run->phase = ENDED;
 }
@@ -429,12 +434,23 @@ struct verdict {
     char message[MESSAGE_SIZE];
 };
 
-/* Killed, not by us, while the kernel was short of memory; a shell passes that on as 128 + 9. */
+/* A shell passes it on as 128 + 9. */
+static bool was_killed(const struct verdict *verdict)
+{
+    return verdict->signal == SIGKILL || verdict->status == 128 + SIGKILL;
+}
+
+/* Killed, not by us, for the limit of its own group. */
+static bool passed_its_limit(const struct run *run, const struct verdict *verdict)
+{
+    return was_killed(verdict) && !run->reason && run->group.limit_bytes && run->group.kills > 0;
+}
+
+/* Killed, not by us, while the kernel was short of memory. */
 static bool ran_out_of_memory(const struct run *run, const struct verdict *verdict)
 {
-    bool killed = verdict->signal == SIGKILL || verdict->status == 128 + SIGKILL;
-
-    return killed && !run->reason && run->memory_kills >= 0 && memory_kills() > run->memory_kills;
+    return was_killed(verdict) && !run->reason && run->memory_kills >= 0 &&
+           memory_kills() > run->memory_kills;
 }
 
 static void explain_no_start(const struct run *run, enum child_stage stage, int os_errno,
@@ -460,6 +476,16 @@ static void explain_failure(const struct run *run, struct verdict *verdict)
 
     if (log_capture_recent(&run->log, &text, &size, &error))
         (void)message_find(text, size, verdict->message);
+}
+
+/* The kernel lets nobody over the limit: the peak is what it granted. */
+static void explain_limit(const struct run *run, struct verdict *verdict)
+{
+    int64_t peak = run->group.peak_bytes < 0 ? run->group.limit_bytes : run->group.peak_bytes;
+
+    (void)snprintf(verdict->message, MESSAGE_SIZE,
+                   "used %.1f MiB and needed more than resources.memory (%.1f MiB)",
+                   (double)peak / MIB, (double)run->group.limit_bytes / MIB);
 }
 
 static void explain_memory(const struct run *run, struct verdict *verdict)
@@ -489,7 +515,10 @@ static void judge(struct run *run, struct verdict *ret_verdict)
             clock_format_duration((int64_t)(run->plan.config.resources.time * 1000), limit));
     else if (run->reason && !strcmp(run->reason, "out_of_memory"))
         explain_memory(run, ret_verdict);
-    else if (ran_out_of_memory(run, ret_verdict)) {
+    else if (passed_its_limit(run, ret_verdict)) {
+        run->reason = "out_of_memory";
+        explain_limit(run, ret_verdict);
+    } else if (ran_out_of_memory(run, ret_verdict)) {
         run->reason = "out_of_memory";
         (void)snprintf(ret_verdict->message, MESSAGE_SIZE,
                        "ended by the kernel: the machine or its memory limit had no memory left");
@@ -673,15 +702,21 @@ static bool execute(struct run *run, struct error *error)
     double limit = run->plan.config.resources.time;
 
     start_log(run);
-    if (!prepare_child(run, error) || !journal_started(run, error))
+    if (!prepare_child(run, error))
+        return false;
+    run_group_start(&run->group, run->plan.folder, run->child.pid,
+                    run->plan.config.resources.memory);
+    if (!journal_started(run, error))
         return false;
     run->started_ms = now_ms();
     run->memory_kills = memory_kills();
-    run->memory = memory_watch_of(run->plan.config.resources.memory, run->started_ms);
+    if (!run->group.limit_bytes)
+        run->memory = memory_watch_of(run->plan.config.resources.memory, run->started_ms);
     if (limit > 0)
         run->deadline_ms = in_seconds(limit);
     child_go(&run->child);
     wait_for_end(run);
+    run_group_close(&run->group);
     log_capture_finish(&run->log);
     report_survivors(run);
     sync_reported(run);

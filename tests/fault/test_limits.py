@@ -1,9 +1,15 @@
-"""The processors that a run may use: as many as it asked for, its own, also after a restart of the daemon."""
+"""What a run may use, also after a restart of the daemon: processors of its own, as many as it asked for; a control group
+that nothing gets out of."""
 
+import contextlib
+import json
 import os
+import select
+import signal
+import sys
 import unittest
 
-from harness import Daemon, wait_until
+from harness import DEADLINE_S, Daemon, wait_until
 
 CPUS = os.sched_getaffinity(0)
 
@@ -46,6 +52,57 @@ class Processors(unittest.TestCase):
                 daemon.start()
                 self.assertEqual(daemon.wait(first, states=("running",))[0]["run"], 1)
             self.cancel(daemon, first)
+
+
+class ControlGroup(unittest.TestCase):
+    """Real groups, with whatever controllers there are."""
+
+    def setUp(self):
+        for tree in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            self.place = f"{tree}/nightjar-test-{os.getpid()}"
+            if os.path.exists(f"{tree}/cgroup.controllers") and os.access(tree, os.W_OK):
+                with contextlib.suppress(OSError):
+                    os.mkdir(self.place)
+                    self.addCleanup(os.rmdir, self.place)
+                    return
+        self.skipTest("no cgroup v2 tree in which a group can be made")
+
+    def groups(self):
+        return [entry.name for entry in os.scandir(self.place) if entry.is_dir()]
+
+    # Of another session, nobody's child, and nothing in its environment says whose it is.
+    ESCAPE = "import os, time\n" \
+             "if os.fork() == 0:\n" \
+             "    os.setsid()\n" \
+             "    if os.fork() == 0: os.execve('/bin/sh', ['sh', '-c', 'echo $$ > escaped; exec sleep 1000'], {})\n" \
+             "    os._exit(0)\n" \
+             "os.wait(); time.sleep(1000)"
+
+    def test_who_escapes_from_a_killed_worker_is_ended_before_the_next_run(self):
+        for daemon_too in (False, True):
+            with Daemon(environment={"NIGHTJAR_CGROUP": self.place}) as daemon:
+                number = daemon.submit(sys.executable, "-c", self.ESCAPE)
+                path = os.path.join(daemon.folder, "escaped")
+                wait_until(lambda: os.path.exists(path) and os.path.getsize(path))
+                with open(path, encoding="ascii") as file:
+                    escaped = os.pidfd_open(int(file.read()))
+                self.addCleanup(os.close, escaped)
+                with open(f"{daemon.home}/runs/{number}/1/events.jsonl", encoding="ascii") as file:
+                    started = json.loads(file.readline())
+                self.assertEqual(self.groups(), [os.path.basename(started["cgroup"])])
+                if daemon_too:
+                    daemon.kill()
+                os.kill(started["worker"], signal.SIGKILL)
+                if daemon_too:
+                    daemon.start()
+                self.assertTrue(select.select([escaped], [], [], DEADLINE_S)[0], "it lives")
+                with daemon.connect() as client:
+                    client.wait(lambda rows: rows[number]["run"] == 2 and rows[number]["state"] == "running",
+                                ids=[[number, number]])
+                daemon.call("cancel", select={"ids": [[number, number]]})
+                daemon.wait(number)
+                self.assertEqual([run["verdict"] for run in daemon.show(number)["runs"]], ["lost", "cancelled"])
+                wait_until(lambda: not self.groups())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import unittest
 BUILD = os.environ.get("NIGHTJAR_BUILD", "build/dev")
 WORKER = os.path.abspath(os.path.join(BUILD, "nightjar-worker"))
 DEADLINE_S = 180
+os.environ.setdefault("NIGHTJAR_CGROUP", "none")  # but for ControlGroup: the watch on memory is tested too
 STOP_CANCELLED = 1  # enum process_stop in common/process.h
 
 
@@ -585,6 +586,100 @@ class Memory(WorkerCase):
         _, end = self.execute(["sh", "-c", "kill -9 $$"])
         self.assertEqual(end["signal"], signal.SIGKILL)
         self.assertNotIn("reason", end)
+
+
+class ControlGroup(WorkerCase):
+    """The run's own group: in a folder that looks like one, and in real ones where they can be made."""
+
+    def setUp(self):
+        super().setUp()
+        self.place = tempfile.mkdtemp(prefix="nightjar-groups-")
+        self.addCleanup(shutil.rmtree, self.place, ignore_errors=True)
+
+    def environment(self, place=None):
+        return {**os.environ, "NIGHTJAR_CGROUP": place or self.place}
+
+    def name_of_group(self):
+        """Of run 1: the worker complains that no process can be put there."""
+        folder = self.make_run(["true"])
+        worker = self.start(folder, env=self.environment())
+        complaint = worker.communicate(timeout=DEADLINE_S)[1]
+        self.assertEqual(self.events(folder)[-1]["status"], 0)
+        self.assertNotIn("cgroup", self.events(folder)[0])
+        self.assertEqual(os.listdir(self.place), [])
+        return re.search(r"no control group: (.*)/cgroup.procs", complaint)[1]
+
+    def make_files(self):
+        """What the kernel would show of run 2's group."""
+        group = self.name_of_group().replace("-1-1", "-2-1")
+        os.mkdir(group)
+        for name, content in {"cgroup.procs": "", "memory.max": "max\n", "memory.swap.max": "max\n", "memory.oom.group": "0\n",
+                              "memory.peak": "104857600\n", "memory.events": "low 0\noom 0\noom_kill 0\n"}.items():
+            with open(os.path.join(group, name), "w") as file:
+                file.write(content)
+        return group
+
+    def read(self, *names):
+        with open(os.path.join(*names)) as file:
+            return file.read().rstrip("\n")
+
+    def run_in(self, group, script):
+        folder = self.make_run(["sh", "-c", script], {"memory": 100 << 20})
+        end = self.finish(folder, env={**self.environment(), "GROUP": group})
+        return self.events(folder)[0], end
+
+    def test_limit_is_the_kernels_and_the_verdict_tells_limit_and_peak(self):
+        group = self.make_files()
+        started, end = self.run_in(group, "echo 'oom 1\noom_kill 3' > $GROUP/memory.events; kill -9 $$")
+        self.assertEqual(started["cgroup"], group)
+        self.assertEqual(self.read(group, "cgroup.procs"), str(started["pid"]))
+        self.assertTrue(self.read(group, "memory.max").startswith(str(100 << 20)))
+        self.assertTrue(self.read(group, "memory.swap.max").startswith("0"))
+        self.assertTrue(self.read(group, "memory.oom.group").startswith("1"))
+        self.assertEqual((end["reason"], end["signal"]), ("out_of_memory", 9))
+        self.assertIn("used 100.0 MiB and needed more than resources.memory (100.0 MiB)", end["message"])
+
+    def test_kill_that_the_kernel_did_not_do_is_no_want_of_memory(self):
+        _, end = self.run_in(self.make_files(), "kill -9 $$")
+        self.assertEqual((end["signal"], end.get("reason")), (9, None))
+
+    def test_run_that_goes_on_after_a_kill_by_the_kernel_is_done(self):
+        _, end = self.run_in(self.make_files(), "echo 'oom 1\noom_kill 3' > $GROUP/memory.events")
+        self.assertEqual((end["status"], end.get("reason")), (0, None))
+
+    def real_place(self, controller=None):
+        for tree in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            place = os.path.join(tree, f"nightjar-test-{os.getpid()}")
+            try:
+                if controller and controller not in self.read(tree, "cgroup.subtree_control").split():
+                    continue
+                self.read(tree, "cgroup.controllers")
+                os.mkdir(place)
+            except OSError:
+                continue
+            self.addCleanup(os.rmdir, place)
+            return place
+        self.skipTest("no cgroup v2 tree in which a group can be made" + (f" with {controller}" if controller else ""))
+
+    def test_run_is_in_a_group_of_its_own_that_goes_with_it(self):
+        place = self.real_place()
+        folder = self.make_run(["sh", "-c", "cat /proc/self/cgroup; mkdir $GROUP/inner; exit 3"])
+        name = os.path.basename(self.name_of_group()).replace("-2-1", "-1-1")
+        end = self.finish(folder, env={**self.environment(place), "GROUP": os.path.join(place, name)})
+        self.assertEqual(end["status"], 3)
+        group = self.events(folder)[0]["cgroup"]
+        self.assertEqual(os.path.dirname(group), place)
+        self.assertIn(f"0::{group.split('unified')[-1].removeprefix('/sys/fs/cgroup')}\n", self.log(folder).decode())
+        self.assertEqual([entry for entry in os.listdir(place) if entry.startswith("nightjar-")], [])
+
+    def test_memory_limit_of_a_real_group_holds(self):
+        place = self.real_place("memory")
+        folder = self.make_run([sys.executable, "-c", "x = b'x' * (300 << 20)"], {"memory": 100 << 20})
+        end = self.finish(folder, env=self.environment(place))
+        self.assertEqual((end["reason"], end["signal"]), ("out_of_memory", 9))
+        used, limit = map(float, re.findall(r"([0-9.]+) MiB", end["message"]))
+        self.assertEqual(limit, 100)
+        self.assertLessEqual(used, 100)
 
 
 class Stragglers(WorkerCase):

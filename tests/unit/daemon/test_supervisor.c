@@ -120,8 +120,11 @@ static bool fake_gone(const struct executor_worker *worker)
     return true;
 }
 
-static bool fake_end_survivors(const char *marker, size_t *ret_n, struct error *error)
+static bool fake_end_survivors(const struct executor *executor, const char *marker,
+                               const char *group, size_t *ret_n, struct error *error)
 {
+    (void)executor;
+    (void)group;
     (void)error;
     (void)snprintf(fake.marker, sizeof(fake.marker), "%s", marker);
     fake.n_sweeps++;
