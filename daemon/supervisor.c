@@ -31,7 +31,7 @@
 #include "common/owner.h"
 #include "common/process.h"
 #include "daemon/affinity.h"
-#include "daemon/environment.h"
+#include "daemon/finisher.h"
 #include "daemon/journal_intake.h"
 #include "daemon/launch.h"
 
@@ -76,15 +76,6 @@ struct planned_wish {
     enum wish wish;
 };
 
-/* A command that runs when a batch has ended. */
-struct finish {
-    struct supervisor *supervisor;
-    struct finish *next;
-    struct store_ended_batch batch;
-    struct executor_worker worker;
-    uv_poll_t poll;
-};
-
 struct supervisor {
     struct supervisor_options options;
     uv_timer_t look;
@@ -96,7 +87,7 @@ struct supervisor {
     size_t n_launches, launches_capacity;
     struct planned_wish *wish; /* owned: what workers are to be asked for */
     size_t n_wishes, wishes_capacity;
-    struct finish *planned_finish, *finishes; /* owned */
+    struct finisher finisher;
 };
 
 static int64_t wall_ms(const struct supervisor *supervisor)
@@ -551,29 +542,10 @@ void supervisor_plan_pause(struct supervisor *supervisor, int64_t experiment, bo
     plan_wish(supervisor, experiment, pause ? WISH_PAUSE : WISH_RESUME);
 }
 
-static void free_finish(struct finish *finish)
-{
-    executor_worker_release(&finish->worker);
-    store_ended_batch_release(&finish->batch);
-    free(finish);
-}
-
 bool supervisor_plan_finish(struct supervisor *supervisor, struct store_ended_batch *batch,
                             struct error *error)
 {
-    struct finish *finish = calloc(1, sizeof(*finish));
-
-    if (!finish) {
-        store_ended_batch_release(batch);
-        return error_set(error, ERROR_NO_MEMORY, "running on_finish");
-    }
-    finish->supervisor = supervisor;
-    finish->batch = *batch;
-    *batch = (struct store_ended_batch){0};
-    finish->worker.pidfd = -1;
-    finish->next = supervisor->planned_finish;
-    supervisor->planned_finish = finish;
-    return true;
+    return finisher_plan(&supervisor->finisher, batch, error);
 }
 
 static void forget_plans(struct supervisor *supervisor)
@@ -582,79 +554,7 @@ static void forget_plans(struct supervisor *supervisor)
         store_launch_release(&supervisor->launch[i]);
     supervisor->n_launches = 0;
     supervisor->n_wishes = 0;
-    while (supervisor->planned_finish) {
-        struct finish *finish = supervisor->planned_finish;
-        supervisor->planned_finish = finish->next;
-        free_finish(finish);
-    }
-}
-
-/* ---- on_finish ---- */
-
-static void on_finish_closed(uv_handle_t *handle)
-{
-    free_finish(handle->data);
-}
-
-static void drop_finish(struct finish *finish)
-{
-    struct finish **link = &finish->supervisor->finishes;
-
-    while (*link != finish)
-        link = &(*link)->next;
-    *link = finish->next;
-    uv_close((uv_handle_t *)&finish->poll, on_finish_closed);
-}
-
-static void on_finish_over(uv_poll_t *poll, int status, int events)
-{
-    struct finish *finish = poll->data;
-
-    (void)status;
-    (void)events;
-    if (finish->supervisor->options.executor->kind->gone(&finish->worker))
-        drop_finish(finish);
-}
-
-static bool spawn_finish(struct finish *finish, struct error *error)
-{
-    const struct supervisor_options *options = &finish->supervisor->options;
-    const struct store_ended_batch *batch = &finish->batch;
-    scoped(environment_release) struct environment environment = {0};
-    char path[PATH_SIZE];
-
-    snprintf(path, sizeof(path), "%s/on_finish", options->home);
-    if (!file_make_folders(path, error))
-        return false;
-    snprintf(path, sizeof(path), "%s/on_finish/%" PRId64 ".log", options->home, batch->id);
-    return environment_read(&environment, batch->environment, error) &&
-           environment_set(&environment, error, "NIGHTJAR_HOME", "%s", options->home) &&
-           environment_set(&environment, error, "NIGHTJAR_BATCH", "%" PRId64, batch->id) &&
-           environment_set(&environment, error, "NIGHTJAR_DONE", "%" PRId64, batch->done) &&
-           environment_set(&environment, error, "NIGHTJAR_FAILED", "%" PRId64, batch->failed) &&
-           executor_local_shell(options->executor, batch->on_finish, environment.item,
-                                batch->cwd ? batch->cwd : "/", path, &finish->worker, error);
-}
-
-/* Takes the finish. */
-static void start_finish(struct finish *finish)
-{
-    struct supervisor *supervisor = finish->supervisor;
-    struct error error;
-
-    if (!spawn_finish(finish, &error)) {
-        log_error("on_finish of batch %" PRId64 ": %s", finish->batch.id, error.message);
-        free_finish(finish);
-        return;
-    }
-    if (uv_poll_init(supervisor->options.loop, &finish->poll, finish->worker.pidfd) != 0) {
-        free_finish(finish);
-        return;
-    }
-    finish->poll.data = finish;
-    finish->next = supervisor->finishes;
-    supervisor->finishes = finish;
-    uv_poll_start(&finish->poll, UV_READABLE, on_finish_over);
+    finisher_forget(&supervisor->finisher);
 }
 
 /* ---- after the commit ---- */
@@ -766,11 +666,7 @@ void supervisor_committed(struct supervisor *supervisor)
     }
     for (size_t i = 0; i < supervisor->n_launches; i++)
         start_run(supervisor, &supervisor->launch[i]);
-    while (supervisor->planned_finish) {
-        struct finish *finish = supervisor->planned_finish;
-        supervisor->planned_finish = finish->next;
-        start_finish(finish);
-    }
+    finisher_start(&supervisor->finisher);
     forget_plans(supervisor);
     if (supervisor->followed)
         start_hints(supervisor);
@@ -782,6 +678,7 @@ void supervisor_rolled_back(struct supervisor *supervisor)
     for (struct run *run = supervisor->runs; run; run = run->next) {
         journal_intake_rolled_back(&run->intake);
         run->decided = false;
+        run->wordless = false;
         run->dirty = false;
     }
     if (supervisor->runs)
@@ -910,6 +807,8 @@ bool supervisor_open(const struct supervisor_options *options, struct supervisor
         return error_set(error, ERROR_INTERNAL, "a timer: %s", uv_strerror(code));
     }
     supervisor->look.data = supervisor;
+    supervisor->finisher = (struct finisher){
+        .loop = options->loop, .executor = options->executor, .home = options->home};
     *ret_supervisor = supervisor;
     return true;
 }
@@ -920,8 +819,7 @@ void supervisor_close(struct supervisor *supervisor)
     forget_plans(supervisor);
     while (supervisor->runs)
         drop_run(supervisor->runs);
-    while (supervisor->finishes)
-        drop_finish(supervisor->finishes);
+    finisher_close(&supervisor->finisher);
     uv_close((uv_handle_t *)&supervisor->look, NULL);
 }
 
