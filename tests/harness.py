@@ -43,11 +43,15 @@ class Client:
         self.timeout = timeout
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        self.socket.connect(path)
         self.pending = b""
         self.notes = []
         self.last_id = 0
-        self.hello = self.read()["params"]
+        try:
+            self.socket.connect(path)
+            self.hello = self.read()["params"]
+        except (OSError, EOFError, DeadlineError):
+            self.close()
+            raise
 
     def __enter__(self):
         return self

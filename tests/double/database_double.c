@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -455,4 +456,50 @@ void database_double_cut_power(enum database_double_cut cut, uint64_t seed)
         cut_file(&disk.file[i], cut, &dice);
     forget_files();
     database_double_heal();
+}
+
+/* ---- memory ---- */
+
+static void *allocate(int size)
+{
+    return malloc((size_t)size);
+}
+
+static void *reallocate(void *pointer, int size)
+{
+    return realloc(pointer, (size_t)size);
+}
+
+static int size_of(void *pointer)
+{
+    return (int)malloc_usable_size(pointer);
+}
+
+static int round_up(int size)
+{
+    return (size + 7) & ~7;
+}
+
+static int begin(void *context)
+{
+    (void)context;
+    return SQLITE_OK;
+}
+
+static void end(void *context)
+{
+    (void)context;
+}
+
+bool database_double_use_malloc(void)
+{
+    static const sqlite3_mem_methods methods = {.xMalloc = allocate,
+                                                .xFree = free,
+                                                .xRealloc = reallocate,
+                                                .xSize = size_of,
+                                                .xRoundup = round_up,
+                                                .xInit = begin,
+                                                .xShutdown = end};
+
+    return sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) == SQLITE_OK;
 }

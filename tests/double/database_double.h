@@ -24,6 +24,10 @@ enum database_double_cut {
     DATABASE_DOUBLE_TEAR,   /* some sectors of it are there */
 };
 
+/* From now on SQLite's memory comes from malloc, so that memory_double stands in front of it too.
+ * Before any database was opened; false: SQLite does not want to. */
+bool database_double_use_malloc(void);
+
 /* Becomes the VFS of every database that is opened from now on; knows nothing of any file yet. */
 void database_double_start(void);
 void database_double_stop(void); /* no database may be open */

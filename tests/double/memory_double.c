@@ -22,13 +22,13 @@ int __wrap_vasprintf(char **ret_text, const char *format, va_list arguments);
 __attribute__((format(printf, 2, 3))) int __wrap_asprintf(char **ret_text, const char *format, ...);
 
 static _Thread_local struct {
-    bool watching, failed;
-    int64_t left; /* allocations before the one that fails */
+    bool watching, held, failed;
+    int64_t first, left; /* allocations before the one that fails */
 } memory;
 
 static bool refused(void)
 {
-    if (!memory.watching || memory.left-- != 0)
+    if (!memory.watching || memory.held || memory.left-- != 0)
         return false;
     memory.failed = true;
     return true;
@@ -81,7 +81,8 @@ void memory_double_start(int64_t allocation)
 
     cJSON_InitHooks(&hooks);
     memory.failed = false;
-    memory.left = allocation;
+    memory.first = memory.left = allocation;
+    memory.held = false;
     memory.watching = true;
 }
 
@@ -90,4 +91,14 @@ bool memory_double_stop(void)
     memory.watching = false;
     cJSON_InitHooks(NULL);
     return memory.failed;
+}
+
+void memory_double_hold(bool hold)
+{
+    memory.held = hold;
+}
+
+int64_t memory_double_count(void)
+{
+    return memory.first - memory.left;
 }

@@ -20,5 +20,10 @@
 void memory_double_start(int64_t allocation);
 /* Whether one has failed since the start. */
 bool memory_double_stop(void);
+/* While held, nothing fails and nothing is counted: for what belongs to the test. Does nothing
+ * where it was not started. */
+void memory_double_hold(bool hold);
+/* How many allocations there were since the start, where none failed. */
+int64_t memory_double_count(void);
 
 #endif

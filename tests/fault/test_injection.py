@@ -1,5 +1,5 @@
-"""The Nth write, sync, rename, fork, open or mapping fails, or is the last thing that a process does:
-for worker and engine, with strace's help. An error or a retry, never a wrong state.
+"""The Nth write, sync, rename, fork, open or truncation fails, or is the last thing that a process does:
+for daemon, worker and engine, with strace's help. An error or a retry, never a wrong state.
 
 A few of each are tried, chosen anew each time; NIGHTJAR_TEST_INJECTIONS=all tries every one.
 """
@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 import training
-from harness import BUILD, DEADLINE_S
+from harness import BUILD, DEADLINE_S, Daemon, DeadlineError, RpcError, wait_until
 
 ALL = os.environ.get("NIGHTJAR_TEST_INJECTIONS") == "all"
 FEW = 3 if os.environ.get("NIGHTJAR_SANITIZE") else 6
@@ -41,6 +41,8 @@ ENVIRONMENT = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_lea
 
 @unittest.skipUnless(strace_works(), "strace is not there, or not permitted to trace")
 class Injection(unittest.TestCase):
+    few = FEW
+
     def setUp(self):
         seed = random.SystemRandom().randrange(1 << 32)
         self.dice = random.Random(seed)
@@ -50,25 +52,29 @@ class Injection(unittest.TestCase):
         return subprocess.run(["strace", *options, *command], check=False, capture_output=True, text=True,
                               timeout=DEADLINE_S, env={**os.environ, **ENVIRONMENT})
 
-    def run_injected(self, kind, n, deadly, command):
-        """Only the program itself is hit, not what it starts; and it stays our child."""
+    def injection(self, kind, n, deadly):
+        """Options. Only the program itself is hit, not what it starts; and it stays our child."""
         calls, code = KINDS[kind]
         what = "signal=SIGKILL" if deadly else f"error={code}"
-        return self.run_traced(["-D", "-o", "/dev/null", "-e", f"trace={calls}",
-                                "-e", f"inject={calls}:{what}:when={n}"], command)
+        return ["-D", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:{what}:when={n}"]
 
-    def count(self, kind, command):
-        """How many calls of a kind a command makes when nothing fails."""
+    def run_injected(self, kind, n, deadly, command):
+        return self.run_traced(self.injection(kind, n, deadly), command)
+
+    def count(self, kind, run):
+        """How many calls of a kind there are when nothing fails; run(options of strace)."""
         with tempfile.NamedTemporaryFile("r") as file:
-            self.run_traced(["-o", file.name, "-e", f"trace={KINDS[kind][0]}"], command)
-            return sum("(" in line for line in file)
+            run(["-D", "-o", file.name, "-e", f"trace={KINDS[kind][0]}"])
+            lines = []
+            wait_until(lambda: lines.extend(file) or "+++" in lines[-1])
+            return sum("(" in line for line in lines)
 
     def choose(self, n):
-        return range(1, n + 1) if ALL else sorted(self.dice.sample(range(1, n + 1), min(n, FEW)))
+        return range(1, n + 1) if ALL else sorted(self.dice.sample(range(1, n + 1), min(n, self.few)))
 
-    def cases(self, command):
+    def cases(self, run):
         for kind in KINDS:
-            n = self.count(kind, command())
+            n = self.count(kind, run)
             for deadly in (False, True) if kind in DEADLY else (False,):
                 for i in self.choose(n):
                     self.case = f"{kind} {i} of {n}, {'deadly' if deadly else KINDS[kind][1]}"
@@ -100,7 +106,7 @@ class Worker(Injection):
         return []
 
     def test_whatever_fails_the_verdict_is_right_or_missing(self):
-        for kind, n, deadly in self.cases(self.command):
+        for kind, n, deadly in self.cases(lambda options: self.run_traced(options, self.command())):
             done = self.run_injected(kind, n, deadly, self.command())
             ran = self.lines(f"{self.home}/ran{self.last}")
             events = training.read_journal(f"{self.home}/runs/{self.last}/1/events.jsonl")
@@ -149,7 +155,7 @@ class Engine(Injection):
         return any(event["event"] == "warning" and event.get("where") == "checkpoint" for event in told)
 
     def test_whatever_fails_the_next_run_ends_with_the_same_bits(self):
-        for kind, n, deadly in self.cases(self.command):
+        for kind, n, deadly in self.cases(lambda options: self.run_traced(options, self.command())):
             status = self.run_injected(kind, n, deadly, self.command()).returncode
             self.assertTrue(status >= 0 or deadly, f"{self.case}: signal {-status}")
             if status != 0:
@@ -160,6 +166,60 @@ class Engine(Injection):
             found = training.result(f"{self.home}/runs/{self.last}", state)
             for name, value in found.items():
                 self.assertTrue(self.expected[name] == value, f"{self.case}: {name} differs")
+
+
+class Queue(Injection):
+    """A daemon's whole life: start, submission, start of a run, intake, verdict, end. Whatever fails, it goes on or ends and
+    is started again; then every acknowledged experiment is done, and its command ran once."""
+
+    few = FEW // 3
+
+    def client(self, daemon):
+        """Of the daemon that was to be disturbed, or of the next one, where that one ended."""
+        def connect():
+            with contextlib.suppress(DeadlineError, OSError, EOFError, IndexError):
+                if daemon.process.poll() is not None:
+                    daemon.wrapper = ()
+                    daemon.start()
+                return daemon.connect()
+        return wait_until(connect)
+
+    def submit(self, daemon):
+        """Until it is acknowledged; a token makes the repetition harmless."""
+        script = 'echo ran >> "$NIGHTJAR_RUN_DIR/../ran"; echo \'{"loss": 0.5, "step": 1}\' >> "$NIGHTJAR_EVENTS"'
+        for _ in range(3):
+            with contextlib.suppress(OSError, EOFError, DeadlineError, RpcError), self.client(daemon) as client:
+                return client.call("submit", base={"command": ["sh", "-c", script]}, cwd="/", token="once",
+                                   environment=[f"PATH={os.environ['PATH']}"])["first"]
+        raise AssertionError(f"{self.case}: no submission comes through: {daemon.read_log()}")
+
+    def wait(self, daemon, number):
+        while True:
+            with contextlib.suppress(OSError, EOFError), self.client(daemon) as client:
+                return client.wait(lambda rows: rows[number]["state"] == "done", ids=[[number, number]])[number]
+
+    def live(self, options):
+        daemon = Daemon(wrapper=["strace", *options], environment=ENVIRONMENT)
+        with contextlib.ExitStack() as stack:
+            stack.callback(daemon.__exit__, None)
+            with contextlib.suppress(DeadlineError):
+                daemon.start()
+            number = self.submit(daemon)
+            row = self.wait(daemon, number)
+            with self.client(daemon) as client:
+                self.assertEqual(client.call("list", select={"all": True})["total"], 1, self.case)
+                shown = client.call("show", id=number)
+                losses = client.call("history", id=number)["metrics"]["loss"]
+            self.assertEqual((row["verdict"], len(losses)), ("done", 1), self.case)
+            self.assertEqual([run["verdict"] for run in shown["runs"]][-1], "done", self.case)
+            with open(f"{daemon.home}/runs/{number}/ran", encoding="ascii") as file:
+                self.assertEqual(file.read(), "ran\n", (self.case, shown["runs"]))
+            daemon.terminate()
+
+    def test_whatever_fails_what_was_acknowledged_is_done_once(self):
+        self.case = "undisturbed"
+        for kind, n, deadly in self.cases(self.live):
+            self.live(self.injection(kind, n, deadly))
 
 
 if __name__ == "__main__":

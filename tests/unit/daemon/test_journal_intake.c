@@ -2,6 +2,8 @@
 #include "tests/unit/daemon/store_fixture.h"
 
 #include "daemon/journal_intake.h"
+#include "tests/double/database_double.h"
+#include "tests/double/memory_double.h"
 
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -9,6 +11,10 @@
 
 static char folder[96];
 static struct journal_intake intake;
+
+#define STARTED_LINE                                                                              \
+    "{\"v\":1,\"seq\":1,\"t\":1790000000,\"event\":\"started\",\"worker\":6,\"worker_start\":55," \
+    "\"boot\":\"b-1\"}\n"
 
 static void append(const char *name, const char *text, size_t size)
 {
@@ -271,6 +277,43 @@ static void nothing_is_taken_in_beyond_the_limit_of_a_file(void **state)
     assert_int_equal(n_warnings("longer than 64 MiB"), 1);
 }
 
+/* As the daemon does it: what fails is undone and tried again. True: no allocation failed. */
+static bool take_without(int64_t n)
+{
+    struct journal_taken taken = {0};
+    struct error error = {0};
+    bool good, failed;
+
+    assert_true(store_begin(store, &error));
+    memory_double_start(n);
+    good = journal_intake_take(&intake, store, now_ms, &taken, &error);
+    failed = memory_double_stop();
+    assert_true(good || failed);
+    if (!good && error.kind != ERROR_NO_MEMORY)
+        fail_msg("allocation %" PRId64 ": %s", n, error.message);
+    store_rollback(store);
+    journal_intake_rolled_back(&intake);
+    if (good) /* nothing was left out for want of memory */
+        assert_int_equal(taken.lines, 6);
+    return !failed;
+}
+
+static void lines_that_no_memory_was_left_for_are_taken_in_later(void **state)
+{
+    int64_t n = 0;
+
+    (void)state;
+    append("events.jsonl", STARTED_LINE, strlen(STARTED_LINE));
+    report_losses(0, 5);
+    while (!take_without(n))
+        n++;
+    assert_true(n > 50);
+    assert_int_equal(take_turn(true).lines, 6);
+    assert_int_equal(n_losses(), 5);
+    assert_true(intake.started);
+    assert_int_equal(intake.reported.bad_lines + intake.refused, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -287,7 +330,10 @@ int main(void)
         TEST(lines_that_are_no_json_are_told_once),
         TEST(clean_journal_is_not_complained_about),
         TEST(nothing_is_taken_in_beyond_the_limit_of_a_file),
+        TEST(lines_that_no_memory_was_left_for_are_taken_in_later),
     };
 
+    if (!database_double_use_malloc())
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

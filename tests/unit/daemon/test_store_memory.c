@@ -2,43 +2,9 @@
 #include "tests/unit/daemon/store_fixture.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 
-#include <sqlite3.h>
-
+#include "tests/double/database_double.h"
 #include "tests/double/memory_double.h"
-
-/* SQLite's memory comes from here too, so that the double counts it. */
-static void *allocate(int size)
-{
-    return malloc((size_t)size);
-}
-
-static void *reallocate(void *pointer, int size)
-{
-    return realloc(pointer, (size_t)size);
-}
-
-static int size_of(void *pointer)
-{
-    return (int)malloc_usable_size(pointer);
-}
-
-static int round_up(int size)
-{
-    return (size + 7) & ~7;
-}
-
-static int begin(void *context)
-{
-    (void)context;
-    return SQLITE_OK;
-}
-
-static void end(void *context)
-{
-    (void)context;
-}
 
 static void expect_count(const char *sum, int64_t n)
 {
@@ -129,20 +95,13 @@ static void reading_without_memory_is_told(void **state)
 
 int main(void)
 {
-    static const sqlite3_mem_methods methods = {.xMalloc = allocate,
-                                                .xFree = free,
-                                                .xRealloc = reallocate,
-                                                .xSize = size_of,
-                                                .xRoundup = round_up,
-                                                .xInit = begin,
-                                                .xShutdown = end};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(submission_without_memory_stores_nothing, open_store,
                                         close_store),
         cmocka_unit_test_setup_teardown(reading_without_memory_is_told, open_store, close_store),
     };
 
-    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK)
+    if (!database_double_use_malloc())
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /*
- * The store on a disk that fails and forgets, at every write, truncation, sync and removal in turn.
+ * The store on a disk that fails and forgets, at every write, truncation, sync and removal in turn,
+ * and without memory, at many allocations of ours and SQLite's (NIGHTJAR_TEST_INJECTIONS=all: every
+ * one).
  *
  * A life is a list of steps as the daemon takes them: each is one transaction, or the opening, or
  * the moving of the log into the database. A step that has returned true is acknowledged. What was
@@ -12,11 +14,28 @@
 #include <sys/stat.h>
 
 #include "tests/double/database_double.h"
+#include "tests/double/memory_double.h"
+
+/* Memory fails in the store alone, not in what the test does. */
+static cJSON *parse_held(const char *text)
+{
+    cJSON *json;
+
+    memory_double_hold(true);
+    json = parse_json(text);
+    memory_double_hold(false);
+    return json;
+}
+
+#define ALLOCATION_STRIDE 97 /* a prime: no loop of allocations is met at the same place always */
 
 static bool is_in_state(int64_t id, const char *const *states)
 {
-    const char *state = state_of(id);
+    const char *state;
 
+    memory_double_hold(true);
+    state = state_of(id);
+    memory_double_hold(false);
     for (; *states; states++)
         if (strcmp(state, *states) == 0)
             return true;
@@ -41,7 +60,7 @@ static bool open_queue(struct error *error)
 
 static bool submit_as(const char *params, struct error *error)
 {
-    scoped(json_free) cJSON *json = parse_json(params);
+    scoped(json_free) cJSON *json = parse_held(params);
     scoped(json_free) cJSON *reply = NULL;
     scoped(diagnostics_release) struct diagnostics diagnostics = {0};
 
@@ -77,7 +96,7 @@ static bool start_one(int64_t id, struct error *error)
 static bool take_one(int64_t id, enum store_journal journal, int64_t offset, const char *text,
                      struct error *error)
 {
-    scoped(json_free) cJSON *line = parse_json(text);
+    scoped(json_free) cJSON *line = parse_held(text);
 
     return store_begin_relaxed(store, error) &&
            committed(
@@ -324,6 +343,43 @@ static void any_call_that_fails_is_an_error_and_can_be_made_again(void **state)
         fail_at(call, call % 2 ? DATABASE_DOUBLE_FAIL : DATABASE_DOUBLE_FULL, expected);
 }
 
+/* Without one allocation each time, over all of a life; SQLite gets on without some of them. */
+static bool lacks_at(int64_t n, const char *expected)
+{
+    scoped(memory_free) char *found = NULL;
+    struct error error = {0};
+    size_t done;
+    bool failed;
+
+    empty_home();
+    memory_double_start(n);
+    done = live(0, &error);
+    failed = memory_double_stop();
+    if (done < STEPS && (!failed || error.kind != ERROR_NO_MEMORY))
+        fail_msg("allocation %d, step %d: %s", (int)n, (int)done, error.message);
+    if (done < STEPS)
+        done = live(done, &error);
+    if (done < STEPS)
+        fail_msg("allocation %d, again: %s", (int)n, error.message);
+    open_or_fail("without memory", n);
+    found = describe();
+    assert_string_equal(found, expected);
+    return failed;
+}
+
+static void allocation_that_fails_is_an_error_and_can_be_made_again(void **state)
+{
+    const char *wanted = getenv("NIGHTJAR_TEST_INJECTIONS");
+    int64_t n = 0, stride = wanted && strcmp(wanted, "all") == 0 ? 1 : ALLOCATION_STRIDE;
+    int64_t calls = 0;
+    scoped(memory_free) char *expected = undisturbed(&calls);
+
+    (void)state;
+    while (lacks_at(n, expected))
+        n += stride;
+    assert_true(n > 10 * ALLOCATION_STRIDE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
 int main(void)
@@ -331,7 +387,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(power_cut_at_any_write_loses_nothing_that_was_acknowledged),
         TEST(any_call_that_fails_is_an_error_and_can_be_made_again),
+        TEST(allocation_that_fails_is_an_error_and_can_be_made_again),
     };
 
+    if (!database_double_use_malloc())
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "common/file.h"
+#include "tests/double/memory_double.h"
 #include "worker/engine/checkpoint.h"
 
 #define FOLDER_PATTERN "/tmp/nightjar-checkpoint-XXXXXX"
@@ -354,6 +355,44 @@ static void failed_write_leaves_a_whole_checkpoint_behind(void **state)
     tear_down(&subject);
 }
 
+/* Whatever allocation fails: writing leaves the one before, reading leaves the state as it was. */
+static void checkpoint_without_memory_is_an_error_and_harms_nothing(void **state)
+{
+    struct subject subject;
+    bool failed = true;
+    bool good;
+
+    (void)state;
+    set_up(&subject);
+    assert_true(write_one(&subject));
+    for (int64_t n = 0; failed; n++) {
+        fill(&subject, 2);
+        memory_double_start(n);
+        good = write_one(&subject);
+        failed = memory_double_stop();
+        if (!good)
+            assert_int_equal(subject.error.kind, ERROR_NO_MEMORY);
+        assert_true(good || failed);
+        fill(&subject, 3);
+        assert_true(read_one(&subject, "last.ckpt"));
+        assert_holds(&subject, good ? 2 : 1);
+        fill(&subject, 1);
+        assert_true(write_one(&subject));
+    }
+    failed = true;
+    for (int64_t n = 0; failed; n++) {
+        fill(&subject, 3);
+        memory_double_start(n);
+        good = read_one(&subject, "last.ckpt");
+        failed = memory_double_stop();
+        if (!good)
+            assert_int_equal(subject.error.kind, ERROR_NO_MEMORY);
+        assert_true(good || failed);
+        assert_holds(&subject, good ? 1 : 3);
+    }
+    tear_down(&subject);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +407,7 @@ int main(void)
         cmocka_unit_test(other_machine_is_told),
         cmocka_unit_test(piece_cannot_be_registered_twice),
         cmocka_unit_test(failed_write_leaves_a_whole_checkpoint_behind),
+        cmocka_unit_test(checkpoint_without_memory_is_an_error_and_harms_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
