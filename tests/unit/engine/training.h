@@ -33,7 +33,8 @@ struct training {
     char events[96];
 };
 
-static inline void begin(struct training *training, enum task task, const char *spec)
+static inline void begin_sequences(struct training *training, enum task task, struct shape shape,
+                                   bool varies, const char *spec)
 {
     struct error error;
 
@@ -42,8 +43,9 @@ static inline void begin(struct training *training, enum task task, const char *
     (void)snprintf(training->events, sizeof(training->events), "%s/events", training->folder);
     setenv("NIGHTJAR_EVENTS", training->events, 1);
     assert_true(report_start(&error));
-    fixture_set_up(&training->fixture, task, TRAINING_ROWS, TRAINING_WIDTH,
-                   task == TASK_REGRESSION ? 2 : TRAINING_CLASSES);
+    fixture_set_up_sequences(&training->fixture, task, TRAINING_ROWS, shape,
+                             task == TASK_REGRESSION ? 2 : TRAINING_CLASSES);
+    training->fixture.input.varies = varies;
     training->fixture.on_gather = count_gathers;
     fixture_parse(&training->fixture, spec);
     fixture_suit_loss(&training->fixture);
@@ -55,6 +57,12 @@ static inline void begin(struct training *training, enum task task, const char *
                                                .stop = &stop};
     stop = 0;
     stop_at = 0;
+}
+
+static inline void begin(struct training *training, enum task task, const char *spec)
+{
+    begin_sequences(training, task, (struct shape){.steps = 1, .width = TRAINING_WIDTH}, false,
+                    spec);
 }
 
 static inline bool run(struct training *training)
