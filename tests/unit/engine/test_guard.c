@@ -81,6 +81,7 @@ static void begin_dead(struct training *training, const char *train)
         training->fixture.x[i] = fabs(training->fixture.x[i]) + 0.1;
 }
 
+/* failure mode 17 */
 static void dead_units_are_counted(void **state)
 {
     struct training training;
@@ -140,6 +141,7 @@ static void beginning_again_is_as_if_built_with_that_seed(void **state)
     end(&training);
 }
 
+/* failure mode 8, the first half */
 static void parameter_that_does_not_move_is_named(void **state)
 {
     struct training training;

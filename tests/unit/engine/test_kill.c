@@ -3,6 +3,8 @@
  * that of a training that nobody disturbed, to the bit: the whole state, what was reported,
  * predictions. Over all kinds of models.
  *
+ * The kernel's memory killer makes such kills: failure mode 13.
+ *
  * A training runs in a process of its own, which kills itself (SIGKILL) at the moment that the
  * test has chosen. $NIGHTJAR_TEST_KILLS: how many of each kind, instead of 2.
  */

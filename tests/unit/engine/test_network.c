@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 
+#include "tests/double/memory_double.h"
 #include "worker/engine/initializer/initializer.h"
 #include "worker/engine/optimizer/optimizer.h"
 #include "worker/engine/schedule/schedule.h"
@@ -255,6 +256,36 @@ static void predictions_do_not_depend_on_the_rows_beside_them(void **state)
                 model_predict(model, &fixture.set, fixture.row + row, 1, alone, NULL, &error));
             for (int k = 0; k < 3; k++)
                 assert_true(fabs(alone[k] - together[3 * row + k]) < 1e-6);
+        }
+        model_free(&model);
+        fixture_tear_down(&fixture);
+    }
+}
+
+/* failure mode 14: what is not allocated cannot grow */
+static void predicting_allocates_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * STACKS; i++) {
+        double prediction[36];
+        struct fixture fixture;
+        struct model *model;
+        struct error error;
+
+        parse_stack(&fixture, i / 2, i % 2 == 0);
+        model = fixture_build(&fixture);
+        for (int round = 0; round < 3; round++) {
+            bool done;
+
+            memory_double_start(0);
+            done = model_predict(model, &fixture.set, fixture.row, 12 - round, prediction, NULL,
+                                 &error);
+            if (round > 0) /* what the first one needs stays */
+                assert_false(memory_double_stop());
+            else if (memory_double_stop())
+                done =
+                    model_predict(model, &fixture.set, fixture.row, 12, prediction, NULL, &error);
+            assert_true(done);
         }
         model_free(&model);
         fixture_tear_down(&fixture);
@@ -553,6 +584,7 @@ int main(void)
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),
+        cmocka_unit_test(predicting_allocates_nothing),
         cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
         cmocka_unit_test(sizes_may_be_formulas),
         cmocka_unit_test(arrays_have_the_names_of_their_layers),

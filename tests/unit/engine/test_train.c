@@ -451,6 +451,7 @@ static void note_rows(const struct sample_set *set, const int64_t *row, int64_t 
     fixture_gather(set, row, n, x, length);
 }
 
+/* failure mode 7 */
 static void every_row_is_seen_once_an_epoch_and_the_short_batch_is_kept(void **state)
 {
     struct training training;
