@@ -2,6 +2,7 @@
 
 #include "common/hash.h"
 #include "common/owner.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define FINGERPRINTS_LIMIT 64
+#define NAME_SIZE 40
 #define HASHED_LIMIT (64 * 1024 * 1024) /* bytes; larger files are known by size and time */
 
 static bool no_memory(struct error *error)
@@ -124,13 +126,53 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-/* python3 train.py --rate 0.1 is "train.py": the script where there is one, else the program. */
-static const char *name_of_command(const cJSON *params, const cJSON *command)
+/* The script where there is one, else the program: the first of what was fingerprinted is it. */
+static const cJSON *find_script(const cJSON *params, const cJSON *command)
 {
-    const cJSON *script = cJSON_GetArrayItem(json_member(params, "fingerprints"), 0);
-    const char *program = cJSON_GetStringValue(cJSON_GetArrayItem(command, 0));
+    const cJSON *print = cJSON_GetArrayItem(json_member(params, "fingerprints"), 0), *word;
+    const char *script = last_part(json_text(print, "path", ""));
 
-    return last_part(json_text(script, "path", program ? program : "command"));
+    cJSON_ArrayForEach(word, command)
+    {
+        if (strcmp(last_part(word->valuestring), script) == 0)
+            return word;
+    }
+    return command->child;
+}
+
+/* In one line, and short enough for a table. */
+static bool shorten(struct buffer *name, struct error *error)
+{
+    size_t end = 0;
+
+    while (end < name->size) {
+        size_t size = utf8_size(name->data + end, name->size - end);
+
+        if (size == 0 || end + size > NAME_SIZE)
+            break;
+        if ((unsigned char)name->data[end] < ' ')
+            name->data[end] = ' ';
+        end += size;
+    }
+    if (end == name->size)
+        return true;
+    name->size = end;
+    return buffer_append_text(name, "...", error);
+}
+
+/* python3 train.py --rate 0.1 is "train.py --rate 0.1". */
+static bool name_command(cJSON *base, const cJSON *params, const cJSON *command,
+                         struct error *error)
+{
+    scoped(buffer_release) struct buffer name = {0};
+    const cJSON *word = find_script(params, command);
+
+    if (!buffer_append_text(&name, last_part(word->valuestring), error))
+        return false;
+    for (word = word->next; word; word = word->next)
+        if (!buffer_append_format(&name, error, " %s", word->valuestring))
+            return false;
+    return shorten(&name, error) && (json_add_text(base, "name", name.data) || no_memory(error));
 }
 
 bool submission_of_program(const struct arguments *arguments, cJSON **ret_params,
@@ -152,8 +194,8 @@ bool submission_of_program(const struct arguments *arguments, cJSON **ret_params
         return no_memory(error);
     if (!fingerprint_command(params, command, cwd, error))
         return false;
-    if (!json_add_text(base, "name", name_of_command(params, command)))
-        return no_memory(error);
+    if (!name_command(base, params, command, error))
+        return false;
     *ret_params = take(&params);
     return true;
 }

@@ -73,7 +73,7 @@ static void command_line_is_kept_word_by_word(void **state)
     parse(&arguments, argv);
     assert_true(submission_of_program(&arguments, &params, &error));
     expect(params, "base.command", "[\"sh\",\"-c\",\"exit 'a b'\"]");
-    expect(params, "base.name", "\"sh\"");
+    expect(params, "base.name", "\"sh -c exit 'a b'\"");
     assert_non_null(getcwd(cwd, sizeof(cwd)));
     snprintf(expected, sizeof(expected), "\"%s\"", cwd);
     expect(params, "cwd", expected);
@@ -94,7 +94,7 @@ static void script_is_remembered_and_gives_its_name(void **state)
     (void)state;
     parse(&arguments, argv);
     assert_true(submission_of_program(&arguments, &params, &error));
-    expect(params, "base.name", "\"CMakeLists.txt\"");
+    expect(params, "base.name", "\"CMakeLists.txt --rate tests\"");
     assert_int_equal(cJSON_GetArraySize(json_at(params, "fingerprints")), 1);
     print = json_at(params, "fingerprints[0]");
     assert_int_equal(json_text(print, "path", "")[0], '/');
@@ -102,6 +102,23 @@ static void script_is_remembered_and_gives_its_name(void **state)
     assert_true(json_number(print, "size", 0) > 100);
     assert_true(json_number(print, "mtime_ns", 0) > 1e18);
     json_free(&params);
+    arguments_release(&arguments);
+}
+
+static void long_command_gives_a_short_name_of_one_line(void **state)
+{
+    char *argv[] = {(char[]){"--"}, (char[]){"/bin/echo"}, (char[]){"a\nb"},
+                    (char[]){"12345678901234567890123456789\xc3\xb6\xc3\xb6"}, NULL};
+    struct arguments arguments;
+    struct error error;
+    cJSON *params = NULL;
+
+    (void)state;
+    parse(&arguments, argv);
+    assert_true(submission_of_program(&arguments, &params, &error));
+    /* 40 bytes would tear the second o-umlaut */
+    expect(params, "base.name", "\"echo a b 12345678901234567890123456789\xc3\xb6...\"");
+    cJSON_Delete(params);
     arguments_release(&arguments);
 }
 
@@ -178,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(command_line_is_kept_word_by_word),
         cmocka_unit_test(script_is_remembered_and_gives_its_name),
+        cmocka_unit_test(long_command_gives_a_short_name_of_one_line),
         cmocka_unit_test(options_are_put_where_the_spec_has_them),
         cmocka_unit_test(list_becomes_the_experiments_of_an_empty_base),
         cmocka_unit_test(values_go_into_base_and_deltas),
