@@ -33,7 +33,8 @@
  * and goes on from its checkpoint, spending nothing.
  *
  * An engine that somebody killed (SIGKILL, neither by its worker nor for want of memory) counts as
- * lost: an engine never does that to itself.
+ * lost: an engine never does that to itself. One that found the disk full (status 7) was cut short
+ * too: it goes on from its checkpoint, and below the low-water mark it does not start.
  *
  * Before it is run again it waits, four times as long after each retry spent: 1 s, 4 s, 16 s, ...
  * where it failed, 10 s, 40 s, ... where it had no memory (somebody else may give some back), ten
@@ -55,6 +56,7 @@
 
 #define ENGINE_INVALID 2
 #define ENGINE_NO_MEMORY 4
+#define ENGINE_NO_SPACE 7
 #define ENGINE_CHECKPOINTED 75
 
 static const char *const state_text[EXPERIMENT_STATE_COUNT] = {
@@ -263,6 +265,7 @@ static void on_exit(enum experiment_state state, const struct experiment_facts *
     bool stopping = strcmp(exit->reason, "stopping") == 0;
     bool succeeded = exit->status == 0 && exit->signal == 0;
     bool engine_said_later = facts->pipeline && exit->status == ENGINE_CHECKPOINTED;
+    bool engine_had_no_space = facts->pipeline && exit->status == ENGINE_NO_SPACE;
     bool engine_was_killed = facts->pipeline && exit->signal == SIGKILL && !exit->reason[0];
 
     (void)state;
@@ -272,7 +275,7 @@ static void on_exit(enum experiment_state state, const struct experiment_facts *
     } else if (strcmp(exit->reason, "timeout") == 0) {
         decision->run_verdict = VERDICT_TIMEOUT;
         end(decision, EXPERIMENT_FAILED, VERDICT_TIMEOUT);
-    } else if (engine_said_later || (stopping && !(succeeded && facts->pipeline))) {
+    } else if (engine_said_later || engine_had_no_space || (stopping && !(succeeded && facts->pipeline))) {
         /* A command that was told to stop may well say 0: that is not the end of its work. */
         decision->run_verdict = VERDICT_INTERRUPTED;
         go_on_later(facts, !stopping, decision);

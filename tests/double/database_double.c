@@ -90,7 +90,7 @@ static void content_resize(struct content *content, int64_t size)
 
 static void content_write(struct content *content, int64_t offset, const char *data, int64_t size)
 {
-    if (offset + size > content->size)
+    if (offset + size > content->size || !content->data)
         content_resize(content, offset + size);
     memcpy(content->data + offset, data, (size_t)size);
     content->exists = true;
@@ -438,11 +438,9 @@ static void write_content(const char *path, const struct content *content)
 static void cut_file(struct known *known, enum database_double_cut cut, struct dice *dice)
 {
     for (size_t i = 0; i < known->n_pending && cut != DATABASE_DOUBLE_FORGET; i++) {
-        if (cut == DATABASE_DOUBLE_KEEP)
-            do_deed(&known->durable, &known->pending[i]);
-        else if (known->pending[i].deed == DEED_WRITE)
+        if (cut != DATABASE_DOUBLE_KEEP && known->pending[i].deed == DEED_WRITE)
             tear(&known->durable, &known->pending[i], dice);
-        else if (toss(dice))
+        else if (cut == DATABASE_DOUBLE_KEEP || toss(dice))
             do_deed(&known->durable, &known->pending[i]);
     }
     write_content(known->path, &known->durable);
