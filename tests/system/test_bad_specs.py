@@ -53,7 +53,7 @@ CASES = [
     ({"model[0].type": GONE}, "model[0].type: required, but missing"),
     # wrong type
     ({"data": []}, "data: expected"),
-    ({"data.source": {}}, "data.source: expected text"),
+    ({"data.source": {}}, "data.source[0]: expected text"),
     ({"data.target": {"name": "y"}}, "data.target[0]: expected text"),
     ({"data.header": "maybe"}, "data.header: 'maybe' is none of auto, true, false"),
     ({"data.split": "group"}, "data.split: expected"),

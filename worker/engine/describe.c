@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/data.h"
+#include "worker/engine/dataset/files.h"
 #include "worker/engine/dataset/source/source.h"
 #include "worker/engine/dataset/summary.h"
 
@@ -27,6 +28,7 @@
 struct description {
     struct data_config config;
     cJSON *request; /* owned */
+    struct data_files files;
     struct source *source;
     enum column_form *form; /* owned */
     struct table_summary summary;
@@ -61,6 +63,7 @@ static void description_release(struct description *at)
     settings_release(data_settings, &at->config);
     json_free(&at->request);
     source_free(&at->source);
+    data_files_release(&at->files);
     summary_release(&at->summary);
     dictionary_release(&at->groups);
     free(at->form);
@@ -94,14 +97,11 @@ static bool read_request(struct description *at, FILE *in, struct error *error)
 
 static bool open_source(struct description *at, struct error *error)
 {
-    scoped(buffer_release) struct buffer path = {0};
     const char *cwd = json_text(at->request, "cwd", "");
-    struct source_request request;
 
-    if (!data_path(cwd, at->config.source, &path, error))
-        return false;
-    request = data_request(&at->config, path.data);
-    return source_open(&request, &at->source, error) && source_profile(at->source, error);
+    return data_files_find(&at->config, cwd, &at->files, error) &&
+           data_files_open(&at->config, &at->files, false, &at->source, error) &&
+           source_profile(at->source, error);
 }
 
 static bool find_column(const struct description *at, const char *name, const char *setting,

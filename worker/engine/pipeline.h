@@ -98,6 +98,9 @@ bool pipeline_evaluate(const struct evaluate_request *request, FILE *out, struct
  * unlinks it; else NULL). */
 bool pipeline_stored_model(const char *given, char **ret_path, char **ret_temporary,
                            struct error *error);
+/* From where the paths of the run's spec are seen; NULL where `given` is no run's folder. Owned by
+ * the caller. */
+bool pipeline_run_cwd(const char *given, char **ret_cwd, struct error *error);
 /* The best weights so far of the run in `folder`, as a model file at `path`. NOT_FOUND: it has no
  * checkpoint. */
 bool pipeline_recall(const char *folder, const char *path, struct error *error);

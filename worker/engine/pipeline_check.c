@@ -12,6 +12,7 @@
 
 #include "common/owner.h"
 #include "common/spec/spec.h"
+#include "worker/engine/dataset/files.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/watch.h"
@@ -175,24 +176,36 @@ static bool find_rows(struct checker *checker, const struct question *question,
 
 /* ---- one line ---------------------------------------------------------------------------------*/
 
+static bool add_file(const char *path, const char *setting, cJSON *sources, int64_t *size,
+                     struct error *error)
+{
+    size_t length = strlen(path);
+    bool packed = length > 3 && strcmp(path + length - 3, ".gz") == 0;
+    struct stat status;
+    cJSON *item = cJSON_CreateString(path);
+
+    if (!item || !cJSON_AddItemToArray(sources, item))
+        return no_memory(error);
+    if (stat(path, &status) != 0)
+        return error_set_at(error, ERROR_INVALID, setting, "%s: %s", path, strerror(errno));
+    *size += status.st_size * (packed ? GZIP_RATIO : 1);
+    return true;
+}
+
 static bool add_source(const struct question *question, cJSON *sources, int64_t *ret_size,
                        struct error *error)
 {
-    scoped(buffer_release) struct buffer path = {0};
-    struct stat status;
-    cJSON *item;
+    scoped(data_files_release) struct data_files files = {0};
 
-    if (!data_path(question->cwd, question->spec.data.source, &path, error))
+    *ret_size = 0;
+    if (!data_files_find(&question->spec.data, question->cwd, &files, error))
         return false;
-    item = cJSON_CreateString(path.data);
-    if (!item || !cJSON_AddItemToArray(sources, item))
-        return no_memory(error);
-    if (stat(path.data, &status) != 0)
-        return error_set_at(error, ERROR_INVALID, "data.source", "%s: %s", path.data,
-                            strerror(errno));
-    *ret_size = status.st_size;
-    if (path.size > 3 && strcmp(path.data + path.size - 3, ".gz") == 0)
-        *ret_size *= GZIP_RATIO;
+    for (size_t i = 0; i < files.n; i++)
+        if (!add_file(files.path[i], "data.source", sources, ret_size, error))
+            return false;
+    for (size_t i = 0; i < files.n_joined; i++)
+        if (!add_file(files.joined[i], "data.join", sources, ret_size, error))
+            return false;
     return split_sources(&question->spec.data, question->cwd, sources, error);
 }
 

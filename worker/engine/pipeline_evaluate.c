@@ -1,5 +1,7 @@
 /* Other figures of a stored model: on the parts that its run had, or on a file. */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -116,13 +118,14 @@ static bool import(struct evaluating *evaluating, const char *cwd, struct error 
     struct stored_model *stored = &evaluating->stored;
     scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
     struct data_config config = stored->spec.data;
-    char file[4096];
+    char file[PATH_MAX], *one = file;
 
     if (!warnings)
         return no_memory(error);
     if (evaluating->request->data) {
-        (void)snprintf(file, sizeof(file), "%s", evaluating->request->data);
-        config.source = file;
+        if (!realpath(evaluating->request->data, file))
+            return error_set_errno(error, errno, "%s", evaluating->request->data);
+        config.source = (struct setting_texts){.item = &one, .n = 1};
     }
     config.task = stored->preparation->task == TASK_CLASSIFICATION ? DATA_TASK_CLASSIFICATION
                                                                    : DATA_TASK_REGRESSION;
@@ -202,11 +205,29 @@ static bool measure(struct evaluating *evaluating, const struct row_list *list, 
                             answer(evaluating, &evaluation, part, out, error));
 }
 
+bool pipeline_run_cwd(const char *given, char **ret_cwd, struct error *error)
+{
+    scoped(json_free) cJSON *run = NULL;
+    struct stat status;
+    const char *cwd;
+
+    *ret_cwd = NULL;
+    if (stat(given, &status) != 0 || !S_ISDIR(status.st_mode))
+        return true;
+    if (!read_run(given, &run, error))
+        return false;
+    cwd = json_text(run, "cwd", NULL);
+    *ret_cwd = cwd ? strdup(cwd) : NULL;
+    return !cwd || *ret_cwd || no_memory(error);
+}
+
 static bool measure_file(struct evaluating *evaluating, FILE *out, struct error *error)
 {
     scoped(row_list_release) struct row_list list = {0};
+    scoped(memory_free) char *cwd = NULL;
 
-    return import(evaluating, NULL, error) && make_samples(evaluating, NULL, error) &&
+    return pipeline_run_cwd(evaluating->request->model, &cwd, error) &&
+           import(evaluating, cwd, error) && make_samples(evaluating, NULL, error) &&
            samples_list_all(evaluating->samples, &list, error) &&
            measure(evaluating, &list, "data", out, error);
 }

@@ -185,20 +185,24 @@ static bool give(void *context, const struct predicted_piece *piece, struct erro
     return true;
 }
 
-static bool import_new(const struct stored_model *stored, const char *path,
+static bool import_new(const struct stored_model *stored, const struct predict_request *request,
                        struct dataset **ret_dataset, struct error *error)
 {
     const struct preparation *preparation = stored->preparation;
     scoped(memory_free) struct feature_wish *wish =
         calloc((size_t)preparation->n_features + 1, sizeof(*wish));
 
+    scoped(memory_free) char *cwd = NULL;
+
     if (!wish)
         return error_set(error, ERROR_NO_MEMORY, "predicting");
+    if (!pipeline_run_cwd(request->model, &cwd, error))
+        return false;
     for (int64_t i = 0; i < preparation->n_features; i++)
         wish[i] = (struct feature_wish){preparation->feature[i].name,
                                         preparation->feature[i].categorical};
-    return dataset_import_new(&stored->spec.data, path, wish, preparation->n_features, ret_dataset,
-                              error);
+    return dataset_import_new(&stored->spec.data, cwd, request->data, wish, preparation->n_features,
+                              ret_dataset, error);
 }
 
 /* All rows of the file that can be predicted, in its order. */
@@ -240,7 +244,7 @@ static bool predict_with(const char *path, const struct predict_request *request
 
     if (!model_file_read(path, &stored, error) ||
         !prediction_output_open(request->output, &predicting.output, error) ||
-        !import_new(&stored, request->data, &dataset, error))
+        !import_new(&stored, request, &dataset, error))
         return false;
     predicting.plan = (struct predict_plan){
         .model = path,

@@ -1,5 +1,7 @@
 #include "worker/engine/dataset/data.h"
 
+#include "worker/engine/dataset/source/join.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +12,7 @@ static const char *const transform_names[] = {"none", "standard", NULL};
 static const char *const windows_names[] = {"blocks", "random", NULL};
 const char *const split_by_name[] = {
     "fraction", "group", "column", "index", "kfold", "group_kfold", "leave_one_group_out",
-    "time",     NULL};
+    "time",     "files", NULL};
 
 static const char *const level_names[] = {"off", "warning", "error", NULL};
 
@@ -37,12 +39,14 @@ static const struct setting split_settings[] = {
     SETTING_JSON(
         struct split_config, train, 0,
         "The training part: a share of the rows (fraction, group, time), a list of groups or "
-        "values (group, column), or a file of row numbers from 0 (index). Left out: what "
-        "the other parts leave."),
+        "values (group, column), a file of row numbers from 0 (index), or files of rows (files), "
+        "which need not be named in data.source too. Left out: what the other parts leave."),
     SETTING_JSON(
         struct split_config, valid, 0,
         "The validation part, said like train; a share of the other folds' rows for kfold, "
-        "group_kfold and leave_one_group_out. Left out: none; 0.15 where no part is said."),
+        "group_kfold and leave_one_group_out. A share of what is left for training where the other "
+        "parts are lists or files: of whole groups where data.group is named, of stretches of each "
+        "recording where there are windows. Left out: none; 0.15 where no part is said."),
     SETTING_JSON(struct split_config, test, 0,
                  "The test part, said like train. Left out: none; 0.15 where no part is said."),
     SETTING_TEXTS(
@@ -52,7 +56,8 @@ static const struct setting split_settings[] = {
     SETTING_TEXT(struct split_config, column, NULL, 0,
                  "The column whose values decide, for column."),
     SETTING_BOOLEAN(struct split_config, stratified, 0,
-                    "Keep the classes' shares equal in all parts, for fraction and kfold."),
+                    "Keep the classes' shares equal in all parts: where single rows are dealt out "
+                    "by shares."),
     SETTING_CHOICE(
         struct split_config, windows, SPLIT_WINDOWS_BLOCKS, windows_names,
         "How fraction and kfold divide windows: blocks cuts each recording into "
@@ -70,10 +75,20 @@ static const struct setting split_settings[] = {
 };
 
 const struct setting data_settings[] = {
-    SETTING_TEXT(struct data_config, source, NULL, SETTING_REQUIRED,
-                 "The file or folder that holds the rows; .gz is read as gzip."),
+    {.name = "source",
+     .type = SETTING_TYPE_TEXTS,
+     .flags = SETTING_REQUIRED,
+     .offset = SETTING_OFFSET(struct data_config, source, struct setting_texts),
+     .min_items = 1,
+     .max_items = 10000,
+     .unit = "",
+     .help = "The file or folder that holds the rows; .gz is read as gzip. Several, or a pattern "
+             "such as day*.csv: files of the same columns, whose rows follow one another; the "
+             "column 'file' says which one a row is from."},
     SETTING_KIND(struct data_config, format, &source_registry, NULL, 0,
                  "The format of the source. Left out: recognised by name and content."),
+    SETTING_KINDS(struct data_config, join, &join_registry, 0, 16, SETTING_SCALAR_OK,
+                  "Other tables, whose columns are looked up for each row by a key."),
     SETTING_CHOICE(struct data_config, header, TABLE_HEADER_AUTO, header_names,
                    "Whether the first record names the columns; auto: where none of its fields is "
                    "a number or missing. Without names columns are called c1, c2, ..."),
@@ -158,6 +173,23 @@ static bool is_share(const cJSON *part)
     return cJSON_IsNumber(part) && part->valuedouble >= 0 && part->valuedouble <= 1;
 }
 
+/* Where the other parts are lists, part of what they leave for training may validate. */
+static bool is_rest_share(const struct split_config *split, const cJSON *part,
+                          enum split_part which)
+{
+    bool lists = split->by == SPLIT_BY_COLUMN || split->by == SPLIT_BY_INDEX ||
+                 split->by == SPLIT_BY_FILES ||
+                 (split->by == SPLIT_BY_GROUP && ((split->train && !cJSON_IsNumber(split->train)) ||
+                                                  (split->test && !cJSON_IsNumber(split->test))));
+
+    return lists && which == SPLIT_VALID && is_share(part) && part->valuedouble < 1;
+}
+
+bool split_valid_of_rest(const struct split_config *split)
+{
+    return split->valid && is_rest_share(split, split->valid, SPLIT_VALID);
+}
+
 /* A list of texts, numbers or booleans, or one of them. */
 static bool is_values(const cJSON *part)
 {
@@ -175,13 +207,27 @@ static bool is_values(const cJSON *part)
     return true;
 }
 
+static bool is_names(const cJSON *part)
+{
+    const cJSON *item;
+
+    if (!is_values(part))
+        return false;
+    cJSON_ArrayForEach(item, part)
+    {
+        if (!cJSON_IsString(item))
+            return false;
+    }
+    return true;
+}
+
 static void check_part(const struct split_config *split, const cJSON *part, enum split_part which,
                        struct diagnostics *diagnostics)
 {
     char path[64];
 
     (void)snprintf(path, sizeof(path), "data.split.%s", split_part_name[which]);
-    if (!part)
+    if (!part || is_rest_share(split, part, which))
         return;
     switch ((enum split_by)split->by) {
     case SPLIT_BY_KFOLD:
@@ -211,6 +257,10 @@ static void check_part(const struct split_config *split, const cJSON *part, enum
         if (!cJSON_IsString(part))
             diagnostics_add(diagnostics, path, "expected the name of a file of row numbers");
         return;
+    case SPLIT_BY_FILES:
+        if (!is_names(part))
+            diagnostics_add(diagnostics, path, "expected the names of files");
+        return;
     }
 }
 
@@ -221,6 +271,8 @@ static void check_shares(const struct split_config *split, struct diagnostics *d
     int shares = 0, lists = 0;
 
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        if (part[i] && is_rest_share(split, part[i], (enum split_part)i))
+            continue;
         shares += part[i] && cJSON_IsNumber(part[i]);
         lists += part[i] && !cJSON_IsNumber(part[i]);
         sum += part[i] && cJSON_IsNumber(part[i]) ? part[i]->valuedouble : 0;
@@ -254,6 +306,8 @@ static void check_unread(const struct split_config *split, const cJSON *object,
 
         if (!json_member(object, rule[i].name) || rule[i].readers & 1U << split->by)
             continue;
+        if (strcmp(rule[i].name, "stratified") == 0 && split_valid_of_rest(split))
+            continue;
         (void)snprintf(path, sizeof(path), "data.split.%s", rule[i].name);
         diagnostics_add(diagnostics, path, "is not read by a split by %s",
                         split_by_name[split->by]);
@@ -279,6 +333,9 @@ static void check_split(const struct data_config *config, const cJSON *object,
         diagnostics_add(diagnostics, "data.split.column", "is needed for a split by column");
     if (split->by == SPLIT_BY_INDEX && !split->valid && !split->test && !split->train)
         diagnostics_add(diagnostics, "data.split", "a split by index needs a file for some part");
+    if (split->by == SPLIT_BY_FILES && !is_names(split->train ? split->train : split->test) &&
+        !is_names(split->valid))
+        diagnostics_add(diagnostics, "data.split", "a split by files needs files for some part");
     if (split->by == SPLIT_BY_TIME && !config->time)
         diagnostics_add(diagnostics, "data.time", "is needed for a split by time");
     if (split->fold >= split->folds && split->by != SPLIT_BY_LEAVE_ONE_GROUP_OUT)

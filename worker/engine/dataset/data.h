@@ -21,6 +21,7 @@ enum split_by {
     SPLIT_BY_GROUP_KFOLD,
     SPLIT_BY_LEAVE_ONE_GROUP_OUT,
     SPLIT_BY_TIME,
+    SPLIT_BY_FILES,
 };
 extern const char *const split_by_name[];
 /* Whether whole groups are dealt out, or shares of the rows. */
@@ -31,7 +32,7 @@ enum split_windows { SPLIT_WINDOWS_BLOCKS, SPLIT_WINDOWS_RANDOM };
 
 struct split_config {
     int by;       /* enum split_by */
-    cJSON *train; /* what belongs to a part: a share, a list of values, a file of row
+    cJSON *train; /* what belongs to a part: a share, a list of values or files, a file of row
                      numbers */
     cJSON *valid;
     cJSON *test;
@@ -42,6 +43,9 @@ struct split_config {
     int64_t folds, fold;
     int64_t seed; /* -1: the experiment's */
 };
+
+/* Whether the validation part is a share of what lists leave for training. */
+bool split_valid_of_rest(const struct split_config *split);
 
 #define DATA_TIME_ROW "row" /* the row's number in the file, where no column is called so */
 
@@ -54,9 +58,10 @@ enum data_task { DATA_TASK_AUTO, DATA_TASK_CLASSIFICATION, DATA_TASK_REGRESSION 
 enum target_transform { TARGET_TRANSFORM_NONE, TARGET_TRANSFORM_STANDARD };
 
 struct data_config {
-    char *source;
-    struct kind_choice format; /* of source_registry; kind NULL: recognised */
-    int header;                /* enum table_header */
+    struct setting_texts source; /* files and patterns of them; see files.h */
+    struct kind_choice format;   /* of source_registry; kind NULL: recognised */
+    struct kind_choices join;    /* of join_registry */
+    int header;                  /* enum table_header */
     char *delimiter;
     int64_t skip;
     struct setting_texts missing, names;

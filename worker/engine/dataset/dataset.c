@@ -7,6 +7,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
+#include "worker/engine/dataset/files.h"
 #include "worker/engine/prepared/prepared.h"
 
 static void free_ids(struct dataset *dataset)
@@ -26,6 +27,7 @@ void dataset_free(struct dataset **dataset)
         return;
     for (int64_t i = 0; i < gone->n_features; i++) {
         free(gone->feature[i].name);
+        free(gone->feature[i].missing_place);
         dictionary_release(&gone->feature[i].dictionary);
     }
     for (int64_t i = 0; gone->target_name && i < gone->n_targets; i++)
@@ -73,23 +75,24 @@ bool dataset_blame_source(struct error *error)
 bool dataset_import(const struct data_config *config, const char *cwd, struct dataset **ret_dataset,
                     struct warning_list *warnings, struct error *error)
 {
-    scoped(buffer_release) struct buffer path = {0};
-    struct prepared_request request = {.config = config, .warnings = warnings};
+    scoped(data_files_release) struct data_files files = {0};
+    const struct prepared_request request = {
+        .config = config, .files = &files, .warnings = warnings};
 
-    if (!data_path(cwd, config->source, &path, error))
-        return false;
-    request.path = path.data;
-    return prepared_in_memory(&request, ret_dataset, error) || dataset_blame_source(error);
+    return data_files_find(config, cwd, &files, error) &&
+           (prepared_in_memory(&request, ret_dataset, error) || dataset_blame_source(error));
 }
 
-bool dataset_import_new(const struct data_config *config, const char *path,
+bool dataset_import_new(const struct data_config *config, const char *cwd, const char *path,
                         const struct feature_wish *wish, int64_t n_wishes,
                         struct dataset **ret_dataset, struct error *error)
 {
+    scoped(data_files_release) struct data_files files = {0};
     const struct prepared_request request = {
-        .config = config, .path = path, .wish = wish, .n_wishes = n_wishes};
+        .config = config, .files = &files, .wish = wish, .n_wishes = n_wishes};
 
-    return prepared_in_memory(&request, ret_dataset, error);
+    return data_files_of(config, cwd, path, &files, error) &&
+           prepared_in_memory(&request, ret_dataset, error);
 }
 
 bool dataset_write_id_header(const struct dataset *dataset, struct buffer *out, struct error *error)

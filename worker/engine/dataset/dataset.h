@@ -24,7 +24,8 @@ struct feature {
     char *name; /* owned */
     bool categorical;
     struct dictionary dictionary; /* categorical: what the codes stand for */
-    int64_t n_missing, missing_line;
+    int64_t n_missing;
+    char *missing_place; /* owned: of the first one, such as "line 5"; NULL: not known */
 };
 
 struct id {                 /* one column of ids */
@@ -85,12 +86,12 @@ bool dataset_import(const struct data_config *config, const char *cwd, struct da
 bool dataset_blame_source(struct error *error);
 
 /* New rows for a model: its features, by name, from `path`; no targets. Ids as in the config where
- * the file has them. */
+ * the file has them. `cwd`: from where the paths of joined tables are seen. */
 struct feature_wish {
     const char *name;
     bool categorical;
 };
-bool dataset_import_new(const struct data_config *config, const char *path,
+bool dataset_import_new(const struct data_config *config, const char *cwd, const char *path,
                         const struct feature_wish *wish, int64_t n_wishes,
                         struct dataset **ret_dataset, struct error *error);
 

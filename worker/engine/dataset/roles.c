@@ -241,7 +241,8 @@ static bool check_mixed(const struct resolving *at)
                                 "'%s' holds %lld numbers and %lld texts, the first in line %lld of "
                                 "%s; name it in data.categorical or the text in data.missing",
                                 column->name, (long long)column->n_plain, (long long)column->n_text,
-                                (long long)column->text_line, at->path);
+                                (long long)column->text_line,
+                                column->text_file ? column->text_file : at->path);
     }
     return true;
 }
@@ -260,6 +261,52 @@ static bool start(struct resolving *at, unsigned **ret_role)
     return (at->role && at->roles->form && at->roles->categorical) || no_memory(at->error);
 }
 
+static int64_t file_column(const struct table_profile *profile)
+{
+    for (int64_t i = 0; i < profile->n_columns; i++)
+        if (profile->column[i].names_file)
+            return i;
+    return -1;
+}
+
+/* A recording never goes from one file into another where a split is by files, nor where nothing
+ * else names recordings. */
+static bool separate_files(const struct resolving *at)
+{
+    struct roles *roles = at->roles;
+    int64_t file = file_column(at->profile);
+    bool wanted = roles->n_series > 0 ? at->config->split.by == SPLIT_BY_FILES
+                                      : roles->by_time && at->profile->n_series == 0;
+    int64_t *series;
+
+    if (file < 0 || !wanted || at->role[file] & ROLE_SERIES)
+        return true;
+    series = reallocarray(roles->series, (size_t)roles->n_series + 1, sizeof(*series));
+    if (!series)
+        return no_memory(at->error);
+    roles->series = series;
+    series[roles->n_series++] = file;
+    at->role[file] |= ROLE_SERIES;
+    return true;
+}
+
+/* A split by files is one by the column that names them. */
+static bool assign_split_column(const struct resolving *at)
+{
+    const struct split_config *split = &at->config->split;
+    struct roles *roles = at->roles;
+
+    if (split->by != SPLIT_BY_FILES)
+        return assign_one(at, split->by == SPLIT_BY_COLUMN ? split->column : NULL,
+                          "data.split.column", ROLE_SPLIT, &roles->split_column);
+    roles->split_column = file_column(at->profile);
+    if (roles->split_column < 0)
+        return error_set_at(at->error, ERROR_INVALID, "data.split",
+                            "is by files, and there is only %s", at->path);
+    at->role[roles->split_column] |= ROLE_SPLIT;
+    return true;
+}
+
 /* What orders rows into recordings. */
 static bool assign_series(const struct resolving *at)
 {
@@ -271,6 +318,7 @@ static bool assign_series(const struct resolving *at)
     roles->by_time = config->time != NULL;
     return assign(at, &config->series, "data.series", ROLE_SERIES, &roles->series,
                   &roles->n_series) &&
+           separate_files(at) &&
            assign_one(at, by_row ? NULL : config->time, "data.time", ROLE_TIME, &roles->time);
 }
 
@@ -288,8 +336,7 @@ static bool resolve(struct resolving *at)
         !assign(at, &config->constant, "data.constant", ROLE_CONSTANT, &roles->constant,
                 &roles->n_constant) ||
         !assign(at, &config->ignore, "data.ignore", ROLE_IGNORE, NULL, NULL) ||
-        !assign_one(at, config->split.by == SPLIT_BY_COLUMN ? config->split.column : NULL,
-                    "data.split.column", ROLE_SPLIT, &roles->split_column) ||
+        !assign_split_column(at) ||
         (by_group && !assign(at, &config->split.group, "data.split.group", ROLE_GROUP,
                              &roles->split_group, &roles->n_split_groups)))
         return false;

@@ -78,9 +78,10 @@ static bool refuse_missing(const struct dataset *dataset, const struct preparati
 
         if (feature->n_missing > 0 && preparation->feature[i].needed)
             return error_set(error, ERROR_INVALID,
-                             "%s: line %lld, column '%s': the value is missing, and the model has "
+                             "%s: %s, column '%s': the value is missing, and the model has "
                              "nothing to fill in",
-                             dataset->path, (long long)feature->missing_line, feature->name);
+                             dataset->path, feature->missing_place ? feature->missing_place : "",
+                             feature->name);
     }
     return true;
 }

@@ -13,8 +13,10 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "common/random.h"
+#include "worker/engine/dataset/files.h"
 
 #define NO_PART ((int8_t)-1)
+#define LEFT_OUT ((int8_t)-2) /* of all parts, while others are being dealt out */
 #define INDEX_FILE_LIMIT ((size_t)1024 * 1024 * 1024)
 
 const char *const split_part_name[SPLIT_PART_COUNT] = {"train", "valid", "test"};
@@ -477,6 +479,12 @@ static const char *value_text(const cJSON *value, char buffer[32])
     return buffer;
 }
 
+/* Whether the part is a share of what the others leave for training. */
+static bool is_rest(const struct splitting *at, int part)
+{
+    return part == SPLIT_VALID && split_valid_of_rest(&at->config->split);
+}
+
 static bool give_value(struct splitting *at, const struct dictionary *names, int8_t *of_value,
                        const char *text, int part, const char *what)
 {
@@ -540,7 +548,7 @@ static bool by_values(struct splitting *at, const int32_t *of_row, const struct 
         return no_memory(at->error);
     memset(of_value, NO_PART, (size_t)names->n + 1);
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        if (at->said[i] && !give_list(at, names, of_value, i, what))
+        if (at->said[i] && !is_rest(at, i) && !give_list(at, names, of_value, i, what))
             return false;
     if (!said_any)
         give_by_name(names, of_value);
@@ -561,6 +569,51 @@ static bool by_group(struct splitting *at)
         if (at->said[i] && !cJSON_IsNumber(at->said[i]))
             return by_values(at, of_row, names, "group");
     return by_group_shares(at);
+}
+
+/* ---- files of rows ----------------------------------------------------------------------------*/
+
+static bool give_files(struct splitting *at, const struct data_files *files, int8_t *of_value,
+                       int part)
+{
+    const struct dictionary *names = &at->dataset->split_values;
+    char **path = NULL, setting[64];
+    size_t n = 0;
+    bool good;
+
+    (void)snprintf(setting, sizeof(setting), "data.split.%s", split_part_name[part]);
+    good = data_files_expand(at->cwd, at->said[part], setting, &path, &n, at->error);
+    for (size_t i = 0; i < n; i++) {
+        int64_t number = data_files_number(files, path[i]);
+
+        good = good && number >= 0 &&
+               give_value(at, names, of_value, files->name[number], part, "file");
+        free(path[i]);
+    }
+    free(path);
+    return good;
+}
+
+static bool by_files(struct splitting *at)
+{
+    scoped(data_files_release) struct data_files files = {0};
+    const struct dataset *dataset = at->dataset;
+    scoped(memory_free) int8_t *of_value = malloc((size_t)dataset->split_values.n + 1);
+
+    if (!of_value)
+        return no_memory(at->error);
+    memset(of_value, NO_PART, (size_t)dataset->split_values.n + 1);
+    if (!data_files_find(at->config, at->cwd, &files, at->error))
+        return false;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (at->said[i] && !is_rest(at, i) && !give_files(at, &files, of_value, i))
+            return false;
+    for (int64_t row = 0; row < dataset->n_rows; row++)
+        at->part[row] = of_value[dataset->split_value[row]];
+    for (int64_t row = 0; row < dataset->n_rows && !at->said[SPLIT_TRAIN]; row++)
+        if (at->part[row] == NO_PART)
+            at->part[row] = SPLIT_TRAIN;
+    return true;
 }
 
 /* ---- files of row numbers ---------------------------------------------------------------------*/
@@ -621,7 +674,7 @@ static bool read_index(struct splitting *at, int part)
 static bool by_index(struct splitting *at)
 {
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        if (at->said[i] && !read_index(at, i)) {
+        if (at->said[i] && !is_rest(at, i) && !read_index(at, i)) {
             if (!at->error->path[0])
                 (void)snprintf(at->error->path, sizeof(at->error->path), "data.split.%s",
                                split_part_name[i]);
@@ -676,6 +729,57 @@ static void deal_stretches(struct splitting *at)
         for (int64_t row = from; row < end; row++)
             at->part[row] = SPLIT_TEST;
     }
+}
+
+/* Groups with rows that no part has may be divided; NULL: no memory. */
+static int8_t *groups_without_part(const struct splitting *at, const struct group_sizes *groups)
+{
+    int8_t *of_group = malloc((size_t)groups->names->n + 1);
+
+    if (!of_group) {
+        (void)no_memory(at->error);
+        return NULL;
+    }
+    memset(of_group, SPLIT_TRAIN, (size_t)groups->names->n + 1);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] == NO_PART)
+            of_group[groups->of_row[row]] = NO_PART;
+    return of_group;
+}
+
+/* Rows that lists left for training validate by a share: whole groups where there are some,
+ * stretches of recordings where samples are windows. */
+static bool take_valid(struct splitting *at)
+{
+    scoped(group_sizes_release) struct group_sizes groups = {0};
+    scoped(memory_free) int8_t *of_group = NULL;
+    scoped(memory_free) int64_t *list = NULL;
+    double share[SPLIT_PART_COUNT];
+    int64_t n;
+
+    if (!split_valid_of_rest(&at->config->split))
+        return true;
+    if (!check_stratified(at))
+        return false;
+    rest_shares(at, share);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++) {
+        int8_t *part = &at->part[row];
+
+        *part = (int8_t)(*part == NO_PART ? LEFT_OUT : *part == SPLIT_TRAIN ? NO_PART : *part);
+    }
+    if (dataset_split_group(at->dataset, &groups.names)) {
+        if (!group_sizes_of(at, &groups) || !(of_group = groups_without_part(at, &groups)) ||
+            !divide_groups(at, &groups, of_group, share))
+            return false;
+    } else if (in_blocks(at)) {
+        cut_recordings(at, share);
+    } else if (!all_rows(at, NO_PART, &list, &n) || !divide_rows(at, "valid", list, n, share)) {
+        return false;
+    }
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] == LEFT_OUT)
+            at->part[row] = NO_PART;
+    return true;
 }
 
 static bool by_kfold(struct splitting *at)
@@ -893,6 +997,8 @@ static bool give_parts(struct splitting *at)
         return by_leave_one_group_out(at);
     case SPLIT_BY_TIME:
         return by_time(at);
+    case SPLIT_BY_FILES:
+        return by_files(at);
     }
     return error_set(at->error, ERROR_INTERNAL, "split by %d", at->config->split.by);
 }
@@ -959,8 +1065,8 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
     plan.by = split_by_name[split->by];
     plan.seed = at.seed;
     if ((window && !window_check_length(window, dataset, error)) || !give_parts(&at) ||
-        !make_lists(&at, &plan) || !count_groups(&at, &plan) || !count_windows(&at, &plan) ||
-        !check_leak(&at, &plan))
+        !take_valid(&at) || !make_lists(&at, &plan) || !count_groups(&at, &plan) ||
+        !count_windows(&at, &plan) || !check_leak(&at, &plan))
         return false;
     *ret_plan = plan;
     plan = (struct split_plan){0};

@@ -1,5 +1,6 @@
 #include "worker/engine/dataset/table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,14 @@ void table_profile_release(struct table_profile *profile)
         free(profile->column[i].name);
     free(profile->column);
     *profile = (struct table_profile){0};
+}
+
+const char *column_missing_place(const struct column_profile *column, char *to, size_t size)
+{
+    (void)snprintf(to, size, "%s %lld%s%s", column->missing_in_row ? "row" : "line",
+                   (long long)column->missing_line, column->missing_file ? " of " : "",
+                   column->missing_file ? column->missing_file : "");
+    return to;
 }
 
 int64_t table_profile_find(const struct table_profile *profile, const char *name)

@@ -10,6 +10,7 @@
 #include "worker/engine/dataset/dictionary.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum table_header { TABLE_HEADER_AUTO, TABLE_HEADER_YES, TABLE_HEADER_NO };
@@ -36,16 +37,21 @@ enum column_type {
 struct column_profile {
     char *name; /* owned */
     enum column_type type;
-    int64_t n_missing, missing_line;   /* how many; where the first one stands */
+    int64_t n_missing, missing_line; /* how many; where the first one stands */
+    /* borrowed: of several files the one where that is; NULL: there is one */
+    const char *missing_file, *text_file;
+    bool missing_in_row; /* missing_line is a row's number, whatever the format counts */
     int64_t n_special, special_line;   /* inf and nan in a column of numbers */
     int64_t n_overflow, overflow_line; /* digits beyond the range of double */
     int64_t n_plain;                   /* values that are numbers */
     int64_t n_text, text_line;         /* values that are none */
     int64_t distinct[COLUMN_DISTINCT_MAX],
-        n_distinct; /* of integers; more than the maximum: many */
-    bool fraction;  /* some number is no integer, or is not written as one (007, +1, 1.0) */
-    bool aside;     /* no feature unless it is named: a key, a label */
-    bool of_series; /* one value for each series instead of one for each row */
+        n_distinct;      /* of integers; more than the maximum: many */
+    bool fraction;       /* some number is no integer, or is not written as one (007, +1, 1.0) */
+    bool aside;          /* no feature unless it is named: a key, a label */
+    bool numbers_series; /* 0, 1, ... of the format's own making */
+    bool names_file;     /* which of several files a row is from */
+    bool of_series;      /* one value for each series instead of one for each row */
 };
 
 struct table_profile {             /* all-zero is a valid empty one */
@@ -55,6 +61,8 @@ struct table_profile {             /* all-zero is a valid empty one */
     bool header;      /* the first record is one */
 };
 void table_profile_release(struct table_profile *profile);
+/* Where the column's first missing value stands: "line 5", "line 5 of b.csv". Returns `to`. */
+const char *column_missing_place(const struct column_profile *column, char *to, size_t size);
 /* NULL-safe look-up; -1: no such column. */
 int64_t table_profile_find(const struct table_profile *profile, const char *name);
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/owner.h"
 #include "worker/engine/dataset/number.h"
@@ -169,13 +168,14 @@ static bool refuse_missing(const struct import *import, int64_t column, const ch
                            struct error *error)
 {
     const struct column_profile *profile = &import->plan.roles->profile->column[column];
+    char place[256];
 
     if (profile->n_missing == 0)
         return true;
-    return error_set_at(error, ERROR_INVALID, setting,
-                        "'%s' is missing in %lld row%s of %s, first in line %lld", profile->name,
-                        (long long)profile->n_missing, profile->n_missing == 1 ? "" : "s",
-                        import->request->source->path, (long long)profile->missing_line);
+    return error_set_at(
+        error, ERROR_INVALID, setting, "'%s' is missing in %lld row%s of %s, first in %s",
+        profile->name, (long long)profile->n_missing, profile->n_missing == 1 ? "" : "s",
+        import->request->source->path, column_missing_place(profile, place, sizeof(place)));
 }
 
 static bool refuse_any_missing(const struct import *import, struct error *error)
@@ -312,11 +312,13 @@ static bool add_features(const struct import *import, cJSON *meta)
         int64_t from = plan->roles->feature[i];
         const struct column_profile *column = &plan->roles->profile->column[from];
         cJSON *item = cJSON_CreateObject();
+        char place[256];
 
         if (!item || !cJSON_AddItemToArray(list, item) ||
             !json_add_text(item, "name", column->name) ||
             !json_add_integer(item, "missing", column->n_missing) ||
-            !json_add_integer(item, "missing_line", column->missing_line) ||
+            !json_add_text(item, "missing_place",
+                           column_missing_place(column, place, sizeof(place))) ||
             (plan->roles->categorical[from] &&
              !json_add_integer(item, "texts", plan->texts_of_feature[i])))
             return false;
@@ -747,11 +749,10 @@ static bool write_rows(struct import *import, struct error *error)
 /* A guess: partitions of a size that fits into memory on every thread. */
 static int64_t partitions(const struct import_request *request)
 {
-    struct stat status;
     int64_t n = 1;
 
-    if (request->roles->n_series > 0 && stat(request->source->path, &status) == 0)
-        n = status.st_size / PARTITION_BYTES + 1;
+    if (request->roles->n_series > 0)
+        n = request->source->bytes / PARTITION_BYTES + 1;
     return n < PARTITIONS_MAX ? n : PARTITIONS_MAX;
 }
 

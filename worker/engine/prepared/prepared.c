@@ -29,9 +29,9 @@ static bool try_import(const struct prepared_request *request, struct source *so
                                           .warnings = request->warnings};
     bool resolved =
         request->wish
-            ? roles_resolve_new(request->config, &source->profile, request->path, request->wish,
-                                request->n_wishes, &roles, error)
-            : roles_resolve(request->config, &source->profile, request->path, &roles, error);
+            ? roles_resolve_new(request->config, &source->profile, request->files->text,
+                                request->wish, request->n_wishes, &roles, error)
+            : roles_resolve(request->config, &source->profile, request->files->text, &roles, error);
 
     *ret_doubt = !resolved && source->guessed;
     return resolved && import_run(&import, target, ret_arrays, ret_doubt, error);
@@ -40,12 +40,11 @@ static bool try_import(const struct prepared_request *request, struct source *so
 bool prepared_import(const struct prepared_request *request, const struct import_target *target,
                      struct import_arrays *ret_arrays, struct error *error)
 {
-    struct source_request wanted = data_request(request->config, request->path);
     scoped(source_free) struct source *source = NULL;
     bool doubt = false;
 
-    wanted.features_only = request->wish != NULL;
-    if (!source_open(&wanted, &source, error) || !source_guess(source, error))
+    if (!data_files_open(request->config, request->files, request->wish != NULL, &source, error) ||
+        !source_guess(source, error))
         return false;
     if (try_import(request, source, target, ret_arrays, &doubt, error))
         return true;
@@ -69,12 +68,15 @@ static void scratch_release(struct scratch *scratch)
 }
 
 /* What is larger goes to a file without a name, so that the kernel may take the memory back. */
-static const char *scratch_folder(const char *source)
+static const char *scratch_folder(const struct data_files *files)
 {
     const char *given = getenv("TMPDIR");
     struct stat status;
+    int64_t bytes = 0;
 
-    if (stat(source, &status) != 0 || status.st_size < IN_MEMORY_BYTES)
+    for (size_t i = 0; i < files->n; i++)
+        bytes += stat(files->path[i], &status) == 0 ? status.st_size : 0;
+    if (bytes < IN_MEMORY_BYTES)
         return NULL;
     return given && *given ? given : "/var/tmp";
 }
@@ -104,15 +106,15 @@ bool prepared_in_memory(const struct prepared_request *request, struct dataset *
 {
     scoped(import_arrays_release) struct import_arrays arrays = {0};
     scoped(dataset_free) struct dataset *dataset = NULL;
-    scoped(scratch_release) struct scratch scratch = {.folder = scratch_folder(request->path),
+    scoped(scratch_release) struct scratch scratch = {.folder = scratch_folder(request->files),
                                                       .fd = -1};
     const struct import_target target = {.context = &scratch, .make = make_scratch};
     struct prepared_request wanted = *request;
 
     wanted.folder = scratch.folder;
     if (!prepared_import(&wanted, &target, &arrays, error) ||
-        !view_open(scratch.fd, request->path, request->path, arrays.array, arrays.n, arrays.meta,
-                   &dataset, error) ||
+        !view_open(scratch.fd, request->files->text, request->files->text, arrays.array, arrays.n,
+                   arrays.meta, &dataset, error) ||
         !unique_check(dataset, error))
         return false;
     *ret_dataset = take(&dataset);

@@ -4,13 +4,14 @@
 
 #include "common/error.h"
 #include "worker/engine/dataset/dataset.h"
+#include "worker/engine/dataset/files.h"
 #include "worker/engine/prepared/import.h"
 
 #include <stdint.h>
 
 struct prepared_request {
     const struct data_config *config;
-    const char *path;                /* of the source */
+    const struct data_files *files;
     const struct feature_wish *wish; /* [n_wishes]; NULL: the config's features and targets */
     int64_t n_wishes;
     const char *folder; /* of temporary files; NULL: memory */

@@ -22,7 +22,7 @@
 #include "worker/engine/prepared/view.h"
 #include "worker/engine/report.h"
 
-#define STORE_VERSION 1 /* of what an import makes: another one is another key */
+#define STORE_VERSION 2 /* of what an import makes: another one is another key */
 #define META_LIMIT ((size_t)256 * 1024 * 1024)
 #define WAIT_MS 100
 #define CHECKED_BYTES                                                          \
@@ -32,7 +32,7 @@
 struct store {
     const char *folder;
     const struct data_config *config;
-    const char *path; /* of the source */
+    const struct data_files *files;
     char key[HASH_TEXT_SIZE];
     char *file, *aside, *lock; /* owned: paths */
     struct warning_list *warnings;
@@ -118,21 +118,22 @@ static bool add_folder(const char *path, uint64_t sum[2], struct error *error)
 }
 
 /* A format of folders may read a second one beside the first. */
-static bool folder_hash(const struct store *store, char ret[HASH_TEXT_SIZE], struct error *error)
+static bool folder_hash(const struct store *store, const char *path, char ret[HASH_TEXT_SIZE],
+                        struct error *error)
 {
     scoped(json_free) cJSON *data = settings_json(data_settings, store->config);
     scoped(buffer_release) struct buffer beside = {0};
     const char *labels = json_text(json_member(data, "format"), "labels", NULL);
-    const char *slash = strrchr(store->path, '/');
+    const char *slash = strrchr(path, '/');
     uint64_t sum[2] = {0};
     struct error missing = {0};
 
     if (!data)
         return no_memory(error);
-    if (!add_folder(store->path, sum, error))
+    if (!add_folder(path, sum, error))
         return false;
     if (labels && labels[0] != '/' && slash &&
-        !buffer_append(&beside, store->path, (size_t)(slash - store->path) + 1, error))
+        !buffer_append(&beside, path, (size_t)(slash - path) + 1, error))
         return false;
     if (labels && !buffer_append_text(&beside, labels, error))
         return false;
@@ -198,16 +199,38 @@ static bool settings_text(const struct store *store, struct buffer *text, struct
     return json_print(data, text, error);
 }
 
+static bool add_content(const struct store *store, const char *path, struct buffer *text,
+                        struct error *error)
+{
+    char content[HASH_TEXT_SIZE];
+
+    return (is_folder(path) ? folder_hash(store, path, content, error)
+                            : content_hash(store->folder, path, content, error)) &&
+           buffer_append_format(text, error, "%s ", content);
+}
+
+/* What the files hold, and where there are several how the column "file" calls them. */
+static bool add_contents(const struct store *store, struct buffer *text, struct error *error)
+{
+    const struct data_files *files = store->files;
+
+    for (size_t i = 0; i < files->n; i++)
+        if (!add_content(store, files->path[i], text, error) ||
+            (files->n > 1 && !buffer_append_format(text, error, "%s ", files->name[i])))
+            return false;
+    for (size_t i = 0; i < files->n_joined; i++)
+        if (!add_content(store, files->joined[i], text, error))
+            return false;
+    return true;
+}
+
 static bool store_init(struct store *store, struct error *error)
 {
     scoped(buffer_release) struct buffer text = {0};
-    char content[HASH_TEXT_SIZE];
 
-    if (!(is_folder(store->path) ? folder_hash(store, content, error)
-                                 : content_hash(store->folder, store->path, content, error)) ||
-        !buffer_append_format(&text, error, "%d %s %s ", STORE_VERSION, NIGHTJAR_VERSION,
-                              content) ||
-        !settings_text(store, &text, error))
+    if (!buffer_append_format(&text, error, "%d %s %s", STORE_VERSION, NIGHTJAR_VERSION,
+                              store->config->split.by == SPLIT_BY_FILES ? "files " : "") ||
+        !add_contents(store, &text, error) || !settings_text(store, &text, error))
         return false;
     (void)hash_text(text.data, text.size, store->key);
     if (asprintf(&store->file, "%s/%s.h5", store->folder, store->key) < 0 ||
@@ -245,7 +268,7 @@ static bool open_file(const struct store *store, struct dataset **ret_dataset, s
         return false;
     if (store->warnings && !view_read_warnings(fd, array, n, store->warnings, error))
         return false;
-    return view_open(fd, store->file, store->path, array, n, meta, ret_dataset, error);
+    return view_open(fd, store->file, store->files->text, array, n, meta, ret_dataset, error);
 }
 
 static bool take_lock(int fd, int how, bool *ret_taken, struct error *error)
@@ -295,7 +318,7 @@ static bool import_aside(const struct store *store, struct building *building, s
     const struct import_target target = {.context = building, .make = make_file};
     scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
     const struct prepared_request request = {.config = store->config,
-                                             .path = store->path,
+                                             .files = store->files,
                                              .folder = store->folder,
                                              .warnings = warnings};
     scoped(import_arrays_release) struct import_arrays arrays = {0};
@@ -304,8 +327,8 @@ static bool import_aside(const struct store *store, struct building *building, s
     if (!warnings)
         return no_memory(error);
     return prepared_import(&request, &target, &arrays, error) &&
-           view_open(building->fd, store->aside, store->path, arrays.array, arrays.n, arrays.meta,
-                     &dataset, error) &&
+           view_open(building->fd, store->aside, store->files->text, arrays.array, arrays.n,
+                     arrays.meta, &dataset, error) &&
            unique_check(dataset, error) &&
            view_write_warnings(building->fd, arrays.array, arrays.n, warnings, error) &&
            view_write_checksums(building->fd, arrays.array, arrays.n, error);
@@ -320,15 +343,28 @@ static bool finish(const struct store *store, const struct building *building, s
            file_sync_folder(AT_FDCWD, store->folder, error);
 }
 
+static bool identities(const struct data_files *files, char ret[HASH_TEXT_SIZE],
+                       struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+
+    for (size_t i = 0; i < files->n + files->n_joined; i++)
+        if (!identity(i < files->n ? files->path[i] : files->joined[i - files->n], ret, error) ||
+            !buffer_append_text(&text, ret, error))
+            return false;
+    (void)hash_text(text.data, text.size, ret);
+    return true;
+}
+
 static bool build(const struct store *store, struct error *error)
 {
     struct building building = {.store = store, .fd = -1};
     char before[HASH_TEXT_SIZE], after[HASH_TEXT_SIZE];
-    bool good = identity(store->path, before, error) && import_aside(store, &building, error) &&
-                identity(store->path, after, error);
+    bool good = identities(store->files, before, error) && import_aside(store, &building, error) &&
+                identities(store->files, after, error);
 
     if (good && strcmp(before, after) != 0)
-        good = error_set(error, ERROR_INVALID, "%s: changed while it was read", store->path);
+        good = error_set(error, ERROR_INVALID, "%s: changed while it was read", store->files->text);
     good = good && finish(store, &building, error);
     if (building.fd >= 0)
         (void)close(building.fd);
@@ -388,15 +424,14 @@ bool store_open(const char *folder, const struct data_config *config, const char
                 struct dataset **ret_dataset, bool *ret_built, struct warning_list *warnings,
                 struct error *error)
 {
-    scoped(buffer_release) struct buffer path = {0};
+    scoped(data_files_release) struct data_files files = {0};
     scoped(store_release) struct store store = {
-        .folder = folder, .config = config, .warnings = warnings};
+        .folder = folder, .config = config, .files = &files, .warnings = warnings};
     scoped(descriptor_close) int lock = -1;
 
     *ret_built = false;
-    if (!data_path(cwd, config->source, &path, error) || !file_make_folders(folder, error))
+    if (!data_files_find(config, cwd, &files, error) || !file_make_folders(folder, error))
         return false;
-    store.path = path.data;
     if (!store_init(&store, error))
         return dataset_blame_source(error);
     if (!file_open(AT_FDCWD, store.lock, O_RDWR | O_CREAT, &lock, error))

@@ -128,7 +128,9 @@ static bool view_features(struct viewing *at)
         if (!feature->name)
             return no_memory(at);
         feature->n_missing = json_integer(item, "missing", 0);
-        feature->missing_line = json_integer(item, "missing_line", 0);
+        feature->missing_place = strdup(json_text(item, "missing_place", ""));
+        if (!feature->missing_place)
+            return no_memory(at);
         feature->categorical = json_member(item, "texts") != NULL;
         if (!take_texts(at, item, "texts", &feature->dictionary))
             return false;

@@ -100,11 +100,11 @@ static bool refuse_missing(const struct dataset *dataset, const struct preparati
 
         if (preparation->feature[i].needed && feature->n_missing > 0)
             return error_set_at(error, ERROR_INVALID, "data.features",
-                                "'%s' is missing in %lld row%s of %s, first in line %lld; add "
+                                "'%s' is missing in %lld row%s of %s, first in %s; add "
                                 "{type: impute} to prepare, or name it in data.ignore",
                                 feature->name, (long long)feature->n_missing,
                                 feature->n_missing == 1 ? "" : "s", dataset->path,
-                                (long long)feature->missing_line);
+                                feature->missing_place ? feature->missing_place : "a row");
     }
     return true;
 }

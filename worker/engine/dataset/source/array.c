@@ -183,7 +183,7 @@ static bool add_series(const struct source *source, const struct array_list *lis
         return error_set(error, ERROR_NO_MEMORY, "reading %s", source->path);
     profile->n_columns++;
     profile->n_series = list->item[0].size[0];
-    column->of_series = column->aside = true;
+    column->of_series = column->aside = column->numbers_series = true;
     for (int64_t i = 0; i < profile->n_series; i++)
         column_look_integer(column, i);
     return true;

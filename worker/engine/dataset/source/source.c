@@ -133,6 +133,14 @@ static bool check_unread(const struct source *source, struct error *error)
     return true;
 }
 
+/* Of a folder what its files weigh shows when they are read. */
+static int64_t file_bytes(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 ? status.st_size : 0;
+}
+
 bool source_open(const struct source_request *request, struct source **ret, struct error *error)
 {
     scoped(source_free) struct source *source = calloc(1, sizeof(*source));
@@ -140,6 +148,7 @@ bool source_open(const struct source_request *request, struct source **ret, stru
     if (!source || !(source->path = strdup(request->path)))
         return error_set(error, ERROR_NO_MEMORY, "opening %s", request->path);
     source->format = request->format;
+    source->bytes = file_bytes(request->path);
     source->threads = request->threads > 1 ? request->threads : 1;
     source->config = request->kind.config;
     source->features_only = request->features_only;

@@ -78,7 +78,8 @@ struct source {
     struct table_format format; /* borrows from the request */
     int threads;
     bool features_only;
-    char *path;                   /* owned */
+    char *path;                   /* owned; of several files what messages call them */
+    int64_t bytes;                /* of all files */
     const void *config;           /* of the kind; borrowed from the request, or own_config */
     void *own_config;             /* owned: defaults of a recognised kind */
     void *state;                  /* the kind's */

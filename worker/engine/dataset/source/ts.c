@@ -344,7 +344,7 @@ static bool make_columns(const struct ts_pass *pass, struct table_profile *profi
     profile->column = calloc((size_t)header->dimensions + 3, sizeof(*profile->column));
     if (!profile->column || !add_column(profile, "series", true, COLUMN_INTEGER))
         return false;
-    profile->column[0].aside = true;
+    profile->column[0].aside = profile->column[0].numbers_series = true;
     if (header->stamped && !add_column(profile, "time", false, COLUMN_REAL))
         return false;
     for (int64_t i = 0; i < header->dimensions; i++) {
