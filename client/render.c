@@ -1,5 +1,6 @@
 #include "client/render.h"
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/owner.h"
 
@@ -254,18 +255,7 @@ const char *render_mean(const struct render *render, double mean, double deviati
 
 const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE])
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    size_t unit = 0;
-
-    if (!isfinite(bytes) || bytes < 0)
-        return set_text(buffer, "-");
-    while (bytes >= 1024 && unit + 1 < sizeof(units) / sizeof(*units)) {
-        bytes /= 1024;
-        unit++;
-    }
-    snprintf(buffer, RENDER_NUMBER_SIZE, unit && bytes < 10 ? "%.1f %s" : "%.0f %s", bytes,
-             units[unit]);
-    return buffer;
+    return bytes_text(bytes, buffer, RENDER_NUMBER_SIZE);
 }
 
 const char *render_duration(double seconds, char buffer[RENDER_NUMBER_SIZE])

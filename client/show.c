@@ -113,6 +113,7 @@ static bool print_split(const struct render *render, const cJSON *experiment, st
 {
     static const char *const part[] = {"train", "valid", "test"};
     const cJSON *split = json_at(experiment, "result.split");
+    const char *of = json_text(split, "of", "rows"), *before = "";
     scoped(buffer_release) struct buffer text = {0};
 
     if (!split)
@@ -123,9 +124,12 @@ static bool print_split(const struct render *render, const cJSON *experiment, st
         long long rows = json_integer(split, part[i], 0);
         long long groups = json_integer(json_member(split, "groups"), part[i], 0);
 
-        if (rows > 0 && !buffer_append_format(&text, error, "%s%s %lld row%s", i ? ", " : "",
-                                              part[i], rows, rows == 1 ? "" : "s"))
+        if (rows == 0)
+            continue;
+        if (!buffer_append_format(&text, error, "%s%s %lld %.*s", before, part[i], rows,
+                                  (int)(strlen(of) - (rows == 1)), of))
             return false;
+        before = ", ";
         if (groups > 0 &&
             !buffer_append_format(&text, error, " of %lld group%s", groups, groups == 1 ? "" : "s"))
             return false;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/hash.h"
@@ -227,7 +228,7 @@ static bool tell_split(const struct run *run, struct error *error)
     const struct split_plan *split = &run->rows.split;
     cJSON *fields = split_event(split);
 
-    if (!fields)
+    if (!fields || !json_add_text(fields, "of", run->rows.samples->window ? "windows" : "rows"))
         return no_memory(error);
     if (!report_event("split", &fields, error))
         return false;
@@ -241,17 +242,17 @@ static bool tell_windows(const struct run *run, struct error *error)
     const struct samples *samples = run->rows.samples;
     const struct split *split = &run->rows.split.split;
     double bytes = (double)run->dataset->n_features * sizeof(float), windows = 0;
+    char copies[BYTES_TEXT_SIZE], views[BYTES_TEXT_SIZE];
 
     if (!samples->window)
         return true;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         windows += (double)split->part[i].n;
-    return report_note(error,
-                       "%.0f windows of %lld rows: would be %.3g GiB as copies, are %.3g MiB "
-                       "as views",
-                       windows, (long long)samples->window->length,
-                       windows * (double)samples->window->length * bytes / (1 << 30),
-                       (double)run->dataset->n_rows * bytes / (1 << 20));
+    return report_note(
+        error, "%.0f windows of %lld rows: would be %s as copies, are %s as views", windows,
+        (long long)samples->window->length,
+        bytes_text(windows * (double)samples->window->length * bytes, copies, sizeof(copies)),
+        bytes_text((double)run->dataset->n_rows * bytes, views, sizeof(views)));
 }
 
 /* What the rows are, and what it took to have them. */
