@@ -57,6 +57,7 @@ SHAPES = {
                   + head("targets", 0.1), 300, 55, 55, "values", 50, recurrent_work(4, 55, 512, 300, 55, 2), 1.3),
     "conv1d": (CONV, 300, 55, 55, "values", 100,
                (296 * 32 * 275 + 144 * 64 * 160 + 64 * 72 * 55, 296 * 32 * 275, 0, 300000, 50000), 1.5),
+    "mdn": (perceptron(128, 128, last="outputs"), 1, 64, 1, "values", 256, dense_work(64, 128, 128, 9), 2),
     "gru_128_b32": ([recurrent("gru", 128)] + head(), 256, 8, 4, "classes", 32, recurrent_work(3, 8, 128, 256, 4), 2.5),
     "lstm_64_masks": ([{"type": "lstm", "units": 64, "dropout": 0.5, "recurrent_dropout": 0.5, "mask": "per_gate"},
                        {"type": "dense", "units": "classes"}], 256, 8, 4, "classes", 32,
@@ -69,7 +70,8 @@ for units, target in ((64, 4), (128, 2.5), (256, 1.8)):
     for batch in (32, 128):
         SHAPES[f"lstm_{units}_b{batch}"] = ([recurrent("lstm", units)] + head(), 256, 8, 4, "classes", batch,
                                             recurrent_work(4, 8, units, 256, 4), target)
-PREDICTED = ["lstm_128_b32"]
+LOSSES = {"mdn": {"type": "log_normal", "components": 3}}
+PREDICTED = ["lstm_128_b32", "lstm_64_b32", "dense_16500", "conv1d", "mdn"]
 FIGURES = [f"layers_{name}" for name in SHAPES] + [f"layers_predict_{name}" for name in PREDICTED]
 
 
@@ -106,6 +108,8 @@ def measure(only):
 def measure_one(figure, name, what):
     model, steps, width, outputs, task, batch, work, target = SHAPES[name]
     spec = {"model": model, "train": {"batch": batch, "optimizer": {"type": "adam", "rate": 1e-4}}}
+    if name in LOSSES:
+        spec["train"]["loss"] = LOSSES[name]
     peers = {mode: Timer(["/usr/bin/python3", PEER, name], OPENBLAS_CORETYPE=core(), ATEN_CPU_CAPABILITY=mode)
              for mode in ("default", "avx512")}
     ours = Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task],

@@ -21,6 +21,7 @@
 #include "worker/engine/train.h"
 
 #define SAMPLES_MAX 2048
+#define SAMPLES_PREDICTED 1024
 #define BATCHES 4
 
 struct spec {
@@ -266,6 +267,8 @@ int main(int argc, char **argv)
         return 2;
     }
     bench.set.n_samples = bench.spec.train.batch * BATCHES;
+    if (bench.set.n_samples < SAMPLES_PREDICTED)
+        bench.set.n_samples = SAMPLES_PREDICTED;
     if (bench.set.n_samples > SAMPLES_MAX)
         return 2;
     make_data(&bench, (struct shape){.steps = atol(argv[2]), .width = atol(argv[3])}, atol(argv[4]),

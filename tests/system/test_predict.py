@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import struct
 import tempfile
 import unittest
 
@@ -78,8 +79,14 @@ class Stored(unittest.TestCase):
         out = os.path.join(self.folder, "out.h5")
         self.predict("-o", out)
         with open(out, "rb") as file:
-            self.assertEqual(file.read(8), b"\x89HDF\r\n\x1a\n")
-        self.assertGreater(os.path.getsize(out), 20000 * 16)
+            data = file.read()
+        self.assertEqual(data[:8], b"\x89HDF\r\n\x1a\n")
+        ids, values = self.numbers()
+        self.assertIn(struct.pack(f"<{len(ids)}q", *ids), data)
+        self.assertIn(b'{"columns":["y"],"ids":["key"]}', data)
+        shapes = [struct.unpack_from(f"<{len(values)}d", data, at) for at in range(0, len(data) - 8 * len(values) + 1, 4096)]
+        self.assertTrue(any(all(abs(a - b) <= 1e-8 * max(1, abs(b)) for a, b in zip(shape, values)) for shape in shapes))
+        self.predict("-o", os.path.join(self.folder, "no", "out.h5"), status=3)
 
     def test_run_without_a_model_predicts_from_its_checkpoint(self):
         wanted = self.predict().stdout

@@ -190,59 +190,6 @@ bool hdf5_write_bytes(struct hdf5_file *file, const char *path, const void *data
     return written;
 }
 
-/* Room for rows to come; -1: failed. */
-static hid_t open_rows(const struct hdf5_file *file, const char *path, hid_t stored,
-                       int64_t columns)
-{
-    const hsize_t none[] = {0, (hsize_t)columns}, most[] = {H5S_UNLIMITED, (hsize_t)columns};
-    const hsize_t chunk[] = {4096, (hsize_t)columns};
-    hid_t space, properties, set;
-
-    if (H5Lexists(file->id, path, H5P_DEFAULT) > 0)
-        return H5Dopen2(file->id, path, H5P_DEFAULT);
-    space = H5Screate_simple(2, none, most);
-    properties = H5Pcreate(H5P_DATASET_CREATE);
-    (void)H5Pset_chunk(properties, 2, chunk);
-    set = H5Dcreate2(file->id, path, stored, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    (void)H5Pclose(properties);
-    (void)H5Sclose(space);
-    return set;
-}
-
-static bool append_to(hid_t set, hid_t native, const void *data, int64_t rows, int64_t columns)
-{
-    const hsize_t more[] = {(hsize_t)rows, (hsize_t)columns};
-    hsize_t size[2] = {0}, start[2] = {0};
-    hid_t space = H5Dget_space(set), memory = H5Screate_simple(2, more, NULL);
-    bool good = H5Sget_simple_extent_dims(space, size, NULL) == 2 && size[1] == more[1];
-
-    (void)H5Sclose(space);
-    start[0] = size[0];
-    size[0] += more[0];
-    good = good && H5Dset_extent(set, size) >= 0;
-    space = H5Dget_space(set);
-    good = good && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, more, NULL) >= 0 &&
-           H5Dwrite(set, native, memory, space, H5P_DEFAULT, data) >= 0;
-    (void)H5Sclose(space);
-    (void)H5Sclose(memory);
-    return good;
-}
-
-bool hdf5_append_rows(struct hdf5_file *file, const char *path, enum hdf5_type type,
-                      const void *data, int64_t rows, int64_t columns, struct error *error)
-{
-    bool real64 = type == HDF5_FLOAT64;
-    hid_t set = open_rows(file, path, real64 ? H5T_IEEE_F64LE : H5T_STD_I64LE, columns);
-    bool good = set >= 0 &&
-                append_to(set, real64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, data, rows, columns);
-
-    if (!good)
-        (void)failed(file, path, error);
-    if (set >= 0)
-        (void)H5Dclose(set);
-    return good;
-}
-
 bool hdf5_read_reals(struct hdf5_file *file, const char *path, real *value, int64_t rows,
                      int64_t columns, struct error *error)
 {

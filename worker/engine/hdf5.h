@@ -48,10 +48,6 @@ bool hdf5_read_bytes(struct hdf5_file *file, const char *path, void **ret_data, 
 #define HDF5_NAME_SIZE 32
 
 enum hdf5_type { HDF5_FLOAT32, HDF5_FLOAT64, HDF5_INT32, HDF5_INT64, HDF5_BYTES };
-/* Rows behind those that are there: [*][columns], of HDF5_FLOAT64 or HDF5_INT64. The first call
- * makes the dataset. */
-bool hdf5_append_rows(struct hdf5_file *file, const char *path, enum hdf5_type type,
-                      const void *data, int64_t rows, int64_t columns, struct error *error);
 
 struct hdf5_array {
     char name[HDF5_NAME_SIZE];

@@ -16,6 +16,7 @@
 #define LONG_MS 60000 /* what is said to be long before it begins */
 #define PROBE_MS 2000 /* when that is judged */
 #define PROGRESS_MS 500
+#define FORGOTTEN_VALUES (1 << 21) /* read before their pages may go */
 
 struct predicting {
     const struct predict_request *request;
@@ -23,7 +24,7 @@ struct predicting {
     struct predict_plan plan;
     struct predict_pool *pool;        /* owned */
     struct prediction_output *output; /* owned */
-    int64_t n_rows, n_done, n_unknown;
+    int64_t n_rows, n_done, n_unknown, n_forgotten;
     int64_t started_ms, told_ms;
     bool probed;
 };
@@ -152,10 +153,14 @@ enum { TRIED_ROWS = 16384 };
 static bool tune(const struct stored_model *stored, const struct samples *samples,
                  const struct row_list *list, int64_t *ret_batch, struct error *error)
 {
-    struct row_list some = {.row = list->row, .n = list->n < TRIED_ROWS ? list->n : TRIED_ROWS};
+    int64_t all = list ? list->n : samples->dataset->n_rows, own[TRIED_ROWS];
+    struct row_list some = {.row = list ? list->row : own,
+                            .n = all < TRIED_ROWS ? all : TRIED_ROWS};
     scoped(memory_free) double *reference = NULL;
     double best = INFINITY;
 
+    for (int64_t i = 0; i < TRIED_ROWS; i++)
+        own[i] = i;
     for (int64_t batch = TRIED_MAX; batch >= TRIED_MIN; batch /= 2) {
         double ms;
 
@@ -181,6 +186,11 @@ static bool give(void *context, const struct predicted_piece *piece, struct erro
         return false;
     predicting->n_done += piece->n;
     predicting->n_unknown = piece->samples->n_unknown;
+    if ((predicting->n_done - predicting->n_forgotten) * (piece->samples->dataset->n_features + 1) >
+        FORGOTTEN_VALUES) {
+        dataset_forget_pages(piece->samples->dataset);
+        predicting->n_forgotten = predicting->n_done;
+    }
     tell_progress(predicting);
     return true;
 }
@@ -205,6 +215,13 @@ static bool import_new(const struct stored_model *stored, const struct predict_r
                               ret_dataset, error);
 }
 
+/* Whether the samples are the rows as they lie. */
+static bool are_rows(const struct samples *samples)
+{
+    return !samples->dataset->source_row &&
+           !(samples->window && samples->window->edges == WINDOW_EDGES_DROP);
+}
+
 /* All rows of the file that can be predicted, in its order. */
 static bool predict_rows(struct predicting *predicting, const struct dataset *dataset,
                          struct error *error)
@@ -216,12 +233,13 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
 
     if (!samples_make(dataset, stored->preparation, window_find(&stored->spec.prepare), NULL,
                       &samples, error) ||
-        !samples_list_all(samples, &list, error) ||
-        (predicting->request->batch < 0 && list.n > 0 &&
-         !tune(stored, samples, &list, &plan->batch, error)))
+        !(are_rows(samples) || samples_list_all(samples, &list, error)))
         return false;
     plan->dataset = dataset;
-    plan->list = &list;
+    plan->list = list.row ? &list : NULL;
+    if (predicting->request->batch < 0 && dataset->n_rows > 0 && !(list.row && list.n == 0) &&
+        !tune(stored, samples, plan->list, &plan->batch, error))
+        return false;
     predicting->n_rows = dataset->n_rows;
     predicting->started_ms = now_ms();
     return predict_pool_run(plan, error);

@@ -13,6 +13,7 @@ enum { PIECE_ROWS = 8192 };
 
 struct place {
     bool done;
+    int64_t *row;       /* owned, [piece_rows]; NULL: the plan has a list */
     double *prediction; /* owned */
     struct buffer text;
 };
@@ -35,14 +36,22 @@ struct pool {
     pthread_cond_t changed;
 };
 
+static int64_t all_rows(const struct predict_plan *plan)
+{
+    return plan->list ? plan->list->n : plan->dataset->n_rows;
+}
+
 /* The rows of a piece. */
 static int64_t piece_rows(const struct pool *pool, int64_t piece, const int64_t **ret_row)
 {
-    const struct row_list *list = pool->plan->list;
-    int64_t first = piece * pool->piece_rows, left = list->n - first;
+    int64_t *own = pool->place[piece % pool->n_places].row;
+    int64_t first = piece * pool->piece_rows, left = all_rows(pool->plan) - first;
+    int64_t n = left < pool->piece_rows ? left : pool->piece_rows;
 
-    *ret_row = list->row + first;
-    return left < pool->piece_rows ? left : pool->piece_rows;
+    for (int64_t i = 0; own && i < n; i++)
+        own[i] = first + i;
+    *ret_row = own ? own : pool->plan->list->row + first;
+    return n;
 }
 
 static bool predict_piece(struct thread *thread, int64_t piece, struct error *error)
@@ -104,6 +113,7 @@ static void pool_release(struct pool *pool)
         stored_model_release(&pool->thread[i].stored);
     }
     for (int64_t i = 0; pool->place && i < pool->n_places; i++) {
+        free(pool->place[i].row);
         free(pool->place[i].prediction);
         buffer_release(&pool->place[i].text);
     }
@@ -132,6 +142,7 @@ static bool give_next(struct pool *pool, struct error *error)
     struct place *place = &pool->place[pool->next_give % pool->n_places];
     struct predicted_piece piece = {.samples = pool->thread->samples,
                                     .width = pool->thread->stored.model->n_outputs_per_row,
+                                    .all = all_rows(pool->plan),
                                     .text = &place->text};
     bool given;
 
@@ -152,13 +163,23 @@ static bool give_next(struct pool *pool, struct error *error)
     return given;
 }
 
+static bool make_places(struct pool *pool)
+{
+    pool->place = calloc((size_t)pool->n_places, sizeof(*pool->place));
+    for (int64_t i = 0; pool->place && !pool->plan->list && i < pool->n_places; i++) {
+        pool->place[i].row = malloc((size_t)pool->piece_rows * sizeof(int64_t));
+        if (!pool->place[i].row)
+            return false;
+    }
+    return pool->place != NULL;
+}
+
 static bool run(struct pool *pool, struct error *error)
 {
     bool good = true;
 
     pool->thread = calloc((size_t)pool->plan->n_cpus, sizeof(*pool->thread));
-    pool->place = calloc((size_t)pool->n_places, sizeof(*pool->place));
-    if (!pool->thread || !pool->place)
+    if (!pool->thread || !make_places(pool))
         return error_set(error, ERROR_NO_MEMORY, "predicting");
     for (int64_t i = 0; i < pool->plan->n_cpus; i++)
         if (!start_thread(pool, &pool->thread[i], error))
@@ -178,7 +199,7 @@ bool predict_pool_run(const struct predict_plan *plan, struct error *error)
                         .piece_rows = plan->batch * (batches > 0 ? batches : 1)};
     bool good;
 
-    pool.n_pieces = (plan->list->n + pool.piece_rows - 1) / pool.piece_rows;
+    pool.n_pieces = (all_rows(plan) + pool.piece_rows - 1) / pool.piece_rows;
     (void)pthread_mutex_init(&pool.mutex, NULL);
     (void)pthread_cond_init(&pool.changed, NULL);
     good = run(&pool, error);

@@ -12,8 +12,8 @@
 
 struct predicted_piece { /* borrowed for one call */
     const struct samples *samples;
-    const int64_t *row; /* [n] */
-    int64_t n;
+    const int64_t *row;       /* [n] */
+    int64_t n, all;           /* rows of this piece, and of all pieces */
     const double *prediction; /* [n][width] */
     int64_t width;
     const struct buffer *text; /* as lines of CSV, without a header; where the plan wants it */
@@ -22,7 +22,7 @@ struct predicted_piece { /* borrowed for one call */
 struct predict_plan {
     const char *model;             /* a model file; each thread reads it */
     const struct dataset *dataset; /* borrowed, as the next */
-    const struct row_list *list;   /* what is to be predicted */
+    const struct row_list *list;   /* what is to be predicted; NULL: every row, in their order */
     int64_t batch, n_cpus;         /* at least 1 */
     bool text;
     void *context;

@@ -9,12 +9,15 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "worker/engine/hdf5.h"
+#include "worker/engine/prepared/spill.h"
 
 struct prediction_output {
-    int fd;                 /* of CSV; standard output is not ours to close */
-    struct hdf5_file *file; /* of HDF5 */
-    char *path, *aside;     /* owned; aside NULL: standard output or HDF5 */
-    bool begun;
+    int fd;                     /* standard output is not ours to close; -1: not open yet */
+    char *path, *aside;         /* owned; aside NULL: standard output */
+    bool text;                  /* CSV, else HDF5 */
+    bool begun;                 /* the header or the arrays are there */
+    struct hdf5_array array[2]; /* of HDF5: ids, predictions */
+    int64_t n_done;             /* rows that lie in them */
 };
 
 static bool no_memory(struct error *error)
@@ -35,7 +38,6 @@ void prediction_output_free(struct prediction_output **output)
 
     if (!gone)
         return;
-    hdf5_close(&gone->file);
     if (gone->aside) {
         descriptor_close(&gone->fd);
         (void)unlink(gone->aside);
@@ -52,27 +54,28 @@ bool prediction_output_open(const char *path, struct prediction_output **ret, st
     if (!output || !(output->path = strdup(path)))
         return no_memory(error);
     output->fd = STDOUT_FILENO;
-    if (ends_in(path, ".h5")) {
-        if (!hdf5_create(path, &output->file, error))
-            return false;
-    } else if (ends_in(path, ".csv")) {
-        if (asprintf(&output->aside, "%s.new", path) < 0) {
-            output->aside = NULL;
-            return no_memory(error);
-        }
-        output->fd = -1;
-        if (!file_open(AT_FDCWD, output->aside, O_WRONLY | O_CREAT | O_TRUNC, &output->fd, error))
-            return false;
-    } else if (strcmp(path, "-") != 0) {
-        return error_set(error, ERROR_INVALID, "%s: predictions go to a .csv or .h5 file", path);
+    output->text = !ends_in(path, ".h5");
+    if (strcmp(path, "-") == 0) {
+        *ret = take(&output);
+        return true;
     }
+    if (output->text && !ends_in(path, ".csv"))
+        return error_set(error, ERROR_INVALID, "%s: predictions go to a .csv or .h5 file", path);
+    output->fd = -1;
+    if (asprintf(&output->aside, "%s.new", path) < 0) {
+        output->aside = NULL;
+        return no_memory(error);
+    }
+    /* one that cannot be written is told before anything is predicted */
+    if (!file_open(AT_FDCWD, output->aside, O_RDWR | O_CREAT | O_TRUNC, &output->fd, error))
+        return false;
     *ret = take(&output);
     return true;
 }
 
 bool prediction_output_is_text(const struct prediction_output *output)
 {
-    return !output->file;
+    return output->text;
 }
 
 static bool check(const struct predicted_piece *piece, struct error *error)
@@ -101,30 +104,56 @@ static bool put_text(struct prediction_output *output, const struct predicted_pi
     return file_write_whole(output->fd, piece->text->data, piece->text->size, error);
 }
 
-static bool write_names(struct hdf5_file *file, const char *path, const char *const *name,
-                        int64_t n, struct error *error)
+static bool add_names(cJSON *object, const char *what, const char *const *name, int64_t n)
 {
-    scoped(json_free) cJSON *list = cJSON_CreateStringArray(name, (int)n);
-    scoped(buffer_release) struct buffer text = {0};
+    cJSON *list = cJSON_CreateStringArray(name, (int)n);
 
-    if (!list)
-        return no_memory(error);
-    return json_print(list, &text, error) && hdf5_write_text(file, path, text.data, error);
+    return json_add_item(object, what, &list);
 }
 
-static bool write_columns(struct prediction_output *output, const struct predicted_piece *piece,
-                          struct error *error)
+static bool print_names(const struct predicted_piece *piece, struct buffer *ret,
+                        struct error *error)
 {
     const struct sample_set *set = &piece->samples->set;
+    const struct dataset *dataset = piece->samples->dataset;
     bool classes = set->task == TASK_CLASSIFICATION;
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
     const char *ids[16] = {"row"};
-    int64_t n_ids = piece->samples->dataset->n_ids;
+    int64_t n_ids = dataset->n_ids < 16 ? dataset->n_ids : 16;
 
-    for (int64_t i = 0; i < n_ids && i < 16; i++)
-        ids[i] = piece->samples->dataset->id[i].name;
-    return write_names(output->file, "/columns", classes ? set->class_name : set->target_name,
-                       classes ? set->n_classes : set->n_targets, error) &&
-           write_names(output->file, "/ids", ids, n_ids > 0 ? n_ids : 1, error);
+    for (int64_t i = 0; i < n_ids; i++)
+        ids[i] = dataset->id[i].name;
+    if (!add_names(object, "columns", classes ? set->class_name : set->target_name,
+                   classes ? set->n_classes : set->n_targets) ||
+        !add_names(object, "ids", ids, n_ids > 0 ? n_ids : 1))
+        return no_memory(error);
+    return json_print(object, ret, error);
+}
+
+/* The arrays have their places before they have values. */
+static bool make_arrays(struct prediction_output *output, const struct predicted_piece *piece,
+                        int64_t n_ids, struct error *error)
+{
+    scoped(buffer_release) struct buffer names = {0};
+
+    output->array[0] =
+        (struct hdf5_array){.name = "id", .type = HDF5_INT64, .rows = piece->all, .columns = n_ids};
+    output->array[1] = (struct hdf5_array){
+        .name = "prediction", .type = HDF5_FLOAT64, .rows = piece->all, .columns = piece->width};
+    output->begun = true;
+    descriptor_close(&output->fd);
+    return print_names(piece, &names, error) &&
+           hdf5_create_arrays(output->aside, names.data, output->array, 2, error) &&
+           file_open(AT_FDCWD, output->aside, O_RDWR, &output->fd, error);
+}
+
+static bool put_rows(const struct prediction_output *output, int which, const void *data, int64_t n,
+                     struct error *error)
+{
+    const struct hdf5_array *array = &output->array[which];
+    int64_t row = array->columns * (int64_t)sizeof(int64_t); /* either type's */
+
+    return spill_put(output->fd, data, n * row, array->offset + output->n_done * row, error);
 }
 
 static bool put_numbers(struct prediction_output *output, const struct predicted_piece *piece,
@@ -145,12 +174,12 @@ static bool put_numbers(struct prediction_output *output, const struct predicted
             id[i * n_ids + k] = dataset->n_ids > 0 ? dataset->id[k].integer[piece->row[i]]
                                                    : dataset_file_row(dataset, piece->row[i]);
     }
-    if (!output->begun && !write_columns(output, piece, error))
+    if ((!output->begun && !make_arrays(output, piece, n_ids, error)) ||
+        !put_rows(output, 0, id, piece->n, error) ||
+        !put_rows(output, 1, piece->prediction, piece->n, error))
         return false;
-    output->begun = true;
-    return hdf5_append_rows(output->file, "/id", HDF5_INT64, id, piece->n, n_ids, error) &&
-           hdf5_append_rows(output->file, "/prediction", HDF5_FLOAT64, piece->prediction, piece->n,
-                            piece->width, error);
+    output->n_done += piece->n;
+    return true;
 }
 
 bool prediction_output_put(struct prediction_output *output, const struct predicted_piece *piece,
@@ -158,13 +187,11 @@ bool prediction_output_put(struct prediction_output *output, const struct predic
 {
     return piece->n == 0 ||
            (check(piece, error) &&
-            (output->file ? put_numbers(output, piece, error) : put_text(output, piece, error)));
+            (output->text ? put_text(output, piece, error) : put_numbers(output, piece, error)));
 }
 
 bool prediction_output_commit(struct prediction_output *output, struct error *error)
 {
-    if (output->file)
-        return hdf5_commit(&output->file, error);
     if (!output->aside)
         return true;
     if (!file_sync(output->fd, error) || !file_rename(AT_FDCWD, output->aside, output->path, error))

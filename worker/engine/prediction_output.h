@@ -1,5 +1,6 @@
 /* Where predictions go, piece by piece: CSV, or HDF5 (/prediction [n][outputs], /id [n][ids],
- * /columns and /ids, their names as JSON). Nothing is at the path before it is whole. */
+ * and their names as JSON, /meta: {"columns":[...],"ids":[...]}). Nothing is at the path before it
+ * is whole. */
 #ifndef NIGHTJAR_WORKER_ENGINE_PREDICTION_OUTPUT_H
 #define NIGHTJAR_WORKER_ENGINE_PREDICTION_OUTPUT_H
 

@@ -50,6 +50,12 @@ void dataset_free(struct dataset **dataset)
     *dataset = NULL;
 }
 
+void dataset_forget_pages(const struct dataset *dataset)
+{
+    if (dataset->mapping)
+        (void)madvise(dataset->mapping, dataset->mapping_bytes, MADV_DONTNEED);
+}
+
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row)
 {
     return dataset->source_row ? dataset->source_row[row] : row;

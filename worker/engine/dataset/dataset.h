@@ -72,6 +72,10 @@ struct dataset {
     int lock;    /* owned */
 };
 
+/* The kernel may have the memory of the rows that were read so far; they are read again from the
+ * file where they are looked at. For who goes through all of them: memory stays what it is. */
+void dataset_forget_pages(const struct dataset *dataset);
+
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
 
 /* The groups that data.split names, else those of data.group. */

@@ -12,6 +12,7 @@
 #include "worker/engine/prepared/order.h"
 
 #define IDS_OF_A_PASS ((int64_t)2 * 1024 * 1024)
+#define FORGOTTEN_ROWS ((int64_t)1024 * 1024) /* read before their pages may go */
 
 static uint64_t mix(uint64_t x)
 {
@@ -71,6 +72,8 @@ bool unique_check(const struct dataset *dataset, struct error *error)
         for (int64_t row = 0; row < n_rows && n < room; row++) {
             uint64_t hash = hash_of(dataset, row);
 
+            if (row % FORGOTTEN_ROWS == FORGOTTEN_ROWS - 1)
+                dataset_forget_pages(dataset);
             if ((int64_t)(hash % (uint64_t)n_passes) == pass)
                 item[n++] = (struct order_key){.key = hash, .index = (uint32_t)row};
         }
