@@ -15,6 +15,7 @@
 /* More than any machine of one person holds; keeps sizes far from overflow. */
 #define ELEMENTS_MAX ((int64_t)1 << 36)
 #define PREDICT_BYTES ((int64_t)1 << 20) /* what a cache holds */
+#define PREDICT_BYTES_MAX ((int64_t)64 << 20)
 enum { PREDICT_ROWS_MIN = 16, PREDICT_ROWS_MAX = 1024 };
 
 void network_free(struct model *model)
@@ -281,10 +282,14 @@ static int64_t tokens_of(const struct model_plan *plan)
     return 0;
 }
 
+/* As many as a cache holds; where the weights are more than that, as much of rows as of weights, so
+ * that reading those is not all that is done. */
 static int64_t predict_rows(const struct network *network)
 {
     int64_t row = pass_elements(network, 16, false) * (int64_t)sizeof(real) / 16;
-    int64_t rows = PREDICT_BYTES / (row > 0 ? row : 1);
+    int64_t weights = network->n_elements * (int64_t)sizeof(real);
+    int64_t bytes = weights < PREDICT_BYTES_MAX ? weights : PREDICT_BYTES_MAX;
+    int64_t rows = (bytes > PREDICT_BYTES ? bytes : PREDICT_BYTES) / (row > 0 ? row : 1);
 
     return rows < PREDICT_ROWS_MIN ? PREDICT_ROWS_MIN
                                    : (rows > PREDICT_ROWS_MAX ? PREDICT_ROWS_MAX : rows);
