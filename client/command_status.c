@@ -149,7 +149,7 @@ static bool print_short(struct client *client, const struct render *render, cons
     scoped(json_free) cJSON *list = NULL;
     int64_t running, waiting, ended;
 
-    if (!add_part(client, select, "running,starting,stopping", RUNNING_SHOWN, false, &list,
+    if (!add_part(client, select, "running,paused,starting,stopping", RUNNING_SHOWN, false, &list,
                   &running, error) ||
         !add_part(client, select, "queued,held", WAITING_SHOWN, false, &list, &waiting, error) ||
         !add_part(client, select, "ended", ENDED_SHOWN, true, &list, &ended, error))

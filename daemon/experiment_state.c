@@ -275,7 +275,8 @@ static void on_exit(enum experiment_state state, const struct experiment_facts *
     } else if (strcmp(exit->reason, "timeout") == 0) {
         decision->run_verdict = VERDICT_TIMEOUT;
         end(decision, EXPERIMENT_FAILED, VERDICT_TIMEOUT);
-    } else if (engine_said_later || engine_had_no_space || (stopping && !(succeeded && facts->pipeline))) {
+    } else if (engine_said_later || engine_had_no_space ||
+               (stopping && !(succeeded && facts->pipeline))) {
         /* A command that was told to stop may well say 0: that is not the end of its work. */
         decision->run_verdict = VERDICT_INTERRUPTED;
         go_on_later(facts, !stopping, decision);
@@ -391,6 +392,7 @@ struct experiment_decision experiment_decide(enum experiment_state state,
 void experiment_exit_describe(const struct experiment_exit *exit, char *text, size_t size)
 {
     const char *separator = exit->message[0] ? ": " : "";
+    bool as_asked = strcmp(exit->reason, "cancelled") == 0 && !exit->signal;
 
     if (strcmp(exit->reason, "timeout") == 0)
         (void)snprintf(text, size, "time limit reached after %.0f s%s%s", exit->wall_s, separator,
@@ -401,7 +403,7 @@ void experiment_exit_describe(const struct experiment_exit *exit, char *text, si
     else if (exit->signal)
         (void)snprintf(text, size, "signal %d (%s)%s%s", (int)exit->signal,
                        strsignal((int)exit->signal), separator, exit->message);
-    else if (exit->status)
+    else if (exit->status && !as_asked) /* how it said that it had stopped is nobody's concern */
         (void)snprintf(text, size, "exit status %d%s%s", (int)exit->status, separator,
                        exit->message);
     else

@@ -358,6 +358,7 @@ class Changing(Case):
         self.daemon.wait(number, states=("running",))
         self.assertEqual(self.nj("pause", number).out, f"paused {number}\n")
         self.assertIn("1 paused", self.nj("status").out)
+        self.assertRegex(self.nj("status").out, rf"(?m)^ *{number} .* paused ")
         self.assertIn(f"nj resume {number}", self.nj("why", number).out)
         self.assertIn("is paused", self.nj("pause", "all", status=1).err)
         self.assertEqual(self.nj("resume", "all", "--state", "paused").out, f"resumed {number}\n")

@@ -387,6 +387,13 @@ static void exit_line_is_read_and_described(void **state)
     exit.reason[0] = exit.message[0] = '\0';
     experiment_exit_describe(&exit, described, sizeof(described));
     assert_string_equal(described, "signal 9 (Killed)");
+    exit.signal = 0;
+    exit.status = 75;
+    experiment_exit_describe(&exit, described, sizeof(described));
+    assert_string_equal(described, "exit status 75");
+    (void)snprintf(exit.reason, sizeof(exit.reason), "cancelled");
+    experiment_exit_describe(&exit, described, sizeof(described));
+    assert_string_equal(described, "");
 }
 
 static void states_are_told_and_read_alike(void **state)
