@@ -167,10 +167,33 @@ static bool choose_parameters(const cJSON *rows, cJSON *names, struct error *err
     return true;
 }
 
+/* Those of one split; `split` NULL: of none. */
+static bool add_metrics(const cJSON *rows, const char *split, cJSON *names, struct error *error)
+{
+    const cJSON *row, *item;
+
+    cJSON_ArrayForEach(row, rows)
+    {
+        cJSON_ArrayForEach(item, json_member(row, "metrics"))
+        {
+            /* those of a single class only where they are asked for */
+            if (strchr(item->string, '[') || has_text(names, item->string) ||
+                (split && strncmp(item->string, split, strlen(split)) != 0))
+                continue;
+            if (cJSON_GetArraySize(names) >= METRICS_LIMIT)
+                return true;
+            if (!cJSON_AddItemToArray(names, cJSON_CreateString(item->string)))
+                return no_memory(error);
+        }
+    }
+    return true;
+}
+
+/* What counts most first: there is not room for all. */
 static bool choose_metrics(const cJSON *params, const cJSON *rows, cJSON *names,
                            struct error *error)
 {
-    const cJSON *asked = json_member(params, "metrics"), *row, *item;
+    const cJSON *asked = json_member(params, "metrics"), *item;
 
     cJSON_ArrayForEach(item, asked)
     {
@@ -180,20 +203,8 @@ static bool choose_metrics(const cJSON *params, const cJSON *rows, cJSON *names,
     }
     if (cJSON_GetArraySize(asked) > 0)
         return true;
-    cJSON_ArrayForEach(row, rows)
-    {
-        cJSON_ArrayForEach(item, json_member(row, "metrics"))
-        {
-            /* those of a single class only where they are asked for */
-            if (strchr(item->string, '[') || has_text(names, item->string))
-                continue;
-            if (cJSON_GetArraySize(names) >= METRICS_LIMIT)
-                return true;
-            if (!cJSON_AddItemToArray(names, cJSON_CreateString(item->string)))
-                return no_memory(error);
-        }
-    }
-    return true;
+    return add_metrics(rows, "test.", names, error) && add_metrics(rows, "valid.", names, error) &&
+           add_metrics(rows, NULL, names, error);
 }
 
 static void keep_only(cJSON *object, const cJSON *names)

@@ -287,6 +287,32 @@ static void compare_shows_what_differs(void **state)
     assert_string_equal(print_json(json_member(reply, "parameters")), "[\"command[1]\"]");
 }
 
+static void compare_has_room_for_the_test_rows_first(void **state)
+{
+    static const char *const split[] = {"train", "valid", "test"};
+    scoped(json_free) cJSON *params = parse_json("{'select':{'ids':[[1,1]]}}");
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error;
+    int line = 0;
+
+    (void)state;
+    submit("{'base':{'command':['x']}}");
+    run_to_running(1);
+    for (size_t i = 0; i < sizeof(split) / sizeof(split[0]); i++)
+        for (int metric = 0; metric < 4; metric++) {
+            char text[128];
+
+            (void)snprintf(text, sizeof(text), "{'event':'metric','name':'%s.m%d','value':1}",
+                           split[i], metric);
+            report(1, 100 * line++, text);
+        }
+    end_with(1, 0);
+    assert_true(report_compare(store, params, &reply, &error));
+    assert_string_equal(print_json(json_member(reply, "metrics")),
+                        "[\"test.m0\",\"test.m1\",\"test.m2\",\"test.m3\",\"valid.m0\","
+                        "\"valid.m1\",\"valid.m2\",\"valid.m3\"]");
+}
+
 static const char *why(int64_t id, const struct report_view *view)
 {
     static char text[2048];
@@ -668,6 +694,7 @@ int main(void)
         TEST(end_is_expected_at_the_pace_of_those_done),
         TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
+        TEST(compare_has_room_for_the_test_rows_first),
         TEST(why_explains_every_state),
         TEST(why_tells_how_long_it_ran_and_who_ended_it),
         TEST(why_of_what_fits_tells_who_stands_before_it_and_what_keeps_all),
