@@ -1,5 +1,6 @@
-/* nj data: what a source holds, before anything is made of it. */
+/* nj data: what a source holds, before anything is made of it; and what was prepared of sources. */
 #include "client/client.h"
+#include "client/command_data_prepared.h"
 #include "client/program.h"
 #include "client/render.h"
 
@@ -399,8 +400,14 @@ static bool run(struct client *client, struct error *error)
     scoped(json_free) cJSON *answer = NULL;
     int status = 0;
 
+    if (strcmp(verb, "list") == 0 || strcmp(verb, "clean") == 0 || strcmp(verb, "verify") == 0)
+        return data_prepared_run(client, verb, error);
     if (!head && strcmp(verb, "describe") != 0)
-        return error_set(error, ERROR_INVALID, "data: '%s' is neither describe nor head", verb);
+        return error_set(error, ERROR_INVALID,
+                         "data: '%s' is none of describe, head, list, clean and verify", verb);
+    if (arguments->n_arguments != 2 || arguments_option(arguments, "all") ||
+        arguments_option(arguments, "older") || arguments_option(arguments, "dry-run"))
+        return error_set(error, ERROR_INVALID, "data %s: takes one source", verb);
     if (!make_request(arguments, arguments->argument[1],
                       head ? (int64_t)arguments_number(arguments, "rows", HEAD_ROWS) : 0, &request,
                       error) ||
@@ -417,7 +424,13 @@ static bool run(struct client *client, struct error *error)
 }
 
 static const struct command_option options[] = {
+    {.name = "all", .help = "Clean all prepared data that no running experiment uses."},
+    {.name = "dry-run", .help = "Only tell what clean would remove."},
     {.name = "json", .help = "Print one line of JSON."},
+    {.name = "older",
+     .type = OPTION_DURATION,
+     .value = "TIME",
+     .help = "Clean only what was last used at least so long ago: 30d, 12h."},
     {.name = "rows",
      .letter = 'n',
      .type = OPTION_INTEGER,
@@ -437,13 +450,16 @@ static const struct command_option options[] = {
     {0},
 };
 
-static const char *const words[] = {"describe", "head", NULL};
+static const char *const words[] = {"clean", "describe", "head", "list", "verify", NULL};
 
 const struct command command_data = {
     .name = "data",
     .synopsis = "describe SOURCE [--set PATH=VALUE]... [--window LENGTH[/STRIDE]] [--json]\n"
-                "head SOURCE [-n N] [--set PATH=VALUE]... [--json]",
-    .help = "Show what a source of data holds.",
+                "head SOURCE [-n N] [--set PATH=VALUE]... [--json]\n"
+                "list [--json]\n"
+                "clean [KEY]... [--older TIME] [--all] [--dry-run] [--json]\n"
+                "verify [KEY]... [--json]",
+    .help = "Show what a source of data holds, and what is kept of sources.",
     .description =
         "A source is a file or folder of any format that a spec can name, or a spec (.yaml), whose "
         "data are then meant. All rows are read, in bounded memory. describe tells types, missing "
@@ -453,11 +469,18 @@ const struct command command_data = {
         "    nj data describe train.csv --set data.target=event --set data.group=[crew,seat] "
         "--set data.time=time --window 256\n"
         "    nj data head train.csv -n 3\n\n"
+        "Each source that an experiment read is kept prepared in the folder data of Nightjar's "
+        "home "
+        "(or where NIGHTJAR_DATA says), so that the next one begins at once. list shows these data "
+        "with their size and last use, clean removes some, verify reads them and says whether they "
+        "are what was written (exit status 6 where some are not). What a running experiment uses "
+        "is never removed; what is removed is made again when it is needed.\n\n"
+        "    nj data clean --older 30d --dry-run\n\n"
         "No daemon is needed.",
     .options = options,
     .takes = ARGUMENT_WORD,
     .words = words,
-    .min_arguments = 2,
-    .max_arguments = 2,
+    .min_arguments = 1,
+    .max_arguments = -1,
     .run = run,
 };

@@ -7,7 +7,7 @@ import struct
 import unittest
 import zipfile
 
-from engine import Run, engine
+from engine import engine
 from test_recordings import Folder
 
 LAYERS = [{"type": "dense", "units": 8, "activation": "tanh"}, {"type": "dense", "units": "classes"}]

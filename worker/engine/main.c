@@ -3,6 +3,7 @@
  *
  *   run DIR                                goes through the run whose spec.json lies in DIR
  *   check                                  answers lines of specs with what is wrong with them
+ *   data                                   lists, cleans, verifies prepared data, as JSON asks
  *   describe                               tells what a source holds, asked in a line of JSON
  *   settings                               describes every setting of data ... evaluate
  *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
@@ -22,6 +23,7 @@
 #include "worker/engine/describe.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/prepared/catalogue.h"
 #include "worker/engine/prepared/store.h"
 
 #define USAGE 2
@@ -74,6 +76,16 @@ static int verb_check(int n, char **argument)
     if (!pipeline_check(stdin, stdout, &good, &error))
         return fail(&error);
     return good ? 0 : error_exit_status(ERROR_INVALID);
+}
+
+static int verb_data(int n, char **argument)
+{
+    struct error error = {0};
+
+    (void)argument;
+    if (n != 1)
+        return usage("data < {\"do\":\"list|clean|verify\",\"folder\":\"...\"}");
+    return catalogue_answer(stdin, stdout, &error) ? 0 : fail(&error);
 }
 
 static int verb_describe(int n, char **argument)
@@ -211,9 +223,15 @@ int main(int n, char **argument)
         const char *name;
         int (*run)(int n, char **argument);
     } verb[] = {
-        {"blas-check", verb_blas_check}, {"check", verb_check},     {"describe", verb_describe},
-        {"evaluate", verb_evaluate},     {"predict", verb_predict}, {"run", verb_run},
-        {"settings", verb_settings},     {"verify", verb_verify},
+        {"blas-check", verb_blas_check},
+        {"check", verb_check},
+        {"data", verb_data},
+        {"describe", verb_describe},
+        {"evaluate", verb_evaluate},
+        {"predict", verb_predict},
+        {"run", verb_run},
+        {"settings", verb_settings},
+        {"verify", verb_verify},
     };
 
     /* Started by the descriptor of its binary it would be listed under that number. */
@@ -223,5 +241,5 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|describe|settings|predict|evaluate|verify|blas-check ...");
+    return usage("run|check|data|describe|settings|predict|evaluate|verify|blas-check ...");
 }

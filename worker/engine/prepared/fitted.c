@@ -1,7 +1,7 @@
 /*
- * <folder>/<key>.fit: a line of the preparation (transform/preparation_json.c), then one for each
- * warning that fitting gave. The key is a hash of the data, the rows and the settings; a file that
- * cannot be read is written again.
+ * <folder>/<data>-<key>.fit: a line of the preparation (transform/preparation_json.c), then one for
+ * each warning that fitting gave. The first key is that of the data, the other a hash of the data,
+ * the rows and the settings; a file that cannot be read is written again.
  */
 #include "worker/engine/prepared/fitted.h"
 
@@ -51,7 +51,7 @@ static bool fitted_path(const struct dataset *dataset, const struct split *rows,
         return false;
     if (!append_split(rows, &text, error) || !append_split(windows, &text, error))
         return false;
-    return buffer_append_format(ret, error, "%s/%s.fit", dataset->folder,
+    return buffer_append_format(ret, error, "%s/%s-%s.fit", dataset->folder, dataset->key,
                                 hash_text(text.data, text.size, key));
 }
 

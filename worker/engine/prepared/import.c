@@ -356,7 +356,9 @@ static cJSON *make_meta(const struct import *import)
     scoped(json_free) cJSON *meta = cJSON_CreateObject();
     cJSON *counts;
 
-    if (!json_add_integer(meta, "v", 1) || !json_add_integer(meta, "rows", import->n_rows) ||
+    if (!json_add_integer(meta, "v", 1) ||
+        !json_add_text(meta, "source", import->request->source->path) ||
+        !json_add_integer(meta, "rows", import->n_rows) ||
         !json_add_integer(meta, "recordings", import->n_series) ||
         !json_add_integer(meta, "classification", roles->task == TASK_CLASSIFICATION) ||
         !add_features(import, meta) ||

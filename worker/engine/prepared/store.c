@@ -444,6 +444,7 @@ bool store_open(const char *folder, const struct data_config *config, const char
         return no_memory(error);
     }
     (void)snprintf((*ret_dataset)->key, sizeof((*ret_dataset)->key), "%s", store.key);
+    (void)futimens(lock, NULL); /* when it was last used, for nj data list */
     (*ret_dataset)->locked = true;
     (*ret_dataset)->lock = lock;
     lock = -1;

@@ -2,8 +2,9 @@
  * Prepared data on disk: each source is imported once for all experiments that read it alike.
  *
  *   <folder>/<key>.h5      the arrays (hdf5.h), read-only; what is there is whole
- *   <folder>/<key>.lock    shared by whoever uses it, exclusive to who builds or removes it
- *   <folder>/<other>.fit   what was fitted on some of its rows (fitted.h)
+ *   <folder>/<key>.lock    shared by whoever uses it, exclusive to who builds or removes it; its
+ *                          time is that of the last use
+ *   <folder>/<key>-<other>.fit  what was fitted on some of its rows (fitted.h)
  *   <folder>/sources/<id>  the hash of a file's content, by its device, inode, size and times
  *
  * The key is a hash of the content and of all settings that shape what is made of it.

@@ -1,0 +1,222 @@
+#include "client/command_data_prepared.h"
+
+#include "client/program.h"
+#include "client/render.h"
+
+#include "common/buffer.h"
+#include "common/owner.h"
+#include "common/wire.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define KEY_SHOWN 12
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+}
+
+/* ---- the question -----------------------------------------------------------------------------*/
+
+static bool add_folder(cJSON *request, struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    const char *given = getenv("NIGHTJAR_DATA");
+
+    if (given && *given)
+        return json_add_text(request, "folder", given) || no_memory(error);
+    return wire_home(&path, error) && buffer_append_text(&path, "/data", error) &&
+           (json_add_text(request, "folder", path.data) || no_memory(error));
+}
+
+static bool add_keys(const struct arguments *arguments, cJSON *request, struct error *error)
+{
+    cJSON *keys = json_add_array(request, "keys");
+
+    for (size_t i = 1; keys && i < arguments->n_arguments; i++)
+        if (!cJSON_AddItemToArray(keys, cJSON_CreateString(arguments->argument[i])))
+            return no_memory(error);
+    return keys || no_memory(error);
+}
+
+static bool check(const struct arguments *arguments, const char *verb, struct error *error)
+{
+    static const char *const describing[] = {"rows", "set", "window"};
+    static const char *const cleaning[] = {"all", "older", "dry-run"};
+    bool clean = strcmp(verb, "clean") == 0;
+
+    for (size_t i = 0; i < sizeof(describing) / sizeof(describing[0]); i++)
+        if (arguments_option(arguments, describing[i]))
+            return error_set(error, ERROR_INVALID, "data %s: --%s is for describe and head", verb,
+                             describing[i]);
+    for (size_t i = 0; !clean && i < sizeof(cleaning) / sizeof(cleaning[0]); i++)
+        if (arguments_option(arguments, cleaning[i]))
+            return error_set(error, ERROR_INVALID, "data %s: --%s is for clean", verb, cleaning[i]);
+    if (strcmp(verb, "list") == 0 && arguments->n_arguments > 1)
+        return error_set(error, ERROR_INVALID, "data list: takes no argument");
+    if (clean && arguments->n_arguments == 1 && !arguments_option(arguments, "older") &&
+        !arguments_option(arguments, "all"))
+        return error_set(error, ERROR_INVALID,
+                         "data clean: say which ones: keys, --older 30d, or --all");
+    if (clean && arguments->n_arguments > 1 && arguments_option(arguments, "all"))
+        return error_set(error, ERROR_INVALID, "data clean: either keys or --all");
+    return true;
+}
+
+static bool make_request(const struct arguments *arguments, const char *verb, cJSON **ret,
+                         struct error *error)
+{
+    scoped(json_free) cJSON *request = cJSON_CreateObject();
+
+    if (!json_add_text(request, "do", verb) ||
+        !json_add_number(request, "older_s", arguments_number(arguments, "older", 0)) ||
+        !json_add_boolean(request, "dry_run", arguments_flag(arguments, "dry-run")))
+        return no_memory(error);
+    if (!add_folder(request, error) || !add_keys(arguments, request, error))
+        return false;
+    *ret = take(&request);
+    return true;
+}
+
+static bool take_answer(void *context, char *line, size_t size, struct error *error)
+{
+    cJSON **answer = context;
+
+    json_free(answer);
+    return json_parse(line, size, answer, error);
+}
+
+/* ---- the answer -------------------------------------------------------------------------------*/
+
+static const char *state_of(const cJSON *data)
+{
+    if (json_member(data, "error"))
+        return "damaged";
+    if (json_boolean(data, "in_use", false))
+        return "in use";
+    return "";
+}
+
+static bool print_list(const cJSON *answer, struct error *error)
+{
+    static const struct table_column titles[] = {
+        {.title = "key"},
+        {.title = "source", .shrinks = true},
+        {.title = "rows", .right = true},
+        {.title = "recordings", .right = true, .drops = true},
+        {.title = "size", .right = true},
+        {.title = "last used", .right = true},
+        {.title = ""},
+    };
+    struct table *table = table_new(titles, sizeof(titles) / sizeof(titles[0]));
+    const cJSON *data;
+    struct render render;
+    char text[RENDER_NUMBER_SIZE];
+    bool printed;
+
+    render_open(&render, stdout);
+    cJSON_ArrayForEach(data, json_member(answer, "data"))
+    {
+        table_cell(table, STYLE_BOLD, "%.*s", KEY_SHOWN, json_text(data, "key", ""));
+        table_cell(table, STYLE_PLAIN, "%s", json_text(data, "source", ""));
+        table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(data, "rows", 0));
+        table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(data, "recordings", 0));
+        table_cell(table, STYLE_PLAIN, "%s", render_bytes(json_number(data, "bytes", 0), text));
+        table_cell(table, STYLE_PLAIN, "%s",
+                   render_time(json_number(data, "used", 0), (double)time(NULL), text));
+        table_cell(table, STYLE_YELLOW, "%s", state_of(data));
+    }
+    printed = table ? table_print(table, &render, error) : no_memory(error);
+    table_free(&table);
+    if (printed)
+        printf("%d data sets, %s in %s\n", cJSON_GetArraySize(json_member(answer, "data")),
+               render_bytes(json_number(answer, "bytes", 0), text),
+               json_text(answer, "folder", ""));
+    return printed;
+}
+
+static void print_cleaned(const cJSON *answer, bool dry_run)
+{
+    const cJSON *data;
+    char text[RENDER_NUMBER_SIZE];
+    int n = 0, busy = 0;
+
+    cJSON_ArrayForEach(data, json_member(answer, "data"))
+    {
+        bool chosen = json_boolean(data, "chosen", false);
+        bool in_use = json_boolean(data, "in_use", false);
+
+        n += chosen && !in_use;
+        busy += chosen && in_use;
+        if (chosen && !in_use)
+            printf("%.*s  %s\n", KEY_SHOWN, json_text(data, "key", ""),
+                   json_text(data, "source", ""));
+    }
+    printf("%s %d of %d data sets, %s", dry_run ? "would remove" : "removed", n,
+           cJSON_GetArraySize(json_member(answer, "data")),
+           render_bytes(json_number(answer, "freed", 0), text));
+    if (busy > 0)
+        printf("; %d in use stay%s", busy, busy == 1 ? "s" : "");
+    printf("\n");
+}
+
+static void print_verified(const cJSON *answer)
+{
+    const cJSON *data;
+    int n = 0;
+
+    cJSON_ArrayForEach(data, json_member(answer, "data"))
+    {
+        const char *message = json_text(data, "error", NULL);
+
+        if (!json_boolean(data, "chosen", false))
+            continue;
+        n++;
+        if (message)
+            printf("%.*s  %s\n", KEY_SHOWN, json_text(data, "key", ""), message);
+    }
+    printf("%d data sets are what was written, %lld damaged\n",
+           n - (int)json_integer(answer, "damaged", 0),
+           (long long)json_integer(answer, "damaged", 0));
+}
+
+static bool print_answer(const struct client *client, const char *verb, const cJSON *answer,
+                         struct error *error)
+{
+    if (arguments_flag(&client->arguments, "json"))
+        return client_print_json(answer, error);
+    if (strcmp(verb, "list") == 0)
+        return print_list(answer, error);
+    if (strcmp(verb, "clean") == 0)
+        print_cleaned(answer, arguments_flag(&client->arguments, "dry-run"));
+    else
+        print_verified(answer);
+    return true;
+}
+
+bool data_prepared_run(struct client *client, const char *verb, struct error *error)
+{
+    scoped(json_free) cJSON *request = NULL;
+    scoped(json_free) cJSON *answer = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+    const struct program_reader reader = {.line = take_answer, .context = &answer};
+    int status = 0;
+
+    if (!check(&client->arguments, verb, error) ||
+        !make_request(&client->arguments, verb, &request, error) ||
+        !json_print(request, &text, error) || !buffer_append_text(&text, "\n", error) ||
+        !program_filter("nightjar-engine", "data", text.data, text.size, &reader, &status, error))
+        return false;
+    client->exit_status = status; /* the engine has told why */
+    if (status != 0)
+        return true;
+    if (!answer)
+        return error_set(error, ERROR_INTERNAL, "nightjar-engine answers nothing");
+    if (json_integer(answer, "damaged", 0) > 0)
+        client->exit_status = error_exit_status(ERROR_CORRUPT);
+    return print_answer(client, verb, answer, error);
+}
