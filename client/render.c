@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/owner.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -251,6 +252,31 @@ const char *render_mean(const struct render *render, double mean, double deviati
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.*f %s %.*f", decimals, mean, sign, decimals,
                  deviation);
     return buffer;
+}
+
+static const char *behind_number(const char *text)
+{
+    const char *digits = text + (*text == '-' || *text == '+');
+    char *end;
+
+    if (!isdigit((unsigned char)*digits) && !(*digits == '.' && isdigit((unsigned char)digits[1])))
+        return text;
+    (void)strtod(text, &end);
+    return end;
+}
+
+bool render_alike(const char *a, const char *b)
+{
+    for (;;) {
+        a = behind_number(a);
+        b = behind_number(b);
+        if (*a != *b)
+            return false;
+        if (!*a)
+            return true;
+        a++;
+        b++;
+    }
 }
 
 const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE])

@@ -51,6 +51,9 @@ bool render_clean(const struct render *render, const char *text, int width, stru
 bool render_paragraph(const struct render *render, const char *text, int indent,
                       struct error *error);
 
+/* Texts that differ in numbers only are the same to a reader. */
+bool render_alike(const char *a, const char *b);
+
 #define RENDER_NUMBER_SIZE 64
 /* 12, 0.4737, 1.234e-05: five significant digits, no idle zeros. Returns `buffer`, as all below. */
 const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE]);

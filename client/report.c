@@ -93,23 +93,6 @@ static void print_counts(const struct render *render, const cJSON *batch)
     print_time_used(render, batch);
 }
 
-/* Texts that differ in numbers only are the same to a reader: both skip them. */
-static bool alike(const char *a, const char *b)
-{
-    static const char digits[] = "0123456789.";
-
-    for (;;) {
-        a += strspn(a, digits);
-        b += strspn(b, digits);
-        if (*a != *b)
-            return false;
-        if (!*a)
-            return true;
-        a++;
-        b++;
-    }
-}
-
 /* [{text or message, count, experiments}] or plain texts. */
 static const char *text_of(const cJSON *item)
 {
@@ -147,13 +130,13 @@ static bool print_alike(const struct render *render, const cJSON *first, struct 
     int shown = 0;
 
     for (other = first; other; other = other->next)
-        if (alike(text, text_of(other)))
+        if (render_alike(text, text_of(other)))
             n += count_of(other);
     fprintf(render->out, n > 1 ? "    %lldx " : "    ", n);
     if (!print_clean(render, text, error))
         return false;
     for (other = first; other; other = other->next)
-        if (alike(text, text_of(other)))
+        if (render_alike(text, text_of(other)))
             print_some_ids(render, other, &shown);
     fputs(shown ? ")\n" : "\n", render->out);
     return true;
@@ -162,7 +145,7 @@ static bool print_alike(const struct render *render, const cJSON *first, struct 
 static bool told_before(const cJSON *list, const cJSON *item)
 {
     for (const cJSON *before = list->child; before != item; before = before->next)
-        if (alike(text_of(before), text_of(item)))
+        if (render_alike(text_of(before), text_of(item)))
             return true;
     return false;
 }
@@ -504,6 +487,7 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
            print_each(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
            print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
+           print_list(render, "remarks", STYLE_DIM, json_member(batch, "remarks"), error) &&
            print_each(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&
            print_each(render, "next", STYLE_BOLD, json_member(batch, "next"), error) &&
            print_waiting(render, batch, error);

@@ -5,6 +5,7 @@
 #include "client/spec_check.h"
 
 #include "client/program.h"
+#include "client/render.h"
 #include "common/buffer.h"
 #include "common/hash.h"
 #include "common/owner.h"
@@ -24,6 +25,7 @@ struct configuration {
 
 struct finding {
     struct spec_problem problem;
+    bool varies;             /* other configurations have it with other numbers */
     size_t n_configurations; /* that have it */
     size_t first;            /* of them */
     size_t last;             /* of them, so far */
@@ -71,6 +73,15 @@ static void checking_free(struct checking **checking)
 
 #define NO_CONFIGURATION SIZE_MAX
 
+/* What another configuration has with other numbers is told once. */
+static bool is_same(const struct finding *finding, const char *message, size_t configuration)
+{
+    if (configuration == NO_CONFIGURATION || finding->first == NO_CONFIGURATION ||
+        finding->last == configuration)
+        return strcmp(finding->problem.message, message) == 0;
+    return render_alike(finding->problem.message, message);
+}
+
 static void add_finding(struct checking *checking, const char *path, const char *message,
                         size_t configuration)
 {
@@ -79,10 +90,11 @@ static void add_finding(struct checking *checking, const char *path, const char 
     for (size_t i = 0; i < checking->n_findings && !finding; i++) {
         struct finding *other = &checking->finding[i];
 
-        if (strcmp(other->problem.path, path) == 0 && strcmp(other->problem.message, message) == 0)
+        if (strcmp(other->problem.path, path) == 0 && is_same(other, message, configuration))
             finding = other;
     }
     if (finding) {
+        finding->varies = finding->varies || strcmp(finding->problem.message, message) != 0;
         finding->n_configurations += finding->last != configuration;
         finding->last = configuration;
         return;
@@ -165,6 +177,17 @@ static bool append_parameter(const cJSON *parameter, struct buffer *out, struct 
                                  : json_print(value, out, error);
 }
 
+/* A range that draws numbers where whole ones are wanted is the usual cause. */
+static bool add_others(const struct finding *finding, struct buffer *out, struct error *error)
+{
+    static const char integer[] = "expected an integer";
+    bool drawn = strncmp(finding->problem.message, integer, sizeof(integer) - 1) == 0;
+    size_t n = finding->n_configurations - 1;
+
+    return buffer_append_format(out, error, ", and %zu more like it%s", n,
+                                drawn ? "; int: true in its range draws whole numbers" : "");
+}
+
 /* " (with model[0].units = 0)" behind the message of what only some configurations have. */
 static bool add_parameters(const struct checking *checking, struct finding *finding,
                            struct error *error)
@@ -174,7 +197,7 @@ static bool add_parameters(const struct checking *checking, struct finding *find
     size_t size = strlen(finding->problem.message);
 
     if (finding->first == NO_CONFIGURATION ||
-        finding->n_configurations == checking->n_configurations)
+        (finding->n_configurations == checking->n_configurations && !finding->varies))
         return true;
     parameters = checking->configuration[finding->first].parameters;
     parameter = parameter_of(parameters, finding->problem.path);
@@ -188,9 +211,11 @@ static bool add_parameters(const struct checking *checking, struct finding *find
                 return false;
         }
     }
+    if (finding->varies && !add_others(finding, &text, error))
+        return false;
     if (text.size)
         snprintf(finding->problem.message + size, sizeof(finding->problem.message) - size,
-                 " (with %.200s)", text.data);
+                 " (with %.250s)", text.data);
     return true;
 }
 

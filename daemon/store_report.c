@@ -227,19 +227,29 @@ bool store_warnings(struct store *store, int64_t first, int64_t last, int64_t li
                       BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 
-bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
-                 struct error *error)
+bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
+                   struct error *error)
 {
     return store_each(
         store, error, add_remark, list,
         "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <="
         " ?4) FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
-        " ORDER BY experiment) AS place FROM (SELECT json ->> 'text' AS text,"
+        " ORDER BY experiment) AS place FROM (SELECT DISTINCT json ->> 'text' AS text,"
         " experiment FROM event WHERE experiment BETWEEN ?1 AND ?2 AND kind = ?5"
-        " AND text IS NOT NULL UNION SELECT text, experiment FROM note"
-        " WHERE experiment BETWEEN ?1 AND ?2))"
-        " GROUP BY text ORDER BY min(experiment), text LIMIT ?3",
+        " AND text IS NOT NULL)) GROUP BY text ORDER BY min(experiment), text LIMIT ?3",
         BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT), INT(STORE_EVENT_NOTE)));
+}
+
+bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
+                 struct error *error)
+{
+    return store_each(store, error, add_remark, list,
+                      "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <="
+                      " ?4) FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
+                      " ORDER BY experiment) AS place FROM note"
+                      " WHERE experiment BETWEEN ?1 AND ?2)"
+                      " GROUP BY text ORDER BY min(experiment), text LIMIT ?3",
+                      BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 
 /* ---- the line ---- */

@@ -62,7 +62,9 @@ bool store_results(struct store *store, int64_t experiment, cJSON **ret_results,
  * experiments} to `list`, at most `limit` of them with at most 20 ids each. */
 bool store_warnings(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                     struct error *error);
-/* Notes about experiments of a range, their own and people's, in the same way. */
+/* What runs of a range noted, and what people noted about them, in the same way. */
+bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
+                   struct error *error);
 bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                  struct error *error);
 /* What `why` tells of one in line. */

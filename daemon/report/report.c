@@ -11,7 +11,7 @@
 
 #define BATCHES_LIMIT 20
 #define CONFIGURATIONS_LIMIT 40
-#define WARNINGS_LIMIT 10
+#define TEXTS_LIMIT 100 /* many are alike but for a number; a reader puts these together */
 #define DAY_S 86400.0
 #define LONGEST_S 1e10
 
@@ -204,14 +204,16 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
 {
     cJSON *findings = json_add_array(batch, "findings");
     cJSON *warnings = json_add_array(batch, "warnings");
+    cJSON *remarks = json_add_array(batch, "remarks");
     cJSON *notes = json_add_array(batch, "notes");
 
-    if (!findings || !warnings || !notes)
+    if (!findings || !warnings || !remarks || !notes)
         return no_memory(error);
     return summary_find(summary, findings, error) &&
-           store_warnings(store, head->first, head->last, WARNINGS_LIMIT, warnings, error) &&
+           store_warnings(store, head->first, head->last, TEXTS_LIMIT, warnings, error) &&
+           store_remarks(store, head->first, head->last, TEXTS_LIMIT, remarks, error) &&
            store_batch_notes(store, head->id, notes, error) &&
-           store_notes(store, head->first, head->last, WARNINGS_LIMIT, notes, error);
+           store_notes(store, head->first, head->last, TEXTS_LIMIT, notes, error);
 }
 
 static bool add_next(const struct store_batch_head *head, const struct summary *summary,

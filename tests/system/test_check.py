@@ -93,6 +93,13 @@ class Check(unittest.TestCase):
             [f"night.yaml:1: data.target: {self.folder}/data.csv has no column 'z'"],
         )
 
+    def test_what_many_trials_have_with_other_numbers_is_told_once(self):
+        sweep = ("sweep:\n  method: random\n  trials: 5\n  seed: 1\n  parameters:\n"
+                 "    model[0].units: {low: 4.5, high: 9.5}\n")
+        (problem,) = self.problems(PIPELINE + sweep)
+        self.assertRegex(problem, r"model\[0\]\.units: expected an integer, not [\d.]+ \(with model\[0\]\.units = "
+                                  r"[\d.]+, and 4 more like it; int: true in its range draws whole numbers\)$")
+
     def test_a_sweep_is_counted(self):
         self.write("night.yaml", PIPELINE + "sweep: {parameters: {train.epochs: [1, 2, 3]}, replicates: 4}\n")
         done = self.nj("check", "night.yaml")

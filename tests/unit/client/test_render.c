@@ -394,9 +394,20 @@ static void parameters_are_shown_by_their_labels(void **state)
     json_free(&row);
 }
 
+static void numbers_make_no_difference_to_a_reader(void **state)
+{
+    (void)state;
+    assert_true(render_alike("epoch 3: loss -1.5e-05", "epoch 12: loss 0.25"));
+    assert_true(render_alike("expected an integer, not 57.5", "expected an integer, not 4"));
+    assert_false(render_alike("epoch 3: loss 1", "epoch 3: rate 1"));
+    assert_false(render_alike("3 rows", "3 rows more"));
+    assert_true(render_alike("", ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_make_no_difference_to_a_reader),
         cmocka_unit_test(numbers_have_as_many_digits_as_they_need),
         cmocka_unit_test(mean_is_given_to_the_place_of_its_deviation),
         cmocka_unit_test(sizes_and_durations_are_short),

@@ -151,6 +151,31 @@ static void report_groups_failures_and_counts_what_was_wasted(void **state)
     assert_true(cJSON_IsNull(json_member(batch, "best")));
 }
 
+static void what_runs_remark_and_what_people_note_stand_apart(void **state)
+{
+    scoped(json_free) cJSON *note = parse_json("{'id':1,'text':'dropout calms it'}");
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *batch;
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{}]}");
+    for (int64_t id = 1; id <= 2; id++) {
+        run_to_running(id);
+        report(id, 0, "{'event':'note','text':'was slow'}");
+        end_with(id, 0);
+    }
+    assert_true(store_begin(store, &error));
+    assert_true(store_note(store, note, now_ms, &error));
+    assert_true(store_commit(store, &error));
+    reply = report_of("{'batch':[1]}");
+    batch = json_at(reply, "batches[0]");
+    assert_string_equal(print_json(json_member(batch, "remarks")),
+                        "[{\"text\":\"was slow\",\"count\":2,\"experiments\":[1,2]}]");
+    assert_string_equal(print_json(json_member(batch, "notes")),
+                        "[{\"text\":\"dropout calms it\",\"count\":1,\"experiments\":[1]}]");
+}
+
 static void report_says_when_the_rest_should_be_done(void **state)
 {
     scoped(json_free) cJSON *reply = NULL;
@@ -672,6 +697,7 @@ int main(void)
         TEST(finding_between_honest_numbers_names_the_better),
         TEST(finding_between_leaking_numbers_names_none),
         TEST(report_groups_failures_and_counts_what_was_wasted),
+        TEST(what_runs_remark_and_what_people_note_stand_apart),
         TEST(report_says_when_the_rest_should_be_done),
         TEST(old_batches_are_not_in_the_morning_report),
         TEST(report_of_an_unknown_batch_is_refused),
