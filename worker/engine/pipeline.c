@@ -134,6 +134,7 @@ struct loss_task pipeline_loss_task(const struct preparation *preparation)
         .n_targets = preparation->n_targets,
         .target_offset = preparation->target_offset,
         .target_scale = preparation->target_scale,
+        .logarithm = preparation->target_log,
     };
 }
 

@@ -8,7 +8,7 @@
 
 static const char *const header_names[] = {"auto", "true", "false", NULL};
 static const char *const task_names[] = {"auto", "classification", "regression", NULL};
-static const char *const transform_names[] = {"none", "standard", NULL};
+static const char *const transform_names[] = {"none", "standard", "log", "log_standard", NULL};
 static const char *const windows_names[] = {"blocks", "random", NULL};
 const char *const split_by_name[] = {
     "fraction", "group", "column", "index", "kfold", "group_kfold", "leave_one_group_out",
@@ -133,9 +133,11 @@ const struct setting data_settings[] = {
     SETTING_CHOICE(struct data_config, task, DATA_TASK_AUTO, task_names,
                    "What is predicted; auto: classes where the target holds texts or at most 20 "
                    "different integers, else values."),
-    SETTING_CHOICE(struct data_config, target_transform, TARGET_TRANSFORM_NONE, transform_names,
-                   "Scaling of a regression's targets while training; predictions and metrics are "
-                   "in the targets' own units."),
+    SETTING_CHOICE(
+        struct data_config, target_transform, TARGET_TRANSFORM_NONE, transform_names,
+        "What a regression learns instead of its targets: their distance from the mean in "
+        "standard deviations, their logarithm, or both one after the other; predictions "
+        "and metrics are in the targets' own units."),
     SETTING_NESTED(struct data_config, split, struct split_config, split_settings,
                    "Which rows are for training, validation and test."),
     SETTING_TEXT(struct data_config, allow_leak, NULL, 0,

@@ -55,7 +55,12 @@ struct checks_config { /* of recordings: enum check_level each */
 };
 
 enum data_task { DATA_TASK_AUTO, DATA_TASK_CLASSIFICATION, DATA_TASK_REGRESSION };
-enum target_transform { TARGET_TRANSFORM_NONE, TARGET_TRANSFORM_STANDARD };
+enum target_transform {
+    TARGET_TRANSFORM_NONE,
+    TARGET_TRANSFORM_STANDARD,
+    TARGET_TRANSFORM_LOG,
+    TARGET_TRANSFORM_LOG_STANDARD,
+};
 
 struct data_config {
     struct setting_texts source; /* files and patterns of them; see files.h */

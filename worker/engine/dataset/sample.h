@@ -45,12 +45,21 @@ struct sample_set {
     int64_t n_targets;    /* regression */
     const double *target; /* [n_samples][truth_steps][n_targets], in the target's own units; NULL in
                              classification */
+    /* What models learn instead, in the same shape: logarithms of targets, which model_predict()
+     * makes values again. NULL: target */
+    const double *learned;
+    bool logarithm;
     const char *const *target_name;
-    /* [n_targets]: networks train on (target - offset) / scale; what they predict is given back in
+    /* [n_targets]: networks train on (learned - offset) / scale; what they predict is given back in
      * the target's units */
     const double *target_offset, *target_scale;
     const double *weight; /* [n_samples], of each sample in loss; NULL: all 1 */
 };
+
+static inline const double *sample_set_learned(const struct sample_set *set)
+{
+    return set->learned ? set->learned : set->target;
+}
 
 /* Row lists, ascending, disjoint; owned by whoever made the split. */
 struct row_list {

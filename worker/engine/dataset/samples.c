@@ -1,5 +1,6 @@
 #include "worker/engine/dataset/samples.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/owner.h"
@@ -18,6 +19,7 @@ void samples_free(struct samples **samples)
         return;
     applier_free(&gone->applier);
     free(gone->majority);
+    free(gone->logarithm);
     free(gone);
     *samples = NULL;
 }
@@ -101,6 +103,22 @@ static bool make_windows(struct samples *samples, struct error *error)
            window_majority(samples->window, dataset, &samples->majority, error);
 }
 
+/* New rows have no targets. */
+static bool take_logarithms(struct samples *samples, struct error *error)
+{
+    const struct dataset *dataset = samples->dataset;
+    int64_t n = dataset->n_rows * dataset->n_targets;
+
+    if (!samples->preparation->target_log || !dataset->target)
+        return true;
+    samples->logarithm = malloc((size_t)n * sizeof(*samples->logarithm));
+    if (!samples->logarithm)
+        return error_set(error, ERROR_NO_MEMORY, "making samples");
+    for (int64_t i = 0; i < n; i++)
+        samples->logarithm[i] = log(dataset->target[i]);
+    return true;
+}
+
 bool samples_make(const struct dataset *dataset, const struct preparation *preparation,
                   const struct window_config *window, const struct stretches *stretches,
                   struct samples **ret_samples, struct error *error)
@@ -117,7 +135,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
     }
     if (!refuse_missing(dataset, preparation, error) ||
         !applier_make(preparation, dataset, stretches, &samples->applier, error) ||
-        !make_windows(samples, error))
+        !make_windows(samples, error) || !take_logarithms(samples, error))
         return false;
     samples->n_unknown = applier_unknown_rows(samples->applier);
     samples->set = (struct sample_set){
@@ -134,6 +152,8 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .class_name = (const char *const *)preparation->class_name,
         .n_targets = preparation->n_targets,
         .target = dataset->target,
+        .learned = samples->logarithm,
+        .logarithm = preparation->target_log,
         .target_name = (const char *const *)preparation->target_name,
         .target_offset = preparation->target_offset,
         .target_scale = preparation->target_scale,

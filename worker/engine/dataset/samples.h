@@ -16,6 +16,7 @@ struct samples {
     const struct preparation *preparation; /* borrowed */
     const struct window_config *window;    /* a copy of its own; NULL: samples are rows */
     struct window_config window_copy;
+    double *logarithm;       /* owned: of targets; NULL: not learned */
     int32_t *majority;       /* owned: labels of windows; NULL: those of rows */
     struct applier *applier; /* owned */
     int64_t n_unknown;       /* rows with a category that the model does not know */

@@ -19,11 +19,23 @@ static bool check_task(const struct loss *loss, struct error *error)
         return error_set_at(error, ERROR_INVALID, "train.loss",
                             "%s is for classification, but the target is numbers", kind->kind.name);
     for (int64_t i = 0; i < task->n_targets && kind->unscaled; i++)
-        if (loss_offset(loss, i) != 0 || loss_scale(loss, i) != 1)
+        if (task->logarithm || loss_offset(loss, i) != 0 || loss_scale(loss, i) != 1)
             return error_set_at(error, ERROR_INVALID, "train.loss",
                                 "%s needs targets as they are: leave out data.target_transform",
                                 kind->kind.name);
     return true;
+}
+
+/* Values and quantiles keep their order under a logarithm, densities do not keep their shape. */
+static bool check_logarithm(const struct loss *loss, struct error *error)
+{
+    enum distribution_family family = loss->distribution.family;
+
+    return !loss->task.logarithm || family == DISTRIBUTION_NONE ||
+           family == DISTRIBUTION_QUANTILES ||
+           error_set_at(error, ERROR_INVALID, "data.target_transform",
+                        "a logarithm is for losses that predict values or quantiles, not for %s",
+                        loss->kind->kind.name);
 }
 
 void loss_release(struct loss *loss)
@@ -43,6 +55,8 @@ bool loss_build(const struct kind_choice *choice, const struct loss_task *task,
     };
 
     if (!check_task(&loss, error) || !loss.kind->build(&loss, "train.loss", error))
+        return false;
+    if (!check_logarithm(&loss, error))
         return false;
     loss.n_predicted += task->n_targets * distribution_width(&loss.distribution);
     *ret_loss = loss;

@@ -37,6 +37,7 @@ struct loss_task { /* what a loss is used for; borrowed as long as it is used */
     enum task task;
     int64_t n_classes, n_targets;               /* the one that the task has; the other is 0 */
     const double *target_offset, *target_scale; /* [n_targets]; NULL: 0 and 1 */
+    bool logarithm; /* of the targets is what is learned, before offset and scale */
 };
 
 struct loss; /* below */

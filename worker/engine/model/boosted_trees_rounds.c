@@ -207,21 +207,23 @@ static bool fill_labels(struct trees *trees, const struct model_step *step, stru
         double least = INFINITY;
 
         for (int64_t i = 0; i < step->n; i++) {
-            double value =
-                plan->task == TASK_CLASSIFICATION
-                    ? set->label[step->row[i]]
-                    : (set->target[step->row[i] * plan->n_targets + k] - plan->target_offset[k]) /
-                          plan->target_scale[k];
+            double value = plan->task == TASK_CLASSIFICATION
+                               ? set->label[step->row[i]]
+                               : (sample_set_learned(set)[step->row[i] * plan->n_targets + k] -
+                                  plan->target_offset[k]) /
+                                     plan->target_scale[k];
 
             label[i] = (float)value;
             least = fmin(least, value);
         }
         if (has_logarithm(trees) &&
             (least < 0 || (least == 0 && trees->config->objective == OBJECTIVE_GAMMA)))
-            return error_set_at(
-                error, ERROR_INVALID, "model[0].objective",
-                "wants positive targets, but '%s' goes down to %g%s", set->target_name[k], least,
-                plan->target_offset[k] != 0 ? " as scaled by data.target_transform" : "");
+            return error_set_at(error, ERROR_INVALID, "model[0].objective",
+                                "wants positive targets, but '%s' goes down to %g%s",
+                                set->target_name[k], least,
+                                set->logarithm || plan->target_offset[k] != 0
+                                    ? " as scaled by data.target_transform"
+                                    : "");
         if (!fit_base(trees, k, error))
             return false;
     }

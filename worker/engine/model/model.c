@@ -1,6 +1,8 @@
 /* Which kind of model a spec's list is, and calls through it. */
 #include "worker/engine/model/model.h"
 
+#include <math.h>
+
 #include "worker/engine/model/network.h"
 
 const struct model_kind *model_kind_of(const struct kind_choices *layers)
@@ -46,7 +48,11 @@ void model_free(struct model **model)
 bool model_predict(struct model *model, const struct sample_set *set, const int64_t *row, int64_t n,
                    double *ret_prediction, struct loss_sum *sum, struct error *error)
 {
-    return model->kind->predict(model, set, row, n, ret_prediction, sum, error);
+    if (!model->kind->predict(model, set, row, n, ret_prediction, sum, error))
+        return false;
+    for (int64_t i = 0; set->logarithm && ret_prediction && i < n * model->n_outputs_per_row; i++)
+        ret_prediction[i] = exp(ret_prediction[i]);
+    return true;
 }
 
 bool model_array(struct model *model, int64_t index, struct model_array *ret_array)

@@ -208,6 +208,7 @@ static void gather_truth(const struct network *network, struct network_pass *pas
                          const struct sample_set *set, const int64_t *row, int64_t n)
 {
     int64_t width = network->plan.n_targets;
+    const double *target = sample_set_learned(set);
 
     pass->weighted = set->weight != NULL;
     for (int64_t i = 0; i < n && pass->weighted; i++)
@@ -220,7 +221,7 @@ static void gather_truth(const struct network *network, struct network_pass *pas
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < width; k++)
             pass->target[i * width + k] =
-                (real)((set->target[row[i] * width + k] - network->plan.target_offset[k]) /
+                (real)((target[row[i] * width + k] - network->plan.target_offset[k]) /
                        network->plan.target_scale[k]);
 }
 

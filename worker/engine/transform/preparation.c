@@ -176,6 +176,26 @@ static bool copy_texts(char *const *from, int64_t n, char ***ret, int64_t *ret_n
     return true;
 }
 
+/* A logarithm of all targets, those to be predicted too: their loss is measured by it. */
+static bool check_logarithm(const struct dataset *dataset, const struct split *split,
+                            struct error *error)
+{
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        for (int64_t i = 0; i < split->part[part].n; i++)
+            for (int64_t k = 0; k < dataset->n_targets; k++) {
+                int64_t row = split->part[part].row[i];
+                double value = dataset->target[row * dataset->n_targets + k];
+
+                if (!(value > 0))
+                    return error_set_at(error, ERROR_INVALID, "data.target_transform",
+                                        "a logarithm needs targets above 0, but '%s' is %g in row "
+                                        "%lld of %s",
+                                        dataset->target_name[k], value,
+                                        (long long)dataset_file_row(dataset, row), dataset->path);
+            }
+    return true;
+}
+
 static bool fit_targets(const struct dataset *dataset, const struct row_list *train,
                         bool standardise, struct preparation *preparation)
 {
@@ -191,7 +211,8 @@ static bool fit_targets(const struct dataset *dataset, const struct row_list *tr
 
         preparation->target_scale[i] = 1;
         for (int64_t j = 0; standardise && j < train->n; j++) {
-            double x = dataset->target[train->row[j] * n + i];
+            double target = dataset->target[train->row[j] * n + i];
+            double x = preparation->target_log ? log(target) : target;
             double distance = x - mean;
 
             mean += distance / (double)(j + 1);
@@ -482,13 +503,18 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
                      struct error *error)
 {
     scoped(preparation_free) struct preparation *preparation = calloc(1, sizeof(*preparation));
-    bool standardise = config->target_transform == TARGET_TRANSFORM_STANDARD;
+    bool standardise = config->target_transform == TARGET_TRANSFORM_STANDARD ||
+                       config->target_transform == TARGET_TRANSFORM_LOG_STANDARD;
 
     if (!preparation)
         return no_memory(error);
     preparation->task = dataset->task;
-    if (standardise && dataset->task == TASK_CLASSIFICATION)
+    if (config->target_transform != TARGET_TRANSFORM_NONE && dataset->task == TASK_CLASSIFICATION)
         return error_set_at(error, ERROR_INVALID, "data.target_transform", "is for regression");
+    preparation->target_log = config->target_transform == TARGET_TRANSFORM_LOG ||
+                              config->target_transform == TARGET_TRANSFORM_LOG_STANDARD;
+    if (preparation->target_log && !check_logarithm(dataset, windows, error))
+        return false;
     if (!fit_features(dataset, split, windows, stretches, config, prepare, preparation, warnings,
                       error))
         return false;

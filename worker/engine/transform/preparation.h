@@ -42,6 +42,7 @@ struct preparation {
     char **target_name; /* owned, [n_target_names]: the target's column even for classes */
     int64_t n_target_names;
     int64_t n_targets;                    /* regression; 0 for classes */
+    bool target_log;                      /* of the target before offset and scale */
     double *target_offset, *target_scale; /* owned, [n_targets] */
 };
 void preparation_free(struct preparation **preparation);

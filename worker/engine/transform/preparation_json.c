@@ -1,6 +1,6 @@
 /*
  * {"task":"classification", "classes":["a","b"], "targets":["Class"],
- *  "target_offset":[], "target_scale":[],
+ *  "target_log":true, "target_offset":[], "target_scale":[],
  *  "features":[{"name":"x","needed":true}, {"name":"color","needed":false,"categories":["red"]}],
  *  "transforms":[{"type":"standard","columns":[0],"state":[[0.5,-1,null]],"steps":0,"width":2},
  *                {"type":"onehot","columns":[1],"state":[[1]],"steps":0,"width":2}],
@@ -111,6 +111,7 @@ cJSON *preparation_json(const struct preparation *preparation)
                        preparation->task == TASK_REGRESSION ? "regression" : "classification") ||
         !add_texts(object, "classes", preparation->class_name, preparation->n_classes) ||
         !add_texts(object, "targets", preparation->target_name, preparation->n_target_names) ||
+        (preparation->target_log && !json_add_boolean(object, "target_log", true)) ||
         !add_numbers(object, "target_offset", preparation->target_offset, preparation->n_targets) ||
         !add_numbers(object, "target_scale", preparation->target_scale, preparation->n_targets))
         return NULL;
@@ -322,6 +323,7 @@ bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, 
         !read_texts(json_member(json, "targets"), &preparation->target_name,
                     &preparation->n_target_names, error))
         return false;
+    preparation->target_log = regression && json_boolean(json, "target_log", false);
     preparation->n_targets = regression ? preparation->n_target_names : 0;
     if (!read_numbers(json_member(json, "target_offset"), preparation->n_targets,
                       &preparation->target_offset, error) ||
