@@ -59,20 +59,12 @@ void daemon_wake(struct daemon *daemon)
         uv_idle_start(&daemon->idle, on_idle);
 }
 
-static void on_retry(uv_timer_t *timer)
+static void on_retry(void *context)
 {
-    struct daemon *daemon = timer->data;
+    struct daemon *daemon = context;
 
     daemon->starter.wanted = true;
     daemon_wake(daemon);
-}
-
-static void retry_within(struct daemon *daemon, int64_t delay_ms)
-{
-    if (uv_is_active((uv_handle_t *)&daemon->retry) &&
-        uv_timer_get_due_in(&daemon->retry) <= (uint64_t)delay_ms)
-        return;
-    uv_timer_start(&daemon->retry, on_retry, (uint64_t)delay_ms, 0);
 }
 
 bool daemon_begin(struct daemon *daemon, struct error *error)
@@ -130,7 +122,7 @@ static bool work(struct daemon *daemon, struct error *error)
         return store_keep(daemon->store, error);
     log_error("no run was started or taken in: %s", failure.message);
     supervisor_rolled_back(daemon->supervisor);
-    retry_within(daemon, RETRY_MS);
+    alarm_within(&daemon->retry, RETRY_MS);
     return store_undo(daemon->store, error);
 }
 
@@ -186,9 +178,9 @@ static void wake_for_delays(struct daemon *daemon)
         due_ms = RETRY_MS;
     }
     if (delay_ms >= 0)
-        retry_within(daemon, delay_ms);
+        alarm_within(&daemon->retry, delay_ms);
     if (due_ms >= 0)
-        retry_within(daemon, due_ms);
+        alarm_within(&daemon->retry, due_ms);
 }
 
 /* What a large batch took lies in pieces that the allocator keeps unless it is told to look. */
@@ -216,7 +208,7 @@ static void end_turn_well(struct daemon *daemon)
 static void keep_reserve(struct daemon *daemon)
 {
     if (!reserve_hold(&daemon->reserve))
-        retry_within(daemon, RESERVE_LOOK_MS);
+        alarm_within(&daemon->retry, RESERVE_LOOK_MS);
 }
 
 static void end_turn_badly(struct daemon *daemon, const struct error *failure)
@@ -231,7 +223,7 @@ static void end_turn_badly(struct daemon *daemon, const struct error *failure)
     }
     supervisor_rolled_back(daemon->supervisor);
     load_settings(daemon); /* a reload may have been among what was undone */
-    retry_within(daemon, freed ? 0 : RETRY_MS);
+    alarm_within(&daemon->retry, freed ? 0 : RETRY_MS);
 }
 
 static void tell_status(struct daemon *daemon)
@@ -310,7 +302,7 @@ static void close_handles(struct daemon *daemon)
     backup_close(&daemon->backup);
     uv_close((uv_handle_t *)&daemon->check, NULL);
     uv_close((uv_handle_t *)&daemon->idle, NULL);
-    uv_close((uv_handle_t *)&daemon->retry, NULL);
+    alarm_close(&daemon->retry);
     uv_close((uv_handle_t *)&daemon->terminate, NULL);
     uv_close((uv_handle_t *)&daemon->interrupt, NULL);
 }
@@ -565,14 +557,13 @@ static bool open_loop(struct daemon *daemon, struct error *error)
     daemon->loop.data = daemon;
     uv_check_init(&daemon->loop, &daemon->check);
     uv_idle_init(&daemon->loop, &daemon->idle);
-    uv_timer_init(&daemon->loop, &daemon->retry);
     uv_timer_init(&daemon->loop, &daemon->leave);
-    daemon->check.data = daemon->idle.data = daemon->retry.data = daemon->leave.data = daemon;
+    daemon->check.data = daemon->idle.data = daemon->leave.data = daemon;
     start_signal(daemon, &daemon->terminate, SIGTERM);
     start_signal(daemon, &daemon->interrupt, SIGINT);
     uv_check_start(&daemon->check, on_check);
     open_backup(daemon);
-    return true;
+    return alarm_open(&daemon->retry, &daemon->loop, on_retry, daemon, error);
 }
 
 static bool open_host(struct daemon *daemon, struct error *error)

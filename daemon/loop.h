@@ -15,6 +15,7 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "daemon/alarm.h"
 #include "daemon/backup.h"
 #include "daemon/client_session.h"
 #include "daemon/executor.h"
@@ -67,9 +68,9 @@ struct daemon {
     struct buffer greeting;
 
     uv_check_t check;
-    uv_idle_t idle;   /* active: the next wait does not wait */
-    uv_timer_t retry; /* a turn again later: failed commit, low disk, a start that failed */
-    uv_timer_t leave; /* how long clients get to read their last replies */
+    uv_idle_t idle;     /* active: the next wait does not wait */
+    struct alarm retry; /* a turn again later: a retry that is due, failed commit, low disk */
+    uv_timer_t leave;   /* how long clients get to read their last replies */
     uv_signal_t terminate, interrupt;
     struct error turn_failure; /* kind NONE: the turn's transaction is good */
     bool large;                /* this turn took much memory: give it back at its end */

@@ -1,6 +1,7 @@
 /*
- * The wall clock of a process, set by a test: LD_PRELOAD this, and $NIGHTJAR_TEST_CLOCK names a
- * file whose eight bytes are seconds to be added. Clocks that nobody can set are left alone.
+ * The clocks of a process, set by a test: LD_PRELOAD this, and $NIGHTJAR_TEST_CLOCK names a file of
+ * two numbers of eight bytes: seconds to be added to the wall clock, and to the one that runs on in
+ * suspend. The one that stands still in suspend is left alone.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,7 +18,8 @@ __attribute__((constructor)) static void find_offset(void)
 {
     const char *path = getenv("NIGHTJAR_TEST_CLOCK");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    void *place = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
+    void *place =
+        fd < 0 ? MAP_FAILED : mmap(NULL, 2 * sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
 
     if (fd >= 0)
         close(fd);
@@ -29,8 +31,10 @@ int clock_gettime(clockid_t id, struct timespec *ret_now)
 {
     int result = (int)syscall(SYS_clock_gettime, id, ret_now);
 
-    if (result == 0 && id == CLOCK_REALTIME && offset)
-        ret_now->tv_sec += *offset;
+    if (result == 0 && offset && id == CLOCK_REALTIME)
+        ret_now->tv_sec += offset[0];
+    if (result == 0 && offset && id == CLOCK_BOOTTIME)
+        ret_now->tv_sec += offset[1];
     return result;
 }
 

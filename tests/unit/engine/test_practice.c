@@ -126,6 +126,34 @@ static void training_ends_at_an_hour(void **state)
     end(&training);
 }
 
+static void sleep_of_the_machine_is_no_training_but_the_hour_comes(void **state)
+{
+    struct clock_manual manual = {.wall_ms = 1790000000000, .monotonic_ms = 5000, .boot_ms = 5000};
+    const struct clock clock = clock_manual_of(&manual);
+    const struct limit_config hours = {.time = 3600};
+    const struct limit_config until = {.until = (char *)(uintptr_t) "06:30"};
+    struct limit by_hours, by_hour;
+    struct error error;
+    const char *why;
+    bool reached;
+
+    (void)state;
+    assert_true(limit_init(&by_hours, &hours, NULL, &clock, 1, &error));
+    assert_true(limit_init(&by_hour, &until, NULL, &clock, 1, &error));
+    manual.wall_ms += 86400000;
+    manual.boot_ms += 86400000;
+    manual.monotonic_ms += 1000;
+    assert_int_equal(limit_spent_ms(&by_hours), 1000);
+    assert_true(limit_reached(&by_hours, 1, &reached, &why, &error));
+    assert_false(reached);
+    assert_true(limit_reached(&by_hour, 1, &reached, &why, &error));
+    assert_true(reached);
+    assert_string_equal(why, "train.limit.until");
+    manual.monotonic_ms += 3600000;
+    assert_true(limit_reached(&by_hours, 2, &reached, &why, &error));
+    assert_true(reached);
+}
+
 static void times_of_day_are_checked(void **state)
 {
     static const char *const wrong[] = {"24:00", "6:30", "06:60", "06-30", "now", "06:30x"};
@@ -333,6 +361,7 @@ int main(void)
         cmocka_unit_test(what_the_clock_decided_is_replayed),
         cmocka_unit_test(training_ends_at_an_hour),
         cmocka_unit_test(times_of_day_are_checked),
+        cmocka_unit_test(sleep_of_the_machine_is_no_training_but_the_hour_comes),
         cmocka_unit_test(training_that_diverges_goes_back_and_slows_down),
         cmocka_unit_test(without_roll_backs_it_fails_as_before),
         cmocka_unit_test(full_loss_is_that_of_the_weights_at_the_epochs_end),
