@@ -180,6 +180,29 @@ static bool pragma_integer(struct store *store, const char *sql, int64_t *ret_va
     return code == SQLITE_ROW || store_fail(store, code, error);
 }
 
+/* A page that could not be read now ("... unable to get the page. error code=7") says nothing about
+ * the file: 0 where the complaint is about what was read. */
+static int cause_of_complaint(const char *text)
+{
+    static const char name[] = "error code=";
+    const char *at = strstr(text, name);
+    int code = at ? (int)strtol(at + sizeof(name) - 1, NULL, 10) : SQLITE_CORRUPT;
+
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ? 0 : code;
+}
+
+static bool refuse_damaged(const struct store *store, const char *text, struct error *error)
+{
+    int code = text ? cause_of_complaint(text) : SQLITE_NOMEM;
+
+    if (code != 0)
+        return error_set(error, (code & 0xff) == SQLITE_NOMEM ? ERROR_NO_MEMORY : ERROR_IO,
+                         "%s could not be checked: %s", store->path, sqlite3_errstr(code));
+    return error_set(error, ERROR_CORRUPT,
+                     "%s is damaged (%s); it was left as it is: see nj daemon recover", store->path,
+                     text);
+}
+
 static bool check_whole(struct store *store, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
@@ -191,11 +214,7 @@ static bool check_whole(struct store *store, struct error *error)
     if (code == SQLITE_ROW) {
         const char *text = column_text(statement, 0);
 
-        good = text && strcmp(text, "ok") == 0;
-        if (!good)
-            (void)error_set(error, ERROR_CORRUPT,
-                            "%s is damaged (%s); it was left as it is: see nj daemon recover",
-                            store->path, text ? text : "no answer");
+        good = (text && strcmp(text, "ok") == 0) || refuse_damaged(store, text, error);
     } else {
         (void)store_fail(store, code, error);
     }

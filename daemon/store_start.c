@@ -88,15 +88,17 @@ static bool read_resources(struct store_launch *launch, struct error *error)
     scoped(diagnostics_release) struct diagnostics diagnostics = {0};
     scoped(json_free) cJSON *part = cJSON_CreateObject();
     const cJSON *resources = json_member(json_member(launch->document, "spec"), "resources");
-    cJSON *copy = resources ? cJSON_Duplicate(resources, true) : cJSON_CreateObject();
+    scoped(json_free) cJSON *copy =
+        resources ? cJSON_Duplicate(resources, true) : cJSON_CreateObject();
 
     if (!part || !copy || !json_add_item(part, "resources", &copy))
         return error_set(error, ERROR_NO_MEMORY, "starting experiment %" PRId64,
                          launch->experiment);
     if (!settings_parse(common_settings, part, "", &config, &diagnostics))
-        return error_set(error, ERROR_CORRUPT, "the stored spec of experiment %" PRId64 ": %s",
-                         launch->experiment,
-                         diagnostics.n ? diagnostics.item[0].message : "out of memory");
+        return error_set(error, diagnostics.n ? ERROR_CORRUPT : ERROR_NO_MEMORY,
+                         "the stored spec of experiment %" PRId64 "%s%s", launch->experiment,
+                         diagnostics.n ? ": " : "",
+                         diagnostics.n ? diagnostics.item[0].message : "");
     launch->cpus = config.resources.cpus;
     launch->memory = config.resources.memory;
     launch->time_s = config.resources.time;

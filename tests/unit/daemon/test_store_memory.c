@@ -66,6 +66,30 @@ static void submission_without_memory_stores_nothing(void **state)
     assert_true(n > 100);
 }
 
+/* Want of memory while the file is checked is no damage of the file. */
+static void opening_without_memory_is_told_and_calls_nothing_damaged(void **state)
+{
+    bool failed = true;
+    int64_t n = 0;
+
+    (void)state;
+    submit("{'base':{'command':['true']}}");
+    for (; failed; n += 3) {
+        struct error error = {0};
+        bool good;
+
+        store_free(&store);
+        memory_double_start(n);
+        good = store_open(home, &store, &error);
+        failed = memory_double_stop();
+        if (!good && error.kind != ERROR_NO_MEMORY)
+            fail_msg("allocation %" PRId64 ": %s", n, error.message);
+        assert_true(good || failed);
+    }
+    expect_count("queued", 1);
+    assert_true(n > 300);
+}
+
 static void reading_without_memory_is_told(void **state)
 {
     int64_t n = 0;
@@ -98,6 +122,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(submission_without_memory_stores_nothing, open_store,
                                         close_store),
+        cmocka_unit_test_setup_teardown(opening_without_memory_is_told_and_calls_nothing_damaged,
+                                        open_store, close_store),
         cmocka_unit_test_setup_teardown(reading_without_memory_is_told, open_store, close_store),
     };
 
