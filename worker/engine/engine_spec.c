@@ -70,7 +70,7 @@ static cJSON *engine_part(const cJSON *root)
 static void check_train(const struct kind_choices *model, const cJSON *train,
                         struct diagnostics *diagnostics)
 {
-    static const char *const read[] = {"epochs", "restore_best", "early_stopping", "checkpoint",
+    static const char *const read[] = {"checkpoint", "epochs", "restore_best", "early_stopping",
                                        "limit"};
     const struct model_kind *kind = model_kind_of(model);
     const cJSON *member;
@@ -82,7 +82,7 @@ static void check_train(const struct kind_choices *model, const cJSON *train,
         char path[96];
         bool known = false;
 
-        for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
+        for (size_t i = 0; i < (kind->single ? 1 : sizeof(read) / sizeof(read[0])); i++)
             known = known || strcmp(member->string, read[i]) == 0;
         (void)snprintf(path, sizeof(path), "train.%s", member->string);
         if (!known)

@@ -135,6 +135,29 @@ bool hdf5_open(const char *path, struct hdf5_file **ret_file, struct error *erro
     return true;
 }
 
+bool hdf5_open_bytes(const char *name, const void *data, uint64_t size, struct hdf5_file **ret_file,
+                     struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = file_new(name, false);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    char unique[64]; /* open files of one name would be one file */
+    void *image;     /* the library takes no const, and copies */
+
+    memcpy(&image, &data, sizeof(image));
+    (void)snprintf(unique, sizeof(unique), "nightjar-%p", (void *)file);
+    if (file && access >= 0 && H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 &&
+        H5Pset_file_image(access, image, size) >= 0)
+        file->id = H5Fopen(unique, H5F_ACC_RDONLY, access);
+    if (access >= 0)
+        (void)H5Pclose(access);
+    if (!file)
+        return error_set(error, ERROR_NO_MEMORY, "opening %s", name);
+    if (file->id < 0)
+        return error_set(error, ERROR_CORRUPT, "%s: is not an HDF5 file", name);
+    *ret_file = take(&file);
+    return true;
+}
+
 static bool write_dataset(struct hdf5_file *file, const char *path, hid_t stored, hid_t native,
                           hid_t space, const void *data, struct error *error)
 {

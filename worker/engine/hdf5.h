@@ -19,6 +19,9 @@ bool hdf5_create(const char *path, struct hdf5_file **ret_file, struct error *er
 bool hdf5_commit(struct hdf5_file **file, struct error *error);
 /* NOT_FOUND; CORRUPT where it is no HDF5. */
 bool hdf5_open(const char *path, struct hdf5_file **ret_file, struct error *error);
+/* The same of a file that is in memory; the bytes are copied. `name`: what messages call it. */
+bool hdf5_open_bytes(const char *name, const void *data, uint64_t size, struct hdf5_file **ret_file,
+                     struct error *error);
 /* Without a commit a new file is thrown away. */
 void hdf5_close(struct hdf5_file **file);
 

@@ -142,10 +142,17 @@ bool model_file_write(const char *path, struct model *model, const cJSON *spec,
 bool model_file_take(const char *path, const char *match, struct model *model, int64_t *ret_taken,
                      int64_t *ret_all, struct error *error);
 
-/* The model of train.start.model: a model file, the folder of a run or of an experiment, or an
- * experiment's number. `runs`: the folder of all experiments' runs. */
-bool pipeline_find_model(const char *given, const char *cwd, const char *runs, struct buffer *ret,
-                         struct error *error);
+/* The data set's path that the model of a file was made from; owned by the caller. */
+bool model_file_source(const char *path, char **ret_source, struct error *error);
+
+/* INVALID where the data set has not what the model knows by its place. */
+bool pipeline_check_features(const struct preparation *preparation, const struct dataset *dataset,
+                             struct error *error);
+
+/* A model that a spec names at `place`, as in train.start.model: a model file, the folder of a run
+ * or of an experiment, or an experiment's number. `runs`: the folder of all experiments' runs. */
+bool pipeline_find_model(const char *given, const char *cwd, const char *runs, const char *place,
+                         struct buffer *ret, struct error *error);
 struct snapshot_list { /* all-zero is a valid empty one */
     char **path;       /* owned, each too; in the order in which they were taken */
     int64_t n;
@@ -167,5 +174,8 @@ struct stored_model { /* all-zero is a valid empty one */
 };
 void stored_model_release(struct stored_model *stored);
 bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error);
+/* The same of a model file in memory; `name`: what messages call it. */
+bool model_bytes_read(const char *name, const void *data, uint64_t size,
+                      struct stored_model *ret_stored, struct error *error);
 
 #endif

@@ -99,11 +99,9 @@ static bool match_classes(struct evaluating *evaluating, struct error *error)
     return true;
 }
 
-/* The model knows its inputs by their place. */
-static bool check_features(const struct evaluating *evaluating, struct error *error)
+bool pipeline_check_features(const struct preparation *preparation, const struct dataset *dataset,
+                             struct error *error)
 {
-    const struct preparation *preparation = evaluating->stored.preparation;
-    const struct dataset *dataset = evaluating->dataset;
     bool same = dataset->n_features == preparation->n_features;
 
     for (int64_t i = 0; same && i < dataset->n_features; i++)
@@ -130,7 +128,7 @@ static bool import(struct evaluating *evaluating, const char *cwd, struct error 
     config.task = stored->preparation->task == TASK_CLASSIFICATION ? DATA_TASK_CLASSIFICATION
                                                                    : DATA_TASK_REGRESSION;
     return dataset_import(&config, cwd, &evaluating->dataset, warnings, error) &&
-           check_features(evaluating, error);
+           pipeline_check_features(stored->preparation, evaluating->dataset, error);
 }
 
 /* `stretches`: of the run's parts; NULL: there are none. */

@@ -100,6 +100,17 @@ static bool read_spec(struct hdf5_file *file, struct engine_spec *spec, struct e
                         diagnostics.n ? diagnostics.item[0].message : "out of memory");
 }
 
+bool model_file_source(const char *path, char **ret_source, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    scoped(json_free) cJSON *origin = NULL;
+
+    if (!hdf5_open(path, &file, error) || !read_json(file, "/provenance", &origin, error))
+        return false;
+    *ret_source = strdup(json_text(origin, "source", ""));
+    return *ret_source || error_set(error, ERROR_NO_MEMORY, "reading %s", path);
+}
+
 static bool read_arrays(struct hdf5_file *file, struct model *model, struct error *error)
 {
     struct model_array array;
@@ -170,17 +181,30 @@ static bool read_parts(struct hdf5_file *file, struct stored_model *stored, stru
            read_pieces(file, stored->model, error);
 }
 
-bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error)
+static bool read_model(struct hdf5_file *file, const char *name, struct stored_model *ret_stored,
+                       struct error *error)
 {
-    scoped(hdf5_close) struct hdf5_file *file = NULL;
-
-    if (!hdf5_open(path, &file, error))
-        return false;
     /* filled in place: the model borrows from its neighbours */
     *ret_stored = (struct stored_model){0};
     if (read_parts(file, ret_stored, error))
         return true;
     stored_model_release(ret_stored);
     *ret_stored = (struct stored_model){0};
-    return error_wrap(error, "%s", path);
+    return error_wrap(error, "%s", name);
+}
+
+bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+
+    return hdf5_open(path, &file, error) && read_model(file, path, ret_stored, error);
+}
+
+bool model_bytes_read(const char *name, const void *data, uint64_t size,
+                      struct stored_model *ret_stored, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+
+    return hdf5_open_bytes(name, data, size, &file, error) &&
+           read_model(file, name, ret_stored, error);
 }

@@ -34,6 +34,7 @@ struct run {
     const char *cwd;
     uint64_t seed;
     char *artifacts, *checkpoint; /* owned */
+    char *runs;                   /* owned: the folder of all experiments' runs */
     struct engine_spec spec;
     struct dataset *dataset;
     struct prepared_rows rows;
@@ -48,6 +49,7 @@ static void run_release(struct run *run)
     engine_spec_release(&run->spec);
     free(run->artifacts);
     free(run->checkpoint);
+    free(run->runs);
     json_free(&run->file);
 }
 
@@ -381,7 +383,13 @@ static bool build_model(struct run *run, struct error *error)
         !metric_check(&run->spec.evaluate.metrics, run->dataset->task, &shape, "evaluate.metrics",
                       error))
         return false;
+    if (!run->runs && asprintf(&run->runs, "%s/../..", run->folder) < 0) {
+        run->runs = NULL;
+        return no_memory(error);
+    }
     plan = pipeline_plan(&run->spec, preparation, run->seed, true);
+    plan.cwd = run->cwd;
+    plan.runs = run->runs;
     return model_build(&plan, &run->model, error);
 }
 
@@ -407,6 +415,8 @@ static bool train_with(struct run *run, const struct train_context *context,
         config.batch = run->rows.training.part[SPLIT_TRAIN].n;
         config.shuffle = false;
     }
+    if (run->model->kind->single)
+        config.epochs = 1;
     return train_model(run->model, &run->rows.samples->set, &run->rows.training, &config, context,
                        ret_result, error);
 }
@@ -438,6 +448,36 @@ static bool tell_training(const struct run *run, const struct train_result *resu
     if (result->stopped_early)
         return report_note(error, "%sthe weights are those of its end", what);
     return true;
+}
+
+/* What a model was made from before this run counts as well: test rows among that are a leak. */
+static bool check_seen(const struct run *run, struct error *error)
+{
+    const struct row_list *test = &run->rows.split.split.part[SPLIT_TEST];
+    scoped(memory_free) int8_t *seen = calloc((size_t)run->dataset->n_rows + 1, 1);
+    int64_t unknown, n = 0;
+
+    if (!run->model->kind->seen)
+        return true;
+    if (!seen)
+        return no_memory(error);
+    if (!run->model->kind->seen(run->model, &run->rows.samples->set, seen, &unknown, error))
+        return false;
+    for (int64_t i = 0; i < test->n; i++)
+        n += seen[test->row[i]];
+    if (unknown > 0 &&
+        !report_warning("model", (double)unknown, error,
+                        "of %lld models it is not known which rows they were trained on: whether "
+                        "test rows are among them was not checked",
+                        (long long)unknown))
+        return false;
+    if (n > 0 && !run->spec.data.allow_leak)
+        return error_set_at(error, ERROR_INVALID, "data.split",
+                            "leaks: models that are named were trained on %lld of the %lld test "
+                            "rows (the same data.split as theirs, with a seed of its own, or "
+                            "data.allow_leak with a reason)",
+                            (long long)n, (long long)test->n);
+    return n == 0 || report_mark("LEAK", run->spec.data.allow_leak, n, error);
 }
 
 /* The curve ended with the last epoch's weights; what counts is the loss of those that are kept. */
@@ -610,9 +650,9 @@ static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
     *ret_stopped = result.stopped;
     if (result.stopped)
         return report_sync(error);
-    return tell_training(run, &result, error) && write_model(run, error) &&
-           write_importances(run, error) && write_predictions(run, error) && evaluate(run, error) &&
-           report_sync(error);
+    return tell_training(run, &result, error) && check_seen(run, error) &&
+           write_model(run, error) && write_importances(run, error) &&
+           write_predictions(run, error) && evaluate(run, error) && report_sync(error);
 }
 
 /* Why it gave up, for whoever reads the journal; the first error is the one that counts. */

@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "common/spec/spec.h"
+#include "worker/engine/model/ensemble.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/report.h"
 
@@ -28,7 +29,8 @@ static bool is_number(const char *text)
 }
 
 /* The last run that left a model. */
-static bool find_in_experiment(const char *folder, struct buffer *ret, struct error *error)
+static bool find_in_experiment(const char *folder, const char *place, struct buffer *ret,
+                               struct error *error)
 {
     scoped(buffer_release) struct buffer path = {0};
     int found = 0;
@@ -45,12 +47,12 @@ static bool find_in_experiment(const char *folder, struct buffer *ret, struct er
             found = run;
     }
     if (found == 0)
-        return error_set_at(error, ERROR_INVALID, START_PATH, "%s has no model", folder);
+        return error_set_at(error, ERROR_INVALID, place, "%s has no model", folder);
     return buffer_append_format(ret, error, "%s/%d/artifacts/model.h5", folder, found);
 }
 
-bool pipeline_find_model(const char *given, const char *cwd, const char *runs, struct buffer *ret,
-                         struct error *error)
+bool pipeline_find_model(const char *given, const char *cwd, const char *runs, const char *place,
+                         struct buffer *ret, struct error *error)
 {
     scoped(buffer_release) struct buffer path = {0}, inside = {0};
     bool named = is_number(given);
@@ -63,14 +65,13 @@ bool pipeline_find_model(const char *given, const char *cwd, const char *runs, s
     if (!is_folder(path.data)) {
         if (file_exists(AT_FDCWD, path.data))
             return buffer_append_text(ret, path.data, error);
-        return error_set_at(error, ERROR_INVALID, START_PATH, "%s: there is no such model",
-                            path.data);
+        return error_set_at(error, ERROR_INVALID, place, "%s: there is no such model", path.data);
     }
     if (!buffer_append_format(&inside, error, "%s/artifacts/model.h5", path.data))
         return false;
     if (file_exists(AT_FDCWD, inside.data))
         return buffer_append_text(ret, inside.data, error);
-    return find_in_experiment(path.data, ret, error);
+    return find_in_experiment(path.data, place, ret, error);
 }
 
 bool pipeline_start(const struct train_config *config, const char *cwd, const char *folder,
@@ -82,7 +83,7 @@ bool pipeline_start(const struct train_config *config, const char *cwd, const ch
     if (!config->start.model)
         return true;
     if (!buffer_append_format(&runs, error, "%s/../..", folder) ||
-        !pipeline_find_model(config->start.model, cwd, runs.data, &path, error) ||
+        !pipeline_find_model(config->start.model, cwd, runs.data, START_PATH, &path, error) ||
         !model_file_take(path.data, config->start.match, model, &taken, &all, error))
         return false;
     if (taken == 0)
@@ -228,6 +229,25 @@ static bool wrap_number(const char *given, struct error *error)
     return false;
 }
 
+static bool check_ensemble(const struct engine_spec *spec, const cJSON *root, const char *cwd,
+                           const char *runs, struct error *error)
+{
+    const struct ensemble_config *config = spec->model.item[0].config;
+
+    for (size_t i = 0; i < config->of.n; i++)
+        for (int64_t k = 0; k < ensemble_count(config->of.item[i]); k++) {
+            scoped(memory_free) char *name = NULL;
+            scoped(buffer_release) struct buffer path = {0};
+
+            if (!ensemble_name(config->of.item[i], k, &name, error))
+                return false;
+            if (is_due(root, name, runs) &&
+                !pipeline_find_model(name, cwd, runs, "model[0].of", &path, error))
+                return wrap_number(name, error);
+        }
+    return true;
+}
+
 bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
                            const char *runs, struct error *error)
 {
@@ -235,10 +255,12 @@ bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, co
     scoped(buffer_release) struct buffer path = {0};
     const char *model = spec->train.start.model, *snapshots = spec->evaluate.snapshots;
 
-    if (is_due(root, model, runs) && !pipeline_find_model(model, cwd, runs, &path, error))
+    if (is_due(root, model, runs) &&
+        !pipeline_find_model(model, cwd, runs, START_PATH, &path, error))
         return wrap_number(model, error);
     if (is_due(root, snapshots, runs) &&
         !pipeline_list_snapshots(snapshots, cwd, runs, &list, error))
         return wrap_number(snapshots, error);
-    return true;
+    return model_kind_of(&spec->model) != &model_ensemble ||
+           check_ensemble(spec, root, cwd, runs, error);
 }

@@ -318,9 +318,10 @@ static void experiment_means_its_last_run_with_a_model(void **state)
         if (run < 3)
             assert_true(file_replace_fast(AT_FDCWD, name, "x", 1, &training.error));
     }
-    assert_true(pipeline_find_model("12", "/elsewhere", training.folder, &path, &training.error));
+    assert_true(
+        pipeline_find_model("12", "/elsewhere", training.folder, "x", &path, &training.error));
     assert_non_null(strstr(path.data, "/12/2/artifacts/model.h5"));
-    assert_false(pipeline_find_model("13", NULL, training.folder, &path, &training.error));
+    assert_false(pipeline_find_model("13", NULL, training.folder, "x", &path, &training.error));
     end(&training);
 }
 

@@ -276,14 +276,13 @@ static double loss_of_value(enum trees_objective objective, double p, double t)
     return d * d;
 }
 
+/* Of numbers by another objective than their squared errors. */
 static double loss_of_row(const struct trees *trees, const struct sample_set *set, int64_t row,
                           const double *prediction)
 {
     const struct model_plan *plan = &trees->plan;
     double sum = 0;
 
-    if (plan->task == TASK_CLASSIFICATION)
-        return -log(fmax(prediction[set->label[row]], 1e-15));
     for (int64_t k = 0; k < plan->n_targets; k++) {
         double scale = plan->target_scale[k], offset = plan->target_offset[k];
 
@@ -297,6 +296,12 @@ static double loss_of_row(const struct trees *trees, const struct sample_set *se
 static void add_loss(const struct trees *trees, const struct sample_set *set, const int64_t *row,
                      int64_t n, const double *prediction, struct loss_sum *sum)
 {
+    int objective = trees->config->objective;
+
+    if (objective == OBJECTIVE_AUTO || objective == OBJECTIVE_SQUARED) {
+        model_add_loss(&trees->plan, set, row, n, prediction, sum);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         double weight = set->weight ? set->weight[row[i]] : 1;
 

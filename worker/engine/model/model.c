@@ -55,6 +55,27 @@ bool model_predict(struct model *model, const struct sample_set *set, const int6
     return true;
 }
 
+void model_add_loss(const struct model_plan *plan, const struct sample_set *set, const int64_t *row,
+                    int64_t n, const double *prediction, struct loss_sum *sum)
+{
+    bool classes = plan->task == TASK_CLASSIFICATION;
+    int64_t outputs = classes ? plan->n_classes : plan->n_targets;
+
+    for (int64_t i = 0; i < n; i++, prediction += outputs) {
+        double weight = set->weight ? set->weight[row[i]] : 1, loss = 0;
+
+        if (classes)
+            loss = -log(fmax(prediction[set->label[row[i]]], 1e-15));
+        for (int64_t k = 0; !classes && k < outputs; k++) {
+            double d = (prediction[k] - set->target[row[i] * outputs + k]) / plan->target_scale[k];
+
+            loss += d * d / (double)outputs;
+        }
+        sum->loss += weight * loss;
+        sum->weight += weight;
+    }
+}
+
 bool model_array(struct model *model, int64_t index, struct model_array *ret_array)
 {
     return model->kind->array(model, index, ret_array);

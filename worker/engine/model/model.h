@@ -31,6 +31,7 @@ struct model_plan {                    /* all borrowed, and needed as long as th
     int64_t n_classes, n_targets;               /* the one that the task has; the other is 0 */
     const double *target_offset, *target_scale; /* [n_targets]; regression */
     uint64_t seed;                              /* initial weights */
+    const char *cwd, *runs; /* where other experiments' models are found; NULL: not known */
 };
 
 struct model_step { /* which samples, and where randomness stands */
@@ -58,6 +59,7 @@ struct model_kind {
     struct kind kind; /* "type" in a spec, of all but the network, which is its layers */
     bool whole;       /* a step sees all training rows: train.batch and train.shuffle are not read,
                          nor the loss and the optimizer */
+    bool single;      /* one step is all that there is */
     /* What is wrong with the model is told with its place: model[2].units. */
     bool (*build)(const struct model_plan *plan, struct model **ret_model, struct error *error);
     bool (*measure)(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
@@ -92,6 +94,10 @@ struct model_kind {
     /* What splits by each input gained in all, and how many there are. NULL: it cannot tell. */
     bool (*importance)(struct model *model, double *ret_gain, double *ret_splits,
                        struct error *error);
+    /* Marks the rows of the data set that it was made from beside those of its steps; adds to
+     * *ret_unknown for each part of it of which that is not known. NULL: no others. */
+    bool (*seen)(struct model *model, const struct sample_set *set, int8_t *ret_seen,
+                 int64_t *ret_unknown, struct error *error);
 };
 extern const struct kind_registry model_registry; /* and, as its more, layer_registry */
 
@@ -118,6 +124,10 @@ bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64
 /* Calls through the kind. */
 bool model_predict(struct model *model, const struct sample_set *set, const int64_t *row, int64_t n,
                    double *ret_prediction, struct loss_sum *sum, struct error *error);
+/* For the kinds that have no loss of their own: log loss of classes, squared errors of numbers in
+ * the units of training. */
+void model_add_loss(const struct model_plan *plan, const struct sample_set *set, const int64_t *row,
+                    int64_t n, const double *prediction, struct loss_sum *sum);
 bool model_array(struct model *model, int64_t index, struct model_array *ret_array);
 
 #endif

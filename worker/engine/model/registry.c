@@ -3,9 +3,11 @@
 #include "worker/engine/model/model.h"
 
 extern const struct model_kind model_boosted_trees;
+extern const struct model_kind model_ensemble;
 
 static const struct kind *const kinds[] = {
     &model_boosted_trees.kind,
+    &model_ensemble.kind,
     NULL,
 };
 

@@ -1,0 +1,231 @@
+/* One stored model of an ensemble. */
+#include "worker/engine/model/ensemble.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/owner.h"
+#include "common/spec/spec.h"
+
+#define MODEL_LIMIT ((size_t)1 << 34)
+#define SPLIT_LIMIT ((size_t)1 << 32)
+#define PLACE "model[0].of"
+
+void member_release(struct member *member)
+{
+    samples_free(&member->samples);
+    stored_model_release(&member->stored);
+    buffer_release(&member->bytes);
+    free(member->name);
+    free(member->path);
+    free(member->column);
+}
+
+int64_t ensemble_count(const char *item)
+{
+    struct spec_reference reference;
+
+    if (!spec_reference_parse(item, &reference) || reference.batch || reference.last)
+        return 1;
+    return reference.last_id - reference.first + 1;
+}
+
+bool ensemble_name(const char *item, int64_t k, char **ret, struct error *error)
+{
+    struct spec_reference reference;
+    bool number = spec_reference_parse(item, &reference) && !reference.batch && !reference.last;
+
+    if ((number ? asprintf(ret, "%" PRId64, reference.first + k) : asprintf(ret, "%s", item)) >= 0)
+        return true;
+    *ret = NULL;
+    return error_set(error, ERROR_NO_MEMORY, "making an ensemble");
+}
+
+/* ---- opening ----------------------------------------------------------------------------------*/
+
+static bool find(const struct ensemble *ensemble, struct member *member, struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    scoped(memory_free) char *data = NULL;
+    size_t size;
+
+    if (!pipeline_find_model(member->name, ensemble->plan.cwd, ensemble->plan.runs, PLACE, &path,
+                             error) ||
+        !file_read(AT_FDCWD, path.data, MODEL_LIMIT, &data, &size, error) ||
+        !buffer_append(&member->bytes, data, size, error))
+        return false;
+    member->path = buffer_take(&path);
+    return member->path || error_set(error, ERROR_NO_MEMORY, "making an ensemble");
+}
+
+static const char *const *names_of(const struct preparation *preparation, int64_t *ret_n)
+{
+    bool classes = preparation->task == TASK_CLASSIFICATION;
+
+    *ret_n = classes ? preparation->n_classes : preparation->n_targets;
+    return (const char *const *)(classes ? preparation->class_name : preparation->target_name);
+}
+
+/* Targets and classes are known by their names. */
+bool member_match(struct member *member, const struct sample_set *set, struct error *error)
+{
+    const struct preparation *preparation = member->stored.preparation;
+    bool classes = set->task == TASK_CLASSIFICATION;
+    int64_t n = classes ? set->n_classes : set->n_targets, n_own;
+    const char *const *wanted = classes ? set->class_name : set->target_name;
+    const char *const *own = names_of(preparation, &n_own);
+    bool any = false;
+
+    if (preparation->task != set->task)
+        return error_set_at(error, ERROR_INVALID, PLACE, "%s predicts %s", member->name,
+                            classes ? "numbers, and the target is classes"
+                                    : "classes, and the target is numbers");
+    member->column = calloc((size_t)n + 1, sizeof(*member->column));
+    if (!member->column)
+        return error_set(error, ERROR_NO_MEMORY, "making an ensemble");
+    for (int64_t i = 0; i < n; i++) {
+        member->column[i] = -1;
+        for (int64_t k = 0; k < n_own; k++)
+            if (strcmp(wanted[i], own[k]) == 0)
+                member->column[i] = k;
+        any = any || member->column[i] >= 0;
+    }
+    return any || error_set_at(error, ERROR_INVALID, PLACE, "%s predicts none of the %s",
+                               member->name, classes ? "classes" : "targets");
+}
+
+bool member_open(const struct ensemble *ensemble, struct member *member, struct error *error)
+{
+    if (member->opened)
+        return true;
+    if (member->bytes.size == 0 && !find(ensemble, member, error))
+        return false;
+    member->opened = model_bytes_read(member->name, member->bytes.data, member->bytes.size,
+                                      &member->stored, error);
+    return member->opened;
+}
+
+bool member_take_dataset(struct member *member, const struct dataset *dataset, struct error *error)
+{
+    samples_free(&member->samples);
+    if (!pipeline_check_features(member->stored.preparation, dataset, error) ||
+        !samples_make(dataset, member->stored.preparation,
+                      window_find(&member->stored.spec.prepare), NULL, &member->samples, error))
+        return error_wrap(error, "the model of %s", member->name);
+    return true;
+}
+
+/* ---- what its run left ------------------------------------------------------------------------*/
+
+/* A file of the run that the model lies in, beside its folder of artifacts or within. */
+static bool read_beside(const struct member *member, const char *name, char **ret, size_t *ret_size,
+                        struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    const char *slash = member->path ? strrchr(member->path, '/') : NULL;
+
+    return slash && buffer_append(&path, member->path, (size_t)(slash - member->path) + 1, error) &&
+           buffer_append_text(&path, name, error) &&
+           file_read(AT_FDCWD, path.data, SPLIT_LIMIT, ret, ret_size, error);
+}
+
+/* Rows by their number in the file. */
+static void mark_rows(const cJSON *list, const struct dataset *dataset, int8_t *in_file)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, list)
+    {
+        if (item->valuedouble >= 0 && item->valuedouble < (double)dataset->n_rows)
+            in_file[(int64_t)item->valuedouble] = 1;
+    }
+}
+
+/* Runs of windows, by rows of the data set: [first, how many, step]. */
+static void mark_windows(const cJSON *list, const struct dataset *dataset, int8_t *seen)
+{
+    const cJSON *run;
+
+    cJSON_ArrayForEach(run, list)
+    {
+        const cJSON *first = cJSON_GetArrayItem(run, 0), *n = cJSON_GetArrayItem(run, 1);
+        const cJSON *step = cJSON_GetArrayItem(run, 2);
+
+        for (double i = 0; step && i < n->valuedouble; i++) {
+            double row = first->valuedouble + i * step->valuedouble;
+
+            if (row >= 0 && row < (double)dataset->n_rows)
+                seen[(int64_t)row] = 1;
+        }
+    }
+}
+
+static bool mark(const cJSON *split, const struct dataset *dataset, int8_t *seen,
+                 struct error *error)
+{
+    const cJSON *windows = json_member(split, "windows");
+    scoped(memory_free) int8_t *in_file = calloc((size_t)dataset->n_rows + 1, 1);
+
+    if (!in_file)
+        return error_set(error, ERROR_NO_MEMORY, "making an ensemble");
+    for (int part = SPLIT_TRAIN; part <= SPLIT_VALID; part++) {
+        if (windows)
+            mark_windows(json_member(windows, split_part_name[part]), dataset, seen);
+        else
+            mark_rows(json_member(split, split_part_name[part]), dataset, in_file);
+    }
+    for (int64_t row = 0; row < dataset->n_rows && !windows; row++) {
+        int64_t place = dataset_file_row(dataset, row);
+
+        seen[row] = place >= 0 && place < dataset->n_rows && in_file[place];
+    }
+    return true;
+}
+
+bool member_mark_seen(const struct member *member, const struct dataset *dataset, int8_t *seen,
+                      bool *ret_known, struct error *error)
+{
+    scoped(memory_free) char *text = NULL;
+    scoped(memory_free) char *source = NULL;
+    scoped(json_free) cJSON *split = NULL;
+    struct error missing = {0};
+    size_t size;
+
+    *ret_known = false;
+    if (!read_beside(member, "split.json", &text, &size, &missing) ||
+        !json_parse(text, size, &split, &missing) ||
+        !model_file_source(member->path, &source, &missing) || strcmp(source, dataset->path) != 0 ||
+        json_integer(split, "rows", -1) != dataset->n_rows)
+        return true; /* other data, or a file from elsewhere */
+    *ret_known = true;
+    return mark(split, dataset, seen, error);
+}
+
+bool member_score(const struct member *member, const char *metric, double *ret, struct error *error)
+{
+    scoped(memory_free) char *text = NULL;
+    struct error missing = {0};
+    char *rest, *line;
+    size_t size;
+
+    *ret = NAN;
+    if (!read_beside(member, "../reported.jsonl", &text, &size, &missing))
+        return error_set_at(error, ERROR_INVALID, PLACE, "%s: the model's run is not there",
+                            member->name);
+    rest = text;
+    while ((line = strsep(&rest, "\n"))) {
+        scoped(json_free) cJSON *event = NULL;
+
+        if (strstr(line, metric) && json_parse(line, strlen(line), &event, &missing) &&
+            strcmp(json_text(event, "event", ""), "metric") == 0 && !json_member(event, "step") &&
+            strcmp(json_text(event, "name", ""), metric) == 0)
+            *ret = json_number(event, "value", NAN);
+    }
+    return isfinite(*ret) || error_set_at(error, ERROR_INVALID, "model[0].metric", "%s has no %s",
+                                          member->name, metric);
+}
