@@ -27,8 +27,20 @@ static void delay(const struct starter *starter, struct starter_delay *slot, int
                   int64_t for_ms, const char *reason)
 {
     slot->experiment = experiment;
+    slot->for_ms = for_ms;
     slot->until_ms = monotonic_ms(starter) + for_ms;
     snprintf(slot->reason, sizeof(slot->reason), "%s", reason);
+}
+
+/* Of an experiment whose start failed not long after the last time. */
+static int64_t next_delay_ms(const struct starter *starter, const struct starter_delay *slot,
+                             int64_t experiment)
+{
+    int64_t limit_ms = STARTER_RETRY_LIMIT_MS;
+
+    if (slot->experiment != experiment || monotonic_ms(starter) > slot->until_ms + slot->for_ms)
+        return STARTER_RETRY_MS;
+    return slot->for_ms < limit_ms / 2 ? 2 * slot->for_ms : limit_ms;
 }
 
 void starter_failed(struct starter *starter, int64_t experiment, bool whole, const char *reason)
@@ -43,7 +55,7 @@ void starter_failed(struct starter *starter, int64_t experiment, bool whole, con
         if (starter->one[i].experiment == experiment ||
             (slot->experiment != experiment && starter->one[i].until_ms < slot->until_ms))
             slot = &starter->one[i];
-    delay(starter, slot, experiment, STARTER_RETRY_MS, reason);
+    delay(starter, slot, experiment, next_delay_ms(starter, slot, experiment), reason);
 }
 
 static bool is_delayed(const struct starter_delay *slot, int64_t now_ms)
@@ -82,6 +94,13 @@ const char *starter_obstacle(const struct starter *starter, int64_t experiment)
     if (is_delayed(&starter->all, monotonic_ms(starter)))
         return starter->all.reason;
     return own ? own->reason : NULL;
+}
+
+int64_t starter_own_delay_ms(const struct starter *starter, int64_t experiment)
+{
+    const struct starter_delay *own = find_delay(starter, experiment);
+
+    return own ? own->until_ms - monotonic_ms(starter) : 0;
 }
 
 /* ---- what the scheduler sees ---- */

@@ -15,13 +15,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STARTER_RETRY_MS 5000      /* after a start that failed */
+#define STARTER_RETRY_MS 5000 /* after a start that failed */
+#define STARTER_RETRY_LIMIT_MS \
+    600000                         /* twice as long after each more of one experiment, until this */
 #define STARTER_DISK_LOOK_MS 10000 /* while the disk is too full */
 #define STARTER_DELAYED_LIMIT 64
 
 struct starter_delay {
     int64_t experiment; /* 0: free */
     int64_t until_ms;   /* monotonic */
+    int64_t for_ms;     /* how long it was */
     char reason[256];
 };
 
@@ -46,6 +49,8 @@ void starter_failed(struct starter *starter, int64_t experiment, bool whole, con
 int64_t starter_delay_ms(const struct starter *starter);
 /* What keeps a queued experiment from starting beside the scheduler; NULL: nothing. */
 const char *starter_obstacle(const struct starter *starter, int64_t experiment);
+/* Milliseconds until this one may be tried again whose start failed; 0: that does not keep it. */
+int64_t starter_own_delay_ms(const struct starter *starter, int64_t experiment);
 /* Live runs as the scheduler counts them; free *ret_run with memory_free. */
 bool starter_runs(struct store *store, struct scheduler_run **ret_run, size_t *ret_n,
                   struct error *error);

@@ -61,7 +61,6 @@ struct run {
     bool pause_told;     /* the worker was told last that it is */
     bool pause_known;    /* pause_told holds; else the journal says what was told */
     bool decided;        /* in the open transaction */
-    bool wordless;       /* decided so, since its worker ended without `started` */
     bool failing;        /* the last take failed, and was logged */
     int64_t turn;        /* the last in which it was looked at */
     int64_t new_lines;   /* taken in since followers were told */
@@ -340,16 +339,28 @@ static bool took_its_words(const struct run *run)
     return run->gone && access(run->intake.folder, F_OK) != 0 && errno == ENOENT;
 }
 
+/* Its next start waits: a worker that dies at once must not keep the queue busy. Told before the
+ * scheduler looks, which it does in the same turn. */
+static void tell_wordless(const struct run *run)
+{
+    const struct supervisor_options *options = &run->supervisor->options;
+    struct error error;
+
+    error_set(&error, ERROR_IO, "its worker ended before it had said a word");
+    log_warning("experiment %" PRId64 ": %s", run->intake.experiment, error.message);
+    options->start_failed(options->context, run->intake.experiment, false, &error);
+}
+
 static bool decide_never_started(struct run *run, struct error *error)
 {
     struct experiment_exit exit = {.status = STATUS_CANNOT_START};
 
     if (took_its_words(run))
         return apply(run, EXPERIMENT_EVENT_LOST, NULL, error);
-    if (run->failure.kind != ERROR_INVALID) {
-        run->wordless = run->gone;
+    if (run->gone && run->failure.kind == ERROR_NONE)
+        tell_wordless(run);
+    if (run->failure.kind != ERROR_INVALID)
         return apply(run, EXPERIMENT_EVENT_NEVER_STARTED, NULL, error);
-    }
     snprintf(exit.message, sizeof(exit.message), "could not be started: %.480s",
              run->failure.message);
     return apply(run, EXPERIMENT_EVENT_EXIT, &exit, error);
@@ -421,7 +432,6 @@ static void put_off(struct run *run, const struct error *error)
 {
     journal_intake_rolled_back(&run->intake);
     run->decided = false;
-    run->wordless = false;
     run->dirty = false;
     if (!run->failing)
         log_error("experiment %" PRId64 ": %s", run->intake.experiment, error->message);
@@ -611,17 +621,6 @@ static void start_run(struct supervisor *supervisor, const struct store_launch *
     look_within(supervisor, SUPERVISOR_FIRST_LOOK_MS);
 }
 
-/* Its next start waits a little: a worker that dies at once must not keep the queue busy. */
-static void tell_wordless(const struct run *run)
-{
-    const struct supervisor_options *options = &run->supervisor->options;
-    struct error error;
-
-    error_set(&error, ERROR_IO, "its worker ended before it had said a word");
-    log_warning("experiment %" PRId64 ": %s", run->intake.experiment, error.message);
-    options->start_failed(options->context, run->intake.experiment, false, &error);
-}
-
 static void settle_run(struct run *run)
 {
     struct supervisor *supervisor = run->supervisor;
@@ -633,8 +632,6 @@ static void settle_run(struct run *run)
         run->new_lines = 0;
         supervisor->options.progressed(supervisor->options.context, run->intake.experiment);
     }
-    if (run->wordless)
-        tell_wordless(run);
     if (run->decided)
         drop_run(run);
     else
@@ -678,7 +675,6 @@ void supervisor_rolled_back(struct supervisor *supervisor)
     for (struct run *run = supervisor->runs; run; run = run->next) {
         journal_intake_rolled_back(&run->intake);
         run->decided = false;
-        run->wordless = false;
         run->dirty = false;
     }
     if (supervisor->runs)

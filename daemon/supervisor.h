@@ -38,7 +38,8 @@ struct supervisor_options {
     void (*wake)(void *context);
     /* After a commit: a run reported progress or metrics. At most one call a second and run. */
     void (*progressed)(void *context, int64_t experiment);
-    /* After a commit: this one could not be started; it is queued again. `whole`: nothing can. */
+    /* This one could not be started, or its worker ended before it began; it is queued again, or
+     * will be with this turn. `whole`: nothing can be started. */
     void (*start_failed)(void *context, int64_t experiment, bool whole, const struct error *error);
     void *context;
 };

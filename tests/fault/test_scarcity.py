@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import Daemon, DeadlineError, RpcError, wait_until
+from harness import BUILD, Daemon, DeadlineError, RpcError, wait_until
 
 
 def mount(case, *arguments):
@@ -53,6 +53,29 @@ class Descriptors(unittest.TestCase):
             set_limit(daemon, resource.RLIMIT_NOFILE, 1024)
             self.assertEqual(daemon.wait(number)[0]["state"], "done")
             self.assertNotIn("lost", {run["verdict"] for run in daemon.show(number)["runs"]})
+
+
+class Worker(unittest.TestCase):
+    def test_worker_that_dies_at_once_is_tried_again_ever_later_and_why_says_so(self):
+        with tempfile.TemporaryDirectory(prefix="nightjar-bin-") as programs:
+            os.symlink("/bin/false", f"{programs}/nightjar-worker")
+            os.symlink(os.path.join(BUILD, "nightjar-engine"), f"{programs}/nightjar-engine")
+            with Daemon(environment={"NIGHTJAR_BIN": programs}) as daemon:
+                first, second = daemon.submit("true"), daemon.submit("true")
+                wait_until(lambda: daemon.read_log().count("ended before it had said a word") == 2)
+                for number in (first, second):
+                    row = daemon.show(number)
+                    self.assertEqual((row["state"], row["run"]), ("queued", 1))
+                    reasons = daemon.call("why", id=number)["reasons"]
+                    self.assertRegex(reasons[0], r"^the last attempt to start it failed: its worker ended before it had "
+                                                 r"said a word; the next is in \ds$")
+                    self.assertFalse(any("starts next" in reason for reason in reasons), reasons)
+                wait_until(lambda: daemon.show(first)["run"] == 2 and daemon.show(first)["state"] == "queued")
+                self.assertRegex(daemon.call("why", id=first)["reasons"][0], "the next is in (10|[6-9])s$")
+                daemon.terminate()
+                del daemon.environment["NIGHTJAR_BIN"]
+                daemon.start()
+                self.assertEqual([row["state"] for row in daemon.wait(first, second)], ["done", "done"])
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
