@@ -66,6 +66,46 @@ static bool balance_classes(const struct engine_spec *spec, struct prepared_rows
                                 (long long)train->n);
 }
 
+static bool refuse_unseen(const struct samples *samples, int part, int64_t row, struct error *error)
+{
+    const struct sample_set *set = &samples->set;
+
+    return error_set_at(error, ERROR_INVALID, "data.unseen_classes",
+                        "row %lld of %s, in the %s part, has the class '%s', which no training row "
+                        "has",
+                        (long long)dataset_file_row(samples->dataset, row), samples->dataset->path,
+                        split_part_name[part], set->class_name[set->label[row]]);
+}
+
+bool pipeline_unseen_classes(const struct data_config *config, const struct samples *samples,
+                             struct split_plan *plan, struct error *error)
+{
+    const struct sample_set *set = &samples->set;
+    const struct row_list *train = &plan->split.part[SPLIT_TRAIN];
+    scoped(memory_free) bool *seen = calloc((size_t)set->n_classes + 1, sizeof(*seen));
+
+    if (!seen)
+        return error_set(error, ERROR_NO_MEMORY, "looking for unseen classes");
+    if (config->unseen_classes == UNSEEN_WARNING || !set->label)
+        return true;
+    for (int64_t i = 0; i < train->n; i++)
+        seen[set->label[train->row[i]]] = true;
+    for (int part = SPLIT_VALID; part < SPLIT_PART_COUNT; part++) {
+        struct row_list *list = &plan->split.part[part];
+        int64_t n = 0;
+
+        for (int64_t i = 0; i < list->n; i++) {
+            if (seen[set->label[list->row[i]]])
+                list->row[n++] = list->row[i];
+            else if (config->unseen_classes == UNSEEN_ERROR)
+                return refuse_unseen(samples, part, list->row[i], error);
+        }
+        plan->n_unused += list->n - n;
+        list->n = n;
+    }
+    return true;
+}
+
 #define STRETCH_ROWS 10 /* shorter ones are hardly any */
 
 /* Single rows of a recording in different parts leave nothing to go along. */
@@ -98,6 +138,7 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
         !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, &stretches, spec,
                         &rows.preparation, warnings, error) ||
         !samples_make(dataset, rows.preparation, window, &stretches, &rows.samples, error) ||
+        !pipeline_unseen_classes(&spec->data, rows.samples, &rows.split, error) ||
         !balance_classes(spec, &rows, error))
         return false;
     warn_fragments(rows.preparation, dataset, &stretches, warnings);

@@ -41,6 +41,11 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
                         struct prepared_rows *ret_rows, struct warning_list *warnings,
                         struct error *error);
 
+/* Does as data.unseen_classes says about rows of validation and test whose class no training row
+ * has; a warning is preparation_fit()'s. */
+bool pipeline_unseen_classes(const struct data_config *config, const struct samples *samples,
+                             struct split_plan *plan, struct error *error);
+
 /* What a model is built from; borrows all of it. `for_training`: with an optimizer and its batch.
  */
 struct model_plan pipeline_plan(const struct engine_spec *spec,

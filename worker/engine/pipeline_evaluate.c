@@ -246,7 +246,8 @@ static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error
         !split_make(&spec->data, cwd, evaluating->dataset, window_find(&spec->prepare),
                     (uint64_t)seed, &evaluating->split, error) ||
         !split_stretches(&evaluating->split, evaluating->dataset, &stretches, error) ||
-        !make_samples(evaluating, &stretches, error))
+        !make_samples(evaluating, &stretches, error) ||
+        !pipeline_unseen_classes(&spec->data, evaluating->samples, &evaluating->split, error))
         return false;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         if (!measure(evaluating, &evaluating->split.split.part[i], split_part_name[i], out, error))

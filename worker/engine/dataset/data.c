@@ -9,6 +9,7 @@
 static const char *const header_names[] = {"auto", "true", "false", NULL};
 static const char *const task_names[] = {"auto", "classification", "regression", NULL};
 static const char *const transform_names[] = {"none", "standard", "log", "log_standard", NULL};
+static const char *const unseen_names[] = {"warning", "error", "drop", NULL};
 static const char *const windows_names[] = {"blocks", "random", NULL};
 const char *const split_by_name[] = {
     "fraction", "group", "column", "index", "kfold", "group_kfold", "leave_one_group_out",
@@ -128,11 +129,20 @@ const struct setting data_settings[] = {
     SETTING_TEXTS(struct data_config, ignore, 0, NAMES_MAX, "Columns to leave out."),
     SETTING_TEXTS(struct data_config, categorical, 0, NAMES_MAX,
                   "Features whose numbers are names of categories; texts always are."),
+    SETTING_TEXTS(struct data_config, numeric, 0, NAMES_MAX,
+                  "Features that hold numbers: a text among them is an error, however many there "
+                  "are."),
+    SETTING_TEXTS(struct data_config, dates, 0, NAMES_MAX,
+                  "Columns of a CSV file that hold dates, as 2021-05-17 or 2021-05-17T23:59:01.5Z: "
+                  "their values are seconds since 1970."),
     SETTING_INTEGER(struct data_config, max_categories, 1000, 2, 1000000, "categories",
                     "Most categories of one feature."),
     SETTING_CHOICE(struct data_config, task, DATA_TASK_AUTO, task_names,
                    "What is predicted; auto: classes where the target holds texts or at most 20 "
                    "different integers, else values."),
+    SETTING_CHOICE(struct data_config, unseen_classes, UNSEEN_WARNING, unseen_names,
+                   "What is done about validation and test rows with a class that no training row "
+                   "has: a warning, an error, or drop them."),
     SETTING_CHOICE(
         struct data_config, target_transform, TARGET_TRANSFORM_NONE, transform_names,
         "What a regression learns instead of its targets: their distance from the mean in "
@@ -356,6 +366,8 @@ void data_check(const struct data_config *config, const cJSON *object,
     if (config->target_transform != TARGET_TRANSFORM_NONE &&
         config->task == DATA_TASK_CLASSIFICATION)
         diagnostics_add(diagnostics, "data.target_transform", "is for regression");
+    if (config->unseen_classes != UNSEEN_WARNING && config->task == DATA_TASK_REGRESSION)
+        diagnostics_add(diagnostics, "data.unseen_classes", "is for classification");
     if (config->delimiter &&
         (strlen(config->delimiter) != 1 || strchr("\"\r\n", *config->delimiter)))
         diagnostics_add(diagnostics, "data.delimiter", "expected one character");
@@ -375,6 +387,7 @@ struct source_request data_request(const struct data_config *config, const char 
                 .skip = config->skip,
                 .missing = config->missing,
                 .names = config->names,
+                .dates = config->dates,
             },
         .kind = config->format,
     };

@@ -54,6 +54,7 @@ struct checks_config { /* of recordings: enum check_level each */
     int order, duplicates, gaps, constant;
 };
 
+enum unseen_classes { UNSEEN_WARNING, UNSEEN_ERROR, UNSEEN_DROP };
 enum data_task { DATA_TASK_AUTO, DATA_TASK_CLASSIFICATION, DATA_TASK_REGRESSION };
 enum target_transform {
     TARGET_TRANSFORM_NONE,
@@ -77,9 +78,10 @@ struct data_config {
     double gap;  /* s; 0: as the rate has it, see data_gap() */
     struct setting_texts constant;
     struct checks_config checks;
-    struct setting_texts target, features, ignore, categorical;
+    struct setting_texts target, features, ignore, categorical, numeric, dates;
     int64_t max_categories;
     int task;             /* enum data_task */
+    int unseen_classes;   /* enum unseen_classes */
     int target_transform; /* enum target_transform */
     struct split_config split;
     char *allow_leak;

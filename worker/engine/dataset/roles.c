@@ -181,6 +181,35 @@ static void decide_task(struct roles *roles, const struct data_config *config)
     roles->task = classes ? TASK_CLASSIFICATION : TASK_REGRESSION;
 }
 
+static bool is_named(const struct setting_texts *names, const char *name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->item[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Texts among these are errors, which whoever reads them tells by their place. */
+static bool choose_numeric(const struct resolving *at)
+{
+    const struct setting_texts *named = &at->config->numeric;
+
+    for (size_t i = 0; i < named->n; i++) {
+        int64_t column = table_profile_find(at->profile, named->item[i]);
+
+        if (column < 0)
+            return no_column(at, "data.numeric", named->item[i]);
+        if (!(at->role[column] & ROLE_FEATURE))
+            return error_set_at(at->error, ERROR_INVALID, "data.numeric", "'%s' is not a feature",
+                                named->item[i]);
+        if (is_named(&at->config->categorical, named->item[i]))
+            return error_set_at(at->error, ERROR_INVALID, "data.numeric",
+                                "'%s' is in data.categorical too", named->item[i]);
+        at->roles->categorical[column] = false;
+    }
+    return true;
+}
+
 static bool choose_categorical(const struct resolving *at)
 {
     const struct setting_texts *named = &at->config->categorical;
@@ -200,7 +229,7 @@ static bool choose_categorical(const struct resolving *at)
                                 "'%s' is not a feature", named->item[i]);
         at->roles->categorical[column] = true;
     }
-    return true;
+    return choose_numeric(at);
 }
 
 /* The form in which each column is loaded; texts serve several roles at once. */
@@ -232,10 +261,9 @@ static bool check_mixed(const struct resolving *at)
 {
     for (int64_t i = 0; i < at->roles->n_features; i++) {
         const struct column_profile *column = &at->profile->column[at->roles->feature[i]];
-        bool named = false;
+        bool named = is_named(&at->config->categorical, column->name) ||
+                     is_named(&at->config->numeric, column->name);
 
-        for (size_t j = 0; j < at->config->categorical.n; j++)
-            named = named || strcmp(at->config->categorical.item[j], column->name) == 0;
         if (!named && column->n_text > 0 && column->n_plain > 9 * column->n_text)
             return error_set_at(at->error, ERROR_INVALID, "data.features",
                                 "'%s' holds %lld numbers and %lld texts, the first in line %lld of "

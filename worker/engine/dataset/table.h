@@ -22,6 +22,7 @@ struct table_format {
     int64_t skip;             /* lines before the first record */
     struct setting_texts missing; /* borrowed: texts that stand for a missing value; n == 0: "" NA
                                      N/A NaN nan null NULL None ? */
+    struct setting_texts dates;   /* borrowed: columns whose texts are dates */
     struct setting_texts
         names; /* borrowed: of the columns, instead of the header's; n == 0: none */
 };
@@ -49,6 +50,7 @@ struct column_profile {
         n_distinct;      /* of integers; more than the maximum: many */
     bool fraction;       /* some number is no integer, or is not written as one (007, +1, 1.0) */
     bool aside;          /* no feature unless it is named: a key, a label */
+    bool date;           /* texts are dates, and values seconds since 1970 */
     bool numbers_series; /* 0, 1, ... of the format's own making */
     bool names_file;     /* which of several files a row is from */
     bool of_series;      /* one value for each series instead of one for each row */

@@ -181,7 +181,7 @@ static bool content_hash(const char *folder, const char *path, char ret[HASH_TEX
 static bool settings_text(const struct store *store, struct buffer *text, struct error *error)
 {
     static const char *const later[] = {"source", "allow_leak", "max_categories",
-                                        "target_transform"};
+                                        "target_transform", "unseen_classes"};
     scoped(json_free) cJSON *data = settings_json(data_settings, store->config);
     cJSON *split = data ? cJSON_GetObjectItemCaseSensitive(data, "split") : NULL;
 

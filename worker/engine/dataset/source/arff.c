@@ -15,7 +15,6 @@
 #include "worker/engine/dataset/number.h"
 #include "worker/engine/dataset/source/batch.h"
 #include "worker/engine/dataset/source/cell.h"
-#include "worker/engine/dataset/source/date.h"
 #include "worker/engine/dataset/source/kinds.h"
 #include "worker/engine/dataset/source/stream.h"
 
@@ -233,17 +232,10 @@ static bool bad_value(const struct arff_pass *pass, int64_t i, const char *why)
 /* Dates are given on as what they are in seconds. */
 static bool read_date(struct arff_pass *pass, int64_t i)
 {
-    struct cell *cell = &pass->cell[i];
-    double seconds;
-    enum date_kind kind = date_parse(cell->text, cell->size, &seconds);
+    const struct cell_place place = {.path = pass->path, .line = pass->line.number};
 
-    if (kind != DATE_GOOD)
-        return bad_value(pass, i,
-                         kind == DATE_NONE ? "is not a date as 2021-05-17T23:59:01"
-                                           : "is a date that does not exist");
-    cell->size = (size_t)snprintf(pass->date[i], sizeof(pass->date[i]), "%.17g", seconds);
-    cell->text = pass->date[i];
-    return true;
+    return cell_read_date(&pass->cell[i], &place, pass->attribute[i].name, pass->date[i],
+                          pass->error);
 }
 
 static bool check_value(struct arff_pass *pass, int64_t i)

@@ -1,9 +1,11 @@
 #include "worker/engine/dataset/source/cell.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "worker/engine/dataset/number.h"
+#include "worker/engine/dataset/source/date.h"
 
 static char *const default_missing[] = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"};
 
@@ -114,6 +116,23 @@ enum column_type column_type_of(const struct column_profile *column)
 static const char *place_name(const struct cell_place *place)
 {
     return place->what ? place->what : "line";
+}
+
+bool cell_read_date(struct cell *cell, const struct cell_place *place, const char *column,
+                    char text[CELL_DATE_SIZE], struct error *error)
+{
+    int shown = cell->size > 40 ? 40 : (int)cell->size;
+    double seconds = 0;
+    enum date_kind kind = date_parse(cell->text, cell->size, &seconds);
+
+    if (kind != DATE_GOOD)
+        return error_set(error, ERROR_INVALID, "%s: %s %lld, column '%s': '%.*s' %s", place->path,
+                         place_name(place), (long long)place->line, column, shown, cell->text,
+                         kind == DATE_NONE ? "is not a date as 2021-05-17T23:59:01"
+                                           : "is a date that does not exist");
+    cell->size = (size_t)snprintf(text, CELL_DATE_SIZE, "%.17g", seconds);
+    cell->text = text;
+    return true;
 }
 
 static bool not_a_number(const struct column *column, const struct cell *cell,

@@ -28,6 +28,11 @@ struct missing_texts {
 struct missing_texts missing_texts_of(const struct table_format *format);
 bool cell_is_missing(const struct cell *cell, const struct missing_texts *missing);
 
+/* A date becomes what it is in seconds, written to `text`. INVALID where it is none. */
+#define CELL_DATE_SIZE 40
+bool cell_read_date(struct cell *cell, const struct cell_place *place, const char *column,
+                    char text[CELL_DATE_SIZE], struct error *error);
+
 /* Counts the value in its column's profile. */
 void cell_look(const struct cell *cell, const struct missing_texts *missing, int64_t line,
                struct column_profile *column);

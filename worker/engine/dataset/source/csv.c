@@ -72,6 +72,20 @@ static char *column_name(const struct table_format *format, const struct csv_rec
     return asprintf(&name, "c%lld", (long long)i + 1) < 0 ? NULL : name;
 }
 
+static bool mark_dates(const char *path, const struct table_format *format,
+                       struct table_profile *profile, struct error *error)
+{
+    for (size_t i = 0; i < format->dates.n; i++) {
+        int64_t column = table_profile_find(profile, format->dates.item[i]);
+
+        if (column < 0)
+            return error_set_at(error, ERROR_INVALID, "data.dates", "%s has no column '%s'", path,
+                                format->dates.item[i]);
+        profile->column[column].date = true;
+    }
+    return true;
+}
+
 static bool name_columns(const char *path, const struct table_format *format,
                          const struct csv_record *record, struct table_profile *profile,
                          struct error *error)
@@ -92,7 +106,26 @@ static bool name_columns(const char *path, const struct table_format *format,
         if (!column->name)
             return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
     }
-    return check_names(profile, path, error);
+    return check_names(profile, path, error) && mark_dates(path, format, profile, error);
+}
+
+static bool look_at_record(const struct csv_record *record, const char *path,
+                           const struct missing_texts *missing, struct table_profile *profile,
+                           struct error *error)
+{
+    const struct cell_place place = {.path = path, .line = record->line};
+
+    for (int64_t i = 0; i < record->n_fields; i++) {
+        struct column_profile *column = &profile->column[i];
+        struct cell cell = {record->field[i].text, record->field[i].size};
+        char date[CELL_DATE_SIZE];
+
+        if (column->date && !cell_is_missing(&cell, missing) &&
+            !cell_read_date(&cell, &place, column->name, date, error))
+            return false;
+        cell_look(&cell, missing, record->line, column);
+    }
+    return true;
 }
 
 /* Looks at so many rows, or at all where `limit` is 0. */
@@ -115,9 +148,8 @@ static bool profile_records(struct csv_reader *reader, const struct source *sour
         return false;
     while (record && (limit == 0 || profile->n_rows < limit)) {
         profile->n_rows++;
-        for (int64_t i = 0; i < record->n_fields; i++)
-            cell_look(&(struct cell){record->field[i].text, record->field[i].size}, &missing,
-                      record->line, &profile->column[i]);
+        if (!look_at_record(record, source->path, &missing, profile, error))
+            return false;
         if (!csv_next(reader, &record, error))
             return false;
     }
@@ -164,7 +196,7 @@ const struct source_kind source_csv = {
     .kind = {.name = "csv",
              .help = "Text with one record a line and a comma between its fields, or a tab where "
                      "the name ends in .tsv."},
-    .reads = SOURCE_READS_LAYOUT | SOURCE_READS_MISSING | SOURCE_READS_NAMES,
+    .reads = SOURCE_READS_LAYOUT | SOURCE_READS_MISSING | SOURCE_READS_NAMES | SOURCE_READS_DATES,
     .row_name = "line",
     .recognise = is_csv,
     .profile = profile_csv,

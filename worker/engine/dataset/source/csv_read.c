@@ -80,7 +80,8 @@ static bool store_cell(struct worker *worker, int64_t i, const char *text, size_
                        int64_t line, struct error *error)
 {
     const struct reading *reading = worker->reading;
-    const struct cell cell = {text, size};
+    struct cell cell = {text, size};
+    char date[CELL_DATE_SIZE];
     const struct cell_place place = {.path = reading->source->path, .line = line};
     struct column *column = &worker->batch.column[i];
 
@@ -88,6 +89,9 @@ static bool store_cell(struct worker *worker, int64_t i, const char *text, size_
         return true;
     if (cell_is_missing(&cell, &reading->missing))
         count_missing(worker, i, line);
+    else if (reading->source->profile.column[i].date &&
+             !cell_read_date(&cell, &place, column->name, date, error))
+        return false;
     return cell_store(&cell, &reading->missing, &place, column, worker->batch.n_rows, error);
 }
 
@@ -208,14 +212,14 @@ static const char *parse_field(struct worker *worker, int64_t i, const char *at,
     int64_t row = worker->batch.n_rows;
     const char *end = NULL;
 
-    if (column->form == FORM_TEXT)
+    if (column->form == FORM_TEXT && !reading->source->profile.column[i].date)
         return parse_text(worker, i, at, line, error);
     if (column->form == FORM_SKIP) {
         for (end = at; !ends_field(*end, reading->delimiter);)
             end++;
         return end - at > CSV_FIELD_LIMIT ? parse_any(worker, i, at, line, error) : end;
     }
-    if (!reading->numbers_are_missing)
+    if (!reading->numbers_are_missing && !reading->source->profile.column[i].date)
         end = column->form == FORM_REAL ? number_scan_real(at, &column->real[row])
                                         : number_scan_integer(at, &column->integer[row]);
     if (end && ends_field(*end, reading->delimiter))

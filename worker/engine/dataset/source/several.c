@@ -113,8 +113,10 @@ static bool add_column(struct table_profile *profile, const struct column_profil
 {
     struct column_profile *column = &profile->column[profile->n_columns];
 
-    *column = (struct column_profile){
-        .aside = from->aside, .of_series = from->of_series, .numbers_series = from->numbers_series};
+    *column = (struct column_profile){.aside = from->aside,
+                                      .date = from->date,
+                                      .of_series = from->of_series,
+                                      .numbers_series = from->numbers_series};
     column->name = strdup(from->name);
     profile->n_columns += column->name != NULL;
     return column->name != NULL;

@@ -119,6 +119,7 @@ static bool check_unread(const struct source *source, struct error *error)
         {"skip", format->skip != 0, SOURCE_READS_LAYOUT},
         {"missing", format->missing.n > 0, SOURCE_READS_MISSING},
         {"names", format->names.n > 0, SOURCE_READS_NAMES},
+        {"dates", format->dates.n > 0, SOURCE_READS_DATES},
     };
 
     for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {

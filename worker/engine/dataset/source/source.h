@@ -40,6 +40,7 @@ enum source_reads {
     SOURCE_READS_LAYOUT = 1, /* header, delimiter, skip */
     SOURCE_READS_MISSING = 2,
     SOURCE_READS_NAMES = 4,
+    SOURCE_READS_DATES = 8,
 };
 
 struct source; /* below */
