@@ -92,7 +92,7 @@ static bool follow_log(struct client *client, struct following *following, struc
     const cJSON *row = following->watch.item[0].row, *changed;
 
     for (;;) {
-        bool ended = row_has_ended(row);
+        bool ended = row_is_settled(row);
 
         if (!open_latest(client, following, row, error) || !copy_log(following, error))
             return false;
@@ -119,15 +119,15 @@ static bool follow_several(struct following *following, struct error *error)
     const cJSON *row;
 
     for (size_t i = 0; i < following->watch.n; i++)
-        if (row_has_ended(following->watch.item[i].row) &&
+        if (row_is_settled(following->watch.item[i].row) &&
             !tell_end(following, following->watch.item[i].row, stdout, error))
             return false;
-    while (!watch_all_ended(&following->watch)) {
+    while (!watch_all_settled(&following->watch)) {
         live_draw(&following->live, &following->watch);
         if (!watch_next(&following->watch, following->live.render->terminal ? 1000 : -1, &row,
                         error))
             return false;
-        if (!row || !row_has_ended(row))
+        if (!row || !row_is_settled(row))
             continue;
         live_clear(&following->live);
         if (!tell_end(following, row, stdout, error))
@@ -149,7 +149,7 @@ static bool follow_json(struct watch *watch, struct error *error)
         if (!client_print_json(watch->item[i].row, error))
             return false;
     fflush(stdout);
-    while (!watch_all_ended(watch)) {
+    while (!watch_all_settled(watch)) {
         if (!watch_next(watch, -1, &row, error) || (row && !client_print_json(row, error)))
             return false;
         fflush(stdout);

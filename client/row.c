@@ -25,6 +25,11 @@ bool row_has_ended(const cJSON *row)
     return state_has_ended(json_text(row, "state", ""));
 }
 
+bool row_is_settled(const cJSON *row)
+{
+    return row_has_ended(row) || strcmp(json_text(row, "held_by", ""), "nightjar") == 0;
+}
+
 const char *row_state(const cJSON *row, char buffer[ROW_TEXT_SIZE])
 {
     const char *state = json_text(row, "state", "?");

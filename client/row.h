@@ -12,6 +12,8 @@
 /* The state; of a failed one what happened ("timeout", "out of memory"). Returns `buffer`. */
 const char *row_state(const cJSON *row, char buffer[ROW_TEXT_SIZE]);
 bool row_has_ended(const cJSON *row);
+/* Ended, or held by Nightjar itself: nothing happens any more unless somebody says so. */
+bool row_is_settled(const cJSON *row);
 /* "####.... 12/40 epoch"; "" where nothing is known. */
 const char *row_progress(const struct render *render, const cJSON *row, char buffer[ROW_TEXT_SIZE]);
 /* "12s" left, or ""; of what runs. */

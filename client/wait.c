@@ -23,7 +23,7 @@ static bool wait_for_all(struct watch *watch, struct live *live, int64_t deadlin
     const cJSON *row;
 
     *ret_expired = false;
-    while (!watch_all_ended(watch)) {
+    while (!watch_all_settled(watch)) {
         int64_t timeout_ms = live->render->terminal ? REDRAW_MS : -1;
         int64_t left_ms = deadline_ms - now_ms();
 
@@ -49,7 +49,7 @@ static void tell_failures(const struct watch *watch)
         const cJSON *row = watch->item[i].row;
         const char *message = json_text(row, "message", "");
 
-        if (strcmp(json_text(row, "state", ""), "done") == 0 || !row_has_ended(row))
+        if (strcmp(json_text(row, "state", ""), "done") == 0 || !row_is_settled(row))
             continue;
         failed++;
         if (told == FAILURES_TOLD)

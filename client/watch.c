@@ -194,10 +194,10 @@ bool watch_next(struct watch *watch, int64_t timeout_ms, const cJSON **ret_row, 
     return error->kind == ERROR_UNREACHABLE && pause_ms(wait_ms, error);
 }
 
-bool watch_all_ended(const struct watch *watch)
+bool watch_all_settled(const struct watch *watch)
 {
     for (size_t i = 0; i < watch->n; i++)
-        if (!row_has_ended(watch->item[i].row))
+        if (!row_is_settled(watch->item[i].row))
             return false;
     return true;
 }

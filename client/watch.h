@@ -27,7 +27,7 @@ void watch_release(struct watch *watch);
  * for ever). */
 bool watch_next(struct watch *watch, int64_t timeout_ms, const cJSON **ret_row,
                 struct error *error);
-bool watch_all_ended(const struct watch *watch);
+bool watch_all_settled(const struct watch *watch);
 /* 0: all done; 1: not all. */
 int watch_verdict(const struct watch *watch);
 

@@ -51,6 +51,8 @@ enum row_column {
     ROW_GOAL,
     ROW_PAUSED,
     ROW_PAUSE_BEGAN,
+    ROW_BROKEN,
+    ROW_LOSSES,
 };
 
 /* How long the latest run takes or took, pauses left out; NaN: it has not started. */
@@ -139,6 +141,17 @@ static bool add_marks(cJSON *row, sqlite3_stmt *statement, struct error *error)
     return (marks && json_add_item(row, "marks", &marks)) || store_no_memory(error);
 }
 
+/* What we hold goes on for nobody but a person who says so. */
+static bool add_holder(cJSON *row, sqlite3_stmt *statement, enum experiment_state state)
+{
+    bool by_us = column_int(statement, ROW_BROKEN) ||
+                 column_int(statement, ROW_LOSSES) >= EXPERIMENT_LOSSES_LIMIT;
+
+    if (state != EXPERIMENT_HELD)
+        return cJSON_AddNullToObject(row, "held_by") != NULL;
+    return json_add_text(row, "held_by", by_us ? "nightjar" : "user");
+}
+
 static bool add_facts(cJSON *row, sqlite3_stmt *statement, int64_t now_ms)
 {
     double elapsed = elapsed_s(statement, now_ms);
@@ -159,7 +172,8 @@ static bool add_facts(cJSON *row, sqlite3_stmt *statement, int64_t now_ms)
            column_add_time(statement, ROW_STARTED, row, "started") &&
            column_add_time(statement, ROW_ENDED, row, "ended") &&
            json_add_number(row, "elapsed_s", elapsed) && add_progress(row, statement, now_ms) &&
-           column_add_text(statement, ROW_MESSAGE, row, "message");
+           column_add_text(statement, ROW_MESSAGE, row, "message") &&
+           add_holder(row, statement, state);
 }
 
 static bool build_row(struct store *store, sqlite3_stmt *statement, int64_t now_ms, cJSON *row,
@@ -190,7 +204,8 @@ bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **
                    " e.replicate, e.run, b.created_ms, e.started_ms, e.ended_ms, e.message,"
                    " e.marks, e.parameters, r.wall_s, r.progress_done, r.progress_total,"
                    " r.progress_unit, r.progress_ms, r.progress_from, r.progress_from_ms,"
-                   " b.metric, r.paused_ms, r.pause_began_ms FROM experiment AS e"
+                   " b.metric, r.paused_ms, r.pause_began_ms,"
+                   " b.broken IS NOT NULL, e.losses FROM experiment AS e"
                    " JOIN batch AS b ON b.id = e.batch"
                    " LEFT JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
                    " WHERE e.id = ?") ||

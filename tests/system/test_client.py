@@ -353,6 +353,17 @@ class Changing(Case):
         self.assertEqual(len(self.daemon.show(number)["runs"]), 2)
         self.assertEqual(self.nj("log", number, "--run", 2).out, "again\n")
 
+    def test_wait_ends_where_only_a_person_can_go_on(self):
+        self.write("alike.yaml", "command: [sh, -c, 'echo error: {x} is odd >&2; exit 1']\n"
+                                 "sweep: {parameters: {x: [1, 2, 3, 4, 5, 6]}}\nqueue: {breaker: 2}\n")
+        ids = self.submit("alike.yaml")
+        self.assertEqual(len(ids), 6)
+        waited = self.nj("wait", *ids, status=1)
+        self.assertIn(f"{ids[-1]} ", waited.err)
+        self.assertIn("the rest is held: nj release batch:", waited.err)
+        self.assertEqual(self.daemon.show(ids[-1])["held_by"], "nightjar")
+        self.nj("cancel", *ids)
+
     def test_pause_and_resume(self):
         (number,) = self.submit("--", "sleep", "1000")
         self.daemon.wait(number, states=("running",))

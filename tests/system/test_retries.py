@@ -54,6 +54,7 @@ class Retries(unittest.TestCase):
                 os.kill(worker, signal.SIGKILL)
             row = daemon.wait(number, states=("held",))[0]
             self.assertIn("cut short 3 times without progress", row["message"])
+            self.assertEqual(row["held_by"], "nightjar")
             self.assertIn("cut short 3 times", " ".join(daemon.call("why", id=number)["reasons"]))
             self.assertEqual([run["verdict"] for run in daemon.show(number)["runs"]], ["lost"] * 3)
 
@@ -77,6 +78,7 @@ class Breaker(unittest.TestCase):
             why = " ".join(daemon.call("why", id=answer["last"])["reasons"])
             show = daemon.show(answer["last"])["message"]
             report = daemon.call("report", batch=[answer["batch"]])["batches"][0]["waiting"]["reason"]
+            self.assertEqual(daemon.show(answer["last"])["held_by"], "nightjar")
             for text in (why, show, report):
                 self.assertIn(said, text)
                 self.assertIn(release, text)
