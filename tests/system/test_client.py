@@ -20,7 +20,7 @@ NJ = os.path.join(os.path.abspath(harness.BUILD), "nj")
 DEADLINE_S = harness.DEADLINE_S
 ROW = {
     "id", "name", "state", "verdict", "batch", "priority", "seed", "replicate", "run", "submitted",
-    "started", "ended", "elapsed_s", "progress", "eta_s", "metric", "message", "marks", "parameters",
+    "started", "ended", "elapsed_s", "progress", "eta_s", "metric", "message", "held_by", "marks", "parameters",
 }  # fmt: skip
 
 
@@ -537,7 +537,7 @@ class Events(Case):
         self.assertIn("went well", json.dumps(shown["notes"]))
         self.nj("note", shown["id"], "look closer")
         told = self.nj("report", shown["id"]).out
-        self.assertRegex(told, rf"went well \({shown['id']}\)")
+        self.assertRegex(told, rf"went well  \({shown['id']}\)")
         self.assertRegex(told, rf"look closer \({shown['id']}\)")
         self.assertIn("but slowly", json.dumps(shown["warnings"]))
         history = self.daemon.call("history", id=shown["id"])["metrics"]
