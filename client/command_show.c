@@ -1,4 +1,5 @@
 /* nj show: everything about an experiment. */
+#include "client/engine.h"
 #include "client/select.h"
 #include "client/show.h"
 
@@ -18,6 +19,16 @@ static bool show_one(struct client *client, int64_t id, const struct render *ren
     return show_print(render, experiment, error);
 }
 
+static bool show_model(struct client *client, struct error *error)
+{
+    struct engine_call call = {0};
+
+    if (arguments_flag(&client->arguments, "json") &&
+        !engine_call_add(&call, "--json", NULL, error))
+        return false;
+    return engine_call_run(client, "inspect", &call, error);
+}
+
 static bool run(struct client *client, struct error *error)
 {
     scoped(id_list_release) struct id_list ids = {0};
@@ -25,6 +36,8 @@ static bool run(struct client *client, struct error *error)
     struct render render;
     int64_t id;
 
+    if (arguments_flag(&client->arguments, "model"))
+        return show_model(client, error);
     render_open(&render, stdout);
     if (client->arguments.n_arguments <= 1 && !arguments_flag(&client->arguments, "state")) {
         if (select_single(client, &id, &single))
@@ -45,13 +58,14 @@ static bool run(struct client *client, struct error *error)
 static const struct command_option options[] = {
     COMMAND_OPTION_STATE,
     COMMAND_OPTION_JSON,
+    {.name = "model", .help = "Its model instead: layers, shapes, parameters, memory."},
     {0},
 };
 
 const struct command command_show = {
     .name = "show",
     .alias = "info",
-    .synopsis = "[ID]... [--json]",
+    .synopsis = "[ID]... [--model] [--json]",
     .help = "Show everything about an experiment: result, runs, files, warnings, spec.",
     .description = "Without an ID the last experiment. --json prints one line an experiment.",
     .options = options,

@@ -56,6 +56,18 @@ class Stored(unittest.TestCase):
         lines = self.nj("evaluate", self.first, "--run", 1, "--metric", "macro_f1", "--data", "rows.csv").stdout
         self.assertRegex(lines, r"^data\.macro_f1 [0-9.]+\n$")
 
+    def test_a_model_shows_its_layers_shapes_and_parameters(self):
+        lines = self.nj("show", self.first, "--model").stdout.splitlines()
+        self.assertEqual([line.split() for line in lines[:4]], [
+            ["input", "x", "2"],
+            ["layer", "output", "parameters", "weights"],
+            ["dense1", "6", "18", "weight", "6", "x", "2,", "bias", "6"],
+            ["dense2", "2", "14", "weight", "2", "x", "6,", "bias", "2"]])
+        self.assertRegex(lines[4], r"^32 parameters; .* to predict, .* to train$")
+        answer = json.loads(self.nj("show", self.first, "--model", "--json").stdout)
+        self.assertEqual(answer["layers"][0]["weights"], {"weight": [6, 2], "bias": [6]})
+        self.assertGreater(answer["training_bytes"], answer["predicting_bytes"])
+
     def test_what_has_no_model_is_told(self):
         self.assertIn("has not run that often", self.nj("evaluate", self.first, "--run", 7, status=3).stderr)
         command = self.daemon.submit("true")

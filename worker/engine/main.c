@@ -8,6 +8,7 @@
  *   settings                               describes every setting of data ... evaluate
  *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
+ *   inspect RUN [--json]                   a stored model's layers, shapes, parameters, memory
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
  */
@@ -211,6 +212,16 @@ static int verb_evaluate(int n, char **argument)
     return pipeline_evaluate(&request, stdout, &error) ? 0 : fail(&error);
 }
 
+static int verb_inspect(int n, char **argument)
+{
+    bool json = n == 3 && strcmp(argument[2], "--json") == 0;
+    struct error error = {0};
+
+    if (n != 2 && !json)
+        return usage("inspect RUN [--json]");
+    return pipeline_inspect(argument[1], json, stdout, &error) ? 0 : fail(&error);
+}
+
 static int verb_blas_check(int n, char **argument)
 {
     (void)argument;
@@ -223,14 +234,9 @@ int main(int n, char **argument)
         const char *name;
         int (*run)(int n, char **argument);
     } verb[] = {
-        {"blas-check", verb_blas_check},
-        {"check", verb_check},
-        {"data", verb_data},
-        {"describe", verb_describe},
-        {"evaluate", verb_evaluate},
-        {"predict", verb_predict},
-        {"run", verb_run},
-        {"settings", verb_settings},
+        {"blas-check", verb_blas_check}, {"check", verb_check},       {"data", verb_data},
+        {"describe", verb_describe},     {"evaluate", verb_evaluate}, {"inspect", verb_inspect},
+        {"predict", verb_predict},       {"run", verb_run},           {"settings", verb_settings},
         {"verify", verb_verify},
     };
 
@@ -241,5 +247,5 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|data|describe|settings|predict|evaluate|verify|blas-check ...");
+    return usage("run|check|data|describe|settings|predict|evaluate|inspect|verify|blas-check ...");
 }

@@ -98,6 +98,9 @@ struct evaluate_request {
  */
 bool pipeline_evaluate(const struct evaluate_request *request, FILE *out, struct error *error);
 
+/* What a stored model is made of: lines for a person, or one of JSON. */
+bool pipeline_inspect(const char *model, bool json, FILE *out, struct error *error);
+
 /* The model file that a folder or a file's name means: artifacts/model.h5, or of a run that has
  * none yet what its last checkpoint holds, written to *ret_temporary (owned by the caller, who
  * unlinks it; else NULL). */

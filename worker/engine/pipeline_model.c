@@ -1,10 +1,13 @@
 /* The model file: what a model needs to predict on another day, in another place. */
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/owner.h"
 #include "worker/engine/hdf5.h"
+#include "worker/engine/model/outside.h"
 #include "worker/engine/pipeline.h"
 
 #define MODEL_FORMAT "nightjar-model 2"
@@ -124,6 +127,34 @@ static bool read_arrays(struct hdf5_file *file, struct model *model, struct erro
     return true;
 }
 
+/* Ours say so in /format. */
+static bool is_ours(const char *path)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    scoped(memory_free) char *format = NULL;
+    struct error other = {0};
+
+    return hdf5_open(path, &file, &other) && hdf5_read_text(file, "/format", 64, &format, &other);
+}
+
+static bool take_outside(const char *path, const char *match, struct model *model,
+                         int64_t *ret_taken, int64_t *ret_all, struct error *error)
+{
+    scoped(outside_free) struct outside *outside = NULL;
+    struct model_array array;
+
+    if (!outside_open(path, &outside, error))
+        return false;
+    for (; model_array(model, *ret_all, &array); ++*ret_all) {
+        if (fnmatch(match, array.name, 0) != 0)
+            continue;
+        if (!outside_read(outside, &array, error))
+            return false;
+        ++*ret_taken;
+    }
+    return true;
+}
+
 bool model_file_take(const char *path, const char *match, struct model *model, int64_t *ret_taken,
                      int64_t *ret_all, struct error *error)
 {
@@ -132,6 +163,8 @@ bool model_file_take(const char *path, const char *match, struct model *model, i
     char at[160];
 
     *ret_taken = *ret_all = 0;
+    if (file_exists(AT_FDCWD, path) && !is_ours(path))
+        return take_outside(path, match, model, ret_taken, ret_all, error);
     if (!hdf5_open(path, &file, error))
         return false;
     for (; model_array(model, *ret_all, &array); ++*ret_all) {

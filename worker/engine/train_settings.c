@@ -75,7 +75,7 @@ static const struct setting snapshots_settings[] = {
 static const struct setting start_settings[] = {
     SETTING_TEXT(struct start_config, model, NULL, 0,
                  "Begin with the weights of a model: a model file, a run's folder, or the number "
-                 "of an experiment."),
+                 "of an experiment; or weights in an .npz or a Keras HDF5 file."),
     SETTING_TEXT(struct start_config, match, "*", 0,
                  "Names of the parameters that begin so, with * and ? as in the shell."),
     {0},

@@ -262,6 +262,7 @@ static void write_weights(const char *path, const struct network *network, int64
     for (int64_t i = 0; i < weight->rows * weight->columns; i++)
         weight->value[i] = (real)i;
     assert_true(hdf5_create(path, &file, &error));
+    assert_true(hdf5_write_text(file, "/format", "nightjar-model 2", &error));
     assert_true(hdf5_write_reals(file, "/weights/dense1/weight", weight->value, rows,
                                  weight->columns, &error));
     assert_true(hdf5_write_reals(file, "/weights/dense1/bias", bias->value, bias->rows, 1, &error));

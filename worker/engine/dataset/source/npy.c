@@ -22,6 +22,7 @@
 #include "common/utf8.h"
 #include "worker/engine/dataset/source/array.h"
 #include "worker/engine/dataset/source/kinds.h"
+#include "worker/engine/dataset/source/npy.h"
 #include "worker/engine/dataset/source/zip.h"
 
 #define MAGIC "\x93NUMPY"
@@ -400,6 +401,50 @@ static bool open_npy(struct source *source, struct error *error)
         return error_set_at(error, ERROR_INVALID, "data.format.arrays",
                             "%s is one array and no archive of some", source->path);
     return open_single(source, error);
+}
+
+/* Integers become numbers of the same room. */
+static bool read_numbers(const struct array *array, double **ret, struct error *error)
+{
+    int64_t n = array->size[0] * array_width(array);
+    scoped(memory_free) double *value = malloc(((size_t)n + 1) * sizeof(*value));
+
+    if (!value)
+        return error_set(error, ERROR_NO_MEMORY, "reading '%s'", array->name);
+    if (!read_values(array, 0, array->size[0], value, error))
+        return false;
+    for (int64_t i = 0; array->type == ARRAY_INTEGER && i < n; i++) {
+        int64_t whole;
+
+        memcpy(&whole, &value[i], sizeof(whole));
+        value[i] = (double)whole;
+    }
+    *ret = take(&value);
+    return true;
+}
+
+bool npy_take_all(const char *path, void *context,
+                  bool (*give)(void *context, const char *name, int n_dimensions,
+                               const int64_t *size, const double *value, struct error *error),
+                  struct error *error)
+{
+    const struct npy_config every = {0};
+    scoped(memory_free) char *copy = strdup(path);
+    struct source source = {.path = copy, .config = &every};
+    bool good =
+        copy ? open_npy(&source, error) : error_set(error, ERROR_NO_MEMORY, "reading %s", path);
+    const struct npy_file *file = source.state;
+
+    for (int64_t i = 0; good && i < file->list.n; i++) {
+        const struct array *array = &file->list.item[i];
+        scoped(memory_free) double *value = NULL;
+
+        if (array->type != ARRAY_TEXT)
+            good = read_numbers(array, &value, error) &&
+                   give(context, array->name, array->n_dimensions, array->size, value, error);
+    }
+    close_npy(&source);
+    return good;
 }
 
 static bool profile_npy(struct source *source, struct table_profile *profile, struct error *error)

@@ -1,0 +1,139 @@
+/* Weights of other programs: a network that has them computes what those programs would. The
+ * numbers are those of tests/golden/make_outside.py. */
+#include "tests/unit/engine/fixture.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "worker/engine/pipeline.h"
+
+#define ROWS 5
+
+static const char keras_layers[] =
+    "{'model': [{'type': 'conv1d', 'filters': 5, 'size': 2},"
+    " {'type': 'lstm', 'units': 4, 'sequences': true, 'bidirectional': true},"
+    " {'type': 'layer_norm', 'epsilon': 1e-3}, {'type': 'gru', 'units': 4},"
+    " {'type': 'batch_norm', 'epsilon': 1e-3}, {'type': 'dense', 'units': 3},"
+    " {'type': 'dense', 'units': 2}]}";
+static const char dense_layers[] =
+    "{'model': [{'type': 'dense', 'units': 3}, {'type': 'dense', 'units': 2}]}";
+
+static cJSON *read_golden(void)
+{
+    scoped(memory_free) char *data = NULL;
+    struct error error;
+    cJSON *json = NULL;
+    size_t size;
+
+    if (!file_read(AT_FDCWD, "tests/golden/outside.json", 1 << 24, &data, &size, &error) ||
+        !json_parse(data, size, &json, &error))
+        fail_msg("%s", error.message);
+    return json;
+}
+
+static void set_up(struct fixture *fixture, const cJSON *golden, struct shape shape,
+                   const char *layers)
+{
+    const cJSON *x = json_member(golden, "x");
+    int64_t n = ROWS * shape.steps * shape.width;
+
+    fixture_set_up_sequences(fixture, TASK_REGRESSION, ROWS, shape, 2);
+    fixture_parse(fixture, layers);
+    assert_int_equal(cJSON_GetArraySize(x), n);
+    for (int64_t i = 0; i < n; i++)
+        fixture->x[i] = cJSON_GetArrayItem(x, (int)i)->valuedouble;
+    for (int i = 0; i < 2; i++) {
+        fixture->offset[i] = 0;
+        fixture->scale[i] = 1;
+    }
+}
+
+static void check(const char *name, struct shape shape, const char *layers, const char *path,
+                  int64_t parameters)
+{
+    scoped(json_free) cJSON *all = read_golden();
+    const cJSON *golden = json_member(all, name), *y = json_member(golden, "y");
+    double prediction[2 * ROWS];
+    struct fixture fixture;
+    struct model *model;
+    struct error error;
+    int64_t taken, of;
+
+    set_up(&fixture, golden, shape, layers);
+    model = fixture_build(&fixture);
+    if (!model_file_take(path, "*", model, &taken, &of, &error))
+        fail_msg("%s", error.message);
+    assert_int_equal(taken, parameters);
+    assert_int_equal(of, parameters);
+    assert_true(model_predict(model, &fixture.set, fixture.row, ROWS, prediction, NULL, &error));
+    for (int i = 0; i < 2 * ROWS; i++) {
+        double wanted = cJSON_GetArrayItem(y, i)->valuedouble;
+
+        if (!(fabs(prediction[i] - wanted) <= 1e-5 * fmax(1, fabs(wanted))))
+            fail_msg("%s: value %d is %.9g, not %.9g", name, i, prediction[i], wanted);
+    }
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void weights_of_keras_compute_what_they_did_there(void **state)
+{
+    (void)state;
+    check("keras", (struct shape){.steps = 6, .width = 3}, keras_layers, "tests/golden/outside.h5",
+          22);
+}
+
+static void arrays_of_numpy_go_where_their_names_say(void **state)
+{
+    (void)state;
+    check("npz", (struct shape){.steps = 1, .width = 4}, dense_layers, "tests/golden/outside.npz",
+          4);
+}
+
+static void refused(const char *layers, struct shape shape, const char *path, const char *told)
+{
+    struct fixture fixture;
+    struct model *model;
+    struct error error;
+    int64_t taken, of;
+
+    fixture_set_up_sequences(&fixture, TASK_REGRESSION, ROWS, shape, 2);
+    fixture_parse(&fixture, layers);
+    model = fixture_build(&fixture);
+    assert_false(model_file_take(path, "*", model, &taken, &of, &error));
+    if (!strstr(error.message, told))
+        fail_msg("%s", error.message);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void what_does_not_fit_is_told(void **state)
+{
+    const struct shape row = {.steps = 1, .width = 4};
+
+    (void)state;
+    refused("{'model': [{'type': 'dense', 'units': 2}]}", row, "tests/golden/outside.npz",
+            "dense1.weight is 3 x 4, and dense1.weight is 2 x 4");
+    refused(
+        "{'model': [{'type': 'dense', 'units': 3}, 'layer_norm', {'type': 'dense', 'units': 2}]}",
+        row, "tests/golden/outside.npz", "has no layer_norm1.gain; it has dense1.weight");
+    refused(dense_layers, (struct shape){.steps = 1, .width = 5}, "tests/golden/outside.h5",
+            "is 4 x 3, and dense1.weight is 3 x 5");
+    refused("{'model': [{'type': 'simple_rnn', 'units': 2}, {'type': 'dense', 'units': 2}]}", row,
+            "tests/golden/outside.h5", "has no simple_rnn1.weight");
+    refused(dense_layers, row, "tests/golden/outside.json", "is not an HDF5 file");
+    refused(dense_layers, row, "tests/data/mixed.csv", "is not an HDF5 file");
+    refused(dense_layers, row, "/nowhere.h5", "No such file");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_of_keras_compute_what_they_did_there),
+        cmocka_unit_test(arrays_of_numpy_go_where_their_names_say),
+        cmocka_unit_test(what_does_not_fit_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
