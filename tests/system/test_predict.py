@@ -104,6 +104,25 @@ class Stored(unittest.TestCase):
                                                          "model": [{"type": "dense", "units": "targets"}]})
         self.assertIn("neither a model nor a checkpoint", self.predict(model=empty.folder, status=3).stderr)
 
+    def test_distributions_are_told_by_mean_spread_and_quantiles(self):
+        for loss, columns in (({"type": "normal", "components": 2}, ["mean", "sd", "q0.05", "q0.25", "q0.5", "q0.75", "q0.95"]),
+                              ({"type": "quantile", "levels": [0.2, 0.8]}, ["q0.2", "q0.8"])):
+            run = Run(os.path.join(self.folder, loss["type"]), {
+                "data": {"source": self.train, "id": "key", "target": "y"}, "train": {"epochs": 3, "loss": loss},
+                "model": [{"type": "dense", "units": "outputs"}]})
+            self.assertEqual(run.finish().returncode, 0)
+            with open(run.artifact("predictions.csv")) as file:
+                rows = list(csv.DictReader(file))
+            self.assertEqual(list(rows[0]), ["key", "actual[y]", "predicted[y]", *(f"{name}[y]" for name in columns)])
+            for row in rows:
+                quantiles = [float(row[f"{name}[y]"]) for name in columns if name.startswith("q")]
+                self.assertEqual(quantiles, sorted(quantiles))
+                if "sd" in columns:
+                    self.assertAlmostEqual(float(row["mean[y]"]), float(row["predicted[y]"]), places=5)
+                    self.assertGreater(float(row["sd[y]"]), 0)
+            new = list(csv.DictReader(self.predict(model=run.folder).stdout.splitlines()))
+            self.assertEqual(list(new[0]), ["key", "predicted[y]", *(f"{name}[y]" for name in columns)])
+
     def test_figures_are_those_of_the_run_and_new_ones_need_no_training(self):
         done = engine("evaluate", self.run_.folder, "--metric", "rmse", "--metric", "mae", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -215,6 +215,25 @@ double distribution_mean(const struct distribution_shape *shape, const double *p
     return sum;
 }
 
+double distribution_sd(const struct distribution_shape *shape, const double *parameter)
+{
+    const double *alpha = parameter, *mu = parameter + shape->n, *sigma = mu + shape->n;
+    double mean = distribution_mean(shape, parameter), sum = 0;
+
+    if (shape->family == DISTRIBUTION_QUANTILES)
+        return NAN;
+    for (int64_t i = 0; i < shape->n; i++) {
+        double square = sigma[i] * sigma[i], own = mu[i];
+
+        if (shape->family == DISTRIBUTION_LOG_NORMAL) {
+            own = exp(mu[i] + square / 2);
+            square = expm1(square) * own * own;
+        }
+        sum += alpha[i] * (square + (own - mean) * (own - mean));
+    }
+    return sqrt(sum);
+}
+
 static double quantile_between(const struct distribution_shape *shape, const double *value,
                                double level)
 {

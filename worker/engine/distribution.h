@@ -38,6 +38,8 @@ double distribution_crps(const struct distribution_shape *shape, const double *p
 double distribution_below(const struct distribution_shape *shape, const double *parameter,
                           double y);
 double distribution_mean(const struct distribution_shape *shape, const double *parameter);
+/* NAN: of quantiles. */
+double distribution_sd(const struct distribution_shape *shape, const double *parameter);
 double distribution_quantile(const struct distribution_shape *shape, const double *parameter,
                              double level);
 

@@ -210,8 +210,60 @@ static bool write_named(struct buffer *out, const char *what, const char *name, 
            csv_write_field(out, text.data, false, error);
 }
 
-bool pipeline_write_header(const struct samples *samples, bool actual, struct buffer *out,
-                           struct error *error)
+/* What is told of a distribution. */
+#define N_LEVELS 5
+static const double density_level[N_LEVELS] = {0.05, 0.25, 0.5, 0.75, 0.95};
+
+static int64_t level_count(const struct distribution_shape *shape, const double **ret_level)
+{
+    bool quantiles = shape->family == DISTRIBUTION_QUANTILES;
+
+    *ret_level = quantiles ? shape->level : density_level;
+    return shape->family == DISTRIBUTION_NONE ? 0 : quantiles ? shape->n : N_LEVELS;
+}
+
+static bool has_density(const struct distribution_shape *shape)
+{
+    return shape->family == DISTRIBUTION_NORMAL || shape->family == DISTRIBUTION_LOG_NORMAL;
+}
+
+static bool write_distribution_header(const struct distribution_shape *shape, const char *name,
+                                      struct buffer *out, struct error *error)
+{
+    const double *level;
+    int64_t n = level_count(shape, &level);
+    char what[32];
+
+    if (has_density(shape) &&
+        !(write_named(out, "mean", name, error) && write_named(out, "sd", name, error)))
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        (void)snprintf(what, sizeof(what), "q%g", level[i]);
+        if (!write_named(out, what, name, error))
+            return false;
+    }
+    return true;
+}
+
+static bool write_distribution(const struct distribution_shape *shape, const double *parameter,
+                               struct buffer *out, struct error *error)
+{
+    const double *level;
+    int64_t n = level_count(shape, &level);
+
+    if (has_density(shape) &&
+        !buffer_append_format(out, error, ",%.9g,%.9g", distribution_mean(shape, parameter),
+                              distribution_sd(shape, parameter)))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        if (!buffer_append_format(out, error, ",%.9g",
+                                  distribution_quantile(shape, parameter, level[i])))
+            return false;
+    return true;
+}
+
+bool pipeline_write_header(const struct samples *samples, const struct distribution_shape *shape,
+                           bool actual, struct buffer *out, struct error *error)
 {
     const struct preparation *preparation = samples->preparation;
 
@@ -230,7 +282,8 @@ bool pipeline_write_header(const struct samples *samples, bool actual, struct bu
         const char *name = preparation->target_name[i];
 
         if ((actual && !write_named(out, "actual", name, error)) ||
-            !write_named(out, "predicted", name, error))
+            !write_named(out, "predicted", name, error) ||
+            !write_distribution_header(shape, name, out, error))
             return false;
     }
     return buffer_append_text(out, "\n", error);
@@ -246,8 +299,9 @@ static int64_t largest(const double *value, int64_t n)
     return best;
 }
 
-static bool write_row(const struct samples *samples, int64_t row, const double *prediction,
-                      bool actual, struct buffer *out, struct error *error)
+static bool write_row(const struct samples *samples, const struct distribution_shape *shape,
+                      int64_t row, const double *prediction, bool actual, struct buffer *out,
+                      struct error *error)
 {
     const struct preparation *preparation = samples->preparation;
     const struct dataset *dataset = samples->dataset;
@@ -259,7 +313,9 @@ static bool write_row(const struct samples *samples, int64_t row, const double *
         for (int64_t i = 0; i < n_targets; i++)
             if ((actual && !buffer_append_format(out, error, ",%.17g",
                                                  dataset->target[row * n_targets + i])) ||
-                !buffer_append_format(out, error, ",%.9g", prediction[i]))
+                !buffer_append_format(out, error, ",%.9g", prediction[i]) ||
+                !write_distribution(shape, prediction + n_targets + i * distribution_width(shape),
+                                    out, error))
                 return false;
         return buffer_append_text(out, "\n", error);
     }
@@ -279,8 +335,8 @@ bool pipeline_write_rows(const struct model *model, const struct samples *sample
                          struct buffer *out, struct error *error)
 {
     for (int64_t i = 0; i < n; i++)
-        if (!write_row(samples, row[i], prediction + i * model->n_outputs_per_row, actual, out,
-                       error))
+        if (!write_row(samples, &model->distribution, row[i],
+                       prediction + i * model->n_outputs_per_row, actual, out, error))
             return false;
     return true;
 }
@@ -292,6 +348,6 @@ bool pipeline_write_predictions(struct model *model, const struct samples *sampl
     scoped(memory_free) double *prediction = NULL;
 
     return pipeline_predict_rows(model, samples, row, n, batch, &prediction, NULL, error) &&
-           pipeline_write_header(samples, actual, out, error) &&
+           pipeline_write_header(samples, &model->distribution, actual, out, error) &&
            pipeline_write_rows(model, samples, row, n, prediction, actual, out, error);
 }

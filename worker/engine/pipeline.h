@@ -113,9 +113,11 @@ bool pipeline_run_cwd(const char *given, char **ret_cwd, struct error *error);
  * checkpoint. */
 bool pipeline_recall(const char *folder, const char *path, struct error *error);
 
-/* A table of predictions: a header, then each row once. `actual`: with what is true beside. */
-bool pipeline_write_header(const struct samples *samples, bool actual, struct buffer *out,
-                           struct error *error);
+/* A table of predictions: a header, then each row once. `actual`: with what is true beside. Of a
+ * predicted distribution there are mean, sd and the quantiles 0.05, 0.25, 0.5, 0.75 and 0.95, or
+ * those that are predicted. */
+bool pipeline_write_header(const struct samples *samples, const struct distribution_shape *shape,
+                           bool actual, struct buffer *out, struct error *error);
 bool pipeline_write_rows(const struct model *model, const struct samples *samples,
                          const int64_t *row, int64_t n, const double *prediction, bool actual,
                          struct buffer *out, struct error *error);

@@ -141,6 +141,7 @@ static bool give_next(struct pool *pool, struct error *error)
 {
     struct place *place = &pool->place[pool->next_give % pool->n_places];
     struct predicted_piece piece = {.samples = pool->thread->samples,
+                                    .distribution = &pool->thread->stored.model->distribution,
                                     .width = pool->thread->stored.model->n_outputs_per_row,
                                     .all = all_rows(pool->plan),
                                     .text = &place->text};

@@ -12,6 +12,7 @@
 
 struct predicted_piece { /* borrowed for one call */
     const struct samples *samples;
+    const struct distribution_shape *distribution;
     const int64_t *row;       /* [n] */
     int64_t n, all;           /* rows of this piece, and of all pieces */
     const double *prediction; /* [n][width] */

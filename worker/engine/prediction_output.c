@@ -97,8 +97,9 @@ static bool put_text(struct prediction_output *output, const struct predicted_pi
 {
     scoped(buffer_release) struct buffer header = {0};
 
-    if (!output->begun && (!pipeline_write_header(piece->samples, false, &header, error) ||
-                           !file_write_whole(output->fd, header.data, header.size, error)))
+    if (!output->begun &&
+        (!pipeline_write_header(piece->samples, piece->distribution, false, &header, error) ||
+         !file_write_whole(output->fd, header.data, header.size, error)))
         return false;
     output->begun = true;
     return file_write_whole(output->fd, piece->text->data, piece->text->size, error);

@@ -102,9 +102,35 @@ static void quantiles_invert_the_share_below(void **state)
     assert_close(distribution_mean(&some, quantile), 2, 1e-12);
     assert_close(distribution_mean(&three, mixture),
                  0.3 * exp(3.52) + 0.5 * exp(4.3 + 0.35 * 0.35 / 2) + 0.2 * exp(5.125), 1e-9);
+    assert_true(isnan(distribution_sd(&some, quantile)));
     /* twice the mean pinball loss */
     assert_close(distribution_crps(&some, quantile, 3), 2 * (0.1 * 2 + 0.5 * 1 + 0.1 * 1) / 3,
                  1e-12);
+}
+
+static void spread_is_that_of_the_squares(void **state)
+{
+    const struct distribution_shape shapes[] = {{.family = NORMAL, .n = 2},
+                                                {.family = LOG_NORMAL, .n = 2}};
+    const double parameter[] = {0.4, 0.6, 1, 2, 0.5, 0.25};
+
+    (void)state;
+    for (int s = 0; s < 2; s++) {
+        double mean = 0, square = 0, h = 1e-4;
+
+        for (double q = h / 2; q < 1; q += h) { /* the integral over the quantiles */
+            double y = distribution_quantile(&shapes[s], parameter, q);
+
+            mean += h * y;
+            square += h * y * y;
+        }
+        assert_close(distribution_mean(&shapes[s], parameter), mean, 2e-3);
+        assert_close(distribution_sd(&shapes[s], parameter), sqrt(square - mean * mean), 1e-2);
+    }
+    /* a single log-normal: sqrt(exp(s^2) - 1) exp(m + s^2 / 2) */
+    assert_close(distribution_sd(&(struct distribution_shape){.family = LOG_NORMAL, .n = 1},
+                                 (const double[]){1, 3, 0.9}),
+                 sqrt(expm1(0.81)) * exp(3 + 0.405), 1e-9);
 }
 
 static void fitted_distributions_are_those_of_the_values(void **state)
@@ -133,6 +159,7 @@ int main(void)
         cmocka_unit_test(closed_forms_agree_with_integrals),
         cmocka_unit_test(likelihood_has_its_check_value),
         cmocka_unit_test(quantiles_invert_the_share_below),
+        cmocka_unit_test(spread_is_that_of_the_squares),
         cmocka_unit_test(fitted_distributions_are_those_of_the_values),
     };
 

@@ -1,4 +1,5 @@
 /* Metrics against scikit-learn's values (tests/golden/make_numeric.py), to 1e-9; naive scores. */
+#include "tests/support/near.h"
 #include "tests/unit/engine/fixture.h"
 
 #include <fcntl.h>
@@ -282,6 +283,68 @@ static void balanced_rows_have_each_class_as_often(void **state)
     fixture_tear_down(&fixture);
 }
 
+static double measure(enum task task, const char *metric, int64_t n, int64_t outputs,
+                      const int32_t *label, const double *target, const double *prediction)
+{
+    const struct distribution_shape none = {0};
+    struct fixture_spec spec = {0};
+    struct evaluation evaluation = {0};
+    struct fixture fixture;
+    struct error error;
+    double value;
+
+    fixture_set_up(&fixture, task, n, 1, outputs);
+    for (int64_t i = 0; i < n && label; i++)
+        fixture.label[i] = label[i];
+    for (int64_t i = 0; i < n * outputs && target; i++)
+        fixture.target[i] = target[i];
+    parse_metrics(&spec, metric);
+    if (!metric_evaluate(&spec.metrics, &fixture.set, &none, fixture.row, n, prediction, NULL,
+                         &evaluation, &error))
+        fail_msg("%s", error.message);
+    assert_int_equal(evaluation.n_values, 1);
+    value = evaluation.value[0].value;
+    evaluation_release(&evaluation);
+    settings_release(fixture_settings, &spec);
+    fixture_tear_down(&fixture);
+    return value;
+}
+
+/* By hand: bins of (0.8, 1], (0.6, 0.8] and (0.4, 0.6] hold 0.9 - 1, 0.8 - 0 and 0.6 - 1 + 0.55 -
+ * 0. */
+static void calibration_error_has_its_value(void **state)
+{
+    const int32_t label[] = {0, 0, 1, 0};
+    const double prediction[] = {0.9, 0.1, 0.2, 0.8, 0.4, 0.6, 0.45, 0.55};
+
+    (void)state;
+    assert_near(measure(TASK_CLASSIFICATION, "{\"type\": \"ece\", \"bins\": 5}", 4, 2, label, NULL,
+                        prediction),
+                (0.1 + 0.8 + 0.15) / 4, 1e-12);
+    assert_near(measure(TASK_CLASSIFICATION, "{\"type\": \"ece\", \"bins\": 1}", 4, 2, label, NULL,
+                        prediction),
+                (-0.1 + 0.8 - 0.4 + 0.55) / 4, 1e-12);
+}
+
+/* 10^4 - 2 10^6 sum w t |y - t| / sum w, whose weights are of all rows and targets. */
+static void exoplanet_score_has_its_value(void **state)
+{
+    const double target[] = {0.02, 0.05, 0.1, 0.03};
+    const double constant[] = {0.06, 0.06, 0.06, 0.06};
+    const double more[] = {0.02 * 1.01, 0.05 * 1.01, 0.1 * 1.01, 0.03 * 1.01};
+
+    (void)state;
+    assert_near(measure(TASK_REGRESSION, "\"exoplanet_score\"", 2, 2, NULL, target, constant), 6900,
+                1e-9);
+    assert_near(measure(TASK_REGRESSION, "{\"type\": \"exoplanet_score\", \"weights\": [1, 3]}", 2,
+                        2, NULL, target, constant),
+                7750, 1e-9);
+    assert_near(measure(TASK_REGRESSION, "\"exoplanet_score\"", 2, 2, NULL, target, more), 9931,
+                1e-9);
+    assert_near(measure(TASK_REGRESSION, "\"exoplanet_score\"", 2, 2, NULL, target, target), 10000,
+                1e-9);
+}
+
 static void output_that_stands_out_is_named(void **state)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
@@ -445,6 +508,8 @@ int main(void)
         cmocka_unit_test(metrics_agree_with_scikit_learn),
         cmocka_unit_test(distributions_are_measured_beside_a_fitted_one),
         cmocka_unit_test(metrics_of_distributions_need_one),
+        cmocka_unit_test(calibration_error_has_its_value),
+        cmocka_unit_test(exoplanet_score_has_its_value),
         cmocka_unit_test(output_that_stands_out_is_named),
         cmocka_unit_test(intervals_hold_the_value_and_are_the_same_again),
         cmocka_unit_test(balanced_rows_have_each_class_as_often),
