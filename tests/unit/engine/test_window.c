@@ -451,6 +451,53 @@ static void what_a_window_lacks_is_masked(void **state)
     assert_int_equal(length[1], 8);
 }
 
+static void short_recordings_are_samples_of_their_own_length_where_they_are_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct row_list *train = &fixture->plan.split.part[SPLIT_TRAIN];
+
+    write_table(fixture->path, 50, -1);
+    make(fixture, ALL ",\"rate\":1",
+         "\"standard\",{\"type\":\"window\",\"length\":20,\"stride\":20,\"edges\":\"mask\","
+         "\"shorter\":\"keep\"},{\"type\":\"standard\",\"divide\":false}");
+    /* 0 .. 49 of each holds two windows, 51 .. 59 is shorter */
+    assert_int_equal(train->n, 6);
+    assert_int_equal(train->row[2], 58);
+    assert_int_equal(train->row[5], 2 * 59 - 1);
+    assert_int_equal(fixture->plan.rows.part[SPLIT_TRAIN].n, 2 * 59);
+    (void)value_at(fixture, train->row[2], 0);
+    assert_int_equal(length[1], 9);
+    assert_true(value_at(fixture, train->row[2], 9) == 0);
+    (void)value_at(fixture, train->row[1], 0);
+    assert_int_equal(length[1], 20);
+    {
+        double sum = 0; /* fitted on the rows that are there: their mean is 0 */
+
+        for (int64_t i = 0; i < 6; i++)
+            for (int64_t step = 0; step < (i % 3 == 2 ? 9 : 20); step++)
+                sum += value_at(fixture, train->row[i], step);
+        assert_true(fabs(sum) < 1e-4);
+    }
+}
+
+static void short_recordings_in_two_parts_are_in_none(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ",\"split\":{\"by\":\"leave_one_group_out\",\"fold\":1},\"group\":\"seat\"",
+         "{\"type\":\"window\",\"length\":100,\"edges\":\"mask\",\"shorter\":\"keep\"}");
+    assert_int_equal(fixture->plan.split.part[SPLIT_TRAIN].n, 1);
+    assert_int_equal(fixture->plan.split.part[SPLIT_TEST].row[0], 2 * ROWS - 1);
+    tear_down(state);
+    set_up(state);
+    fixture = *state;
+    begin(fixture, ",\"split\":{\"train\":0.5,\"test\":0.5}",
+          "{\"type\":\"window\",\"length\":100,\"edges\":\"mask\",\"shorter\":\"keep\"}");
+    assert_true(import(fixture));
+    assert_false(divide(fixture));
+    assert_non_null(strstr(fixture->error.message, "has no whole window"));
+}
+
 static void rows_without_a_window_are_left_out_where_edges_drop(void **state)
 {
     struct fixture *fixture = *state;
@@ -503,6 +550,8 @@ int main(void)
         TEST(what_goes_along_recordings_sees_no_row_of_another_part),
         TEST(every_row_is_predicted_where_edges_repeat),
         TEST(what_a_window_lacks_is_masked),
+        TEST(short_recordings_are_samples_of_their_own_length_where_they_are_kept),
+        TEST(short_recordings_in_two_parts_are_in_none),
         TEST(rows_without_a_window_are_left_out_where_edges_drop),
         TEST(what_cannot_be_is_refused),
     };

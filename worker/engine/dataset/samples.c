@@ -24,26 +24,6 @@ void samples_free(struct samples **samples)
     *samples = NULL;
 }
 
-/* What the window that predicts `row` sees. What lies outside of its segment is the segment's
- * nearest row, or where lengths vary not there: the rows that are come first. */
-static struct row_span span_of(const struct samples *samples, int64_t row)
-{
-    const struct series *series = &samples->dataset->series;
-    int64_t segment = series_segment_of(series, row);
-    struct row_span span = {.first = window_first(samples->window, row),
-                            .low = series->segment[segment],
-                            .high = series->segment[segment + 1],
-                            .steps = samples->window->length};
-    int64_t end = span.first + span.steps;
-
-    if (samples->window->edges != WINDOW_EDGES_MASK)
-        return span;
-    span.first = span.first < span.low ? span.low : span.first;
-    end = end < span.high ? end : span.high;
-    span.steps = end > span.first ? end - span.first : 1;
-    return span;
-}
-
 #define SPANS 64 /* gathered at a time */
 
 static void gather_windows(const struct samples *samples, const int64_t *row, int64_t n,
@@ -55,7 +35,7 @@ static void gather_windows(const struct samples *samples, const int64_t *row, in
         int64_t count = n - first < SPANS ? n - first : SPANS;
 
         for (int64_t i = 0; i < count; i++)
-            span[i] = span_of(samples, row[first + i]);
+            span[i] = window_span(samples->window, &samples->dataset->series, row[first + i]);
         applier_gather_spans(samples->applier, span, count, first, x,
                              length ? length + first : NULL);
     }

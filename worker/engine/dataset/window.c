@@ -42,6 +42,24 @@ bool window_check(const struct kind_choices *prepare, const struct data_config *
     return true;
 }
 
+struct row_span window_span(const struct window_config *window, const struct series *series,
+                            int64_t row)
+{
+    int64_t segment = series_segment_of(series, row);
+    struct row_span span = {.first = window_first(window, row),
+                            .low = series->segment[segment],
+                            .high = series->segment[segment + 1],
+                            .steps = window->length};
+    int64_t end = span.first + span.steps;
+
+    if (window->edges != WINDOW_EDGES_MASK)
+        return span;
+    span.first = span.first < span.low ? span.low : span.first;
+    end = end < span.high ? end : span.high;
+    span.steps = end > span.first ? end - span.first : 1;
+    return span;
+}
+
 /* ---- lists ------------------------------------------------------------------------------------*/
 
 /* Rows from the window's first to the one that is predicted. */
@@ -70,6 +88,15 @@ static int64_t list_run(const struct window_config *window, int64_t origin, int6
     return n;
 }
 
+/* All of a segment that is in one part. */
+static int64_t list_short(const struct window_config *window, int64_t from, int64_t end,
+                          int64_t *list)
+{
+    if (list)
+        *list = window->label == WINDOW_LABEL_FIRST ? from : end - 1;
+    return 1;
+}
+
 static int64_t list_segments(const struct window_config *window, const struct dataset *dataset,
                              const int8_t *part, int which, int64_t *list)
 {
@@ -86,7 +113,10 @@ static int64_t list_segments(const struct window_config *window, const struct da
                 to++;
             if (!part)
                 to = end;
-            if (!part || part[from] == which)
+            if (window->shorter == WINDOW_SHORT_KEEP && end - origin < span(window) &&
+                to - from == end - origin && (!part || part[from] == which))
+                n += list_short(window, from, to, list ? list + n : NULL);
+            else if (!part || part[from] == which)
                 n += list_run(window, origin, from, to, list ? list + n : NULL);
             from = to;
         }
@@ -118,7 +148,7 @@ bool window_check_length(const struct window_config *window, const struct datase
 
         longest = length > longest ? length : longest;
     }
-    if (longest >= span(window) + window->offset)
+    if (longest >= span(window) + window->offset || window->shorter == WINDOW_SHORT_KEEP)
         return true;
     return error_set_at(error, ERROR_INVALID, "prepare",
                         "a window needs %lld rows, but the longest recording without a gap has "
@@ -167,14 +197,14 @@ bool window_majority(const struct window_config *window, const struct dataset *d
 
 /* ---- proof ------------------------------------------------------------------------------------*/
 
-static void mark_rows(const struct window_config *window, const struct row_list *list, uint8_t bit,
-                      uint8_t *mark)
+static void mark_rows(const struct window_config *window, const struct series *series,
+                      const struct row_list *list, uint8_t bit, uint8_t *mark)
 {
     int64_t marked = 0; /* all rows of earlier windows lie before */
 
     for (int64_t i = 0; i < list->n; i++) {
-        int64_t first = window_first(window, list->row[i]);
-        int64_t end = first + window->length;
+        const struct row_span span = window_span(window, series, list->row[i]);
+        int64_t first = span.first, end = first + span.steps;
 
         for (int64_t row = first > marked ? first : marked; row < end; row++)
             mark[row] |= bit;
@@ -191,7 +221,7 @@ bool window_rows(const struct window_config *window, const struct dataset *datas
 
     if (!mark)
         return no_memory(error);
-    mark_rows(window, list, 1, mark);
+    mark_rows(window, &dataset->series, list, 1, mark);
     for (int64_t row = 0; row < dataset->n_rows; row++)
         rows.n += mark[row];
     rows.row = malloc((size_t)(rows.n + 1) * sizeof(*rows.row));
@@ -212,7 +242,7 @@ bool window_count_shared(const struct window_config *window, const struct datase
     if (!mark)
         return no_memory(error);
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        mark_rows(window, &split->part[i], (uint8_t)(1U << i), mark);
+        mark_rows(window, &dataset->series, &split->part[i], (uint8_t)(1U << i), mark);
     *ret_shared = 0;
     for (int64_t row = 0; row < dataset->n_rows; row++)
         *ret_shared += (mark[row] & (mark[row] - 1)) != 0;

@@ -13,18 +13,21 @@
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/transform.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum window_label { WINDOW_LABEL_FIRST, WINDOW_LABEL_LAST, WINDOW_LABEL_MAJORITY };
+enum window_short { WINDOW_SHORT_DROP, WINDOW_SHORT_KEEP };
 enum window_edges { WINDOW_EDGES_DROP, WINDOW_EDGES_REPEAT, WINDOW_EDGES_MASK };
 
 struct window_config {
     struct transform_config base; /* nothing of it is set */
     int64_t length, stride, offset, horizon;
     int label, edges; /* enum window_label, enum window_edges */
+    int shorter;      /* enum window_short: what becomes of a segment without a whole window */
 };
 
 /* The window that the spec's "prepare" asks for; NULL: none. */
@@ -39,8 +42,14 @@ static inline int64_t window_first(const struct window_config *window, int64_t r
     return window->label == WINDOW_LABEL_FIRST ? row : row - window->horizon - window->length + 1;
 }
 
+/* What the window that predicts `row` sees. What lies outside of its segment is the segment's
+ * nearest row, or where edges are masked not there: the rows that are come first. */
+struct row_span window_span(const struct window_config *window, const struct series *series,
+                            int64_t row);
+
 /* Samples whose rows, those of the window and the one predicted, all are of part `which` (part:
- * [n_rows]): one window every `stride` rows of a segment, from its row `offset` on. */
+ * [n_rows]): one window every `stride` rows of a segment, from its row `offset` on; of a segment
+ * that is too short one of all its rows where those are kept. */
 bool window_list(const struct window_config *window, const struct dataset *dataset,
                  const int8_t *part, int which, struct row_list *ret_list, struct error *error);
 /* The rows that lie in a listed window, ascending, each once. */

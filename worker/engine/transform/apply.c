@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/window.h"
 #include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/select.h"
 
@@ -128,15 +129,22 @@ const struct block *applier_rows(struct applier *applier, const int64_t *row, in
     return applier_spans(applier, applier->span, n);
 }
 
-const struct block *applier_windows(struct applier *applier, const int64_t *row, int64_t n,
-                                    int64_t shift, int64_t steps)
+/* How many of the next samples go through in one block. */
+static int64_t alike(const struct applier *applier, const struct row_span *span, int64_t n)
+{
+    int64_t i = 1;
+
+    while (i < n && i < applier->block_samples && span[i].steps == span[0].steps)
+        i++;
+    return i;
+}
+
+const struct block *applier_windows(struct applier *applier, const struct window_config *window,
+                                    const int64_t *row, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        applier->span[i] = (struct row_span){.first = row[i] + shift,
-                                             .low = row[i] + shift,
-                                             .high = row[i] + shift + steps,
-                                             .steps = steps};
-    return applier_spans(applier, applier->span, n);
+        applier->span[i] = window_span(window, &applier->dataset->series, row[i]);
+    return applier_spans(applier, applier->span, alike(applier, applier->span, n));
 }
 
 int64_t applier_block_samples(const struct applier *applier)
@@ -181,16 +189,6 @@ static void clear_after(int64_t steps, int64_t at, struct tensor *x)
 {
     for (int64_t t = steps; t < x->steps; t++)
         memset(x->data + (t * x->rows + at) * x->width, 0, (size_t)x->width * sizeof(real));
-}
-
-/* How many of the next samples go through in one block. */
-static int64_t alike(const struct applier *applier, const struct row_span *span, int64_t n)
-{
-    int64_t i = 1;
-
-    while (i < n && i < applier->block_samples && span[i].steps == span[0].steps)
-        i++;
-    return i;
 }
 
 void applier_gather_spans(struct applier *applier, const struct row_span *span, int64_t n,

@@ -43,9 +43,10 @@ int64_t applier_block_rows(const struct applier *applier);
  * the same number of steps. */
 const struct block *applier_spans(struct applier *applier, const struct row_span *span, int64_t n);
 const struct block *applier_rows(struct applier *applier, const int64_t *row, int64_t n);
-/* Whole windows of `steps` rows, the first of them `shift` rows after row[i]. */
-const struct block *applier_windows(struct applier *applier, const int64_t *row, int64_t n,
-                                    int64_t shift, int64_t steps);
+/* Windows, which predict row[i]: as many of the first as have the same number of steps. */
+struct window_config;
+const struct block *applier_windows(struct applier *applier, const struct window_config *window,
+                                    const int64_t *row, int64_t n);
 
 /* Fills places at .. at + n - 1 of x[steps][rows][width] with samples. Steps beyond those that a
  * sample has become 0, and length[0..n), where it is given, says how many it has. */

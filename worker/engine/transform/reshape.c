@@ -2,6 +2,7 @@
 #include "worker/engine/transform/preparation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/owner.h"
 
@@ -63,10 +64,11 @@ static bool fit(struct fitting *fitting, struct error *error)
     return true;
 }
 
-/* Values in order: step by step, column by column. */
+/* Values in order: step by step, column by column; 0 where a sample is shorter. */
 static void apply(const struct transform *transform, const struct block *in, struct block *out)
 {
     (void)transform;
+    memset(out->value, 0, (size_t)(block_rows(out) * out->width) * sizeof(*out->value));
     for (int64_t k = 0; k < in->n; k++)
         for (int64_t t = 0, value = 0; t < in->steps; t++)
             for (int64_t j = 0; j < in->width; j++, value++)

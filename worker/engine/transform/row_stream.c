@@ -11,17 +11,17 @@ const struct block *row_stream_next(const struct row_stream *stream, int64_t *at
 {
     const int64_t *row = stream->rows->row + *at;
     int64_t n = stream->rows->n - *at, most = applier_block_samples(stream->applier);
+    const struct block *block;
 
     if (n == 0)
         return NULL;
     n = n < most ? n : most;
-    *at += n;
     if (ret_row)
         *ret_row = row;
-    if (stream->window)
-        return applier_windows(stream->applier, row, n, window_first(stream->window, 0),
-                               stream->window->length);
-    return applier_rows(stream->applier, row, n);
+    block = stream->window ? applier_windows(stream->applier, stream->window, row, n)
+                           : applier_rows(stream->applier, row, n);
+    *at += block->n;
+    return block;
 }
 
 int64_t row_stream_block_rows(const struct row_stream *stream)

@@ -3,6 +3,7 @@
 #include "worker/engine/transform/kinds.h"
 
 static const char *const label_names[] = {"first", "last", "majority", NULL};
+static const char *const short_names[] = {"drop", "keep", NULL};
 static const char *const edges_names[] = {"drop", "repeat", "mask", NULL};
 
 static const struct setting window_settings[] = {
@@ -20,6 +21,10 @@ static const struct setting window_settings[] = {
     SETTING_CHOICE(struct window_config, edges, WINDOW_EDGES_REPEAT, edges_names,
                    "What predict does for rows that have no whole window: drop leaves them out, "
                    "repeat fills it up with the recording's nearest row, mask makes it shorter."),
+    SETTING_CHOICE(struct window_config, shorter, WINDOW_SHORT_DROP, short_names,
+                   "What becomes of recordings that are shorter than a window, in all parts: drop "
+                   "leaves them out, keep makes a sample of all their rows, which needs edges: "
+                   "mask."),
     {0},
 };
 
@@ -30,6 +35,10 @@ static bool check(const void *config, const char *path, struct error *error)
     if (window->horizon > 0 && window->label != WINDOW_LABEL_LAST)
         return error_set_at(error, ERROR_INVALID, path,
                             "a horizon needs the label of the last row");
+    if (window->shorter == WINDOW_SHORT_KEEP &&
+        (window->edges != WINDOW_EDGES_MASK || window->horizon > 0))
+        return error_set_at(error, ERROR_INVALID, path,
+                            "shorter: keep needs edges: mask, and no horizon");
     return true;
 }
 
