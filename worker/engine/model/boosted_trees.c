@@ -299,7 +299,7 @@ static void add_loss(const struct trees *trees, const struct sample_set *set, co
     int objective = trees->config->objective;
 
     if (objective == OBJECTIVE_AUTO || objective == OBJECTIVE_SQUARED) {
-        model_add_loss(&trees->plan, set, row, n, prediction, sum);
+        model_add_loss(trees->model.kind, &trees->plan, set, row, n, prediction, sum);
         return;
     }
     for (int64_t i = 0; i < n; i++) {

@@ -277,7 +277,7 @@ static bool ensemble_predict(struct model *model, const struct sample_set *set, 
     if (!get_ready(ensemble, set, error) || !combine(ensemble, &rows, prediction, error))
         return false;
     if (sum)
-        model_add_loss(&ensemble->plan, set, row, n, prediction, sum);
+        model_add_loss(&model_ensemble, &ensemble->plan, set, row, n, prediction, sum);
     return true;
 }
 
@@ -370,6 +370,7 @@ const struct model_kind model_ensemble = {
              .check = check},
     .whole = true,
     .single = true,
+    .own_units = true,
     .build = ensemble_build,
     .measure = ensemble_measure,
     .free = ensemble_free,

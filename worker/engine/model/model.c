@@ -50,14 +50,18 @@ bool model_predict(struct model *model, const struct sample_set *set, const int6
 {
     if (!model->kind->predict(model, set, row, n, ret_prediction, sum, error))
         return false;
-    for (int64_t i = 0; set->logarithm && ret_prediction && i < n * model->n_outputs_per_row; i++)
+    if (!set->logarithm || !ret_prediction || model->kind->own_units)
+        return true;
+    for (int64_t i = 0; i < n * model->n_outputs_per_row; i++)
         ret_prediction[i] = exp(ret_prediction[i]);
     return true;
 }
 
-void model_add_loss(const struct model_plan *plan, const struct sample_set *set, const int64_t *row,
-                    int64_t n, const double *prediction, struct loss_sum *sum)
+void model_add_loss(const struct model_kind *kind, const struct model_plan *plan,
+                    const struct sample_set *set, const int64_t *row, int64_t n,
+                    const double *prediction, struct loss_sum *sum)
 {
+    bool given_back = set->logarithm && kind->own_units;
     bool classes = plan->task == TASK_CLASSIFICATION;
     int64_t outputs = classes ? plan->n_classes : plan->n_targets;
 
@@ -67,7 +71,9 @@ void model_add_loss(const struct model_plan *plan, const struct sample_set *set,
         if (classes)
             loss = -log(fmax(prediction[set->label[row[i]]], 1e-15));
         for (int64_t k = 0; !classes && k < outputs; k++) {
-            double d = (prediction[k] - set->target[row[i] * outputs + k]) / plan->target_scale[k];
+            double value = given_back ? log(fmax(prediction[k], 1e-300)) : prediction[k];
+            double learned = sample_set_learned(set)[row[i] * outputs + k];
+            double d = (value - learned) / plan->target_scale[k];
 
             loss += d * d / (double)outputs;
         }

@@ -60,6 +60,7 @@ struct model_kind {
     bool whole;       /* a step sees all training rows: train.batch and train.shuffle are not read,
                          nor the loss and the optimizer */
     bool single;      /* one step is all that there is */
+    bool own_units;   /* predicts targets, not their logarithms, where those are learned */
     /* What is wrong with the model is told with its place: model[2].units. */
     bool (*build)(const struct model_plan *plan, struct model **ret_model, struct error *error);
     bool (*measure)(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
@@ -125,9 +126,10 @@ bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64
 bool model_predict(struct model *model, const struct sample_set *set, const int64_t *row, int64_t n,
                    double *ret_prediction, struct loss_sum *sum, struct error *error);
 /* For the kinds that have no loss of their own: log loss of classes, squared errors of numbers in
- * the units of training. */
-void model_add_loss(const struct model_plan *plan, const struct sample_set *set, const int64_t *row,
-                    int64_t n, const double *prediction, struct loss_sum *sum);
+ * the units of training. Predictions as the kind gives them. */
+void model_add_loss(const struct model_kind *kind, const struct model_plan *plan,
+                    const struct sample_set *set, const int64_t *row, int64_t n,
+                    const double *prediction, struct loss_sum *sum);
 bool model_array(struct model *model, int64_t index, struct model_array *ret_array);
 
 #endif
