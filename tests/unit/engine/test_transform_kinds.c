@@ -141,6 +141,7 @@ static struct small_table *make_for(const struct kind *kind)
         {"moving_average", STEPS "\"moving_average\"]"},
         {"paa", STEPS "{\"type\":\"paa\",\"segments\":3}]"},
         {"reshape", STEPS "{\"type\":\"reshape\",\"width\":2,\"steps\":0}]"},
+        {"series_scale", STEPS "\"series_scale\"]"},
         {"set_steps", STEPS "{\"type\":\"set_steps\",\"steps\":2}]"},
         {"steps", STEPS "{\"type\":\"steps\",\"from\":1,\"every\":2}]"},
         {"summary", STEPS "\"summary\"]"},

@@ -13,6 +13,7 @@
 #include "common/buffer.h"
 #include "common/file.h"
 #include "common/owner.h"
+#include "tests/support/near.h"
 #include "worker/engine/dataset/samples.h"
 #include "worker/engine/dataset/split.h"
 #include "worker/engine/dataset/window.h"
@@ -398,6 +399,7 @@ static void what_goes_along_recordings_sees_no_row_of_another_part(void **state)
         "\"impute\",{\"type\":\"difference\",\"lag\":3}",
         "\"impute\",{\"type\":\"moving_average\",\"length\":6}",
         "\"impute\",{\"type\":\"band_pass\",\"order\":2}",
+        "\"impute\",{\"type\":\"series_scale\",\"by\":\"robust\"}",
         "\"impute\",\"standard\",{\"type\":\"set_steps\",\"steps\":2}",
     };
 
@@ -421,6 +423,39 @@ static void what_goes_along_recordings_sees_no_row_of_another_part(void **state)
                 tear_down(state);
                 set_up(state);
             }
+}
+
+/* Across gaps, and for each part by itself. */
+static void a_recording_has_a_scale_of_its_own(void **state)
+{
+    static const struct {
+        const char *by;
+        double center, width; /* of 0 .. 29 without 7, in which a gap is */
+    } wanted[] = {{"standard", 428.0 / 29, 8.688697},
+                  {"minmax", 0, 29},
+                  {"maxabs", 0, 29},
+                  {"robust", 15, 14}};
+
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        struct fixture *fixture = *state;
+        double offset = strcmp(wanted[i].by, "maxabs") == 0 ? 0 : 1000, width = wanted[i].width;
+        char prepare[80];
+
+        (void)snprintf(prepare, sizeof(prepare), "{\"type\":\"series_scale\",\"by\":\"%s\"}",
+                       wanted[i].by);
+        write_table(fixture->path, 7, -1);
+        make(fixture, ",\"rate\":1,\"split\":{\"by\":\"time\",\"train\":0.5,\"test\":0.5}",
+             prepare);
+        assert_near(value_at(fixture, 10, 0), (11 - wanted[i].center) / width, 1e-4);
+        if (strcmp(wanted[i].by, "maxabs") == 0)
+            width = 1029;
+        assert_near(value_at(fixture, 59 + 10, 0), (1011 - offset - wanted[i].center) / width,
+                    1e-4);
+        if (strcmp(wanted[i].by, "minmax") == 0)
+            assert_near(value_at(fixture, 40, 0), 11.0 / 29, 1e-4); /* test rows: 30 .. 59 */
+        tear_down(state);
+        set_up(state);
+    }
 }
 
 static void every_row_is_predicted_where_edges_repeat(void **state)
@@ -548,6 +583,7 @@ int main(void)
         TEST(single_windows_that_do_not_overlap_are_no_leak),
         TEST(groups_and_times_split_windows),
         TEST(what_goes_along_recordings_sees_no_row_of_another_part),
+        TEST(a_recording_has_a_scale_of_its_own),
         TEST(every_row_is_predicted_where_edges_repeat),
         TEST(what_a_window_lacks_is_masked),
         TEST(short_recordings_are_samples_of_their_own_length_where_they_are_kept),

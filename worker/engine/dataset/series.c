@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/owner.h"
+
 void series_release(struct series *series)
 {
     free(series->first);
@@ -16,6 +18,7 @@ void series_release(struct series *series)
 void stretches_release(struct stretches *stretches)
 {
     free(stretches->first);
+    free(stretches->mark);
     *stretches = (struct stretches){0};
 }
 
@@ -39,13 +42,18 @@ bool series_cut(const struct series *series, const uint8_t *mark, struct stretch
                 struct error *error)
 {
     int64_t n = cut(series, mark, NULL);
-    int64_t *first = malloc((size_t)(n + 1) * sizeof(*first));
+    scoped(stretches_release) struct stretches stretches = {.n = n};
 
-    if (!first)
+    stretches.first = malloc((size_t)(n + 1) * sizeof(*stretches.first));
+    stretches.mark = malloc((size_t)n + 1);
+    if (!stretches.first || !stretches.mark)
         return error_set(error, ERROR_NO_MEMORY, "cutting recordings");
-    (void)cut(series, mark, first);
-    first[n] = series->n_segments > 0 ? series->segment[series->n_segments] : 0;
-    *ret_stretches = (struct stretches){.n = n, .first = first};
+    (void)cut(series, mark, stretches.first);
+    stretches.first[n] = series->n_segments > 0 ? series->segment[series->n_segments] : 0;
+    for (int64_t i = 0; i < n; i++)
+        stretches.mark[i] = mark[stretches.first[i]];
+    *ret_stretches = stretches;
+    stretches = (struct stretches){0};
     return true;
 }
 

@@ -26,6 +26,7 @@ void series_release(struct series *series);
 struct stretches {
     int64_t n;
     int64_t *first; /* owned, [n + 1]: rows, as segment */
+    uint8_t *mark;  /* owned, [n]: the same for those that may see one another; NULL: all may */
 };
 void stretches_release(struct stretches *stretches);
 /* `mark`: [n_rows], the same number for rows that may see one another. */

@@ -359,6 +359,57 @@ static bool go_along(const struct transform *transform, const struct stretches *
     return true;
 }
 
+/* A column's values in the stretches from .. to - 1 that have the mark, one after the other; back
+ * where they came from with `put`. Returns how many. */
+static int64_t move_marked(const struct stretches *stretches, int64_t from, int64_t to,
+                           uint8_t mark, float *column, int64_t width, double *x, bool put)
+{
+    int64_t n = 0;
+
+    for (int64_t s = from; s < to; s++) {
+        if (stretches->mark && stretches->mark[s] != mark)
+            continue;
+        for (int64_t row = stretches->first[s]; row < stretches->first[s + 1]; row++, n++) {
+            if (put)
+                column[row * width] = (float)x[n];
+            else
+                x[n] = (double)column[row * width];
+        }
+    }
+    return n;
+}
+
+/* Each recording's rows of one part as a whole. */
+static bool go_over_series(const struct transform *transform, const struct series *series,
+                           const struct stretches *stretches, float *value, int64_t width,
+                           struct error *error)
+{
+    int64_t from = 0, to;
+
+    for (int64_t s = 0; s < series->n; s++, from = to) {
+        scoped(memory_free) double *x =
+            calloc((size_t)(series->first[s + 1] - series->first[s]) + 1, sizeof(*x));
+
+        if (!x)
+            return no_memory(error);
+        for (to = from; to < stretches->n && stretches->first[to] < series->first[s + 1];)
+            to++;
+        for (int mark = 0; mark < (stretches->mark ? 1 << SPLIT_PART_COUNT : 1); mark++)
+            for (int64_t i = 0; i < transform->n_columns; i++) {
+                float *column = value + transform->column[i];
+                int64_t n =
+                    move_marked(stretches, from, to, (uint8_t)mark, column, width, x, false);
+
+                if (n == 0)
+                    break;
+                transform->kind->map(transform_state(transform, i),
+                                     transform_state_size(transform, i), x, n);
+                (void)move_marked(stretches, from, to, (uint8_t)mark, column, width, x, true);
+            }
+    }
+    return true;
+}
+
 /* Computes what transform `at` makes of all rows, from where the last such one ended. */
 static bool store(struct applier *applier, int64_t at, const struct stretches *stretches,
                   struct error *error)
@@ -377,7 +428,10 @@ static bool store(struct applier *applier, int64_t at, const struct stretches *s
     if (!stored)
         return no_memory(error);
     store_rows(applier, stored);
-    if (!go_along(transform, stretches, stored, transform->width, error))
+    if (!(transform->kind->pooled
+              ? go_over_series(transform, &dataset->series, stretches, stored, transform->width,
+                               error)
+              : go_along(transform, stretches, stored, transform->width, error)))
         return false;
     free(applier->stored);
     applier->value = applier->stored = take(&stored);

@@ -27,6 +27,7 @@ extern const struct transform_kind transform_quantile;
 extern const struct transform_kind transform_reshape;
 extern const struct transform_kind transform_robust;
 extern const struct transform_kind transform_scale;
+extern const struct transform_kind transform_series_scale;
 extern const struct transform_kind transform_set_steps;
 extern const struct transform_kind transform_sqrt;
 extern const struct transform_kind transform_square;
