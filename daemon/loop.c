@@ -18,6 +18,7 @@
 #include "common/wire.h"
 #include "daemon/recover.h"
 #include "daemon/request.h"
+#include "daemon/request_change.h"
 #include "daemon/upload.h"
 #include "daemon/watch.h"
 
@@ -104,7 +105,8 @@ static bool work_in_savepoint(struct daemon *daemon, bool durable, struct error 
         return true;
     return take_finished(daemon, error) &&
            store_release_due(daemon->store, daemon_wall_ms(daemon), error) &&
-           starter_pick(&daemon->starter, daemon->store, daemon->supervisor, error);
+           (daemon->changes ||
+            starter_pick(&daemon->starter, daemon->store, daemon->supervisor, error));
 }
 
 /* What the daemon itself wants done in this turn's transaction. Where that fails the requests of
@@ -123,6 +125,19 @@ static bool work(struct daemon *daemon, struct error *error)
     log_error("no run was started or taken in: %s", failure.message);
     supervisor_rolled_back(daemon->supervisor);
     alarm_within(&daemon->retry, RETRY_MS);
+    return store_undo(daemon->store, error);
+}
+
+/* A part of what clients wanted of very many experiments. False: the transaction is of no use. */
+static bool change_more(struct daemon *daemon, struct error *error)
+{
+    struct error failure;
+
+    if (!daemon_begin(daemon, error) || !store_savepoint(daemon->store, error))
+        return false;
+    if (request_change_more(daemon, &failure))
+        return store_keep(daemon->store, error);
+    request_change_fail(daemon, &failure);
     return store_undo(daemon->store, error);
 }
 
@@ -221,6 +236,8 @@ static void end_turn_badly(struct daemon *daemon, const struct error *failure)
         next = client_session_public(session)->next;
         client_session_fail(session, failure);
     }
+    if (daemon->changes)
+        request_change_fail(daemon, failure);
     supervisor_rolled_back(daemon->supervisor);
     load_settings(daemon); /* a reload may have been among what was undone */
     alarm_within(&daemon->retry, freed ? 0 : RETRY_MS);
@@ -258,7 +275,9 @@ static void end_turn(struct daemon *daemon)
     bool ok = true;
 
     uv_idle_stop(&daemon->idle);
-    if (supervisor_busy(daemon->supervisor) || daemon->starter.wanted)
+    if (daemon->changes)
+        ok = change_more(daemon, &error);
+    if (ok && (supervisor_busy(daemon->supervisor) || daemon->starter.wanted))
         ok = work(daemon, &error);
     if (ok && daemon->turn_failure.kind != ERROR_NONE) {
         error = daemon->turn_failure;
@@ -662,6 +681,7 @@ void daemon_close(struct daemon *daemon)
 {
     close_loop(daemon);
     supervisor_free(&daemon->supervisor);
+    request_changes_free(daemon);
     store_free(&daemon->store);
     executor_close(&daemon->executor);
     buffer_release(&daemon->greeting);

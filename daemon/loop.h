@@ -72,10 +72,11 @@ struct daemon {
     struct alarm retry; /* a turn again later: a retry that is due, failed commit, low disk */
     uv_timer_t leave;   /* how long clients get to read their last replies */
     uv_signal_t terminate, interrupt;
-    struct error turn_failure; /* kind NONE: the turn's transaction is good */
-    bool large;                /* this turn took much memory: give it back at its end */
-    bool stopping;             /* a turn that ends is the last */
-    bool closed;               /* its handles are closed or closing */
+    struct request_changes *changes; /* owned: what is done over several turns; nothing starts */
+    struct error turn_failure;       /* kind NONE: the turn's transaction is good */
+    bool large;                      /* this turn took much memory: give it back at its end */
+    bool stopping;                   /* a turn that ends is the last */
+    bool closed;                     /* its handles are closed or closing */
 };
 
 bool daemon_open(struct daemon *daemon, const struct daemon_options *options, struct error *error);

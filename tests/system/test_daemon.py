@@ -657,6 +657,62 @@ class Parts(unittest.TestCase):
             self.assertEqual(client.call("submit.commit")["count"], 2)
 
 
+class ManyAtOnce(unittest.TestCase):
+    """A change of more experiments than are changed in one turn."""
+
+    N = 8000
+
+    def setUp(self):
+        self.daemon = self.enterContext(Daemon(slots=1))
+        self.running = self.daemon.submit("sleep", "600")
+        self.daemon.wait(self.running, states=("running",))
+        with self.daemon.connect() as client:
+            client.call("submit.begin", base={"command": ["touch", "ran"]}, cwd=self.daemon.folder)
+            for first in range(0, self.N, 2000):
+                client.call("submit.add", experiments=[{"seed": seed} for seed in range(first, first + 2000)])
+            client.call("submit.commit")
+
+    def counts(self, client):
+        return client.call("daemon.status")["counts"]
+
+    def wait_for_a_part(self, client):
+        """Another client is answered while some are cancelled and some are not."""
+        return wait_until(lambda: 0 < self.counts(client).get("cancelled", 0) < self.N, interval=0)
+
+    def test_others_are_answered_meanwhile_and_nothing_starts(self):
+        with self.daemon.connect() as asker, self.daemon.connect() as other:
+            number = asker.send("cancel", select={"all": True})
+            self.wait_for_a_part(other)
+            answer = asker.answer(number)
+            self.assertEqual(answer["n_changed"], self.N + 1)
+            self.daemon.wait(self.running)
+            self.assertEqual(self.counts(other)["cancelled"], self.N + 1)
+            self.assertEqual(self.daemon.wait(self.daemon.submit("true"))[0]["state"], "done")
+        self.assertFalse(os.path.exists(os.path.join(self.daemon.folder, "ran")))
+        self.assertEqual(len(os.listdir(f"{self.daemon.home}/runs")), 2)
+
+    def test_daemon_that_is_killed_on_the_way_has_changed_some_and_can_be_asked_again(self):
+        self.daemon.call("hold", select={"all": True, "state": ["queued"]})
+        with self.daemon.connect() as asker, self.daemon.connect() as other:
+            asker.send("cancel", select={"all": True, "state": ["held"]})
+            self.wait_for_a_part(other)
+            self.daemon.kill()
+        self.daemon.start()
+        with self.daemon.connect() as client:
+            counts = self.counts(client)
+            self.assertEqual(counts["cancelled"] + counts["held"], self.N)
+            client.call("cancel", select={"all": True, "state": ["held"]})
+            self.assertEqual(self.counts(client)["cancelled"], self.N)
+
+    def test_asker_that_leaves_gets_it_done(self):
+        with self.daemon.connect() as asker, self.daemon.connect() as other:
+            asker.send("cancel", select={"all": True, "state": ["queued"]})
+            self.wait_for_a_part(other)
+            asker.close()
+            wait_until(lambda: self.counts(other)["cancelled"] == self.N)
+            self.assertEqual(self.daemon.show(self.running)["state"], "running")
+
+
 class FullDisk(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="nightjar-full-")
