@@ -360,6 +360,22 @@ static void refuse_line(struct client_session *session, const struct error *erro
                  error->kind, error_describe(error, text, sizeof(text)));
 }
 
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *part);
+
+static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_part)
+{
+    const struct client_session *session = handle->data;
+
+    (void)suggested;
+    *ret_part = uv_buf_init(session->host->read_buffer, (unsigned)SESSION_READ_SIZE);
+}
+
+static void start_reading(struct client_session *session)
+{
+    if (!session->reading && !session->ending)
+        session->reading = uv_read_start((uv_stream_t *)&session->pipe, on_space, on_read) == 0;
+}
+
 void client_session_step(struct client_session *session)
 {
     struct error error;
@@ -386,6 +402,8 @@ void client_session_step(struct client_session *session)
         buffer_release(&session->input.buffer);
     if (session->more || session->later)
         stop_reading(session);
+    else if (unsent(session) <= SESSION_OUTPUT_PAUSE)
+        start_reading(session); /* it was stopped before what came meanwhile was looked at */
     if (session->more)
         session->host->wake(session->host->context);
     close_if_done(session);
@@ -421,14 +439,6 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *part)
         client_session_close(session);
 }
 
-static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_part)
-{
-    const struct client_session *session = handle->data;
-
-    (void)suggested;
-    *ret_part = uv_buf_init(session->host->read_buffer, (unsigned)SESSION_READ_SIZE);
-}
-
 /* Goes on where the bound on output or a later answer had stopped it. */
 static void pass_on(struct client_session *session)
 {
@@ -439,8 +449,7 @@ static void pass_on(struct client_session *session)
         session->host->wake(session->host->context);
         return;
     }
-    if (!session->reading && !session->ending)
-        session->reading = uv_read_start((uv_stream_t *)&session->pipe, on_space, on_read) == 0;
+    start_reading(session);
 }
 
 /* ---- the beginning
