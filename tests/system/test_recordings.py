@@ -97,6 +97,51 @@ class Windows(Folder):
         self.assertGreater(mark["count"], 0)
 
 
+class Foretelling(Folder):
+    """A series that is foretold from its own past, with hours that nobody measured."""
+
+    GONE = (50, 61, 62, 150)
+
+    def hourly(self, window, **more):
+        with open(self.source, "w", encoding="ascii") as file:
+            file.write("hour,air\n")
+            for hour in range(200):
+                file.write(f"{hour},{'NA' if hour in self.GONE else f'{10 + 3 * math.sin(hour / 5):.6f}'}\n")
+        data = {"source": self.source, "time": "hour", "features": ["air"], "target": "air", "task": "regression",
+                "split": {"by": "time", "train": 0.7, "test": 0.3}, **more}
+        return {"data": data, "prepare": ["impute", "standard", {"type": "window", "length": 4, **window}],
+                "model": ["flatten", {"type": "dense", "units": 8, "activation": "tanh"},
+                          {"type": "dense", "units": "targets"}],
+                "train": {"optimizer": {"type": "adam", "rate": 1e-2}, "batch": 16, "epochs": 30},
+                "evaluate": {"metrics": ["rmse", "r2"]}}
+
+    def test_own_past_is_looked_at_and_hours_without_a_value_are_no_samples(self):
+        run = self.run_of(self.hourly({"horizon": 1}, missing_targets="drop"), "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(run.artifact("predictions.csv"), encoding="ascii") as file:
+            rows = {int(row["row"]) for row in csv.DictReader(file)}
+        # the first four rows of the test part have no window of its rows before them
+        self.assertEqual(rows, set(range(144, 200)) - set(self.GONE))
+        (split,) = run.events("split")
+        self.assertEqual(split["train"], 140 - 4 - 3)
+        self.assertGreater(run.results()["test.r2"], 0.8)
+        self.assertTrue(all(math.isfinite(value) for value in run.results().values()))
+
+    def test_what_is_to_be_predicted_is_not_looked_at(self):
+        """Also where the data are prepared already, for somebody who foretells."""
+        self.assertEqual(self.run_of(self.hourly({"horizon": 1}, missing_targets="drop"), "1").finish().returncode, 0)
+        for name, window in (("2", {}), ("3", {"label": "first"})):
+            done = self.run_of(self.hourly(window, missing_targets="drop"), name).finish()
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("data.features: 'air' is the target, too", done.stderr)
+
+    def test_rows_without_a_target_are_refused_where_nothing_is_said(self):
+        done = self.run_of(self.hourly({"horizon": 1}), "1").finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("data.target: 'air' is missing in 4 rows", done.stderr)
+
+
 class Prepared(Folder):
     def half_built(self):
         return glob.glob(os.path.join(self.folder, "data", "*.new"))

@@ -94,6 +94,7 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics)
 {
     scoped(json_free) cJSON *part = engine_part(root);
+    const struct window_config *window;
     struct error error = {0};
 
     if (!part) {
@@ -102,6 +103,8 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
     }
     if (!settings_parse(engine_settings, part, "", spec, diagnostics))
         return false;
+    window = window_find(&spec->prepare);
+    spec->data.foretells = window && window->horizon > 0;
     if (!stored) {
         data_check(&spec->data, json_member(part, "data"), diagnostics);
         if (!window_check(&spec->prepare, &spec->data, &error))

@@ -1,6 +1,7 @@
 #include "worker/engine/pipeline.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
@@ -123,6 +124,18 @@ static void warn_fragments(const struct preparation *preparation, const struct d
                     "along recordings begins anew; blocks, a time or groups keep them longer");
 }
 
+/* Prepared data may be those of another spec, which foretells. */
+static bool refuse_own_past(const struct engine_spec *spec, const struct dataset *dataset,
+                            struct error *error)
+{
+    for (int64_t i = 0; dataset->target && i < dataset->n_targets; i++)
+        for (int64_t j = 0; j < dataset->n_features; j++)
+            if (!spec->data.foretells &&
+                strcmp(dataset->feature[j].name, dataset->target_name[i]) == 0)
+                return data_refuse_own_past(dataset->target_name[i], error);
+    return true;
+}
+
 bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
                         const struct dataset *dataset, uint64_t seed,
                         struct prepared_rows *ret_rows, struct warning_list *warnings,
@@ -132,7 +145,8 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
     const struct window_config *window = window_find(&spec->prepare);
     scoped(stretches_release) struct stretches stretches = {0};
 
-    if (!split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
+    if (!refuse_own_past(spec, dataset, error) ||
+        !split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
         !split_stretches(&rows.split, dataset, &stretches, error) ||
         !take_subset(spec, dataset, &rows, error) ||
         !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, &stretches, spec,

@@ -224,10 +224,12 @@ static bool measure_file(struct evaluating *evaluating, FILE *out, struct error 
     scoped(row_list_release) struct row_list list = {0};
     scoped(memory_free) char *cwd = NULL;
 
-    return pipeline_run_cwd(evaluating->request->model, &cwd, error) &&
-           import(evaluating, cwd, error) && make_samples(evaluating, NULL, error) &&
-           samples_list_all(evaluating->samples, &list, error) &&
-           measure(evaluating, &list, "data", out, error);
+    if (!pipeline_run_cwd(evaluating->request->model, &cwd, error) ||
+        !import(evaluating, cwd, error) || !make_samples(evaluating, NULL, error) ||
+        !samples_list_all(evaluating->samples, &list, error))
+        return false;
+    dataset_drop_untold(evaluating->dataset, &list);
+    return measure(evaluating, &list, "data", out, error);
 }
 
 static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error *error)

@@ -10,6 +10,7 @@ static const char *const header_names[] = {"auto", "true", "false", NULL};
 static const char *const task_names[] = {"auto", "classification", "regression", NULL};
 static const char *const transform_names[] = {"none", "standard", "log", "log_standard", NULL};
 static const char *const unseen_names[] = {"warning", "error", "drop", NULL};
+static const char *const missing_names[] = {"refuse", "drop", NULL};
 static const char *const windows_names[] = {"blocks", "random", NULL};
 const char *const split_by_name[] = {
     "fraction", "group", "column", "index", "kfold", "group_kfold", "leave_one_group_out",
@@ -143,6 +144,10 @@ const struct setting data_settings[] = {
     SETTING_CHOICE(struct data_config, unseen_classes, UNSEEN_WARNING, unseen_names,
                    "What is done about validation and test rows with a class that no training row "
                    "has: a warning, an error, or drop them."),
+    SETTING_CHOICE(
+        struct data_config, missing_targets, MISSING_TARGETS_REFUSE, missing_names,
+        "What is done about rows without a target, in a regression: they are refused, or "
+        "drop them, so that they are no samples; windows of others still look at them."),
     SETTING_CHOICE(
         struct data_config, target_transform, TARGET_TRANSFORM_NONE, transform_names,
         "What a regression learns instead of its targets: their distance from the mean in "
@@ -368,12 +373,23 @@ void data_check(const struct data_config *config, const cJSON *object,
         diagnostics_add(diagnostics, "data.target_transform", "is for regression");
     if (config->unseen_classes != UNSEEN_WARNING && config->task == DATA_TASK_REGRESSION)
         diagnostics_add(diagnostics, "data.unseen_classes", "is for classification");
+    if (config->missing_targets != MISSING_TARGETS_REFUSE &&
+        config->task == DATA_TASK_CLASSIFICATION)
+        diagnostics_add(diagnostics, "data.missing_targets", "is for regression");
     if (config->delimiter &&
         (strlen(config->delimiter) != 1 || strchr("\"\r\n", *config->delimiter)))
         diagnostics_add(diagnostics, "data.delimiter", "expected one character");
     if (config->allow_leak && !config->allow_leak[strspn(config->allow_leak, " \t\n")])
         diagnostics_add(diagnostics, "data.allow_leak", "expected a reason in words");
     check_split(config, json_member(object, "split"), diagnostics);
+}
+
+bool data_refuse_own_past(const char *name, struct error *error)
+{
+    return error_set_at(error, ERROR_INVALID, "data.features",
+                        "'%s' is the target, too; what is to be predicted may be looked at only "
+                        "where a regression foretells it, by windows with a horizon",
+                        name);
 }
 
 struct source_request data_request(const struct data_config *config, const char *path)

@@ -55,6 +55,7 @@ struct checks_config { /* of recordings: enum check_level each */
 };
 
 enum unseen_classes { UNSEEN_WARNING, UNSEEN_ERROR, UNSEEN_DROP };
+enum missing_targets { MISSING_TARGETS_REFUSE, MISSING_TARGETS_DROP };
 enum data_task { DATA_TASK_AUTO, DATA_TASK_CLASSIFICATION, DATA_TASK_REGRESSION };
 enum target_transform {
     TARGET_TRANSFORM_NONE,
@@ -82,9 +83,11 @@ struct data_config {
     int64_t max_categories;
     int task;             /* enum data_task */
     int unseen_classes;   /* enum unseen_classes */
+    int missing_targets;  /* enum missing_targets */
     int target_transform; /* enum target_transform */
     struct split_config split;
     char *allow_leak;
+    bool foretells; /* no setting: windows with a horizon, so that a target may be a feature too */
 };
 extern const struct setting data_settings[];
 
@@ -92,6 +95,8 @@ extern const struct setting data_settings[];
  * they were given. */
 void data_check(const struct data_config *config, const cJSON *object,
                 struct diagnostics *diagnostics);
+/* INVALID: a target is a feature too where nothing is foretold. False. */
+bool data_refuse_own_past(const char *name, struct error *error);
 /* Whether its rows are ordered into recordings. */
 bool data_has_series(const struct data_config *config);
 /* Two rows of a recording that are further apart have a gap between them: s; INFINITY: none have.

@@ -1,5 +1,6 @@
 #include "worker/engine/dataset/dataset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -59,6 +60,26 @@ void dataset_forget_pages(const struct dataset *dataset)
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row)
 {
     return dataset->source_row ? dataset->source_row[row] : row;
+}
+
+static bool is_told(const struct dataset *dataset, int64_t row)
+{
+    for (int64_t i = 0; i < dataset->n_targets; i++)
+        if (isnan(dataset->target[row * dataset->n_targets + i]))
+            return false;
+    return true;
+}
+
+void dataset_drop_untold(const struct dataset *dataset, struct row_list *list)
+{
+    int64_t n = 0;
+
+    if (!dataset->target)
+        return;
+    for (int64_t i = 0; i < list->n; i++)
+        if (is_told(dataset, list->row[i]))
+            list->row[n++] = list->row[i];
+    list->n = n;
 }
 
 const int32_t *dataset_split_group(const struct dataset *dataset,

@@ -131,7 +131,6 @@ static bool check_conflicts(const struct resolving *at)
         unsigned others;
     } rule[] = {
         {ROLE_IGNORE, "data.ignore", "another role", ~(unsigned)ROLE_IGNORE},
-        {ROLE_TARGET, "data.target", "a feature", ROLE_FEATURE},
         {ROLE_TARGET, "data.target", "an id, group, series or time",
          ROLE_ID | ROLE_GROUP | ROLE_TIME | ROLE_SERIES},
         {ROLE_ID, "data.id", "a feature", ROLE_FEATURE},
@@ -139,12 +138,17 @@ static bool check_conflicts(const struct resolving *at)
          ROLE_ID | ROLE_GROUP | ROLE_SERIES | ROLE_SPLIT},
     };
 
-    for (int64_t i = 0; i < at->profile->n_columns; i++)
+    for (int64_t i = 0; i < at->profile->n_columns; i++) {
+        bool looks_at_itself = at->role[i] & ROLE_TARGET && at->role[i] & ROLE_FEATURE;
+
+        if (looks_at_itself && !(at->config->foretells && at->roles->task == TASK_REGRESSION))
+            return data_refuse_own_past(at->profile->column[i].name, at->error);
         for (size_t j = 0; j < sizeof(rule) / sizeof(rule[0]); j++)
             if (at->role[i] & rule[j].role && at->role[i] & rule[j].others)
                 return error_set_at(at->error, ERROR_INVALID, rule[j].setting,
                                     "'%s' cannot have %s too", at->profile->column[i].name,
                                     rule[j].other);
+    }
     return true;
 }
 
@@ -376,9 +380,9 @@ static bool resolve(struct resolving *at)
                                          &roles->feature, &roles->n_features)
                                : !take_the_rest(at))
         return false;
+    decide_task(roles, config);
     if (!check_conflicts(at) || !choose_categorical(at) || !check_mixed(at))
         return false;
-    decide_task(roles, config);
     choose_forms(at);
     return true;
 }

@@ -920,6 +920,7 @@ static bool make_lists(const struct splitting *at, struct split_plan *plan)
 
         if (!list_part(at, i, plan))
             return false;
+        dataset_drop_untold(at->dataset, list);
         if (list->n == 0 && wanted)
             return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part %s",
                                 split_part_name[i],

@@ -178,6 +178,12 @@ static bool refuse_missing(const struct import *import, int64_t column, const ch
         import->request->source->path, column_missing_place(profile, place, sizeof(place)));
 }
 
+static bool drops_targets(const struct import *import)
+{
+    return import->request->config->missing_targets == MISSING_TARGETS_DROP &&
+           import->plan.roles->task == TASK_REGRESSION;
+}
+
 static bool refuse_any_missing(const struct import *import, struct error *error)
 {
     const struct roles *roles = import->plan.roles;
@@ -189,7 +195,7 @@ static bool refuse_any_missing(const struct import *import, struct error *error)
         {roles->series, roles->n_series, "data.series"},
         {roles->group, roles->n_groups, "data.group"},
         {roles->split_group, roles->n_split_groups, "data.split.group"},
-        {roles->target, roles->n_targets, "data.target"},
+        {roles->target, drops_targets(import) ? 0 : roles->n_targets, "data.target"},
     };
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

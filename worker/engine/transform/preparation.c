@@ -208,6 +208,7 @@ static bool fit_targets(const struct dataset *dataset, const struct row_list *tr
     preparation->n_targets = n;
     for (int64_t i = 0; i < n; i++) {
         double mean = 0, squares = 0;
+        int64_t told = 0;
 
         preparation->target_scale[i] = 1;
         for (int64_t j = 0; standardise && j < train->n; j++) {
@@ -215,12 +216,14 @@ static bool fit_targets(const struct dataset *dataset, const struct row_list *tr
             double x = preparation->target_log ? log(target) : target;
             double distance = x - mean;
 
-            mean += distance / (double)(j + 1);
+            if (isnan(x)) /* a row that is no sample */
+                continue;
+            mean += distance / (double)++told;
             squares += distance * (x - mean);
         }
         preparation->target_offset[i] = mean;
         if (squares > 0)
-            preparation->target_scale[i] = sqrt(squares / (double)train->n);
+            preparation->target_scale[i] = sqrt(squares / (double)told);
     }
     return true;
 }

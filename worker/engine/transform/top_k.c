@@ -62,9 +62,11 @@ static void add_products(const struct fitting *fitting, const struct column_figu
             for (int64_t k = 0; k < block_rows(block); k++) {
                 double distance = isnan(x[k]) ? 0 : x[k] - figures[i].mean;
 
-                for (int64_t t = 0; t < targets; t++)
-                    sum[t] += distance * (target_of(fitting->dataset, row[k / block->steps], t) -
-                                          target_mean[t]);
+                for (int64_t t = 0; t < targets; t++) {
+                    double target = target_of(fitting->dataset, row[k / block->steps], t);
+
+                    sum[t] += isnan(target) ? 0 : distance * (target - target_mean[t]);
+                }
                 sum[targets] += distance * distance;
             }
         }
@@ -75,12 +77,16 @@ static void target_figures(const struct fitting *fitting, double *mean, double *
     const struct row_list *rows = fitting->rows->rows;
 
     for (int64_t t = 0; t < n_targets(fitting->dataset); t++) {
-        for (int64_t i = 0; i < rows->n; i++)
-            mean[t] += target_of(fitting->dataset, rows->row[i], t) / (double)rows->n;
-        for (int64_t i = 0; i < rows->n; i++) {
-            double distance = target_of(fitting->dataset, rows->row[i], t) - mean[t];
+        int64_t told = 0;
 
-            squares[t] += distance * distance;
+        for (int64_t i = 0; i < rows->n; i++) {
+            double target = target_of(fitting->dataset, rows->row[i], t);
+            double distance = target - mean[t];
+
+            if (isnan(target)) /* a row that is no sample */
+                continue;
+            mean[t] += distance / (double)++told;
+            squares[t] += distance * (target - mean[t]);
         }
     }
 }
