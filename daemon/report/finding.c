@@ -68,6 +68,16 @@ static bool judge(const struct summary *summary, const struct factor *factor, bo
            error_set(error, ERROR_NO_MEMORY, "reporting");
 }
 
+/* Numbers that carry a mark count only where there is nothing else to compare. */
+static bool read_believed(const struct summary *summary, const char *name,
+                          struct factor *ret_factor, struct error *error)
+{
+    if (!factor_read(summary, name, true, ret_factor, error))
+        return false;
+    return ret_factor->overflow || ret_factor->n >= 2 ||
+           factor_read(summary, name, false, ret_factor, error);
+}
+
 bool summary_find(const struct summary *summary, cJSON *list, struct error *error)
 {
     const cJSON *parameters = summary->n ? summary->group[0].parameters : NULL;
@@ -80,7 +90,7 @@ bool summary_find(const struct summary *summary, cJSON *list, struct error *erro
     {
         struct factor factor;
 
-        if (!factor_read(summary, parameter->string, false, &factor, error) ||
+        if (!read_believed(summary, parameter->string, &factor, error) ||
             !judge(summary, &factor, full_grid, parameters, list, error))
             return false;
     }
