@@ -135,6 +135,56 @@ static void several_inputs_are_taken_by_name(void **state)
     fixture_tear_down(&fixture);
 }
 
+static void predict_both_ways(const char *merge, bool sequences, int64_t outputs, double *ret)
+{
+    struct fixture fixture;
+    struct model *model;
+    struct error error;
+    char spec[256];
+
+    fixture_set_up_sequences(&fixture, TASK_REGRESSION, 12, (struct shape){.steps = 5, .width = 3},
+                             outputs);
+    fixture.input.varies = true;
+    for (int64_t i = 0; i < (int64_t)12 * 5 * 3; i++) /* the same, however many outputs there are */
+        fixture.x[i] = sin((double)i);
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': 'lstm', 'units': 2, 'bidirectional': true, 'merge': '%s'"
+                   ", 'sequences': %s}%s]}",
+                   merge, sequences ? "true" : "false",
+                   sequences ? ", {'type': 'slice', 'axis': 'steps', 'first': 0, 'end': 1}, "
+                               "'flatten'"
+                             : "");
+    fixture_parse(&fixture, spec);
+    model = fixture_build(&fixture);
+    assert_true(model_predict(model, &fixture.set, fixture.row, 12, ret, NULL, &error));
+    for (int64_t i = 0; i < 12 * outputs; i++)
+        ret[i] = (ret[i] - 500) / 10;
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void both_directions_are_merged_as_asked(void **state)
+{
+    double both[48], merged[24];
+
+    (void)state;
+    for (int sequences = 0; sequences < 2; sequences++)
+        for (const char *const *merge = (const char *const[]){"sum", "mul", "ave", NULL}; *merge;
+             merge++) {
+            predict_both_ways("concat", sequences, 4, both);
+            predict_both_ways(*merge, sequences, 2, merged);
+            for (int i = 0; i < 24; i++) {
+                double a = both[i / 2 * 4 + i % 2], b = both[i / 2 * 4 + 2 + i % 2];
+                double wanted = **merge == 's' ? a + b : **merge == 'm' ? a * b : (a + b) / 2;
+
+                assert_true(fabs(merged[i] - wanted) < 1e-6);
+                assert_true(fabs(a) > 1e-9 && fabs(b) > 1e-9);
+            }
+        }
+    assert_refused(TASK_CLASSIFICATION, "[{'type': 'gru', 'units': 3, 'merge': 'sum'}]", "model[0]",
+                   "needs both directions");
+}
+
 /* Running moments follow the batches, are kept with the weights, and predictions use them. */
 static void batch_norm_predicts_with_its_running_moments(void **state)
 {
@@ -581,6 +631,7 @@ int main(void)
         cmocka_unit_test(branches_that_do_not_meet_are_refused),
         cmocka_unit_test(shapes_that_do_not_fit_are_refused),
         cmocka_unit_test(several_inputs_are_taken_by_name),
+        cmocka_unit_test(both_directions_are_merged_as_asked),
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),

@@ -106,6 +106,21 @@ static void factors_of_several_are_multiplied(void **state)
     settings_release(train_settings, &config);
 }
 
+static void range_test_rises_by_the_same_share_to_its_end(void **state)
+{
+    struct train_config config = {0};
+    struct schedule schedule = make(&config, "[{\"type\": \"range_test\", \"from\": 0.0001}]");
+    struct schedule_time time = {.steps_per_epoch = 5, .epochs = 4};
+
+    (void)state;
+    assert_factor(&schedule, &time, 1e-4);
+    for (time.step = 5; time.step <= 30; time.step += 5)
+        assert_factor(&schedule, &time, fmin(1, 1e-4 * pow(10, (double)time.step / 5)));
+    time.step = 7;
+    assert_factor(&schedule, &time, 1e-4 * pow(10, 1.4));
+    settings_release(train_settings, &config);
+}
+
 static void without_a_schedule_the_rate_is_as_configured(void **state)
 {
     const struct schedule schedule = {0};
@@ -136,6 +151,7 @@ int main(void)
         cmocka_unit_test(schedules_agree_with_pytorch),
         cmocka_unit_test(every_schedule_is_finite_before_and_after_its_end),
         cmocka_unit_test(factors_of_several_are_multiplied),
+        cmocka_unit_test(range_test_rises_by_the_same_share_to_its_end),
         cmocka_unit_test(without_a_schedule_the_rate_is_as_configured),
         cmocka_unit_test(what_is_never_a_number_lowers_the_rate),
     };

@@ -215,6 +215,9 @@ static void recurrent_layers_have_their_gradients_in_every_mode(void **state)
     static const char *const modes[] = {
         "",
         ", 'bidirectional': true",
+        ", 'bidirectional': true, 'merge': 'sum'",
+        ", 'bidirectional': true, 'merge': 'mul', 'dropout': 0.3",
+        ", 'bidirectional': true, 'merge': 'ave'",
         ", 'bias': false",
         ", 'convention': 'pytorch', 'bidirectional': true",
         ", 'dropout': 0.3, 'recurrent_dropout': 0.4",

@@ -6,6 +6,7 @@
 
 #include "common/random.h"
 
+const char *const recurrent_merge_name[] = {"concat", "sum", "mul", "ave", NULL};
 const char *const recurrent_mask_name[] = {"shared", "per_gate", NULL};
 const char *const recurrent_convention_name[] = {"keras", "pytorch", NULL};
 const char *const recurrent_gate_name[] = {"sigmoid", "hard_sigmoid", NULL};
@@ -144,6 +145,10 @@ bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, con
 
     if (!layer_size(layer, "units", config->units, &units, error))
         return false;
+    if (config->merge != RECURRENT_CONCAT && !config->bidirectional)
+        return error_set_at(error, ERROR_INVALID, layer->path,
+                            "merge: %s needs both directions (bidirectional: true)",
+                            recurrent_merge_name[config->merge]);
     *recurrent = (struct recurrent){
         .cell = cell,
         .kernel = kernel_pick(),
@@ -161,7 +166,8 @@ bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, con
         add_buffers(layer, recurrent, i);
     }
     add_back_buffers(layer, recurrent);
-    *ret_out = (struct shape){.steps = config->sequences ? in->steps : 1,
-                              .width = units * recurrent->n_directions};
+    *ret_out = (struct shape){
+        .steps = config->sequences ? in->steps : 1,
+        .width = config->merge == RECURRENT_CONCAT ? units * recurrent->n_directions : units};
     return true;
 }

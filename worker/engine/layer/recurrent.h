@@ -22,6 +22,13 @@
 enum recurrent_mask { RECURRENT_MASK_SHARED, RECURRENT_MASK_PER_GATE };
 enum recurrent_convention { RECURRENT_KERAS, RECURRENT_PYTORCH };
 enum recurrent_gate { RECURRENT_SIGMOID, RECURRENT_HARD_SIGMOID };
+enum recurrent_merge {
+    RECURRENT_CONCAT,
+    RECURRENT_SUM,
+    RECURRENT_MUL,
+    RECURRENT_AVE,
+};
+extern const char *const recurrent_merge_name[];
 extern const char *const recurrent_mask_name[];
 extern const char *const recurrent_convention_name[];
 extern const char *const recurrent_gate_name[];
@@ -30,7 +37,7 @@ struct recurrent_config {
     char *units;
     bool sequences, bidirectional, bias;
     double dropout, recurrent_dropout;
-    int mask, convention, recurrent_activation, activation;
+    int mask, convention, recurrent_activation, activation, merge;
     struct kind_choice initializer, recurrent_initializer, bias_initializer;
 };
 
@@ -41,8 +48,10 @@ struct recurrent_config {
         SETTING_BOOLEAN(struct recurrent_config, sequences, false,                                 \
                         "Whether every step's output goes on; else the last step's."),             \
         SETTING_BOOLEAN(struct recurrent_config, bidirectional, false,                             \
-                        "Whether a second set of weights reads from the end; its outputs "         \
-                        "follow the first's."),                                                    \
+                        "Whether a second set of weights reads from the end."),                    \
+        SETTING_CHOICE(struct recurrent_config, merge, RECURRENT_CONCAT, recurrent_merge_name,     \
+                       "What becomes of both directions' outputs: the second's follow the "        \
+                       "first's, or their sum, product or average."),                              \
         SETTING_BOOLEAN(struct recurrent_config, bias, true, "Whether biases are added."),         \
         SETTING_REAL(struct recurrent_config, dropout, 0, 0, 1, SETTING_OPEN_HIGH, "",             \
                      "Share of the inputs that is zeroed in training, the same at every step."),   \

@@ -287,7 +287,26 @@ static struct recurrent_step step_of(const struct trip *trip, int64_t step)
 
 static real *output_at(const struct trip *trip, const struct tensor *y, int64_t step, int64_t row)
 {
-    return y->data + (step * y->rows + row) * y->width + trip->direction * trip->units;
+    int64_t beside = trip->config->merge == RECURRENT_CONCAT ? trip->direction * trip->units : 0;
+
+    return y->data + (step * y->rows + row) * y->width + beside;
+}
+
+/* The second direction finds what the first one has given. */
+static void merge_output(const struct trip *trip, const real *state, real *y)
+{
+    int64_t n = trip->units;
+
+    if (trip->config->merge == RECURRENT_CONCAT || trip->direction == 0) {
+        memcpy(y, state, (size_t)n * sizeof(real));
+        return;
+    }
+    if (trip->config->merge == RECURRENT_MUL)
+        trip->kernel->multiply(y, y, state, n);
+    else
+        trip->kernel->add(y, state, n);
+    for (int64_t i = 0; trip->config->merge == RECURRENT_AVE && i < n; i++)
+        y[i] *= (real)0.5;
 }
 
 /* y takes what the step gives it, where y does not hold the states itself. */
@@ -300,8 +319,7 @@ static void give_output(const struct trip *trip, struct tensor *y, int64_t step)
         return;
     for (int64_t row = 0; row < trip->rows; row++, state += trip->units)
         if (all || ends_at(trip, step, row))
-            memcpy(output_at(trip, y, all ? mirrored(trip, step, row) : 0, row), state,
-                   (size_t)trip->units * sizeof(real));
+            merge_output(trip, state, output_at(trip, y, all ? mirrored(trip, step, row) : 0, row));
 }
 
 void recurrent_forward(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
@@ -346,6 +364,33 @@ static void pack_back(const struct trip *trip)
     }
 }
 
+/* The same step and row's state of the other direction. */
+static const real *other_state(const struct trip *trip, int64_t step, int64_t row)
+{
+    struct trip other = *trip;
+
+    other.direction = 1 - trip->direction;
+    other.weights = &trip->recurrent->direction[other.direction];
+    if (trip->config->sequences)
+        step = mirrored(&other, mirrored(trip, step, row), row);
+    return state_at(&other, step) + row * trip->units;
+}
+
+static void take_merged_gradient(const struct trip *trip, const real *dy, int64_t step, int64_t row,
+                                 real *gradient)
+{
+    const real *other = NULL;
+
+    if (trip->config->merge == RECURRENT_CONCAT || trip->config->merge == RECURRENT_SUM) {
+        trip->kernel->add(gradient, dy, trip->units);
+        return;
+    }
+    if (trip->config->merge == RECURRENT_MUL)
+        other = other_state(trip, step, row);
+    for (int64_t i = 0; i < trip->units; i++)
+        gradient[i] += dy[i] * (other ? other[i] : (real)0.5);
+}
+
 static void take_gradient(const struct trip *trip, const struct tensor *dy, int64_t step)
 {
     real *gradient = trip->pass->buffer[trip->recurrent->gradient];
@@ -359,9 +404,9 @@ static void take_gradient(const struct trip *trip, const struct tensor *dy, int6
     }
     for (int64_t row = 0; row < trip->rows; row++, gradient += trip->units)
         if (all || ends_at(trip, step, row))
-            trip->kernel->add(gradient,
-                              output_at(trip, dy, all ? mirrored(trip, step, row) : 0, row),
-                              trip->units);
+            take_merged_gradient(trip,
+                                 output_at(trip, dy, all ? mirrored(trip, step, row) : 0, row),
+                                 step, row, gradient);
 }
 
 /* Gradients of the sums to that of the state a step ago. */
