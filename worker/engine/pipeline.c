@@ -144,17 +144,19 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
     scoped(prepared_rows_release) struct prepared_rows rows = {0};
     const struct window_config *window = window_find(&spec->prepare);
     scoped(stretches_release) struct stretches stretches = {0};
+    const struct stretches *along = window_goes_along(&spec->prepare) ? &stretches : NULL;
 
     if (!refuse_own_past(spec, dataset, error) ||
         !split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
-        !split_stretches(&rows.split, dataset, &stretches, error) ||
+        (along && !split_stretches(&rows.split, dataset, &stretches, error)) ||
         !take_subset(spec, dataset, &rows, error) ||
-        !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, &stretches, spec,
+        !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, along, spec,
                         &rows.preparation, warnings, error) ||
-        !samples_make(dataset, rows.preparation, window, &stretches, &rows.samples, error) ||
+        !samples_make(dataset, rows.preparation, window, along, &rows.samples, error) ||
         !pipeline_unseen_classes(&spec->data, rows.samples, &rows.split, error) ||
         !balance_classes(spec, &rows, error))
         return false;
+    split_forget_rows(&rows.split);
     warn_fragments(rows.preparation, dataset, &stretches, warnings);
     *ret_rows = rows;
     rows = (struct prepared_rows){0};

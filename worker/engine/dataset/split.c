@@ -910,8 +910,6 @@ static bool list_part(const struct splitting *at, int part, struct split_plan *p
 
 static bool make_lists(const struct splitting *at, struct split_plan *plan)
 {
-    scoped(row_list_release) struct row_list all = {0};
-
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
         struct row_list *list = &plan->split.part[i];
         bool wanted =
@@ -927,9 +925,7 @@ static bool make_lists(const struct splitting *at, struct split_plan *plan)
                                 at->window ? "has no whole window" : "is empty");
         plan->n_unused -= list->n;
     }
-    if (at->window && !window_list(at->window, at->dataset, NULL, 0, &all, at->error))
-        return false;
-    plan->n_unused += at->window ? all.n : at->dataset->n_rows;
+    plan->n_unused += at->window ? window_count(at->window, at->dataset) : at->dataset->n_rows;
     return true;
 }
 
@@ -954,7 +950,7 @@ static bool count_groups(const struct splitting *at, struct split_plan *plan)
             plan->n_groups[part] += parts[i] >> part & 1;
         plan->n_shared_groups += (parts[i] & (parts[i] - 1)) != 0;
     }
-    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+    for (int64_t row = 0; plan->n_shared_groups > 0 && row < at->dataset->n_rows; row++)
         plan->n_shared_rows +=
             at->part[row] != NO_PART && (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
     return true;
@@ -1020,7 +1016,13 @@ static bool count_windows(const struct splitting *at, struct split_plan *plan)
 
 const struct split *split_fit_rows(const struct split_plan *plan)
 {
-    return plan->rows.part[SPLIT_TRAIN].row ? &plan->rows : &plan->split;
+    return plan->windows ? &plan->rows : &plan->split;
+}
+
+void split_forget_rows(struct split_plan *plan)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        row_list_release(&plan->rows.part[i]);
 }
 
 bool split_stretches(const struct split_plan *plan, const struct dataset *dataset,
@@ -1064,6 +1066,7 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
         return no_memory(error);
     memset(part, NO_PART, (size_t)dataset->n_rows + 1);
     plan.by = split_by_name[split->by];
+    plan.windows = window != NULL;
     plan.seed = at.seed;
     if ((window && !window_check_length(window, dataset, error)) || !give_parts(&at) ||
         !take_valid(&at) || !make_lists(&at, &plan) || !count_groups(&at, &plan) ||
@@ -1128,7 +1131,7 @@ cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset)
         !json_add_integer(object, "rows", dataset->n_rows) ||
         !json_add_integer(object, "shared_groups", plan->n_shared_groups))
         return NULL;
-    if (plan->rows.part[SPLIT_TRAIN].row)
+    if (plan->windows)
         return add_windows(object, plan) ? take(&object) : NULL;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         if (!add_rows(object, split_part_name[i], dataset, &plan->split.part[i]))

@@ -18,7 +18,9 @@
 
 struct split_plan {     /* all-zero is a valid empty one */
     struct split split; /* owned: samples */
-    struct split rows;  /* owned: the rows they are made of, where they are windows */
+    struct split rows;  /* owned: the rows they are made of, where they are windows; until
+                           split_forget_rows() */
+    bool windows;       /* samples are windows */
     const char *by;     /* static */
     uint64_t seed;      /* that decided */
     int64_t n_unused;   /* samples of no part */
@@ -35,6 +37,9 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
 
 /* The rows that anything may be fitted on: those of training, each once. */
 const struct split *split_fit_rows(const struct split_plan *plan);
+
+/* They are many, and not needed once all is fitted. */
+void split_forget_rows(struct split_plan *plan);
 
 /* What may look along recordings, now that parts are dealt out: no row of a part sees one of
  * another. Where windows of several parts share rows, which allow_leak admits, recordings stay

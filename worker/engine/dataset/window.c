@@ -20,6 +20,14 @@ const struct window_config *window_find(const struct kind_choices *prepare)
     return NULL;
 }
 
+bool window_goes_along(const struct kind_choices *prepare)
+{
+    for (size_t i = 0; i < prepare->n && prepare->item[i].kind != &transform_window.kind; i++)
+        if (((const struct transform_kind *)prepare->item[i].kind)->along)
+            return true;
+    return false;
+}
+
 bool window_check(const struct kind_choices *prepare, const struct data_config *config,
                   struct error *error)
 {
@@ -78,13 +86,15 @@ static int64_t predicted(const struct window_config *window, int64_t first)
 static int64_t list_run(const struct window_config *window, int64_t origin, int64_t from,
                         int64_t end, int64_t *list)
 {
-    int64_t first = origin + window->offset, n = 0;
+    int64_t first = origin + window->offset, stride = window->stride, n;
 
     if (first < from)
-        first += (from - first + window->stride - 1) / window->stride * window->stride;
-    for (; first + span(window) <= end; first += window->stride, n++)
-        if (list)
-            list[n] = predicted(window, first);
+        first += (from - first + stride - 1) / stride * stride;
+    if (first + span(window) > end)
+        return 0;
+    n = (end - span(window) - first) / stride + 1;
+    for (int64_t i = 0; list && i < n; i++)
+        list[i] = predicted(window, first) + i * stride;
     return n;
 }
 
@@ -97,6 +107,17 @@ static int64_t list_short(const struct window_config *window, int64_t from, int6
     return 1;
 }
 
+/* Where the rows end that are of the same part as row `from`; most segments are of one. */
+static int64_t run_end(const int8_t *part, int64_t from, int64_t end)
+{
+    if (part[from] == part[end - 1] &&
+        memcmp(part + from, part + from + 1, (size_t)(end - from - 1)) == 0)
+        return end;
+    while (from + 1 < end && part[from + 1] == part[from])
+        from++;
+    return from + 1;
+}
+
 static int64_t list_segments(const struct window_config *window, const struct dataset *dataset,
                              const int8_t *part, int which, int64_t *list)
 {
@@ -107,12 +128,8 @@ static int64_t list_segments(const struct window_config *window, const struct da
         int64_t origin = series->segment[i], end = series->segment[i + 1];
 
         for (int64_t from = origin; from < end;) {
-            int64_t to = from + 1;
+            int64_t to = part ? run_end(part, from, end) : end;
 
-            while (part && to < end && part[to] == part[from])
-                to++;
-            if (!part)
-                to = end;
             if (window->shorter == WINDOW_SHORT_KEEP && end - origin < span(window) &&
                 to - from == end - origin && (!part || part[from] == which))
                 n += list_short(window, from, to, list ? list + n : NULL);
@@ -122,6 +139,11 @@ static int64_t list_segments(const struct window_config *window, const struct da
         }
     }
     return n;
+}
+
+int64_t window_count(const struct window_config *window, const struct dataset *dataset)
+{
+    return list_segments(window, dataset, NULL, 0, NULL);
 }
 
 bool window_list(const struct window_config *window, const struct dataset *dataset,
@@ -203,9 +225,14 @@ static void mark_rows(const struct window_config *window, const struct series *s
     int64_t marked = 0; /* all rows of earlier windows lie before */
 
     for (int64_t i = 0; i < list->n; i++) {
-        const struct row_span span = window_span(window, series, list->row[i]);
-        int64_t first = span.first, end = first + span.steps;
+        int64_t first = window_first(window, list->row[i]), end = first + window->length;
 
+        if (window->shorter == WINDOW_SHORT_KEEP) {
+            const struct row_span span = window_span(window, series, list->row[i]);
+
+            first = span.first;
+            end = first + span.steps;
+        }
         for (int64_t row = first > marked ? first : marked; row < end; row++)
             mark[row] |= bit;
         marked = end > marked ? end : marked;

@@ -36,6 +36,9 @@ const struct window_config *window_find(const struct kind_choices *prepare);
 bool window_check(const struct kind_choices *prepare, const struct data_config *config,
                   struct error *error);
 
+/* Whether something in "prepare" goes along recordings, before there are windows. */
+bool window_goes_along(const struct kind_choices *prepare);
+
 /* The first row of the window that predicts `row`; it may lie before its segment. */
 static inline int64_t window_first(const struct window_config *window, int64_t row)
 {
@@ -52,6 +55,8 @@ struct row_span window_span(const struct window_config *window, const struct ser
  * that is too short one of all its rows where those are kept. */
 bool window_list(const struct window_config *window, const struct dataset *dataset,
                  const int8_t *part, int which, struct row_list *ret_list, struct error *error);
+/* How many there are whatever the parts. */
+int64_t window_count(const struct window_config *window, const struct dataset *dataset);
 /* The rows that lie in a listed window, ascending, each once. */
 bool window_rows(const struct window_config *window, const struct dataset *dataset,
                  const struct row_list *list, struct row_list *ret_rows, struct error *error);

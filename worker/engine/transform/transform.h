@@ -114,7 +114,7 @@ struct transform_kind {
     enum layout_sort sort; /* of the columns that it works on */
     int64_t n_state; /* numbers that a column has; TRANSFORM_STATE_VARIES: as many as fit() likes */
     bool along;      /* map() takes the steps of a sample, which follow one another */
-    bool pooled;      /* along recordings across their gaps: map() takes all rows of one */
+    bool pooled;     /* along recordings across their gaps: map() takes all rows of one */
     bool makes_steps; /* what comes out has steps of its own number */
     /* Gives the transform its state, and changes the layout where the kind has apply(). NULL: does
      * nothing to values (window). */
