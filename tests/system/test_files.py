@@ -116,6 +116,28 @@ class Files(Folder):
         window = {"type": "window", "length": 10}
         self.good_run(spec(data, [window, {"type": "summary", "features": ["mean_change"]}]), "1")
 
+    def test_arrays_of_hdf5(self):
+        """What a model predicted, written as HDF5, is data like any other: of three shares the third is what two leave."""
+        chance = random.Random(3)
+        with open(self.path("rows.csv"), "w", encoding="ascii") as out:
+            out.write("x,y,label\n")
+            for _ in range(300):
+                x, y = chance.gauss(0, 1), chance.gauss(0, 1)
+                out.write(f"{x:.6f},{y:.6f},{'abc'[(x > 0) + (y > 0)]}\n")
+        run = self.run_of(spec({"source": self.path("rows.csv"), "target": "label"}), "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = engine("predict", run.folder, "--data", self.path("rows.csv"), "-o", self.path("shares.h5"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        data = {"source": self.path("shares.h5"), "features": ["prediction1", "prediction2"], "target": "prediction3", "task": "regression",
+                "split": {"valid": 0.2, "test": 0.2}}  # fmt: skip
+        linear = {**spec(data, model=[{"type": "dense", "units": "targets"}]), "evaluate": {"metrics": ["r2"]},
+                  "train": {"optimizer": {"type": "adam", "rate": 0.05}, "epochs": 100}}  # fmt: skip
+        again = self.run_of(linear, "2")
+        done = again.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(again.results()["test.r2"], 0.999)
+
     def test_folders_of_text_files(self):
         for folder in ("curves", "labels"):
             os.mkdir(self.path(folder))

@@ -15,6 +15,7 @@ SPECS = os.path.join(SOURCE, "tests/data/sets")
 
 # spec, what has to be there, rows of which every fifth is a test row (0: the spec names its parts), test samples, metric, reference
 SETS = [
+    ("adult", "adult/adult-train.csv.gz", 0, 16281, "test.accuracy", 0.8733),
     ("basicmotions", "basicmotions/BasicMotions_TRAIN.ts", 0, 40, "test.accuracy", 0.975),
     ("beijing_pm25", "beijing_pm25/pollution.csv.gz", 0, 8637, "test.rmse", None),
     ("ecg200", "ecg200/ECG200_TRAIN.txt", 0, 100, "test.accuracy", 0.91),
@@ -48,6 +49,9 @@ class Sets(unittest.TestCase):
             os.symlink(os.path.join(sets, entry), os.path.join(folder, entry))
         with open(os.path.join(folder, "test.txt"), "w", encoding="ascii") as file:
             file.writelines(f"{row}\n" for row in range(4, rows, 5))
+        if name == "adult":
+            with open(os.path.join(folder, "labels.csv"), "w", encoding="ascii") as file:
+                file.write("label,income\n" + "".join(f"{sign}50K{end},{sign}50K\n" for sign in ("<=", ">") for end in ("", ".")))
         shutil.copy(os.path.join(SPECS, name + ".yaml"), folder)
         done = subprocess.run(
             [os.path.join(BUILD, "nj"), "submit", os.path.join(folder, name + ".yaml"), "--parsable"],

@@ -216,7 +216,7 @@ static bool fit_targets(const struct dataset *dataset, const struct row_list *tr
             double x = preparation->target_log ? log(target) : target;
             double distance = x - mean;
 
-            if (isnan(x)) /* a row that is no sample */
+            if (!isfinite(x)) /* a row that is no sample */
                 continue;
             mean += distance / (double)++told;
             squares += distance * (x - mean);
