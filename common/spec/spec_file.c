@@ -50,13 +50,19 @@ static int depth_of(const cJSON *value)
     return cJSON_IsObject(value) || cJSON_IsArray(value) ? deepest + 1 : 0;
 }
 
-/* Only what YAML does not take for its notation, not for its depth. */
+/* What is JSON means what JSON says, though YAML takes most of it too: it refuses some of the
+ * notation, and folds line separators of Unicode within a text. */
 static bool read_as_json(const char *text, size_t size, struct spec_file *file)
 {
+    scoped(json_free) cJSON *root = NULL;
     struct error ignored;
 
-    return looks_like_json(text, size) && json_parse(text, size, &file->root, &ignored) &&
-           depth_of(file->root) <= SPEC_DEPTH_LIMIT;
+    if (!looks_like_json(text, size) || !json_parse(text, size, &root, &ignored) ||
+        depth_of(root) > SPEC_DEPTH_LIMIT)
+        return false;
+    json_free(&file->root);
+    file->root = take(&root);
+    return true;
 }
 
 static bool check_root(const struct spec_file *file, struct error *error)
@@ -98,14 +104,17 @@ bool spec_file_parse(const char *text, size_t size, const char *name, struct spe
                      struct error *error)
 {
     scoped(spec_file_free) struct spec_file *file = calloc(1, sizeof(*file));
+    bool by_yaml;
 
     if (!file || !(file->name = strdup(name)))
         return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
     if (size > SPEC_SIZE_LIMIT)
         return error_set_at(error, ERROR_INVALID, name, "larger than %d MiB",
                             SPEC_SIZE_LIMIT / 1024 / 1024);
-    if (!yaml_read(text, size, name, &file->root, &file->line, &file->n_lines, error) &&
-        !(error->kind == ERROR_INVALID && read_as_json(text, size, file)))
+    by_yaml = yaml_read(text, size, name, &file->root, &file->line, &file->n_lines, error);
+    if (!by_yaml && error->kind != ERROR_INVALID)
+        return false;
+    if (!read_as_json(text, size, file) && !by_yaml)
         return false;
     if (!wrap_list(file, error) || !check_root(file, error))
         return false;

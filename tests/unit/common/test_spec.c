@@ -92,6 +92,16 @@ static void json_that_yaml_does_not_take_is_read(void **state)
     assert_string_equal(json_text(file->root, "name", ""), "\xf0\x9f\x98\x80");
 }
 
+static void json_means_what_json_says(void **state)
+{
+    scoped(spec_file_free) struct spec_file *file =
+        parse("{\"name\": \"a\xe2\x80\xa8 b\"}"); /* a line separator */
+
+    (void)state;
+    assert_string_equal(json_text(file->root, "name", ""), "a\xe2\x80\xa8 b");
+    assert_int_equal(spec_file_line(file, "name"), 1);
+}
+
 static void json_is_no_way_round_the_depth(void **state)
 {
     char text[300] = "{\"a\\ud83d\\ude00\":";
@@ -394,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_path_without_a_line_takes_its_parents),
         cmocka_unit_test(json_is_read_too_with_lines),
         cmocka_unit_test(json_that_yaml_does_not_take_is_read),
+        cmocka_unit_test(json_means_what_json_says),
         cmocka_unit_test(json_is_no_way_round_the_depth),
         cmocka_unit_test(a_root_that_is_no_mapping_is_refused),
         cmocka_unit_test(a_list_of_specs_is_a_batch),
