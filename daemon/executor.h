@@ -59,6 +59,8 @@ struct executor_kind {
      * many were there; call again until it is 0. */
     bool (*end_survivors)(const struct executor *executor, const char *marker, const char *group,
                           size_t *ret_n, struct error *error);
+    /* Removes what a worker may have made for a run that never started: its empty control group. */
+    void (*tidy)(const struct executor *executor, const char *marker);
 };
 
 /* All-zero is closed. */

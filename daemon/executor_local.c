@@ -268,6 +268,11 @@ static bool local_end_survivors(const struct executor *executor, const char *mar
     return true;
 }
 
+static void local_tidy(const struct executor *executor, const char *marker)
+{
+    (void)end_group(executor, marker, "");
+}
+
 /* ---- the executor
  * --------------------------------------------------------------------------- */
 
@@ -279,6 +284,7 @@ static const struct executor_kind executor_local = {
     .pause = local_pause,
     .gone = local_gone,
     .end_survivors = local_end_survivors,
+    .tidy = local_tidy,
 };
 
 /* Out of the way of the numbers that a child's descriptors get before it becomes the worker. */

@@ -351,10 +351,22 @@ static void tell_wordless(const struct run *run)
     options->start_failed(options->context, run->intake.experiment, false, &error);
 }
 
+static void tidy(const struct run *run)
+{
+    const struct executor *executor = run->supervisor->options.executor;
+    char marker[PROCESS_MARKER_SIZE];
+    struct error error;
+
+    if (process_marker(run->intake.folder, marker, &error))
+        executor->kind->tidy(executor, marker);
+}
+
 static bool decide_never_started(struct run *run, struct error *error)
 {
     struct experiment_exit exit = {.status = STATUS_CANNOT_START};
 
+    if (run->failure.kind == ERROR_NONE)
+        tidy(run);
     if (took_its_words(run))
         return apply(run, EXPERIMENT_EVENT_LOST, NULL, error);
     if (run->gone && run->failure.kind == ERROR_NONE)

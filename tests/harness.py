@@ -241,6 +241,22 @@ class Daemon:
         return self.call("show", id=number)
 
 
+def make_group_place(name):
+    """A folder for control groups in a cgroup v2 tree, with whatever controllers there are: its path, for os.rmdir; None
+    where that is not permitted."""
+    for tree in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        if os.path.exists(f"{tree}/cgroup.controllers") and os.access(tree, os.W_OK):
+            with contextlib.suppress(OSError):
+                os.mkdir(f"{tree}/nightjar-{name}-{os.getpid()}")
+                return f"{tree}/nightjar-{name}-{os.getpid()}"
+    return None
+
+
+def groups_in(place):
+    """Those of runs, in such a folder."""
+    return [entry.name for entry in os.scandir(place) if entry.is_dir()]
+
+
 def processes_of_runs(home):
     """Every live process that was started for a run in this home."""
     found = []

@@ -12,7 +12,7 @@ import signal
 import time
 
 import training
-from harness import DEADLINE_S, ENDED, Daemon, DeadlineError, processes_of_runs
+from harness import DEADLINE_S, ENDED, Daemon, DeadlineError, groups_in, make_group_place, processes_of_runs
 
 BATCH = 60
 EPOCHS = 12
@@ -79,7 +79,8 @@ class Storm:
     def __init__(self, reference, seed, slots=3):
         self.reference = reference
         self.dice = random.Random(seed)
-        self.daemon = Daemon(slots=slots, environment={"NIGHTJAR_LOG": "info"})
+        self.groups = make_group_place("storm")
+        self.daemon = Daemon(slots=slots, environment={"NIGHTJAR_LOG": "info", "NIGHTJAR_CGROUP": self.groups or "none"})
         self.place = os.path.join(self.daemon.folder, "place")
         os.mkdir(self.place)
         self.plan = [self.choose(i) for i in range(BATCH)]
@@ -95,6 +96,9 @@ class Storm:
 
     def __exit__(self, *exception):
         self.daemon.__exit__(*exception)
+        if self.groups:
+            with contextlib.suppress(OSError):
+                os.rmdir(self.groups)
 
     def choose(self, i):
         """A training (its kind) or a command (None); every third is a training."""
@@ -249,6 +253,8 @@ class Storm:
         case.assertEqual(self.daemon.call("list", select={"all": True})["total"], BATCH)
         case.assertFalse(os.path.exists(f"{self.place}/twice"), "a command ran twice at a time")
         case.assertEqual(processes_of_runs(self.daemon.home), [])
+        if self.groups:
+            case.assertEqual(groups_in(self.groups), [])
         for i, number in self.number.items():
             self.check_experiment(case, number, i)
 

@@ -1,7 +1,6 @@
 """What a run may use, also after a restart of the daemon: processors of its own, as many as it asked for; a control group
 that nothing gets out of."""
 
-import contextlib
 import json
 import os
 import select
@@ -9,7 +8,7 @@ import signal
 import sys
 import unittest
 
-from harness import DEADLINE_S, Daemon, wait_until
+from harness import DEADLINE_S, Daemon, groups_in, make_group_place, wait_until
 
 CPUS = os.sched_getaffinity(0)
 
@@ -58,17 +57,10 @@ class ControlGroup(unittest.TestCase):
     """Real groups, with whatever controllers there are."""
 
     def setUp(self):
-        for tree in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
-            self.place = f"{tree}/nightjar-test-{os.getpid()}"
-            if os.path.exists(f"{tree}/cgroup.controllers") and os.access(tree, os.W_OK):
-                with contextlib.suppress(OSError):
-                    os.mkdir(self.place)
-                    self.addCleanup(os.rmdir, self.place)
-                    return
-        self.skipTest("no cgroup v2 tree in which a group can be made")
-
-    def groups(self):
-        return [entry.name for entry in os.scandir(self.place) if entry.is_dir()]
+        self.place = make_group_place("test")
+        if not self.place:
+            self.skipTest("no cgroup v2 tree in which a group can be made")
+        self.addCleanup(os.rmdir, self.place)
 
     # Of another session, nobody's child, and nothing in its environment says whose it is.
     ESCAPE = "import os, time\n" \
@@ -89,7 +81,7 @@ class ControlGroup(unittest.TestCase):
                 self.addCleanup(os.close, escaped)
                 with open(f"{daemon.home}/runs/{number}/1/events.jsonl", encoding="ascii") as file:
                     started = json.loads(file.readline())
-                self.assertEqual(self.groups(), [os.path.basename(started["cgroup"])])
+                self.assertEqual(groups_in(self.place), [os.path.basename(started["cgroup"])])
                 if daemon_too:
                     daemon.kill()
                 os.kill(started["worker"], signal.SIGKILL)
@@ -102,7 +94,7 @@ class ControlGroup(unittest.TestCase):
                 daemon.call("cancel", select={"ids": [[number, number]]})
                 daemon.wait(number)
                 self.assertEqual([run["verdict"] for run in daemon.show(number)["runs"]], ["lost", "cancelled"])
-                wait_until(lambda: not self.groups())
+                wait_until(lambda: not groups_in(self.place))
 
 
 if __name__ == "__main__":

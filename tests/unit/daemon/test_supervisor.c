@@ -22,6 +22,7 @@ static struct {
     int n_starts, n_adopts, n_stops, n_sweeps;
     int n_pauses, n_resumes;
     int survivors; /* how many the next sweeps find */
+    char tidied[PROCESS_MARKER_SIZE];
     struct error start_failure, adopt_failure;
     int lock_fd; /* the worker's copy; -1: none */
     int pidfd;   /* the test's copy */
@@ -134,6 +135,12 @@ static bool fake_end_survivors(const struct executor *executor, const char *mark
     return true;
 }
 
+static void fake_tidy(const struct executor *executor, const char *marker)
+{
+    (void)executor;
+    (void)snprintf(fake.tidied, sizeof(fake.tidied), "%s", marker);
+}
+
 static const struct executor_kind fake_kind = {
     .name = "fake",
     .start = fake_start,
@@ -142,6 +149,7 @@ static const struct executor_kind fake_kind = {
     .pause = fake_pause,
     .gone = fake_gone,
     .end_survivors = fake_end_survivors,
+    .tidy = fake_tidy,
 };
 static const struct executor fake_executor = {.kind = &fake_kind, .worker_fd = -1};
 
@@ -592,6 +600,7 @@ static void run_that_never_started_is_queued_again(void **state)
     turns_to_verdict();
     assert_string_equal(state_of(id), "queued");
     assert_int_equal(fake.n_sweeps, 0);
+    assert_non_null(strstr(fake.tidied, "/1/1"));
 }
 
 static void run_whose_folder_was_never_made_is_queued_again(void **state)
