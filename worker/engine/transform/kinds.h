@@ -35,6 +35,7 @@ extern const struct transform_kind transform_standard;
 extern const struct transform_kind transform_steps;
 extern const struct transform_kind transform_subset;
 extern const struct transform_kind transform_summary;
+extern const struct transform_kind transform_tokens;
 extern const struct transform_kind transform_top_k;
 extern const struct transform_kind transform_window;
 extern const struct transform_kind transform_winsorise;

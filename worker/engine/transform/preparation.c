@@ -485,6 +485,21 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
            refuse_missing(dataset, preparation, error);
 }
 
+/* Of inputs that are numbers for an embedding, all of them; 0: they are not. */
+static int64_t count_tokens(const struct preparation *preparation)
+{
+    const struct transform *last = preparation->n_transforms > 0
+                                       ? &preparation->transform[preparation->n_transforms - 1]
+                                       : NULL;
+    int64_t n_tokens = 0;
+
+    if (!last || last->kind != &transform_tokens || last->n_columns != preparation->width)
+        return 0;
+    for (int64_t i = 0; i < last->n_columns; i++)
+        n_tokens = (int64_t)fmax((double)n_tokens, transform_state(last, i)[0]);
+    return n_tokens;
+}
+
 void preparation_set_inputs(struct preparation *preparation, const struct window_config *window)
 {
     bool varies = window && window->edges == WINDOW_EDGES_MASK;
@@ -494,7 +509,8 @@ void preparation_set_inputs(struct preparation *preparation, const struct window
     preparation->input[0] =
         (struct sample_input){.name = "x",
                               .shape = {.steps = preparation->steps, .width = preparation->width},
-                              .varies = varies};
+                              .varies = varies,
+                              .n_tokens = count_tokens(preparation)};
     preparation->n_inputs = 1;
     preparation->window = window ? window->length : 0;
 }
