@@ -226,6 +226,9 @@ void help_print_man(const struct command *command)
     printf(".SH ENVIRONMENT\n"
            ".TP\n.B NIGHTJAR_HOME\nWhere the queue and the runs live; ~/.local/share/nightjar.\n"
            ".TP\n.B NIGHTJAR_NO_START\n1: never start a daemon.\n"
+           ".TP\n.B NIGHTJAR_CGROUP\nOf the daemon: the folder of the cgroup v2 tree in which runs "
+           "get "
+           "control groups;\nthe nearest that is handed on. none: they get none.\n"
            ".TP\n.B NO_COLOR\nNo colours, even on a terminal.\n"
            ".SH EXIT STATUS\n"
            "0; for wait the verdict of what was waited for; else what went wrong:\n");

@@ -41,7 +41,10 @@ static const char usage[] =
     "  --slots N            how many experiments run at a time (default: as set before, else one\n"
     "                       a processor)\n"
     "  --gpus N             how many graphics processors runs may use (default: all NVIDIA ones)\n"
-    "  --disk-reserve SIZE  nothing starts with less free space in the home (default: 64M)\n";
+    "  --disk-reserve SIZE  nothing starts with less free space in the home (default: 64M)\n"
+    "  $NIGHTJAR_CGROUP     folder of the cgroup v2 tree in which runs get control groups "
+    "(default:\n"
+    "                       the nearest above that is handed on; none: they get none)\n";
 
 static int fail(const struct error *error)
 {
