@@ -259,6 +259,17 @@ bool arguments_parse(const struct command *command, char **argv, struct argument
     return true;
 }
 
+const char *arguments_next(const struct arguments *arguments, const char *name, size_t *at)
+{
+    while (*at < arguments->n_values) {
+        const struct option_value *value = &arguments->value[(*at)++];
+
+        if (strcmp(value->option->name, name) == 0)
+            return value->text;
+    }
+    return NULL;
+}
+
 const struct option_value *arguments_option(const struct arguments *arguments, const char *name)
 {
     for (size_t i = arguments->n_values; i-- > 0;)

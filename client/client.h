@@ -94,6 +94,9 @@ struct arguments {
 bool arguments_parse(const struct command *command, char **argv, struct arguments *ret,
                      struct error *error);
 void arguments_release(struct arguments *arguments);
+/* The texts of an option that may be given several times, in their order: the next one from *at on,
+ * which begins at 0. NULL: no more. */
+const char *arguments_next(const struct arguments *arguments, const char *name, size_t *at);
 /* By the option's name; the last value counts. NULL or the fallback: not given. */
 const struct option_value *arguments_option(const struct arguments *arguments, const char *name);
 bool arguments_flag(const struct arguments *arguments, const char *name);

@@ -14,17 +14,15 @@ static bool ask(struct client *client, cJSON **ret_result, struct error *error)
     const struct arguments *arguments = &client->arguments;
     scoped(json_free) cJSON *select = NULL, *params = NULL;
     cJSON *metrics = NULL;
+    const char *metric;
 
     if (!select_of_arguments(client, "last", &select, error) ||
         !client_select(&select, &params, error))
         return false;
-    for (size_t i = 0; i < arguments->n_values; i++) {
-        if (strcmp(arguments->value[i].option->name, "metric") != 0)
-            continue;
+    for (size_t at = 0; (metric = arguments_next(arguments, "metric", &at));) {
         if (!metrics)
             metrics = json_add_array(params, "metrics");
-        if (!metrics ||
-            !cJSON_AddItemToArray(metrics, cJSON_CreateString(arguments->value[i].text)))
+        if (!metrics || !cJSON_AddItemToArray(metrics, cJSON_CreateString(metric)))
             return error_set(error, ERROR_NO_MEMORY, "preparing the request");
     }
     return client_call(client, "compare", &params, ret_result, error);

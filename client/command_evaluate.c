@@ -1,21 +1,16 @@
 /* nj evaluate: other figures of a stored model. */
 #include "client/engine.h"
 
-#include <string.h>
-
 static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
     const char *data = arguments_text(arguments, "data", NULL);
+    const char *metric;
     struct engine_call call = {0};
 
-    for (size_t i = 0; i < arguments->n_values; i++) {
-        const struct option_value *value = &arguments->value[i];
-
-        if (strcmp(value->option->name, "metric") == 0 &&
-            !engine_call_add(&call, "--metric", value->text, error))
+    for (size_t at = 0; (metric = arguments_next(arguments, "metric", &at));)
+        if (!engine_call_add(&call, "--metric", metric, error))
             return false;
-    }
     if ((data && !engine_call_add(&call, "--data", data, error)) ||
         (arguments_flag(arguments, "json") && !engine_call_add(&call, "--json", NULL, error)))
         return false;

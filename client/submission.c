@@ -206,13 +206,13 @@ bool submission_of_program(const struct arguments *arguments, cJSON **ret_params
 bool submission_of_file(const struct arguments *arguments, struct spec_file *file,
                         cJSON **ret_params, struct error *error)
 {
+    const char *set;
     scoped(json_free) cJSON *params = cJSON_CreateObject();
     scoped(json_free) cJSON *base = NULL;
     char cwd[PATH_MAX];
 
-    for (size_t i = 0; i < arguments->n_values; i++)
-        if (strcmp(arguments->value[i].option->name, "set") == 0 &&
-            !spec_file_set(file, arguments->value[i].text, error))
+    for (size_t at = 0; (set = arguments_next(arguments, "set", &at));)
+        if (!spec_file_set(file, set, error))
             return false;
     if (!folder_of(file->name[0] == '<' ? "-" : file->name, cwd, error))
         return false;
@@ -315,9 +315,10 @@ static bool assign_everywhere(cJSON *params, const char *assignment, struct erro
 
 bool submission_set_options(const struct arguments *arguments, cJSON *params, struct error *error)
 {
-    for (size_t i = 0; i < arguments->n_values; i++)
-        if (strcmp(arguments->value[i].option->name, "set") == 0 &&
-            !assign_everywhere(params, arguments->value[i].text, error))
+    const char *set;
+
+    for (size_t at = 0; (set = arguments_next(arguments, "set", &at));)
+        if (!assign_everywhere(params, set, error))
             return false;
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
         const struct option_value *given = arguments_option(arguments, places[i].option);

@@ -12,6 +12,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 
 from figure import Figure
 
@@ -72,7 +73,8 @@ for units, target in ((64, 4), (128, 2.5), (256, 1.8)):
                                             recurrent_work(4, 8, units, 256, 4), target)
 LOSSES = {"mdn": {"type": "log_normal", "components": 3}}
 PREDICTED = ["lstm_128_b32", "lstm_64_b32", "dense_16500", "conv1d", "mdn"]
-FIGURES = [f"layers_{name}" for name in SHAPES] + [f"layers_predict_{name}" for name in PREDICTED]
+FIGURES = ([f"layers_{name}" for name in SHAPES] + [f"layers_predict_{name}" for name in PREDICTED]
+           + ["layers_checkpoint"])
 
 
 class Timer:
@@ -100,9 +102,23 @@ def core():
 def measure(only):
     subprocess.run(["cmake", "--build", BUILD, "--target", "bench.layers"], check=True, stdout=subprocess.DEVNULL)
     for figure in FIGURES:
-        if figure.startswith(only):
+        if figure == "layers_checkpoint" and figure.startswith(only):
+            yield measure_checkpoint(figure)
+        elif figure.startswith(only):
             name = figure.removeprefix("layers_").removeprefix("predict_")
             yield measure_one(figure, name, "predict" if figure.startswith("layers_predict_") else "train")
+
+
+def measure_checkpoint(figure):
+    """Of 17 million parameters with Adam's moments, durable, beside the same bytes written and synced."""
+    model, steps, width, outputs, task, batch, *_ = SHAPES["dense_16500"]
+    spec = {"model": model, "train": {"batch": batch, "optimizer": {"type": "adam", "rate": 1e-4}}}
+    ours = Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task])
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        pairs = [ours.ask(f"checkpoint {folder}") for _ in range(ROUNDS)]
+    ours.end()
+    mine, plain = [statistics.median(kept) for kept in zip(*pairs)]
+    return Figure(figure, mine, "s", plain, plain / mine, 1 / 1.5, against="the same bytes, written and synced")
 
 
 def measure_one(figure, name, what):

@@ -7,15 +7,20 @@
  * Seconds are of processor time. Each line "train SECONDS" or "predict SECONDS ROWS" on standard
  * input is answered by samples a second; "limit" by what this processor does at this moment:
  * floating-point operations a second of a large product, LSTM cells a second, bytes a second of
- * memory read and written.
+ * memory read and written; "checkpoint FOLDER" by the seconds that a checkpoint takes, durable, and
+ * those of its bytes written to a file and synced.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "common/file.h"
 #include "common/owner.h"
 #include "common/random.h"
+#include "worker/engine/checkpoint.h"
 #include "worker/engine/layer/layer.h"
 #include "worker/engine/model/model.h"
 #include "worker/engine/train.h"
@@ -249,6 +254,50 @@ static double byte_rate(void)
     return 3.0 * sizeof(float) * STREAM * n / passed;
 }
 
+/* ---- checkpoints ---- */
+
+static double wall(void)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+static double write_plainly(const char *folder, const struct state *state, struct error *error)
+{
+    char path[4096];
+    double start = wall();
+    int fd = -1;
+    bool good;
+
+    (void)snprintf(path, sizeof(path), "%s/plain", folder);
+    good = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error);
+    for (int i = 0; good && i < state->n; i++)
+        good = file_write_whole(fd, state->piece[i].data, state->piece[i].size, error);
+    if (!good || !file_sync(fd, error))
+        die(error);
+    (void)close(fd);
+    return wall() - start;
+}
+
+static void answer_checkpoint(struct bench *bench, char *folder)
+{
+    const struct checkpoint_identity identity = {0};
+    struct state state = {0};
+    struct error error;
+    double start, checkpoint;
+
+    folder[strcspn(folder, "\n")] = '\0';
+    if (!bench->model->kind->declare(bench->model, &state, &error))
+        die(&error);
+    start = wall();
+    if (!checkpoint_write(folder, "last.ckpt", &state, &identity, true, &error))
+        die(&error);
+    checkpoint = wall() - start;
+    (void)printf("%.6g %.6g\n", checkpoint, write_plainly(folder, &state, &error));
+}
+
 int main(int argc, char **argv)
 {
     static struct bench bench;
@@ -278,6 +327,8 @@ int main(int argc, char **argv)
     while (fgets(line, sizeof(line), stdin)) {
         if (strncmp(line, "limit", 5) == 0)
             (void)printf("%.6g %.6g %.6g\n", product_rate(), cell_rate(), byte_rate());
+        else if (strncmp(line, "checkpoint ", 11) == 0)
+            answer_checkpoint(&bench, line + 11);
         else
             answer(&bench, line);
         (void)fflush(stdout);

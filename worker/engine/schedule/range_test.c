@@ -1,6 +1,4 @@
-/* range_test: from (to / from)^part, where part goes from 0 to 1: the same share more at every
- * batch.
- */
+/* range_test: from^(1 - part), where part goes from 0 to 1: the same share more at every batch. */
 #include "worker/engine/schedule/schedule.h"
 
 #include <math.h>
