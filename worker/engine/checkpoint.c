@@ -1,5 +1,5 @@
 /*
- * Writing hashes the pieces where they lie and writes them one after the other: no copy is made.
+ * Writing hashes the pieces where they lie as it writes them, one after the other: no copy is made.
  * Reading goes over the file twice, so that a damaged one leaves the state as it was.
  */
 #include "worker/engine/checkpoint.h"
@@ -20,6 +20,7 @@
 
 #define MAGIC "NJCKPT\r\n"
 #define CHUNK_SIZE 65536
+#define WRITTEN_PART ((size_t)1 << 20) /* what the near caches hold */
 
 struct header {
     char magic[8];
@@ -58,33 +59,22 @@ static int fill_table(const struct state *state, struct entry table[STATE_PIECES
     return state->n;
 }
 
-static bool fill_header(const struct state *state, const struct entry *table,
-                        const struct checkpoint_identity *identity, struct header *ret_header,
-                        struct error *error)
+/* All but the hashes, which are known when everything is written. */
+static struct header begin_header(const struct state *state,
+                                  const struct checkpoint_identity *identity)
 {
-    scoped(hash_free) XXH3_state_t *hash = XXH3_createState();
-    size_t table_size = (size_t)state->n * sizeof(*table);
     struct header header = {
         .magic = MAGIC,
         .version = CHECKPOINT_VERSION,
         .n_pieces = (uint32_t)state->n,
         .configuration = identity->configuration,
-        .size = sizeof(header) + table_size,
+        .size = sizeof(header) + (size_t)state->n * sizeof(struct entry),
     };
 
-    if (!hash)
-        return error_set(error, ERROR_NO_MEMORY, "hashing a checkpoint");
-    XXH3_64bits_reset(hash);
-    XXH3_64bits_update(hash, table, table_size);
-    for (int i = 0; i < state->n; i++) {
-        XXH3_64bits_update(hash, state->piece[i].data, state->piece[i].size);
+    for (int i = 0; i < state->n; i++)
         header.size += state->piece[i].size;
-    }
     (void)snprintf(header.machine, sizeof(header.machine), "%s", identity->machine);
-    header.contents = XXH3_64bits_digest(hash);
-    header.own = own_hash(&header);
-    *ret_header = header;
-    return true;
+    return header;
 }
 
 /* Where all bytes lie now, those of sources too. */
@@ -104,23 +94,53 @@ static bool settle(const struct state *state, struct state *ret_settled, struct 
     return true;
 }
 
+/* Hashed while it is near: memory is read once. */
+static bool write_hashed(int fd, const void *data, size_t size, XXH3_state_t *hash,
+                         struct error *error)
+{
+    const char *at = data;
+
+    for (size_t part; size > 0; at += part, size -= part) {
+        part = size < WRITTEN_PART ? size : WRITTEN_PART;
+        XXH3_64bits_update(hash, at, part);
+        if (!file_write_whole(fd, at, part, error))
+            return false;
+    }
+    return true;
+}
+
+/* The header has its place first and its hashes at last. */
+static bool write_contents(int fd, const struct state *state, struct header *header,
+                           XXH3_state_t *hash, struct error *error)
+{
+    struct entry table[STATE_PIECES_MAX];
+    size_t table_size = (size_t)fill_table(state, table) * sizeof(*table);
+
+    if (!file_write_whole(fd, header, sizeof(*header), error) ||
+        !write_hashed(fd, table, table_size, hash, error))
+        return false;
+    for (int i = 0; i < state->n; i++)
+        if (!write_hashed(fd, state->piece[i].data, state->piece[i].size, hash, error))
+            return false;
+    header->contents = XXH3_64bits_digest(hash);
+    header->own = own_hash(header);
+    if (lseek(fd, 0, SEEK_SET) != 0)
+        return error_set_errno(error, errno, "writing a checkpoint");
+    return file_write_whole(fd, header, sizeof(*header), error);
+}
+
 static bool write_all(const char *path, const struct state *state,
                       const struct checkpoint_identity *identity, struct error *error)
 {
+    scoped(hash_free) XXH3_state_t *hash = XXH3_createState();
     scoped(descriptor_close) int fd = -1;
-    struct entry table[STATE_PIECES_MAX];
-    struct header header;
-    size_t table_size = (size_t)fill_table(state, table) * sizeof(*table);
+    struct header header = begin_header(state, identity);
 
-    if (!fill_header(state, table, identity, &header, error) ||
-        !file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error) ||
-        !file_write_whole(fd, &header, sizeof(header), error) ||
-        !file_write_whole(fd, table, table_size, error))
-        return false;
-    for (int i = 0; i < state->n; i++)
-        if (!file_write_whole(fd, state->piece[i].data, state->piece[i].size, error))
-            return false;
-    return file_sync(fd, error);
+    if (!hash)
+        return error_set(error, ERROR_NO_MEMORY, "hashing a checkpoint");
+    XXH3_64bits_reset(hash);
+    return file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error) &&
+           write_contents(fd, state, &header, hash, error) && file_sync(fd, error);
 }
 
 bool checkpoint_write(const char *folder, const char *name, const struct state *state,
