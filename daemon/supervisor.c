@@ -198,14 +198,23 @@ static void drop_run(struct run *run)
 
 /* ---- a worker that is known ---- */
 
+/* Also waits for it where it was our child: whoever finds out first. */
+static bool worker_gone(struct run *run)
+{
+    if (!run->gone && run->worker.pidfd >= 0)
+        run->gone = run->supervisor->options.executor->kind->gone(&run->worker);
+    return run->gone;
+}
+
 static void on_pidfd(uv_poll_t *poll, int status, int events)
 {
     struct run *run = poll->data;
 
     (void)status;
     (void)events;
+    if (!worker_gone(run))
+        return;
     uv_poll_stop(poll);
-    run->gone = true;
     run->dirty = true;
     wake(run->supervisor);
 }
@@ -256,13 +265,6 @@ static void pause_worker(struct run *run)
             &run->worker, run->pause ? PROCESS_PAUSE_BEGIN : PROCESS_PAUSE_END, &error))
         log_debug("%s", error.message); /* it has ended meanwhile, and will be looked at */
     look_within(run->supervisor, SUPERVISOR_FIRST_LOOK_MS);
-}
-
-static bool worker_gone(struct run *run)
-{
-    if (!run->gone && run->worker.pidfd >= 0)
-        run->gone = run->supervisor->options.executor->kind->gone(&run->worker);
-    return run->gone;
 }
 
 /* ---- who holds the lock ---- */

@@ -62,6 +62,12 @@ class Running(unittest.TestCase):
             self.assertIn("some words", read_text(shown["runs"][0]["log"]))
             self.assertEqual(daemon.show(missing)["runs"][0]["exit"], 127)
 
+    def test_workers_that_have_ended_are_waited_for(self):
+        with Daemon() as daemon:
+            daemon.wait(*(daemon.submit("true") for _ in range(5)))
+            with open(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children", encoding="ascii") as file:
+                self.assertEqual(file.read().split(), [])
+
     def test_run_has_its_environment_and_nothing_of_the_daemon(self):
         with Daemon(arguments=["--gpus", "2"]) as daemon:
             script = "env; echo cwd=$PWD; ls -l /proc/self/fd; grep SigIgn /proc/self/status; " \
