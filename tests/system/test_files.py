@@ -1,5 +1,6 @@
 """Trainings from several files, from files joined by a key, and from each format, through the prepared data."""
 
+import json
 import math
 import os
 import random
@@ -71,6 +72,11 @@ class Files(Folder):
         (split,) = run.events("split")
         self.assertEqual([split[part] for part in ("train", "valid", "test")], [320, 80, 100])
         self.assertEqual([run.events("data")[0]["built"], self.good_run(spec(data), "2").events("data")[0]["built"]], [True, False])
+        done = engine("evaluate", run.folder, "--data", self.path("test.csv"), "--metric", "accuracy", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertAlmostEqual(json.loads(done.stdout)["data.accuracy"], run.results()["test.accuracy"], places=6)
+        done = engine("evaluate", run.folder, "--metric", "accuracy", "--json")
+        self.assertAlmostEqual(json.loads(done.stdout)["test.accuracy"], run.results()["test.accuracy"], places=6)
         self.write_rows("day2.csv", 210, 4)
         again = self.good_run(spec(data), "3")
         self.assertTrue(again.events("data")[0]["built"])

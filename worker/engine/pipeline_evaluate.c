@@ -124,6 +124,8 @@ static bool import(struct evaluating *evaluating, const char *cwd, struct error 
         if (!realpath(evaluating->request->data, file))
             return error_set_errno(error, errno, "%s", evaluating->request->data);
         config.source = (struct setting_texts){.item = &one, .n = 1};
+        if (config.split.by == SPLIT_BY_FILES) /* whose files are others */
+            config.split.by = SPLIT_BY_FRACTION;
     }
     config.task = stored->preparation->task == TASK_CLASSIFICATION ? DATA_TASK_CLASSIFICATION
                                                                    : DATA_TASK_REGRESSION;
