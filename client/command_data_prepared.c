@@ -117,6 +117,7 @@ static bool print_list(const cJSON *answer, struct error *error)
     struct render render;
     char text[RENDER_NUMBER_SIZE];
     bool printed;
+    int n;
 
     render_open(&render, stdout);
     cJSON_ArrayForEach(data, json_member(answer, "data"))
@@ -132,8 +133,9 @@ static bool print_list(const cJSON *answer, struct error *error)
     }
     printed = table ? table_print(table, &render, error) : no_memory(error);
     table_free(&table);
+    n = cJSON_GetArraySize(json_member(answer, "data"));
     if (printed)
-        printf("%d data sets, %s in %s\n", cJSON_GetArraySize(json_member(answer, "data")),
+        printf("%d data set%s, %s in %s\n", n, n == 1 ? "" : "s",
                render_bytes(json_number(answer, "bytes", 0), text),
                json_text(answer, "folder", ""));
     return printed;
@@ -179,8 +181,7 @@ static void print_verified(const cJSON *answer)
         if (message)
             printf("%.*s  %s\n", KEY_SHOWN, json_text(data, "key", ""), message);
     }
-    printf("%d data sets are what was written, %lld damaged\n",
-           n - (int)json_integer(answer, "damaged", 0),
+    printf("%d as written, %lld damaged\n", n - (int)json_integer(answer, "damaged", 0),
            (long long)json_integer(answer, "damaged", 0));
 }
 

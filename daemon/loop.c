@@ -24,8 +24,11 @@
 
 #define RETRY_MS 1000
 #define LEAVE_MS 1000
-#define RESERVE_LOOK_MS 10000     /* while there is no room for it */
-#define FILES_NOT_FOR_CLIENTS 128 /* descriptors kept for the store, locks and workers */
+#define RESERVE_LOOK_MS 10000 /* while there is no room for it */
+/* Descriptors that clients do not get. */
+#define FILES_OF_THE_DAEMON 28 /* its own 17, a start's, a backup's */
+#define FILES_OF_A_RUN 6       /* lock, pidfd, two journals; some to spare */
+#define SESSIONS_LEAST 4
 
 int64_t daemon_wall_ms(const struct daemon *daemon)
 {
@@ -150,8 +153,20 @@ static void tell_changes(struct daemon *daemon)
         watch_tell(daemon, ids.item[i]);
 }
 
+/* What is left when every slot has its run. */
+static size_t sessions_limit(size_t files, int64_t slots)
+{
+    size_t kept = FILES_OF_THE_DAEMON + FILES_OF_A_RUN * (size_t)slots;
+    size_t limit = files > kept ? files - kept : 0;
+
+    if (limit < SESSIONS_LEAST)
+        limit = SESSIONS_LEAST;
+    return limit < SESSIONS_LIMIT ? limit : SESSIONS_LIMIT;
+}
+
 void daemon_set_slots(struct daemon *daemon, int64_t slots)
 {
+    daemon->sessions_limit = sessions_limit(daemon->files, slots);
     daemon->starter.limits.slots = slots;
     /* Whoever asks for more slots than there are processors wants them used. */
     daemon->starter.limits.cpus =
@@ -541,7 +556,7 @@ static size_t raise_files_limit(void)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return FILES_NOT_FOR_CLIENTS;
+        return 0;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         getrlimit(RLIMIT_NOFILE, &limit);
@@ -552,11 +567,7 @@ static bool open_programs(struct daemon *daemon, struct error *error)
 {
     if (!executor_local_open(daemon->options.programs, &daemon->executor, error))
         return false;
-    size_t files = raise_files_limit();
-    daemon->sessions_limit =
-        files > 2 * FILES_NOT_FOR_CLIENTS ? files - FILES_NOT_FOR_CLIENTS : files / 2;
-    if (daemon->sessions_limit > SESSIONS_LIMIT)
-        daemon->sessions_limit = SESSIONS_LIMIT;
+    daemon->files = raise_files_limit();
     return true;
 }
 

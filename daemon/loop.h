@@ -63,6 +63,7 @@ struct daemon {
 
     struct session_host host;
     struct client_session *sessions; /* owned by the loop; a list */
+    size_t files;                    /* descriptors that it may have */
     size_t n_sessions, n_watching, sessions_limit;
     uint64_t last_serial;
     struct buffer greeting;

@@ -208,6 +208,8 @@ class Ensembles(unittest.TestCase):
         self.assertEqual(answers[-1]["diagnostics"], [])
         answers, _ = check([{**self.ensemble(of=["1"]), "train": {"epochs": 3}}])
         self.assertEqual(answers[0]["diagnostics"][0]["path"], "train.epochs")
+        answers, _ = check([self.ensemble(of=["1"], data={"target_transform": "log"})])
+        self.assertEqual(answers[0]["diagnostics"][0]["path"], "data.target_transform")
         spec = self.ensemble(of=["1"])
         spec["data"]["features"] = ["a", "b"]
         self.assertIn("has not the model's features", self.run_of(spec).errors)

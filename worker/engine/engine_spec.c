@@ -90,6 +90,17 @@ static void check_train(const struct kind_choices *model, const cJSON *train,
     }
 }
 
+/* Weights of several predictions are found about the targets' mean, in their own units. */
+static void check_targets(const struct engine_spec *spec, struct diagnostics *diagnostics)
+{
+    int transform = spec->data.target_transform;
+
+    if (model_kind_of(&spec->model)->single &&
+        (transform == TARGET_TRANSFORM_LOG || transform == TARGET_TRANSFORM_LOG_STANDARD))
+        diagnostics_add(diagnostics, "data.target_transform",
+                        "an ensemble learns no logarithms; its members may");
+}
+
 bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics)
 {
@@ -110,6 +121,7 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
         if (!window_check(&spec->prepare, &spec->data, &error))
             diagnostics_add(diagnostics, error.path, "%s", error.message);
         check_train(&spec->model, json_member(part, "train"), diagnostics);
+        check_targets(spec, diagnostics);
     }
     return diagnostics->n == 0;
 }
