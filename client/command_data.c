@@ -162,7 +162,9 @@ static void print_spark(const struct render *render, const cJSON *histogram, cha
     to[0] = '\0';
     cJSON_ArrayForEach(bin, histogram)
     {
-        most = fmax(most, bin->valuedouble);
+        if (bin->valuedouble >
+            most) /* fmax alone would have every nj load the mathematical library */
+            most = bin->valuedouble;
     }
     cJSON_ArrayForEach(bin, histogram)
     {
