@@ -214,41 +214,37 @@ static bool add_remark(sqlite3_stmt *row, void *context, struct error *error)
            store_no_memory(error);
 }
 
+/* Texts of experiments ?1 to ?2, at most ?3 of them, each with how often and with the first ?4 ids.
+ * `source` has text and experiment. */
+#define REMARKS_FROM(source, order)                                                        \
+    "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <= ?4) FROM"  \
+    " (SELECT text, experiment, row_number() OVER (PARTITION BY text ORDER BY experiment)" \
+    " AS place FROM " source " WHERE experiment BETWEEN ?1 AND ?2 AND text IS NOT NULL)"   \
+    " GROUP BY text ORDER BY " order ", text LIMIT ?3"
+#define EVENTS_OF_A_KIND                                              \
+    "(SELECT DISTINCT json ->> 'text' AS text, experiment FROM event" \
+    " WHERE experiment BETWEEN ?1 AND ?2 AND kind = ?5)"
+
 bool store_warnings(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                     struct error *error)
 {
-    return store_each(store, error, add_remark, list,
-                      "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <="
-                      " ?4) FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
-                      " ORDER BY experiment) AS place FROM (SELECT DISTINCT json ->> 'text' AS"
-                      " text, experiment FROM event WHERE experiment BETWEEN ?1 AND ?2"
-                      " AND kind = 1 AND text IS NOT NULL))"
-                      " GROUP BY text ORDER BY count(*) DESC, text LIMIT ?3",
-                      BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
+    return store_each(
+        store, error, add_remark, list, REMARKS_FROM(EVENTS_OF_A_KIND, "count(*) DESC"),
+        BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT), INT(STORE_EVENT_WARNING)));
 }
 
 bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                    struct error *error)
 {
     return store_each(
-        store, error, add_remark, list,
-        "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <="
-        " ?4) FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
-        " ORDER BY experiment) AS place FROM (SELECT DISTINCT json ->> 'text' AS text,"
-        " experiment FROM event WHERE experiment BETWEEN ?1 AND ?2 AND kind = ?5"
-        " AND text IS NOT NULL)) GROUP BY text ORDER BY min(experiment), text LIMIT ?3",
+        store, error, add_remark, list, REMARKS_FROM(EVENTS_OF_A_KIND, "min(experiment)"),
         BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT), INT(STORE_EVENT_NOTE)));
 }
 
 bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                  struct error *error)
 {
-    return store_each(store, error, add_remark, list,
-                      "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <="
-                      " ?4) FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
-                      " ORDER BY experiment) AS place FROM note"
-                      " WHERE experiment BETWEEN ?1 AND ?2)"
-                      " GROUP BY text ORDER BY min(experiment), text LIMIT ?3",
+    return store_each(store, error, add_remark, list, REMARKS_FROM("note", "min(experiment)"),
                       BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 

@@ -2,8 +2,8 @@
  * State of a column: how many numbers there are, then that of category 0, 1, ...; 0 is everything
  * that has no number of its own, and where an embedding begins.
  */
+#include "worker/engine/transform/categories.h"
 #include "worker/engine/transform/kinds.h"
-#include "worker/engine/transform/row_stream.h"
 
 #include <stdlib.h>
 
@@ -21,21 +21,6 @@ static const struct setting tokens_settings[] = {
                     "all others share 0."),
     {0},
 };
-
-static bool give_state(struct fitting *fitting, struct error *error)
-{
-    struct transform *transform = fitting->transform;
-    int64_t n = 0;
-
-    transform->first = calloc((size_t)transform->n_columns + 1, sizeof(*transform->first));
-    if (!transform->first)
-        return error_set(error, ERROR_NO_MEMORY, "fitting transforms");
-    for (int64_t i = 0; i < transform->n_columns; i++)
-        transform->first[i + 1] = n +=
-            1 + fitting->layout->column[transform->column[i]].n_categories;
-    transform->state = calloc((size_t)n + 1, sizeof(*transform->state));
-    return transform->state || error_set(error, ERROR_NO_MEMORY, "fitting transforms");
-}
 
 struct counted {
     double rows;
@@ -77,25 +62,14 @@ static bool fit(struct fitting *fitting, struct error *error)
 {
     const struct tokens_config *config = fitting->config;
     struct transform *transform = fitting->transform;
-    const struct block *block;
-    int64_t at = 0;
+    int64_t rows;
 
-    if (!give_state(fitting, error))
+    if (!categories_count(fitting, 1, &rows, error))
         return false;
-    while ((block = row_stream_next(fitting->rows, &at, NULL)))
-        for (int64_t i = 0; i < transform->n_columns; i++) {
-            const double *x = block_column(block, transform->column[i]);
-
-            for (int64_t k = 0; k < block_rows(block); k++)
-                if (x[k] >= 0)
-                    transform_state(transform, i)[1 + (int64_t)x[k]]++;
-        }
-    for (int64_t i = 0; i < transform->n_columns; i++) {
+    for (int64_t i = 0; i < transform->n_columns; i++)
         if (!number(transform_state(transform, i), transform_state_size(transform, i) - 1,
                     config->vocabulary, error))
             return false;
-        fitting->layout->column[transform->column[i]].categorical = false;
-    }
     return true;
 }
 
