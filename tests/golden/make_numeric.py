@@ -302,6 +302,31 @@ class Recurrent(torch.nn.Module):
         return result
 
 
+class ResetBefore(torch.nn.Module):
+    """A GRU whose reset gate comes before the state's weights: PyTorch has none, so its steps are spelt out."""
+
+    def __init__(self, n_in, units, n_out):
+        super().__init__()
+        bound = units ** -0.5
+        draw = lambda *size: torch.nn.Parameter(torch.empty(*size).uniform_(-bound, bound))
+        self.weight, self.recurrent, self.bias = draw(3 * units, n_in), draw(3 * units, units), draw(3 * units)
+        self.dense = torch.nn.Linear(units, n_out)
+
+    def forward(self, x, lengths):
+        of = [part.chunk(3) for part in (self.weight, self.recurrent, self.bias)]
+        h = torch.zeros(len(x), of[2][0].numel())
+        for step in range(x.shape[1]):
+            a = [x[:, step] @ of[0][k].T + of[2][k] for k in range(3)]
+            r, z = (torch.sigmoid(a[k] + h @ of[1][k].T) for k in range(2))
+            new = torch.tanh(a[2] + (r * h) @ of[1][2].T)
+            h = torch.where((lengths > step)[:, None], z * h + (1 - z) * new, h)
+        return self.dense(h)
+
+    def named(self):
+        return {"gru1.weight": self.weight, "gru1.recurrent": self.recurrent, "gru1.bias": self.bias,
+                "dense1.weight": self.dense.weight, "dense1.bias": self.dense.bias}
+
+
 def layer_case(name, layers, net, shape, varies=False, n=6, n_out=3):
     """Logits, loss, gradients and ten steps of a classifier on random sequences."""
     steps, width = shape
@@ -415,6 +440,9 @@ def make_layers():
             cases.append(layer_case(f"{kind}, bidirectional {both}, stacked {stacked}, varies {varies}", layers, net,
                                     (5, 3), varies))
     cases += make_chains()
+    for varies in (False, True):
+        cases.append(layer_case(f"gru, reset before, varies {varies}", [{"type": "gru", "units": 4, "reset_after": False}],
+                                ResetBefore(3, 4, 3), (5, 3), varies))
     write("layers.json", cases)
 
 

@@ -562,7 +562,38 @@ static struct gru_step gru_of(struct cells *cells, int64_t units, int mode)
                              .state = cells->output,
                              .gradient = cells->gradient,
                              .bias_gradient = mode & 2 ? cells->bias_gradient : NULL,
-                             .bias2_gradient = mode & 4 ? cells->bias2_gradient : NULL};
+                             .bias2_gradient = mode & 4 ? cells->bias2_gradient : NULL,
+                             .reset_mask = mode & 2 ? cells->cell : NULL,
+                             .reset_gradient = cells->cell_gradient};
+}
+
+/* Reset gate before the state's weights. */
+static void check_reset_cells(const struct kernel *kernel, int64_t n)
+{
+    static struct cells cells, twin;
+    int64_t units = (n + 1) / 2;
+
+    for (int mode = 0; mode < 8; mode++) {
+        const struct gru_step mine = gru_of(&cells, units, mode);
+        const struct gru_step other = gru_of(&twin, units, mode);
+
+        fill_cells(&cells, units);
+        fill(cells.cell, CELL_ROWS * units, 65, 1);
+        twin = cells;
+        kernel->gru_reset(&mine);
+        kernel_plain.gru_reset(&other);
+        assert_cells_alike(&cells, &twin);
+        kernel->gru_blend(&mine);
+        kernel_plain.gru_blend(&other);
+        assert_cells_alike(&cells, &twin);
+        cells = twin; /* hard gates have kinks */
+        kernel->gru_blend_backward(&mine);
+        kernel_plain.gru_blend_backward(&other);
+        assert_cells_alike(&cells, &twin);
+        kernel->gru_reset_backward(&mine);
+        kernel_plain.gru_reset_backward(&other);
+        assert_cells_alike(&cells, &twin);
+    }
 }
 
 static void check_cells(const struct kernel *kernel, int64_t n)
@@ -603,6 +634,7 @@ static void recurrent_cells_match_their_plain_twins(void **state)
 {
     (void)state;
     each_kernel(check_cells);
+    each_kernel(check_reset_cells);
 }
 
 /* ---- choice, products, denormals ---- */

@@ -93,6 +93,8 @@ static const struct kind_case {
      "", TASK_CLASSIFICATION, SEQUENCE, true, false},
     {"gru", "{'type': 'gru', 'units': 5, 'dropout': 0.2}", "", TASK_REGRESSION, SEQUENCE, true,
      false},
+    {"gru, reset before", "{'type': 'gru', 'units': 5, 'reset_after': false}", "",
+     TASK_CLASSIFICATION, SEQUENCE, true, false},
     {"simple_rnn", "{'type': 'simple_rnn', 'units': 5, 'recurrent_dropout': 0.4}",
      "'optimizer': {'type': 'sgd', 'rate': 0.05, 'momentum': 0.9}", TASK_CLASSIFICATION, SEQUENCE,
      false, false},

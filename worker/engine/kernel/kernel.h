@@ -91,6 +91,10 @@ struct gru_step { /* gates r, z, n one after the other, then what the state adds
     real *gradient;           /* [rows][units]; backward: of state, becomes that of before save what
                                  comes through the gates */
     real *bias_gradient, *bias2_gradient; /* [3 units], added to; NULL: not needed */
+    /* Where the reset gate comes before the state's weights; the fourth of the gates is what they
+     * see. */
+    const real *reset_mask; /* [rows][units]: a factor of before on its way to r; NULL: 1 */
+    real *reset_gradient;   /* [rows][units]; backward: of what they saw; lost */
 };
 
 struct kernel {
@@ -134,6 +138,13 @@ struct kernel {
      * n
      */
     void (*gru_backward)(const struct gru_step *step);
+    /* The same in two halves, where r comes before the state's weights: gates r and z of their
+     * sums, and r h' into the fourth; then n and h. Back in the other order: gradients of the sums
+     * of n and z, then that of r, of reset_gradient; both leave in `gradient` what is straight. */
+    void (*gru_reset)(const struct gru_step *step);
+    void (*gru_blend)(const struct gru_step *step);
+    void (*gru_blend_backward)(const struct gru_step *step);
+    void (*gru_reset_backward)(const struct gru_step *step);
     void (*exp)(real *y, const real *x, int64_t n);
     void (*tanh)(real *y, const real *x, int64_t n);
 };

@@ -299,6 +299,82 @@ static void plain_gru_backward(const struct gru_step *step)
         }
 }
 
+/* r, z = gate(...)   into the fourth: r h' */
+static void plain_gru_reset(const struct gru_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            int64_t at = row * units + i;
+            real *z = step->gates + row * 4 * units + i;
+            real before = step->before ? step->before[at] : 0;
+
+            for (int64_t k = 0; k < 2; k++)
+                z[k * units] =
+                    gate(biased(z[k * units], step->bias, step->bias2, k * units + i), step->hard);
+            z[3 * units] = z[0] * (step->reset_mask ? before * step->reset_mask[at] : before);
+        }
+}
+
+/* n = tanh(...)   h = n + z (h' - n) */
+static void plain_gru_blend(const struct gru_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            real *z = step->gates + row * 4 * units + i;
+            real before = step->before ? step->before[row * units + i] : 0;
+            real fresh = tanh(biased(z[2 * units], step->bias, step->bias2, 2 * units + i));
+
+            z[2 * units] = fresh;
+            step->state[row * units + i] = fresh + z[units] * (before - fresh);
+        }
+}
+
+static void plain_gru_blend_backward(const struct gru_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            int64_t at = row * units + i;
+            real *z = step->gates + row * 4 * units + i;
+            real keep = z[units], fresh = z[2 * units];
+            real before = step->before ? step->before[at] : 0, dh = step->gradient[at];
+
+            step->gradient[at] = dh * keep;
+            z[units] = dh * (before - fresh) * gate_slope(keep, step->hard);
+            z[2 * units] = dh * ((real)1 - keep) * ((real)1 - fresh * fresh);
+            for (int64_t k = 1; step->bias_gradient && k < 3; k++)
+                step->bias_gradient[k * units + i] += z[k * units];
+            for (int64_t k = 1; step->bias2_gradient && k < 3; k++)
+                step->bias2_gradient[k * units + i] += z[k * units];
+        }
+}
+
+/* d = gradient of r h', masked:   dr = d h'   dh' += d r */
+static void plain_gru_reset_backward(const struct gru_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            int64_t at = row * units + i;
+            real *z = step->gates + row * 4 * units + i;
+            real before = step->before ? step->before[at] : 0, reset = z[0];
+            real d = step->reset_gradient[at] * (step->reset_mask ? step->reset_mask[at] : 1);
+
+            step->gradient[at] += d * reset;
+            z[0] = d * before * gate_slope(reset, step->hard);
+            if (step->bias_gradient)
+                step->bias_gradient[i] += z[0];
+            if (step->bias2_gradient)
+                step->bias2_gradient[i] += z[0];
+        }
+}
+
 static void plain_product(const struct product *product)
 {
     for (int64_t row = 0; row < product->m; row++)
@@ -339,6 +415,10 @@ const struct kernel kernel_plain = {
     .lstm_backward = plain_lstm_backward,
     .gru_forward = plain_gru_forward,
     .gru_backward = plain_gru_backward,
+    .gru_reset = plain_gru_reset,
+    .gru_blend = plain_gru_blend,
+    .gru_blend_backward = plain_gru_blend_backward,
+    .gru_reset_backward = plain_gru_reset_backward,
     .exp = plain_exp,
     .tanh = plain_tanh,
 };

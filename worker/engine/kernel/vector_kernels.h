@@ -487,6 +487,10 @@ const struct kernel KERNEL_TABLE = {
     .lstm_backward = vector_lstm_backward,
     .gru_forward = vector_gru_forward,
     .gru_backward = vector_gru_backward,
+    .gru_reset = vector_gru_reset,
+    .gru_blend = vector_gru_blend,
+    .gru_blend_backward = vector_gru_blend_backward,
+    .gru_reset_backward = vector_gru_reset_backward,
     .exp = vector_exp,
     .tanh = vector_tanh,
 };

@@ -177,3 +177,108 @@ VECTOR_ISA static void vector_gru_backward(const struct gru_step *step)
     for (int64_t row = 0; row < step->rows; row++)
         FOR_VECTORS(step->units, gru_backward_at(step, row, i, mask, whole));
 }
+
+/* ---- GRU whose reset gate comes before the state's weights ---- */
+
+INLINE VECTOR times_mask(VECTOR x, const float *mask_values, int64_t at, MASK mask, bool whole)
+{
+    return mask_values ? v_mul(x, load(mask_values + at, mask, whole)) : x;
+}
+
+INLINE void gru_reset_at(const struct gru_step *step, int64_t row, int64_t i, MASK mask, bool whole)
+{
+    int64_t units = step->units, at = row * units + i;
+    float *z = step->gates + row * 4 * units + i;
+    VECTOR before = load_or_zero(offset(step->before, at), mask, whole), gate[2];
+
+    for (int k = 0; k < 2; k++) {
+        int64_t of = k * units + i;
+
+        gate[k] = gate_of(
+            sum_at(z + k * units, offset(step->bias, of), offset(step->bias2, of), mask, whole),
+            step->hard);
+        store(z + k * units, gate[k], mask, whole);
+    }
+    before = times_mask(before, step->reset_mask, at, mask, whole);
+    store(z + 3 * units, v_mul(gate[0], before), mask, whole);
+}
+
+VECTOR_ISA static void vector_gru_reset(const struct gru_step *step)
+{
+    for (int64_t row = 0; row < step->rows; row++)
+        FOR_VECTORS(step->units, gru_reset_at(step, row, i, mask, whole));
+}
+
+INLINE void gru_blend_at(const struct gru_step *step, int64_t row, int64_t i, MASK mask, bool whole)
+{
+    int64_t units = step->units, of = 2 * units + i;
+    float *z = step->gates + row * 4 * units + i;
+    VECTOR before = load_or_zero(offset(step->before, row * units + i), mask, whole);
+    VECTOR keep = load(z + units, mask, whole);
+    VECTOR fresh = tanh_of(
+        sum_at(z + 2 * units, offset(step->bias, of), offset(step->bias2, of), mask, whole));
+
+    store(z + 2 * units, fresh, mask, whole);
+    store(step->state + row * units + i, v_fma(keep, v_sub(before, fresh), fresh), mask, whole);
+}
+
+VECTOR_ISA static void vector_gru_blend(const struct gru_step *step)
+{
+    for (int64_t row = 0; row < step->rows; row++)
+        FOR_VECTORS(step->units, gru_blend_at(step, row, i, mask, whole));
+}
+
+INLINE void gru_blend_backward_at(const struct gru_step *step, int64_t row, int64_t i, MASK mask,
+                                  bool whole)
+{
+    int64_t units = step->units, at = row * units + i;
+    float *z = step->gates + row * 4 * units + i;
+    VECTOR keep = load(z + units, mask, whole), fresh = load(z + 2 * units, mask, whole);
+    VECTOR before = load_or_zero(offset(step->before, at), mask, whole);
+    VECTOR dh = load(step->gradient + at, mask, whole), one = v_set(1.0f);
+    VECTOR gradient[3] = {
+        one,
+        v_mul(v_mul(dh, v_sub(before, fresh)), gate_slope_of(keep, step->hard)),
+        v_mul(v_mul(dh, v_sub(one, keep)), v_fnma(fresh, fresh, one)),
+    };
+
+    store(step->gradient + at, v_mul(dh, keep), mask, whole);
+    for (int k = 1; k < 3; k++) {
+        store(z + k * units, gradient[k], mask, whole);
+        if (step->bias_gradient)
+            add_at(step->bias_gradient + k * units + i, gradient[k], mask, whole);
+        if (step->bias2_gradient)
+            add_at(step->bias2_gradient + k * units + i, gradient[k], mask, whole);
+    }
+}
+
+VECTOR_ISA static void vector_gru_blend_backward(const struct gru_step *step)
+{
+    for (int64_t row = 0; row < step->rows; row++)
+        FOR_VECTORS(step->units, gru_blend_backward_at(step, row, i, mask, whole));
+}
+
+INLINE void gru_reset_backward_at(const struct gru_step *step, int64_t row, int64_t i, MASK mask,
+                                  bool whole)
+{
+    int64_t units = step->units, at = row * units + i;
+    float *z = step->gates + row * 4 * units + i;
+    VECTOR before = load_or_zero(offset(step->before, at), mask, whole);
+    VECTOR reset = load(z, mask, whole), gradient;
+    VECTOR d =
+        times_mask(load(step->reset_gradient + at, mask, whole), step->reset_mask, at, mask, whole);
+
+    add_at(step->gradient + at, v_mul(d, reset), mask, whole);
+    gradient = v_mul(v_mul(d, before), gate_slope_of(reset, step->hard));
+    store(z, gradient, mask, whole);
+    if (step->bias_gradient)
+        add_at(step->bias_gradient + i, gradient, mask, whole);
+    if (step->bias2_gradient)
+        add_at(step->bias2_gradient + i, gradient, mask, whole);
+}
+
+VECTOR_ISA static void vector_gru_reset_backward(const struct gru_step *step)
+{
+    for (int64_t row = 0; row < step->rows; row++)
+        FOR_VECTORS(step->units, gru_reset_backward_at(step, row, i, mask, whole));
+}

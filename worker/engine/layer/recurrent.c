@@ -116,6 +116,8 @@ static void add_back_buffers(struct layer *layer, struct recurrent *recurrent)
     recurrent->packed_back = layer_add_buffer(layer, BUFFER_SAVED, 0, back);
     recurrent->gradient = layer_add_buffer(layer, BUFFER_SAVED, units, 0);
     recurrent->cell_gradient = layer_add_buffer(layer, BUFFER_SAVED, units, 0);
+    recurrent->reset_gradient =
+        layer_add_buffer(layer, BUFFER_SAVED, recurrent->cell->reset ? units : 0, 0);
     recurrent->part = layer_add_buffer(layer, BUFFER_SAVED, recurrent->chunk * most, 0);
     recurrent->masked = layer_add_buffer(
         layer, BUFFER_SCRATCH, config->recurrent_dropout > 0 ? recurrent->n_masks * units : 0, 0);

@@ -35,7 +35,7 @@ extern const char *const recurrent_gate_name[];
 
 struct recurrent_config {
     char *units;
-    bool sequences, bidirectional, bias;
+    bool sequences, bidirectional, bias, reset_after;
     double dropout, recurrent_dropout;
     int mask, convention, recurrent_activation, activation, merge;
     struct kind_choice initializer, recurrent_initializer, bias_initializer;
@@ -83,6 +83,7 @@ struct recurrent_block { /* columns of the sums and rows of the weights, in unit
     int column, n;
     int input_row, state_row; /* RECURRENT_NONE: nothing comes from there */
     int gate;                 /* whose masks; 0 where they are shared */
+    bool reset;               /* the state reaches it through reset(), after the other blocks */
 };
 
 struct recurrent_step { /* what a cell sees of a step; rows are the batch's */
@@ -95,6 +96,8 @@ struct recurrent_step { /* what a cell sees of a step; rows are the batch's */
     real *state, *cell;                   /* [rows][units] */
     real *gradient, *cell_gradient;       /* backward: of state and cell */
     real *bias_gradient, *bias2_gradient; /* NULL: not needed */
+    const real *reset_mask; /* [rows][units]: of the reset block's state; NULL: none */
+    real *reset_gradient;   /* backward, likewise: of what reset() gave */
 };
 
 struct recurrent_cell {
@@ -109,6 +112,11 @@ struct recurrent_cell {
     /* sums become their gradients; gradient what goes straight to the step before, cell_gradient
      * that of cell_before */
     void (*backward)(const struct recurrent_step *step);
+    /* Between the sums of the other blocks and those of the reset block: what of the state the
+     * latter sees, into column `reset` of the sums. NULL: there is no such block. */
+    void (*reset)(const struct recurrent_step *step);
+    void (*reset_backward)(const struct recurrent_step *step); /* after backward() */
+    int reset_column;
 };
 
 struct recurrent_steps { /* a buffer with a place for each step, or for the last few */
@@ -132,8 +140,9 @@ struct recurrent { /* a layer's memory */
     int64_t chunk; /* steps whose gradients are taken at once */
     uint32_t input_purpose, state_purpose;
     struct recurrent_weights direction[RECURRENT_DIRECTIONS];
-    int packed_back, gradient, cell_gradient, part, masked, dx; /* buffers of either direction */
-    struct initializer_uniform_config bound;                    /* of PyTorch's first values */
+    /* buffers of either direction */
+    int packed_back, gradient, cell_gradient, reset_gradient, part, masked, dx;
+    struct initializer_uniform_config bound; /* of PyTorch's first values */
 };
 
 bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, const struct shape *in,

@@ -233,15 +233,35 @@ static const real *masked_state(const struct trip *trip, const real *state)
     return masked;
 }
 
-static void sum_step(const struct trip *trip, int64_t step, const real *before, real *sums)
+/* What of the state a block's weights see: [rows][n] with rows `row` apart. */
+struct seen {
+    const real *state; /* NULL: nothing yet */
+    int64_t row;
+};
+
+static struct seen seen_by(const struct trip *trip, const struct recurrent_block *block,
+                           const real *before, const real *sums)
+{
+    bool own = trip->recurrent->n_masks > 1 && state_mask(trip);
+
+    if (!before)
+        return (struct seen){0};
+    if (block->reset)
+        return (struct seen){sums + trip->recurrent->cell->reset_column * trip->units, trip->sums};
+    return (struct seen){before + (own ? block->gate * trip->rows * trip->units : 0), trip->units};
+}
+
+/* Of the reset block, or of the others. */
+static void sum_step(const struct trip *trip, int64_t step, const real *before, real *sums,
+                     bool reset)
 {
     const struct recurrent *recurrent = trip->recurrent;
     const real *packed_input = trip->pass->buffer[trip->weights->packed_input];
     const real *packed_state = trip->pass->buffer[trip->weights->packed_state];
-    int64_t gate_size = recurrent->n_masks > 1 && state_mask(trip) ? trip->rows * trip->units : 0;
 
     for (int i = 0; i < recurrent->n_blocks; i++) {
         const struct recurrent_block *block = &recurrent->block[i];
+        const struct seen seen = seen_by(trip, block, before, sums);
         int64_t n = block->n * trip->units;
         bool has_input = block->input_row != RECURRENT_NONE;
         struct product_part part[2];
@@ -255,15 +275,24 @@ static void sum_step(const struct trip *trip, int64_t step, const real *before, 
         if (has_input && !trip->projected)
             part[product.n_parts++] = kernel_packed_part(trip->kernel, input_of(trip, block, step),
                                                          trip->in, packed_input, trip->in);
-        if (before && block->state_row != RECURRENT_NONE)
+        if (seen.state && block->state_row != RECURRENT_NONE)
             part[product.n_parts++] =
-                kernel_packed_part(trip->kernel, before + block->gate * gate_size, trip->units,
-                                   packed_state, trip->units);
-        if (product.n_parts > 0 || !product.add)
+                kernel_packed_part(trip->kernel, seen.state, seen.row, packed_state, trip->units);
+        if (block->reset == reset && (product.n_parts > 0 || !product.add))
             trip->kernel->product(&product);
         packed_input += kernel_packed_size(trip->kernel, trip->in, n);
         packed_state += kernel_packed_size(trip->kernel, trip->units, n);
     }
+}
+
+static const real *reset_mask(const struct trip *trip)
+{
+    const real *mask = state_mask(trip);
+
+    for (int i = 0; mask && i < trip->recurrent->n_blocks; i++)
+        if (trip->recurrent->block[i].reset)
+            return mask + trip->recurrent->block[i].gate * trip->rows * trip->units;
+    return NULL;
 }
 
 static struct recurrent_step step_of(const struct trip *trip, int64_t step)
@@ -282,6 +311,7 @@ static struct recurrent_step step_of(const struct trip *trip, int64_t step)
         .cell_before = step > 0 ? steps_at(trip, cells, step - 1) : NULL,
         .state = state_at(trip, step),
         .cell = steps_at(trip, cells, step),
+        .reset_mask = reset_mask(trip),
     };
 }
 
@@ -337,7 +367,11 @@ void recurrent_forward(const struct layer *layer, struct pass *pass, const struc
         for (int64_t step = 0; step < trip.steps; step++) {
             struct recurrent_step now = step_of(&trip, step);
 
-            sum_step(&trip, step, masked_state(&trip, now.before), now.sums);
+            sum_step(&trip, step, masked_state(&trip, now.before), now.sums, false);
+            if (recurrent->cell->reset) {
+                recurrent->cell->reset(&now);
+                sum_step(&trip, step, now.before, now.sums, true);
+            }
             recurrent->cell->forward(&now);
             give_output(&trip, y, step);
         }
@@ -429,14 +463,40 @@ static void gradient_of_state(const struct trip *trip, const real *sums)
 
         if (block->state_row == RECURRENT_NONE)
             continue;
-        part[product.n_parts++] = kernel_packed_part(
-            trip->kernel, sums + block->column * trip->units, trip->sums, packed, k);
+        if (!block->reset)
+            part[product.n_parts++] = kernel_packed_part(
+                trip->kernel, sums + block->column * trip->units, trip->sums, packed, k);
         packed += kernel_packed_size(trip->kernel, k, trip->units);
     }
     trip->kernel->product(&product);
 }
 
-/* The same through the masks: a product for each. */
+/* Gradients of the reset block's sums to that of what its weights saw. */
+static void gradient_of_reset(const struct trip *trip, const real *sums)
+{
+    const struct recurrent *recurrent = trip->recurrent;
+    const real *packed = trip->pass->buffer[recurrent->packed_back];
+
+    for (int i = 0; i < recurrent->n_blocks; i++) {
+        const struct recurrent_block *block = &recurrent->block[i];
+        int64_t k = block->n * trip->units;
+        const struct product_part part = kernel_packed_part(
+            trip->kernel, sums + block->column * trip->units, trip->sums, packed, k);
+
+        if (block->reset)
+            trip->kernel->product(
+                &(struct product){.m = trip->rows,
+                                  .n = trip->units,
+                                  .c = trip->pass->buffer[recurrent->reset_gradient],
+                                  .c_row = trip->units,
+                                  .part = &part,
+                                  .n_parts = 1});
+        if (block->state_row != RECURRENT_NONE)
+            packed += kernel_packed_size(trip->kernel, k, trip->units);
+    }
+}
+
+/* The same as gradient_of_state through the masks: a product for each. */
 static void gradient_of_masked_state(const struct trip *trip, const real *sums)
 {
     const struct recurrent *recurrent = trip->recurrent;
@@ -462,16 +522,18 @@ static void gradient_of_masked_state(const struct trip *trip, const real *sums)
             continue;
         part = kernel_packed_part(trip->kernel, sums + block->column * trip->units, trip->sums,
                                   packed, k);
-        trip->kernel->product(&product);
-        trip->kernel->multiply(of_mask, of_mask, mask + block->gate * size, size);
-        trip->kernel->add(gradient, of_mask, size);
+        if (!block->reset) {
+            trip->kernel->product(&product);
+            trip->kernel->multiply(of_mask, of_mask, mask + block->gate * size, size);
+            trip->kernel->add(gradient, of_mask, size);
+        }
         packed += kernel_packed_size(trip->kernel, k, trip->units);
     }
 }
 
 /* dW[n][width] += gradients of a block's sums, transposed, times what its weights saw. */
 static void add_weight_gradient(const struct trip *trip, const struct recurrent_block *block,
-                                const real *sums, int64_t rows, const real *seen, int64_t width,
+                                const real *sums, int64_t rows, struct seen seen, int64_t width,
                                 real *gradient)
 {
     kernel_product_within(&(struct matrix_product){.kernel = trip->kernel,
@@ -481,27 +543,30 @@ static void add_weight_gradient(const struct trip *trip, const struct recurrent_
                                                    .k = rows,
                                                    .a = sums + block->column * trip->units,
                                                    .a_row = trip->sums,
-                                                   .b = seen,
-                                                   .b_row = width,
+                                                   .b = seen.state,
+                                                   .b_row = seen.row,
                                                    .add = true,
                                                    .c = gradient,
                                                    .c_row = width});
 }
 
-/* The states of the steps before first .. end - 1, as a block's mask leaves them. */
-static const real *states_before(const struct trip *trip, const struct recurrent_block *block,
+/* The states of the steps before first .. end - 1, as a block's mask leaves them, or what reset()
+ * made of them. */
+static struct seen states_before(const struct trip *trip, const struct recurrent_block *block,
                                  int64_t first, int64_t end)
 {
     const real *mask = state_mask(trip), *state = state_at(trip, first - 1);
     int64_t size = trip->rows * trip->units;
     real *masked = trip->pass->buffer[trip->recurrent->part];
 
+    if (block->reset)
+        return seen_by(trip, block, state, steps_at(trip, &trip->weights->sums, first));
     if (!mask)
-        return state;
+        return (struct seen){state, trip->units};
     for (int64_t step = first; step < end; step++)
         trip->kernel->multiply(masked + (step - first) * size, state + (step - first) * size,
                                mask + block->gate * size, size);
-    return masked;
+    return (struct seen){masked, trip->units};
 }
 
 /* Steps first .. end - 1 at once. */
@@ -516,7 +581,8 @@ static void gradient_of_weights(const struct trip *trip, int64_t first, int64_t 
 
         if (input && block->input_row != RECURRENT_NONE)
             add_weight_gradient(trip, block, steps_at(trip, &trip->weights->sums, first),
-                                (end - first) * trip->rows, input_of(trip, block, first), trip->in,
+                                (end - first) * trip->rows,
+                                (struct seen){input_of(trip, block, first), trip->in}, trip->in,
                                 input + block->input_row * trip->units * trip->in);
         if (state && block->state_row != RECURRENT_NONE && from < end)
             add_weight_gradient(trip, block, steps_at(trip, &trip->weights->sums, from),
@@ -589,6 +655,11 @@ static void step_back(const struct trip *trip, const struct tensor *dy, int64_t 
     now.bias2_gradient = parameter_gradient(trip, trip->weights->bias2);
     take_gradient(trip, dy, step);
     trip->recurrent->cell->backward(&now);
+    if (trip->recurrent->cell->reset) {
+        now.reset_gradient = trip->pass->buffer[trip->recurrent->reset_gradient];
+        gradient_of_reset(trip, now.sums);
+        trip->recurrent->cell->reset_backward(&now);
+    }
     if (step == 0)
         return;
     if (state_mask(trip))
