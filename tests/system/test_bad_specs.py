@@ -57,7 +57,7 @@ CASES = [
     ({"data.target": {"name": "y"}}, "data.target[0]: expected text"),
     ({"data.header": "maybe"}, "data.header: 'maybe' is none of auto, true, false"),
     ({"data.split": "group"}, "data.split: expected"),
-    ({"data.split.by": "person"}, "data.split.by: 'person' is none of"),
+    ({"data.split.by": "person"}, "data.split.by: unknown split 'person'; known: "),
     ({"model": []}, "model: expected at least 1"),
     ({"model": "dense"}, "model: expected"),
     ({"train.batch": "many"}, "train.batch: expected a number"),

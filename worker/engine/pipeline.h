@@ -12,7 +12,7 @@
 #include "common/json.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/samples.h"
-#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/split/split.h"
 #include "worker/engine/dataset/warning.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/model/model.h"

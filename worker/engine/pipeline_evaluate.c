@@ -9,6 +9,7 @@
 
 #include "common/file.h"
 #include "common/owner.h"
+#include "worker/engine/dataset/split/kinds.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
 
@@ -124,8 +125,8 @@ static bool import(struct evaluating *evaluating, const char *cwd, struct error 
         if (!realpath(evaluating->request->data, file))
             return error_set_errno(error, errno, "%s", evaluating->request->data);
         config.source = (struct setting_texts){.item = &one, .n = 1};
-        if (config.split.by == SPLIT_BY_FILES) /* whose files are others */
-            config.split.by = SPLIT_BY_FRACTION;
+        if (split_by_files(&config.split)) /* whose files are others */
+            config.split.by = (struct kind_choice){.kind = &split_fraction.kind};
     }
     config.task = stored->preparation->task == TASK_CLASSIFICATION ? DATA_TASK_CLASSIFICATION
                                                                    : DATA_TASK_REGRESSION;

@@ -17,7 +17,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/files.h"
-#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/split/split.h"
 
 static char folder[64];
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 
 #include "tests/double/memory_double.h"
+#include "worker/engine/dataset/split/kinds.h"
 #include "worker/engine/initializer/initializer.h"
 #include "worker/engine/optimizer/optimizer.h"
 #include "worker/engine/schedule/schedule.h"
@@ -610,6 +611,8 @@ static void registries_and_folders_agree(void **state)
     static const char *const initializer[] = {"variance.c", "registry.c", NULL};
     static const char *const metric[] = {"bootstrap.c", "metric.c",   "outcome.c",
                                          "ranking.c",   "registry.c", NULL};
+    static const char *const split[] = {"config.c", "groups.c",     "registry.c", "shares.c",
+                                        "split.c",  "split_json.c", "values.c",   NULL};
 
     (void)state;
     check_registry(&layer_registry, "worker/engine/layer", layer);
@@ -619,6 +622,7 @@ static void registries_and_folders_agree(void **state)
     check_registry(&schedule_registry, "worker/engine/schedule", schedule);
     check_registry(&initializer_registry, "worker/engine/initializer", initializer);
     check_registry(&metric_registry, "worker/engine/metric", metric);
+    check_registry(&split_registry, "worker/engine/dataset/split", split);
 }
 
 int main(void)

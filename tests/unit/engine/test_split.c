@@ -13,7 +13,7 @@
 #include "common/buffer.h"
 #include "common/owner.h"
 #include "common/random.h"
-#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/split/split.h"
 
 #define SEEDS 200
 
@@ -67,7 +67,7 @@ static void make(struct fixture *fixture, int64_t n_rows, int64_t n_groups, cons
         value[i] = (int64_t)(sqrt((double)i / (double)n_rows) * (double)n_groups);
     if (n_groups > 0)
         dataset->group = fixture->group = add_codes(&dataset->groups, n_rows, "", value);
-    if (fixture->config.split.by == SPLIT_BY_COLUMN) {
+    if (split_by_column(&fixture->config.split)) {
         for (int64_t i = 0; i < n_rows; i++)
             value[i] = i % 5;
         dataset->split_value = fixture->split_value =

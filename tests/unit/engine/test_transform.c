@@ -13,7 +13,7 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/samples.h"
-#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/split/split.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/transform/preparation.h"
 

@@ -15,7 +15,7 @@
 #include "common/owner.h"
 #include "tests/support/near.h"
 #include "worker/engine/dataset/samples.h"
-#include "worker/engine/dataset/split.h"
+#include "worker/engine/dataset/split/split.h"
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/engine_spec.h"
 

@@ -11,11 +11,6 @@ static const char *const task_names[] = {"auto", "classification", "regression",
 static const char *const transform_names[] = {"none", "standard", "log", "log_standard", NULL};
 static const char *const unseen_names[] = {"warning", "error", "drop", NULL};
 static const char *const missing_names[] = {"refuse", "drop", NULL};
-static const char *const windows_names[] = {"blocks", "random", NULL};
-const char *const split_by_name[] = {
-    "fraction", "group", "column", "index", "kfold", "group_kfold", "leave_one_group_out",
-    "time",     "files", NULL};
-
 static const char *const level_names[] = {"off", "warning", "error", NULL};
 
 #define NAMES_MAX 100000
@@ -32,47 +27,6 @@ static const struct setting checks_settings[] = {
                    "such a gap."),
     SETTING_CHOICE(struct checks_config, constant, CHECK_ERROR, level_names,
                    "Columns of data.constant that change within a recording."),
-    {0},
-};
-
-static const struct setting split_settings[] = {
-    SETTING_CHOICE(struct split_config, by, SPLIT_BY_FRACTION, split_by_name,
-                   "What decides to which part a row belongs."),
-    SETTING_JSON(
-        struct split_config, train, 0,
-        "The training part: a share of the rows (fraction, group, time), a list of groups or "
-        "values (group, column), a file of row numbers from 0 (index), or files of rows (files), "
-        "which need not be named in data.source too. Left out: what the other parts leave."),
-    SETTING_JSON(
-        struct split_config, valid, 0,
-        "The validation part, said like train; a share of the other folds' rows for kfold, "
-        "group_kfold and leave_one_group_out. A share of what is left for training where the other "
-        "parts are lists or files: of whole groups where data.group is named, of stretches of each "
-        "recording where there are windows. Left out: none; 0.15 where no part is said."),
-    SETTING_JSON(struct split_config, test, 0,
-                 "The test part, said like train. Left out: none; 0.15 where no part is said."),
-    SETTING_TEXTS(
-        struct split_config, group, 0, 16,
-        "Columns that name a row's group, for group, group_kfold and leave_one_group_out. Left "
-        "out: data.group."),
-    SETTING_TEXT(struct split_config, column, NULL, 0,
-                 "The column whose values decide, for column."),
-    SETTING_BOOLEAN(struct split_config, stratified, 0,
-                    "Keep the classes' shares equal in all parts: where single rows are dealt out "
-                    "by shares."),
-    SETTING_CHOICE(
-        struct split_config, windows, SPLIT_WINDOWS_BLOCKS, windows_names,
-        "How fraction and kfold divide windows: blocks cuts each recording into "
-        "stretches, in time train before valid before test, and leaves out windows that "
-        "would lie in two parts; random deals out single windows, which leaks where they "
-        "overlap."),
-    SETTING_INTEGER(struct split_config, folds, 5, 2, 100000, "folds",
-                    "Number of folds, for kfold and group_kfold."),
-    SETTING_INTEGER(struct split_config, fold, 0, 0, 99999, "",
-                    "The fold that is the test part, from 0; for leave_one_group_out the group, in "
-                    "the order in which the file has them."),
-    SETTING_INTEGER(struct split_config, seed, -1, -1, 9007199254740991.0, "",
-                    "Seed of the split; -1: the experiment's seed."),
     {0},
 };
 
@@ -161,16 +115,6 @@ const struct setting data_settings[] = {
     {0},
 };
 
-bool split_by_groups(enum split_by by)
-{
-    return by == SPLIT_BY_GROUP || by == SPLIT_BY_GROUP_KFOLD || by == SPLIT_BY_LEAVE_ONE_GROUP_OUT;
-}
-
-bool split_by_shares(enum split_by by)
-{
-    return by == SPLIT_BY_FRACTION || by == SPLIT_BY_GROUP || by == SPLIT_BY_TIME;
-}
-
 bool data_has_series(const struct data_config *config)
 {
     return config->series.n > 0 || config->time != NULL;
@@ -184,181 +128,6 @@ double data_gap(const struct data_config *config)
 }
 
 /* ---- checks -----------------------------------------------------------------------------------*/
-
-static bool is_share(const cJSON *part)
-{
-    return cJSON_IsNumber(part) && part->valuedouble >= 0 && part->valuedouble <= 1;
-}
-
-/* Where the other parts are lists, part of what they leave for training may validate. */
-static bool is_rest_share(const struct split_config *split, const cJSON *part,
-                          enum split_part which)
-{
-    bool lists = split->by == SPLIT_BY_COLUMN || split->by == SPLIT_BY_INDEX ||
-                 split->by == SPLIT_BY_FILES ||
-                 (split->by == SPLIT_BY_GROUP && ((split->train && !cJSON_IsNumber(split->train)) ||
-                                                  (split->test && !cJSON_IsNumber(split->test))));
-
-    return lists && which == SPLIT_VALID && is_share(part) && part->valuedouble < 1;
-}
-
-bool split_valid_of_rest(const struct split_config *split)
-{
-    return split->valid && is_rest_share(split, split->valid, SPLIT_VALID);
-}
-
-/* A list of texts, numbers or booleans, or one of them. */
-static bool is_values(const cJSON *part)
-{
-    const cJSON *item;
-
-    if (cJSON_IsString(part))
-        return true;
-    if (!cJSON_IsArray(part) || cJSON_GetArraySize(part) == 0)
-        return false;
-    cJSON_ArrayForEach(item, part)
-    {
-        if (!cJSON_IsString(item) && !cJSON_IsNumber(item) && !cJSON_IsBool(item))
-            return false;
-    }
-    return true;
-}
-
-static bool is_names(const cJSON *part)
-{
-    const cJSON *item;
-
-    if (!is_values(part))
-        return false;
-    cJSON_ArrayForEach(item, part)
-    {
-        if (!cJSON_IsString(item))
-            return false;
-    }
-    return true;
-}
-
-static void check_part(const struct split_config *split, const cJSON *part, enum split_part which,
-                       struct diagnostics *diagnostics)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof(path), "data.split.%s", split_part_name[which]);
-    if (!part || is_rest_share(split, part, which))
-        return;
-    switch ((enum split_by)split->by) {
-    case SPLIT_BY_KFOLD:
-    case SPLIT_BY_GROUP_KFOLD:
-    case SPLIT_BY_LEAVE_ONE_GROUP_OUT:
-        if (which != SPLIT_VALID)
-            diagnostics_add(diagnostics, path, "'%s' takes its %s rows from the folds",
-                            split_by_name[split->by], split_part_name[which]);
-        else if (!is_share(part) || part->valuedouble == 1)
-            diagnostics_add(diagnostics, path, "expected a share from 0 to below 1");
-        return;
-    case SPLIT_BY_FRACTION:
-    case SPLIT_BY_TIME:
-        if (!is_share(part))
-            diagnostics_add(diagnostics, path, "expected a share of the rows from 0 to 1");
-        return;
-    case SPLIT_BY_GROUP:
-        if (!is_share(part) && !is_values(part))
-            diagnostics_add(diagnostics, path,
-                            "expected a share of the rows from 0 to 1, or a list of groups");
-        return;
-    case SPLIT_BY_COLUMN:
-        if (!is_values(part))
-            diagnostics_add(diagnostics, path, "expected a list of values of the column");
-        return;
-    case SPLIT_BY_INDEX:
-        if (!cJSON_IsString(part))
-            diagnostics_add(diagnostics, path, "expected the name of a file of row numbers");
-        return;
-    case SPLIT_BY_FILES:
-        if (!is_names(part))
-            diagnostics_add(diagnostics, path, "expected the names of files");
-        return;
-    }
-}
-
-static void check_shares(const struct split_config *split, struct diagnostics *diagnostics)
-{
-    const cJSON *const part[] = {split->train, split->valid, split->test};
-    double sum = 0;
-    int shares = 0, lists = 0;
-
-    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
-        if (part[i] && is_rest_share(split, part[i], (enum split_part)i))
-            continue;
-        shares += part[i] && cJSON_IsNumber(part[i]);
-        lists += part[i] && !cJSON_IsNumber(part[i]);
-        sum += part[i] && cJSON_IsNumber(part[i]) ? part[i]->valuedouble : 0;
-    }
-    if (shares > 0 && lists > 0)
-        diagnostics_add(diagnostics, "data.split", "shares and lists of groups cannot be mixed");
-    else if (sum > 1 + 1e-9)
-        diagnostics_add(diagnostics, "data.split", "the shares add up to %g, more than 1", sum);
-}
-
-/* A setting that this kind of split does not read would be ignored silently. */
-static void check_unread(const struct split_config *split, const cJSON *object,
-                         struct diagnostics *diagnostics)
-{
-    static const struct {
-        const char *name;
-        unsigned readers; /* bits of enum split_by */
-    } rule[] = {
-        {"group",
-         1U << SPLIT_BY_GROUP | 1U << SPLIT_BY_GROUP_KFOLD | 1U << SPLIT_BY_LEAVE_ONE_GROUP_OUT},
-        {"column", 1U << SPLIT_BY_COLUMN},
-        {"stratified", 1U << SPLIT_BY_FRACTION | 1U << SPLIT_BY_KFOLD},
-        {"windows", 1U << SPLIT_BY_FRACTION | 1U << SPLIT_BY_KFOLD},
-        {"folds", 1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD},
-        {"fold",
-         1U << SPLIT_BY_KFOLD | 1U << SPLIT_BY_GROUP_KFOLD | 1U << SPLIT_BY_LEAVE_ONE_GROUP_OUT},
-    };
-
-    for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
-        char path[64];
-
-        if (!json_member(object, rule[i].name) || rule[i].readers & 1U << split->by)
-            continue;
-        if (strcmp(rule[i].name, "stratified") == 0 && split_valid_of_rest(split))
-            continue;
-        (void)snprintf(path, sizeof(path), "data.split.%s", rule[i].name);
-        diagnostics_add(diagnostics, path, "is not read by a split by %s",
-                        split_by_name[split->by]);
-    }
-}
-
-static void check_split(const struct data_config *config, const cJSON *object,
-                        struct diagnostics *diagnostics)
-{
-    const struct split_config *split = &config->split;
-    const cJSON *const part[] = {split->train, split->valid, split->test};
-    bool grouped = split_by_groups((enum split_by)split->by);
-
-    for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        check_part(split, part[i], (enum split_part)i, diagnostics);
-    if (split_by_shares((enum split_by)split->by))
-        check_shares(split, diagnostics);
-    check_unread(split, object, diagnostics);
-    if (grouped && split->group.n == 0 && config->group.n == 0)
-        diagnostics_add(diagnostics, "data.split.group", "is needed for a split by %s",
-                        split_by_name[split->by]);
-    if (split->by == SPLIT_BY_COLUMN && !split->column)
-        diagnostics_add(diagnostics, "data.split.column", "is needed for a split by column");
-    if (split->by == SPLIT_BY_INDEX && !split->valid && !split->test && !split->train)
-        diagnostics_add(diagnostics, "data.split", "a split by index needs a file for some part");
-    if (split->by == SPLIT_BY_FILES && !is_names(split->train ? split->train : split->test) &&
-        !is_names(split->valid))
-        diagnostics_add(diagnostics, "data.split", "a split by files needs files for some part");
-    if (split->by == SPLIT_BY_TIME && !config->time)
-        diagnostics_add(diagnostics, "data.time", "is needed for a split by time");
-    if (split->fold >= split->folds && split->by != SPLIT_BY_LEAVE_ONE_GROUP_OUT)
-        diagnostics_add(diagnostics, "data.split.fold", "%lld is outside [0, %lld]",
-                        (long long)split->fold, (long long)split->folds - 1);
-}
 
 void data_check(const struct data_config *config, const cJSON *object,
                 struct diagnostics *diagnostics)
@@ -381,7 +150,7 @@ void data_check(const struct data_config *config, const cJSON *object,
         diagnostics_add(diagnostics, "data.delimiter", "expected one character");
     if (config->allow_leak && !config->allow_leak[strspn(config->allow_leak, " \t\n")])
         diagnostics_add(diagnostics, "data.allow_leak", "expected a reason in words");
-    check_split(config, json_member(object, "split"), diagnostics);
+    split_check(config, json_member(object, "split"), diagnostics);
 }
 
 bool data_refuse_own_past(const char *name, struct error *error)

@@ -8,44 +8,10 @@
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
 #include "worker/engine/dataset/source/source.h"
+#include "worker/engine/dataset/split/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum split_by {
-    SPLIT_BY_FRACTION,
-    SPLIT_BY_GROUP,
-    SPLIT_BY_COLUMN,
-    SPLIT_BY_INDEX,
-    SPLIT_BY_KFOLD,
-    SPLIT_BY_GROUP_KFOLD,
-    SPLIT_BY_LEAVE_ONE_GROUP_OUT,
-    SPLIT_BY_TIME,
-    SPLIT_BY_FILES,
-};
-extern const char *const split_by_name[];
-/* Whether whole groups are dealt out, or shares of the rows. */
-bool split_by_groups(enum split_by by);
-bool split_by_shares(enum split_by by);
-
-enum split_windows { SPLIT_WINDOWS_BLOCKS, SPLIT_WINDOWS_RANDOM };
-
-struct split_config {
-    int by;       /* enum split_by */
-    cJSON *train; /* what belongs to a part: a share, a list of values or files, a file of row
-                     numbers */
-    cJSON *valid;
-    cJSON *test;
-    struct setting_texts group; /* columns; n == 0: data.group */
-    char *column;
-    bool stratified;
-    int windows; /* enum split_windows */
-    int64_t folds, fold;
-    int64_t seed; /* -1: the experiment's */
-};
-
-/* Whether the validation part is a share of what lists leave for training. */
-bool split_valid_of_rest(const struct split_config *split);
 
 #define DATA_TIME_ROW "row" /* the row's number in the file, where no column is called so */
 

@@ -141,7 +141,7 @@ static bool add_said(const struct data_config *config, const char *cwd, struct d
 {
     const cJSON *const said[] = {config->split.train, config->split.valid, config->split.test};
 
-    for (int i = 0; config->split.by == SPLIT_BY_FILES && i < SPLIT_PART_COUNT; i++) {
+    for (int i = 0; split_by_files(&config->split) && i < SPLIT_PART_COUNT; i++) {
         char **path = NULL, setting[64];
         size_t n = 0;
         bool good;

@@ -307,7 +307,7 @@ static bool separate_files(const struct resolving *at)
 {
     struct roles *roles = at->roles;
     int64_t file = file_column(at->profile);
-    bool wanted = roles->n_series > 0 ? at->config->split.by == SPLIT_BY_FILES
+    bool wanted = roles->n_series > 0 ? split_by_files(&at->config->split)
                                       : roles->by_time && at->profile->n_series == 0;
     int64_t *series;
 
@@ -328,9 +328,9 @@ static bool assign_split_column(const struct resolving *at)
     const struct split_config *split = &at->config->split;
     struct roles *roles = at->roles;
 
-    if (split->by != SPLIT_BY_FILES)
-        return assign_one(at, split->by == SPLIT_BY_COLUMN ? split->column : NULL,
-                          "data.split.column", ROLE_SPLIT, &roles->split_column);
+    if (!split_by_files(split))
+        return assign_one(at, split_by_column(split) ? split->column : NULL, "data.split.column",
+                          ROLE_SPLIT, &roles->split_column);
     roles->split_column = file_column(at->profile);
     if (roles->split_column < 0)
         return error_set_at(at->error, ERROR_INVALID, "data.split",
@@ -358,7 +358,7 @@ static bool resolve(struct resolving *at)
 {
     const struct data_config *config = at->config;
     struct roles *roles = at->roles;
-    bool by_group = split_by_groups((enum split_by)config->split.by);
+    bool by_group = split_by_groups(&config->split);
 
     if (!assign(at, &config->target, "data.target", ROLE_TARGET, &roles->target,
                 &roles->n_targets) ||

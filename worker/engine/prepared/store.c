@@ -194,7 +194,7 @@ static bool settings_text(const struct store *store, struct buffer *text, struct
         if (strcmp(item->string, "group") != 0 && strcmp(item->string, "column") != 0)
             cJSON_Delete(cJSON_DetachItemViaPointer(split, item));
     }
-    if (!split_by_groups((enum split_by)store->config->split.by))
+    if (!split_by_groups(&store->config->split))
         cJSON_DeleteItemFromObjectCaseSensitive(split, "group");
     return json_print(data, text, error);
 }
@@ -229,7 +229,7 @@ static bool store_init(struct store *store, struct error *error)
     scoped(buffer_release) struct buffer text = {0};
 
     if (!buffer_append_format(&text, error, "%d %s %s", STORE_VERSION, NIGHTJAR_VERSION,
-                              store->config->split.by == SPLIT_BY_FILES ? "files " : "") ||
+                              split_by_files(&store->config->split) ? "files " : "") ||
         !add_contents(store, &text, error) || !settings_text(store, &text, error))
         return false;
     (void)hash_text(text.data, text.size, store->key);

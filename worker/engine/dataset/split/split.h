@@ -4,8 +4,8 @@
  * no group lies in two parts, and windows of two parts have no row in common, unless allow_leak
  * says why.
  */
-#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_H
-#define NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_H
+#ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_SPLIT_H
+#define NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_SPLIT_H
 
 #include "common/error.h"
 #include "common/json.h"

@@ -1,0 +1,259 @@
+/*
+ * Every way of splitting gives each row a part first; lists, counts and the search for leaks are
+ * made from that, so that parts are disjoint by construction.
+ */
+#include "worker/engine/dataset/split/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/owner.h"
+#include "worker/engine/dataset/split/groups.h"
+#include "worker/engine/dataset/split/kinds.h"
+#include "worker/engine/dataset/split/shares.h"
+
+const char *const split_part_name[SPLIT_PART_COUNT] = {"train", "valid", "test"};
+
+void split_plan_release(struct split_plan *plan)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        row_list_release(&plan->split.part[i]);
+        row_list_release(&plan->rows.part[i]);
+    }
+    *plan = (struct split_plan){0};
+}
+
+#define LEFT_OUT ((int8_t)-2) /* of all parts, while others are being dealt out */
+
+/* Groups with rows that no part has may be divided; NULL: no memory. */
+static int8_t *groups_without_part(const struct splitting *at, const struct group_sizes *groups)
+{
+    int8_t *of_group = malloc((size_t)groups->names->n + 1);
+
+    if (!of_group) {
+        (void)split_no_memory(at->error);
+        return NULL;
+    }
+    memset(of_group, SPLIT_TRAIN, (size_t)groups->names->n + 1);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] == SPLIT_NO_PART)
+            of_group[groups->of_row[row]] = SPLIT_NO_PART;
+    return of_group;
+}
+
+/* Rows that lists left for training validate by a share: whole groups where there are some,
+ * stretches of recordings where samples are windows. */
+static bool take_valid(struct splitting *at)
+{
+    scoped(group_sizes_release) struct group_sizes groups = {0};
+    scoped(memory_free) int8_t *of_group = NULL;
+    scoped(memory_free) int64_t *list = NULL;
+    double share[SPLIT_PART_COUNT];
+    int64_t n;
+
+    if (!split_valid_of_rest(&at->config->split))
+        return true;
+    if (!split_check_stratified(at))
+        return false;
+    split_rest_shares(at, share);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++) {
+        int8_t *part = &at->part[row];
+
+        *part = (int8_t)(*part == SPLIT_NO_PART ? LEFT_OUT
+                         : *part == SPLIT_TRAIN ? SPLIT_NO_PART
+                                                : *part);
+    }
+    if (dataset_split_group(at->dataset, &groups.names)) {
+        if (!split_group_sizes(at, &groups) || !(of_group = groups_without_part(at, &groups)) ||
+            !split_divide_groups(at, &groups, of_group, share))
+            return false;
+    } else if (split_in_blocks(at)) {
+        split_cut_recordings(at, share);
+    } else if (!split_all_rows(at, SPLIT_NO_PART, &list, &n) ||
+               !split_divide_rows(at, "valid", list, n, share)) {
+        return false;
+    }
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] == LEFT_OUT)
+            at->part[row] = SPLIT_NO_PART;
+    return true;
+}
+
+/* ---- from parts to a plan ---------------------------------------------------------------------*/
+
+/* Of single windows dealt out at random all rows are those of some window. */
+static bool list_part(const struct splitting *at, int part, struct split_plan *plan)
+{
+    struct row_list *list = &plan->split.part[part], *rows = &plan->rows.part[part];
+
+    if (!at->window)
+        return split_all_rows(at, (int8_t)part, &list->row, &list->n);
+    if (split_in_blocks(at) || !split_kind_of(&at->config->split)->single)
+        return split_all_rows(at, (int8_t)part, &rows->row, &rows->n) &&
+               window_list(at->window, at->dataset, at->part, part, list, at->error);
+    return split_all_rows(at, (int8_t)part, &list->row, &list->n) &&
+           window_rows(at->window, at->dataset, list, rows, at->error);
+}
+
+static bool make_lists(const struct splitting *at, struct split_plan *plan)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        struct row_list *list = &plan->split.part[i];
+        bool wanted =
+            i == SPLIT_TRAIN ||
+            (at->said[i] && !(cJSON_IsNumber(at->said[i]) && at->said[i]->valuedouble == 0));
+
+        if (!list_part(at, i, plan))
+            return false;
+        dataset_drop_untold(at->dataset, list);
+        if (list->n == 0 && wanted)
+            return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part %s",
+                                split_part_name[i],
+                                at->window ? "has no whole window" : "is empty");
+        plan->n_unused -= list->n;
+    }
+    plan->n_unused += at->window ? window_count(at->window, at->dataset) : at->dataset->n_rows;
+    return true;
+}
+
+static bool count_groups(const struct splitting *at, struct split_plan *plan)
+{
+    const struct dictionary *names = &at->dataset->groups;
+    const int32_t *of_row = at->dataset->group;
+    scoped(memory_free) uint8_t *parts = NULL;
+
+    if (!of_row)
+        of_row = dataset_split_group(at->dataset, &names);
+    if (!of_row)
+        return true;
+    parts = calloc((size_t)names->n + 1, 1);
+    if (!parts)
+        return split_no_memory(at->error);
+    for (int64_t row = 0; row < at->dataset->n_rows; row++)
+        if (at->part[row] != SPLIT_NO_PART)
+            parts[of_row[row]] |= (uint8_t)(1U << at->part[row]);
+    for (int32_t i = 0; i < names->n; i++) {
+        for (int part = 0; part < SPLIT_PART_COUNT; part++)
+            plan->n_groups[part] += parts[i] >> part & 1;
+        plan->n_shared_groups += (parts[i] & (parts[i] - 1)) != 0;
+    }
+    for (int64_t row = 0; plan->n_shared_groups > 0 && row < at->dataset->n_rows; row++)
+        plan->n_shared_rows +=
+            at->part[row] != SPLIT_NO_PART && (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
+    return true;
+}
+
+static bool check_leak(const struct splitting *at, const struct split_plan *plan)
+{
+    if (plan->n_shared_rows == 0 || at->config->allow_leak)
+        return true;
+    if (plan->n_shared_groups == 0)
+        return error_set_at(at->error, ERROR_INVALID, "data.split",
+                            "leaks: %lld rows lie in windows of several parts; deal out blocks "
+                            "(data.split.windows), or say why in data.allow_leak",
+                            (long long)plan->n_shared_rows);
+    return error_set_at(at->error, ERROR_INVALID, "data.split",
+                        "leaks: %lld of the %d groups of '%s' (%lld rows) lie in several parts; "
+                        "split by group, or say why in data.allow_leak",
+                        (long long)plan->n_shared_groups, at->dataset->groups.n,
+                        at->config->group.n ? at->config->group.item[0] : "",
+                        (long long)plan->n_shared_rows);
+}
+
+/* What windows share counts more than groups that they share, and is looked for in any case. */
+static bool count_windows(const struct splitting *at, struct split_plan *plan)
+{
+    int64_t shared;
+
+    if (!at->window)
+        return true;
+    if (!window_count_shared(at->window, at->dataset, &plan->split, &shared, at->error))
+        return false;
+    if (shared > plan->n_shared_rows)
+        plan->n_shared_rows = shared;
+    return true;
+}
+
+const struct split *split_fit_rows(const struct split_plan *plan)
+{
+    return plan->windows ? &plan->rows : &plan->split;
+}
+
+void split_forget_rows(struct split_plan *plan)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        row_list_release(&plan->rows.part[i]);
+}
+
+bool split_stretches(const struct split_plan *plan, const struct dataset *dataset,
+                     struct stretches *ret_stretches, struct error *error)
+{
+    const struct split *rows = split_fit_rows(plan);
+    scoped(memory_free) uint8_t *mark = calloc((size_t)dataset->n_rows + 1, 1);
+    bool shared = false;
+
+    if (!mark)
+        return split_no_memory(error);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        for (int64_t i = 0; i < rows->part[part].n; i++) {
+            uint8_t *at = &mark[rows->part[part].row[i]];
+
+            shared = shared || *at;
+            *at |= (uint8_t)(1U << part);
+        }
+    if (shared)
+        memset(mark, 0, (size_t)dataset->n_rows);
+    return series_cut(&dataset->series, mark, ret_stretches, error);
+}
+
+bool split_make(const struct data_config *config, const char *cwd, const struct dataset *dataset,
+                const struct window_config *window, uint64_t seed, struct split_plan *ret_plan,
+                struct error *error)
+{
+    const struct split_config *split = &config->split;
+    const struct split_kind *kind = split_kind_of(split);
+    scoped(split_plan_release) struct split_plan plan = {0};
+    scoped(memory_free) int8_t *part = malloc((size_t)dataset->n_rows + 1);
+    struct splitting at = {.config = config,
+                           .cwd = cwd,
+                           .dataset = dataset,
+                           .window = window,
+                           .seed = split->seed >= 0 ? (uint64_t)split->seed : seed,
+                           .part = part,
+                           .said = {split->train, split->valid, split->test},
+                           .error = error};
+
+    if (!part)
+        return split_no_memory(error);
+    memset(part, SPLIT_NO_PART, (size_t)dataset->n_rows + 1);
+    plan.by = kind->kind.name;
+    plan.windows = window != NULL;
+    plan.seed = at.seed;
+    if ((window && !window_check_length(window, dataset, error)) || !kind->deal(&at) ||
+        !take_valid(&at) || !make_lists(&at, &plan) || !count_groups(&at, &plan) ||
+        !count_windows(&at, &plan) || !check_leak(&at, &plan))
+        return false;
+    *ret_plan = plan;
+    plan = (struct split_plan){0};
+    return true;
+}
+
+bool split_sources(const struct data_config *config, const char *cwd, cJSON *list,
+                   struct error *error)
+{
+    const cJSON *const said[] = {config->split.train, config->split.valid, config->split.test};
+    scoped(buffer_release) struct buffer path = {0};
+
+    for (int i = 0; split_kind_of(&config->split)->reads_files && i < SPLIT_PART_COUNT; i++) {
+        cJSON *item;
+
+        if (!cJSON_IsString(said[i]))
+            continue;
+        if (!data_path(cwd, said[i]->valuestring, &path, error))
+            return false;
+        item = cJSON_CreateString(path.data);
+        if (!item || !cJSON_AddItemToArray(list, item))
+            return split_no_memory(error);
+    }
+    return true;
+}

@@ -1,0 +1,84 @@
+/* A split as JSON: its lists for those who read them, its counts for whoever watches. */
+#include "worker/engine/dataset/split/split.h"
+
+#include "common/owner.h"
+
+/* Steps of a list: [first, how many, from one to the next]. */
+static bool add_runs(cJSON *object, const char *name, const struct row_list *list)
+{
+    cJSON *runs = json_add_array(object, name);
+
+    for (int64_t i = 0; runs && i < list->n;) {
+        int64_t n = 1, step = i + 1 < list->n ? list->row[i + 1] - list->row[i] : 1;
+        cJSON *run;
+
+        while (i + n < list->n && list->row[i + n] - list->row[i + n - 1] == step)
+            n++;
+        run = cJSON_CreateDoubleArray((double[]){(double)list->row[i], (double)n, (double)step}, 3);
+        if (!run || !cJSON_AddItemToArray(runs, run))
+            return false;
+        i += n;
+    }
+    return runs != NULL;
+}
+
+static bool add_windows(cJSON *object, const struct split_plan *plan)
+{
+    cJSON *windows = json_add_object(object, "windows");
+
+    for (int i = 0; windows && i < SPLIT_PART_COUNT; i++)
+        if (!add_runs(windows, split_part_name[i], &plan->split.part[i]))
+            return false;
+    return windows != NULL;
+}
+
+static bool add_rows(cJSON *object, const char *name, const struct dataset *dataset,
+                     const struct row_list *list)
+{
+    cJSON *rows = json_add_array(object, name);
+
+    for (int64_t i = 0; rows && i < list->n; i++) {
+        cJSON *row = cJSON_CreateNumber((double)dataset_file_row(dataset, list->row[i]));
+
+        if (!row || !cJSON_AddItemToArray(rows, row))
+            return false;
+    }
+    return rows != NULL;
+}
+
+cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset)
+{
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+
+    if (!json_add_text(object, "by", plan->by) ||
+        !json_add_integer(object, "seed", (int64_t)plan->seed) ||
+        !json_add_integer(object, "rows", dataset->n_rows) ||
+        !json_add_integer(object, "shared_groups", plan->n_shared_groups))
+        return NULL;
+    if (plan->windows)
+        return add_windows(object, plan) ? take(&object) : NULL;
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!add_rows(object, split_part_name[i], dataset, &plan->split.part[i]))
+            return NULL;
+    return take(&object);
+}
+
+cJSON *split_event(const struct split_plan *plan)
+{
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+    cJSON *groups;
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!json_add_integer(object, split_part_name[i], plan->split.part[i].n))
+            return NULL;
+    if (!json_add_text(object, "by", plan->by) ||
+        !json_add_integer(object, "unused", plan->n_unused))
+        return NULL;
+    if (plan->n_groups[SPLIT_TRAIN] == 0)
+        return take(&object);
+    groups = json_add_object(object, "groups");
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!json_add_integer(groups, split_part_name[i], plan->n_groups[i]))
+            return NULL;
+    return take(&object);
+}
