@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BOOT_ID_SIZE 36
 #define LOCAL_SIZE 20
 #define DURATION_SIZE 24
 
@@ -65,9 +64,9 @@ struct clock clock_manual_of(struct clock_manual *manual)
 const char *clock_boot_id(char *buffer)
 {
     scoped(descriptor_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, buffer, BOOT_ID_SIZE);
+    ssize_t size = fd < 0 ? -1 : read(fd, buffer, CLOCK_BOOT_ID_SIZE - 1);
 
-    buffer[size == BOOT_ID_SIZE ? BOOT_ID_SIZE : 0] = '\0';
+    buffer[size == CLOCK_BOOT_ID_SIZE - 1 ? size : 0] = '\0';
     return buffer;
 }
 

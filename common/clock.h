@@ -22,8 +22,10 @@ struct clock_manual {
 };
 struct clock clock_manual_of(struct clock_manual *manual); /* borrowed */
 
+#define CLOCK_BOOT_ID_SIZE 37
+
 /* The kernel's id of this boot ("" where unreadable); a process id means something only together
- * with it. `buffer` holds at least 37 bytes. */
+ * with it. `buffer` holds at least CLOCK_BOOT_ID_SIZE bytes. */
 const char *clock_boot_id(char *buffer);
 
 /* Local "2026-11-22 23:04:05"; buffer of at least 20 bytes, returned. */

@@ -8,6 +8,7 @@
 #define NIGHTJAR_DAEMON_EXECUTOR_H
 
 #include "common/cgroup.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/process.h"
 
@@ -27,7 +28,7 @@ struct executor_start {
 struct executor_identity {
     pid_t pid;
     int64_t start; /* field 22 of /proc/PID/stat */
-    char boot[37];
+    char boot[CLOCK_BOOT_ID_SIZE];
 };
 
 /* A worker that we look after. All-zero but pidfd is -1: none. */

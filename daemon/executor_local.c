@@ -197,7 +197,7 @@ bool executor_local_shell(const struct executor *executor, const char *command,
 static bool local_adopt(const struct executor *executor, const struct executor_identity *identity,
                         struct executor_worker *ret_worker, struct error *error)
 {
-    char boot[37];
+    char boot[CLOCK_BOOT_ID_SIZE];
 
     (void)executor;
     if (identity->pid <= 0 || strcmp(clock_boot_id(boot), identity->boot) != 0)

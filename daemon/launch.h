@@ -19,8 +19,8 @@ bool launch_folder(const char *home, int64_t experiment, int64_t run, char *ret_
 bool launch_lock(const char *home, int64_t experiment, int *ret_fd, struct error *error);
 
 /* BUSY: somebody runs it already. INVALID: this one can never be started (its environment is too
- * long). Anything else: nothing can be started at the moment. Nothing is synced: after a power cut
- * a run whose `started` is missing never started. */
+ * long). Anything else: nothing can be started at the moment. Nothing is synced, here or by the
+ * worker before its command begins: after a power cut a run without `started` may have run. */
 bool launch_run(const struct executor *executor, const char *home, int64_t gpus,
                 const cpu_set_t *cpus, const struct store_launch *launch,
                 struct executor_worker *ret_worker, struct error *error);

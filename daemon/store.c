@@ -331,6 +331,7 @@ bool store_open(const char *home, struct store **ret_store, struct error *error)
 
     if (!store || !(store->home = strdup(home)) || asprintf(&store->path, "%s/queue.db", home) < 0)
         return error_set(error, ERROR_NO_MEMORY, "opening %s", home);
+    (void)clock_boot_id(store->boot);
     /* SQLite removes the rollback journal of a new database without a sync of the folder: it could
      * come back with a cut of power and take back everything since. */
     if (!open_database(store, error) || !open_checked(store, error) ||

@@ -16,6 +16,7 @@
 #ifndef NIGHTJAR_DAEMON_STORE_H
 #define NIGHTJAR_DAEMON_STORE_H
 
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "common/spec/setting.h"
@@ -132,8 +133,8 @@ struct store_live {
     enum experiment_state state; /* starting, running, paused, stopping */
     struct scheduler_need need;
     uint64_t gpu_mask;
-    int64_t worker_pid, worker_start; /* 0: not known */
-    char boot[40];
+    int64_t worker_pid, worker_start;       /* 0: not known */
+    char boot[CLOCK_BOOT_ID_SIZE];          /* of the machine, when it was started; "": not known */
     int64_t events_offset, reported_offset; /* where the next line begins */
     int64_t started_ms;                     /* 0: no `started` yet */
     bool exited;                            /* the `exit` line was taken in, but not applied */
@@ -143,9 +144,6 @@ struct store_live {
 /* Ordered by experiment; caller frees *ret_live with memory_free. */
 bool store_live(struct store *store, struct store_live **ret_live, size_t *ret_n,
                 struct error *error);
-/* After the spawn, before `started` is read. */
-bool store_set_worker(struct store *store, int64_t experiment, int64_t run, int64_t pid,
-                      int64_t start, const char *boot, struct error *error);
 
 /* ---- taking journals in ---- */
 

@@ -34,7 +34,8 @@ struct store {
     char *path; /* of queue.db, owned */
     char *home; /* owned, absolute */
     dev_t device;
-    ino_t inode; /* of queue.db */
+    ino_t inode;                   /* of queue.db */
+    char boot[CLOCK_BOOT_ID_SIZE]; /* of the machine: a run that starts now starts in it */
     bool in_transaction;
     bool relaxed; /* commits are not synced now */
     int savepoints;

@@ -138,24 +138,16 @@ bool store_start(struct store *store, int64_t experiment, uint64_t gpu_mask, int
                          change.decision.reason);
     if (!store_execute(store, error, "UPDATE experiment SET run = run + 1 WHERE id = ?",
                        BIND(INT(experiment))) ||
-        !store_execute(store, error,
-                       "INSERT INTO run (experiment, run, gpu_mask, created_ms, checkpoint_step)"
-                       " SELECT id, run, ?2, ?3, checkpoint_step FROM experiment WHERE id = ?1",
-                       BIND(INT(experiment), INT((int64_t)gpu_mask), INT(now_ms))) ||
+        !store_execute(
+            store, error,
+            "INSERT INTO run (experiment, run, gpu_mask, created_ms, boot, checkpoint_step)"
+            " SELECT id, run, ?2, ?3, ?4, checkpoint_step FROM experiment WHERE id = ?1",
+            BIND(INT(experiment), INT((int64_t)gpu_mask), INT(now_ms), TEXT(store->boot))) ||
         !load_launch(store, &launch, error) || !read_resources(&launch, error))
         return false;
     *ret_launch = launch;
     launch = (struct store_launch){0};
     return true;
-}
-
-bool store_set_worker(struct store *store, int64_t experiment, int64_t run, int64_t pid,
-                      int64_t start, const char *boot, struct error *error)
-{
-    return store_execute(store, error,
-                         "UPDATE run SET worker_pid = ?3, worker_start = ?4, boot = ?5"
-                         " WHERE experiment = ?1 AND run = ?2",
-                         BIND(INT(experiment), INT(run), INT(pid), INT(start), TEXT(boot)));
 }
 
 /* ---- what is under way ---- */

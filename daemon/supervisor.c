@@ -56,6 +56,7 @@ struct run {
     bool dirty;          /* look at it in this turn */
     bool gone;           /* the worker has ended */
     bool started;        /* `started` was taken in before we looked after it */
+    bool before_boot;    /* the machine was started anew since: unsynced words are gone */
     bool stop;           /* to be asked to stop as soon as it is known */
     bool pause;          /* is to be paused */
     bool pause_told;     /* the worker was told last that it is */
@@ -407,7 +408,8 @@ static bool decide(struct run *run, struct error *error)
     struct journal_intake *intake = &run->intake;
     bool clear;
 
-    if (run->failure.kind != ERROR_NONE || (!intake->started && !intake->exited && !run->started))
+    if (run->failure.kind != ERROR_NONE ||
+        (!intake->started && !intake->exited && !run->started && !run->before_boot))
         return decide_never_started(run, error);
     if (!journal_intake_complain(intake, run->supervisor->options.store, error))
         return false;
@@ -768,7 +770,7 @@ size_t supervisor_count(const struct supervisor *supervisor)
 /* ---- beginning and end ---- */
 
 static bool adopt_run(struct supervisor *supervisor, const struct store_live *live,
-                      struct error *error)
+                      const char *boot, struct error *error)
 {
     struct run *run =
         add_run(supervisor, live->experiment, live->run, live->reported_offset, error);
@@ -776,6 +778,7 @@ static bool adopt_run(struct supervisor *supervisor, const struct store_live *li
     if (!run)
         return false;
     run->started = live->started_ms != 0;
+    run->before_boot = live->boot[0] && strcmp(live->boot, boot) != 0;
     run->cpus = live->need.cpus;
     run->stop = live->cancel_requested;
     run->pause = live->state == EXPERIMENT_PAUSED;
@@ -787,12 +790,14 @@ static bool adopt_run(struct supervisor *supervisor, const struct store_live *li
 bool supervisor_adopt(struct supervisor *supervisor, struct error *error)
 {
     scoped(memory_free) struct store_live *live = NULL;
+    char boot[CLOCK_BOOT_ID_SIZE];
     size_t n;
 
+    (void)clock_boot_id(boot);
     if (!store_live(supervisor->options.store, &live, &n, error))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!adopt_run(supervisor, &live[i], error))
+        if (!adopt_run(supervisor, &live[i], boot, error))
             return false;
     if (n > 0) {
         look_within(supervisor, SUPERVISOR_LOOK_MS);

@@ -14,8 +14,10 @@
  *                        |
  *                      ENDED     no process of the run is left: drain the log, journal `exit`
  *
- * A run without anything left behind goes straight to ENDED. `started` is on disk before the child
- * runs anything, `exit` before the worker ends. A full disk delays both, and costs the log only.
+ * A run without anything left behind goes straight to ENDED. `started` is written before the child
+ * runs anything; it is not synced, since only a cut of power could take it, and then the daemon
+ * holds that the run may have begun (supervisor.c). `exit` is on disk before the worker ends. A
+ * full disk delays both, and costs the log only.
  */
 #include "worker/run.h"
 
@@ -131,7 +133,7 @@ static bool add_event(struct run *run, cJSON **event, struct error *error)
     return true;
 }
 
-/* Waits for room as long as `patience_ms`, then syncs. */
+/* Waits for room as long as `patience_ms`. */
 static bool settle_events(struct run *run, int64_t patience_ms, struct error *error)
 {
     int64_t end_ms = now_ms() + patience_ms;
@@ -141,7 +143,14 @@ static bool settle_events(struct run *run, int64_t patience_ms, struct error *er
             return false;
         (void)poll(NULL, 0, RETRY_MS);
     }
-    return journal_sync(&run->journal, error);
+    return true;
+}
+
+/* The last event is on disk before the worker ends. Takes *event. */
+static bool finish_events(struct run *run, cJSON **event, struct error *error)
+{
+    return add_event(run, event, error) && settle_events(run, EXIT_PATIENCE_MS, error) &&
+           journal_sync(&run->journal, error);
 }
 
 static cJSON *event_of(const char *name)
@@ -578,7 +587,7 @@ static bool journal_exit(struct run *run, struct error *error)
     if (!add_verdict(event, &verdict) || !add_figures(event, run) ||
         !json_add_text(event, "message", verdict.message))
         return error_set(error, ERROR_NO_MEMORY, "journalling the end");
-    return add_event(run, &event, error) && settle_events(run, EXIT_PATIENCE_MS, error);
+    return finish_events(run, &event, error);
 }
 
 /* A run whose folder is no good still gets an end that says why. Where room or memory was short it
@@ -597,7 +606,7 @@ static bool journal_refusal(struct run *run, const struct error *cause, struct e
     (void)message_clean(text, strlen(text), verdict.message);
     if (!add_verdict(event, &verdict) || !json_add_text(event, "message", verdict.message))
         return error_set(error, ERROR_NO_MEMORY, "journalling the end");
-    return add_event(run, &event, error) && settle_events(run, EXIT_PATIENCE_MS, error);
+    return finish_events(run, &event, error);
 }
 
 /* ---- the sequence ---- */

@@ -356,11 +356,11 @@ class Locks(WorkerCase):
 @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
 class Durability(WorkerCase):
     def trace(self, command):
-        """The worker's syncs and the processes' execs, in order."""
+        """The worker's first words and syncs, and the processes' execs, in order."""
         folder = self.make_run(command)
         path = os.path.join(self.home, "trace")
         result = subprocess.run(["strace", "-f", "-y", "-o", path, "-e",
-                                 "trace=fsync,fdatasync,sync,syncfs,execve", WORKER, "run", folder],
+                                 "trace=fsync,fdatasync,sync,syncfs,execve,write", WORKER, "run", folder],
                                 env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"),
                                 capture_output=True, text=True)
         if "ptrace" in result.stderr:
@@ -368,15 +368,25 @@ class Durability(WorkerCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         with open(path) as file:
             calls = [line.split(None, 1)[1] for line in file if "+++" not in line]
-        return [os.path.basename(call.split("<")[1].split(">")[0]) if "sync" in call else "exec"
-                for call in calls if call.startswith(("execve", "f", "sync")) and " = -1 " not in call]
+        return [name for name in map(self.name_of, calls) if name]
 
-    def test_started_is_synced_before_the_command_runs_and_exit_afterwards(self):
-        self.assertEqual(self.trace(["true"]), ["exec", "events.jsonl", "exec", "events.jsonl"])
+    @staticmethod
+    def name_of(call):
+        if " = -1 " in call or "<unfinished" in call:
+            return None
+        if call.startswith("execve"):
+            return "exec"
+        where = os.path.basename(call.split("<")[1].split(">")[0])
+        if call.startswith("write"):
+            return "write events" if where == "events.jsonl" else None
+        return f"sync {where}"
+
+    def test_started_is_written_before_the_command_runs_and_exit_synced_afterwards(self):
+        self.assertEqual(self.trace(["true"]), ["exec", "write events", "exec", "write events", "sync events.jsonl"])
 
     def test_what_was_reported_is_synced_before_the_exit_event(self):
         self.assertEqual(self.trace(["sh", "-c", "echo '{\"loss\":1}' >> $NIGHTJAR_EVENTS"]),
-                         ["exec", "events.jsonl", "exec", "reported.jsonl", "events.jsonl"])
+                         ["exec", "write events", "exec", "sync reported.jsonl", "write events", "sync events.jsonl"])
 
 
 class Stopping(WorkerCase):

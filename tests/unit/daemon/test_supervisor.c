@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/process.h"
 #include "daemon/launch.h"
+#include "daemon/store_internal.h"
 #include "daemon/supervisor.h"
 
 #include <errno.h>
@@ -603,6 +604,32 @@ static void run_that_never_started_is_queued_again(void **state)
     assert_non_null(strstr(fake.tidied, "/1/1"));
 }
 
+/* The machine that started it was started anew since: what was not synced is gone. */
+static void machine_restarts(void)
+{
+    assert_int_equal(
+        sqlite3_exec(store->database, "UPDATE run SET boot = 'before'", NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_changes(store->database), 2);
+}
+
+static void run_without_a_word_from_before_a_power_cut_may_have_begun(void **state)
+{
+    int64_t id = run_of_before();
+    int64_t careful = submit("{'base':{'command':['true'],'queue':{'requeue':false}}}");
+
+    (void)state;
+    release_lock();
+    start(careful);
+    machine_restarts();
+    restart_supervisor();
+    while (supervisor_count(supervisor) > 0)
+        turns_to_verdict();
+    assert_string_equal(state_of(id), "queued"); /* lost, and once more */
+    scoped(json_free) cJSON *row = row_of(careful);
+    assert_string_equal(json_text(row, "verdict", ""), "lost");
+}
+
 static void run_whose_folder_was_never_made_is_queued_again(void **state)
 {
     int64_t id = submit_one();
@@ -760,6 +787,7 @@ int main(void)
         TEST(worker_that_has_not_said_who_it_is_is_waited_for),
         TEST(run_that_ended_while_nobody_looked_counts),
         TEST(run_that_never_started_is_queued_again),
+        TEST(run_without_a_word_from_before_a_power_cut_may_have_begun),
         TEST(run_whose_folder_was_never_made_is_queued_again),
         TEST(lost_run_is_requeued_only_when_its_survivors_have_ended),
         TEST(cancelled_run_is_told_once_across_a_restart),
