@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/process.h"
+
 static int finish(const struct error *error)
 {
     char text[1400];
@@ -56,6 +58,8 @@ int main(int argc, char **argv)
     struct error error = {0};
     const char *verb = argc > 1 ? argv[1] : "status";
 
+    if (!process_have_standard_streams())
+        return error_exit_status(ERROR_IO);
     if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
         puts("nightjar " NIGHTJAR_VERSION);
         return flush_output(0);

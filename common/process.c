@@ -252,3 +252,11 @@ bool process_marker(const char *run_folder, char ret_marker[PROCESS_MARKER_SIZE]
                    hash_bytes(path, strlen(path)), part[1], part[0]);
     return true;
 }
+
+bool process_have_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}

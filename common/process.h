@@ -33,6 +33,10 @@ int process_open(const struct process *process);
 /* `value` travels with the signal (signalfd's ssi_int). False: it is gone, or not ours (errno). */
 bool process_signal(int pidfd, int signal, int value);
 
+/* First of all in main(): standard streams that the caller has closed become /dev/null, so that
+ * nothing that is opened later is taken for one of them and written to. False: not possible. */
+bool process_have_standard_streams(void);
+
 /* What `value` says about a SIGTERM to a worker; a plain kill(1) means stopping. */
 enum process_stop { PROCESS_STOP_STOPPING, PROCESS_STOP_CANCELLED };
 

@@ -19,6 +19,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/owner.h"
+#include "common/process.h"
 #include "common/spec/setting.h"
 #include "common/wire.h"
 #include "daemon/batch.h"
@@ -245,6 +246,8 @@ int main(int argc, char **argv)
     const char *verb = argc > 1 ? argv[1] : "";
     struct error error;
 
+    if (!process_have_standard_streams())
+        return error_exit_status(ERROR_IO);
     log_start("nightjard");
     if (strcmp(verb, "--help") == 0) {
         fputs(usage, stdout);

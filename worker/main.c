@@ -7,17 +7,16 @@
  * journal entry (8: somebody else is at it).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "worker/run.h"
 
 #define EXIT_USAGE 2
@@ -42,17 +41,6 @@ static bool parse_descriptor(const char *text, int *ret_fd)
         return false;
     *ret_fd = (int)value;
     return true;
-}
-
-/* Descriptors that are opened later must not become somebody's standard output. */
-static bool have_standard_streams(void)
-{
-    int fd = -1;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    return fd >= 0 && close(fd) == 0;
 }
 
 /* Fills `handles` from the arguments that follow the folder; 0, or the exit status of a complaint.
@@ -91,7 +79,7 @@ int main(int argc, char **argv)
     struct run_handles handles = {.lock = -1, .engine = -1};
     int status;
 
-    if (!have_standard_streams())
+    if (!process_have_standard_streams())
         return error_exit_status(ERROR_IO);
     log_start("nightjar-worker");
     if (argc == 2 && !strcmp(argv[1], "--version"))

@@ -751,6 +751,27 @@ class Helping(unittest.TestCase):
     def test_version_is_told(self):
         self.assertRegex(run_nj(os.environ, "--version").out, r"^nightjar \d+\.\d+\.\d+\n$")
 
+    def test_closed_standard_streams_are_nobody_elses(self):
+        """What is opened later must not be written to as if it were one of them: a connection, the queue."""
+        def streams_of(process):
+            with contextlib.suppress(OSError):
+                return [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(4)]
+
+        def start(environment, *command):
+            process = subprocess.Popen(command, env=environment, preexec_fn=lambda: os.closerange(0, 3),
+                                       start_new_session=True)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            found = wait_until(lambda: streams_of(process))
+            self.assertEqual(found[:3], ["/dev/null"] * 3, command)
+
+        with Daemon() as daemon:
+            daemon.submit("sleep", "1000")
+            start(daemon.environment, NJ, "wait", "last")
+        with Daemon() as daemon:
+            daemon.terminate()
+            start(daemon.environment, daemon.program("nightjard"))
+
     def test_full_disk_behind_standard_output_is_an_error(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = subprocess.run([NJ, "help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S)

@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 
 #include "common/owner.h"
+#include "common/process.h"
 #include "worker/engine/blas_check.h"
 #include "worker/engine/describe.h"
 #include "worker/engine/engine_spec.h"
@@ -240,6 +241,8 @@ int main(int n, char **argument)
         {"verify", verb_verify},
     };
 
+    if (!process_have_standard_streams())
+        return error_exit_status(ERROR_IO);
     /* Started by the descriptor of its binary it would be listed under that number. */
     (void)prctl(PR_SET_NAME, "nightjar-engine");
     for (size_t i = 0; n > 1 && i < sizeof(verb) / sizeof(verb[0]); i++)
