@@ -12,6 +12,7 @@ import time
 import unittest
 
 from engine import DEADLINE, Run, engine
+from harness import wait_until
 
 RATE = 16  # rows a second
 SENSORS = ["r", "ecg", "gsr"]
@@ -95,6 +96,58 @@ class Windows(Folder):
         (mark,) = run.events("mark")
         self.assertEqual(mark["mark"], "LEAK")
         self.assertGreater(mark["count"], 0)
+
+
+class Stateful(Folder):
+    """A layer that begins a window with the state that the window before it left."""
+
+    def stateful(self, **more):
+        spec = pilots(self.source, **more)
+        spec["prepare"] = ["minmax", {"type": "window", "length": 4, "stride": 4}]
+        spec["model"][0]["stateful"] = True
+        spec["train"].update(shuffle=False, epochs=4, checkpoint={"batches": 5})
+        return spec
+
+    def test_it_goes_on_after_a_stop_and_predicts_alike_in_any_batches(self):
+        write_pilots(self.source)
+        run = self.run_of(self.stateful(), "whole")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        again = self.run_of(self.stateful(), "again")
+        process = again.start()
+        wait_until(lambda: again.events("checkpoint"))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=DEADLINE)
+        self.assertEqual(again.finish().returncode, 0)
+        self.assertEqual(again.results(), run.results())
+        new = os.path.join(self.folder, "new.csv")
+        rows = write_pilots(new, crews=2, seconds=3, labels=False)
+        answers = [engine("predict", run.folder, "--data", new, *how) for how in (["--batch", "3"], ["--cpus", "2"])]
+        self.assertEqual([done.returncode for done in answers], [0, 0], answers[0].stderr)
+        self.assertEqual(answers[0].stdout, answers[1].stdout)
+        self.assertEqual(len(answers[0].stdout.splitlines()), rows + 1)
+        forgetful = self.stateful()
+        del forgetful["model"][0]["stateful"]
+        other = self.run_of(forgetful, "forgetful")
+        self.assertEqual(other.finish().returncode, 0)
+        self.assertNotEqual(other.results(), run.results())
+
+    def test_what_takes_windows_out_of_their_order_is_refused(self):
+        write_pilots(self.source)
+
+        def refused(change, message):
+            spec = self.stateful()
+            change(spec)
+            done = self.run_of(spec, str(random.random())).finish()
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, message)
+
+        refused(lambda spec: spec["train"].update(shuffle=True), r"train\.shuffle: has to be false: model\[0\]\.stateful")
+        refused(lambda spec: spec["train"].update(last_batch="pad"), r"train\.last_batch: pad repeats")
+        refused(lambda spec: spec.update(prepare=["minmax", WINDOW]), r"model\[0\]\.stateful: .* whose stride is its length")
+        refused(lambda spec: spec.update(prepare=["minmax"]), r"model\[0\]\.stateful: ")
+        refused(lambda spec: spec["prepare"].append("balance"), r"prepare: takes samples out of their order")
+        refused(lambda spec: spec["model"][0].update(bidirectional=True), r"model\[0\]: stateful: the second direction")
 
 
 class Foretelling(Folder):

@@ -6,8 +6,11 @@
 #include "common/owner.h"
 #include "common/spec/spec.h"
 #include "worker/engine/dataset/window.h"
+#include "worker/engine/layer/recurrent.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/model/model.h"
+#include "worker/engine/model/network.h"
+#include "worker/engine/sampling/sampling.h"
 #include "worker/engine/transform/transform.h"
 
 #define LIST_MAX 1000
@@ -101,6 +104,47 @@ static void check_targets(const struct engine_spec *spec, struct diagnostics *di
                         "an ensemble learns no logarithms; its members may");
 }
 
+/* What takes samples out of their order. */
+static void check_order(const struct engine_spec *spec, const char *layer,
+                        struct diagnostics *diagnostics)
+{
+    const struct subset_config *subset = sampling_find(&spec->prepare, &transform_subset);
+    const struct balance_config *balance = sampling_find(&spec->prepare, &transform_balance);
+
+    if (spec->train.shuffle)
+        diagnostics_add(diagnostics, "train.shuffle",
+                        "has to be false: %s.stateful carries state from one batch to the next",
+                        layer);
+    if (spec->train.last_batch == LAST_BATCH_PAD)
+        diagnostics_add(diagnostics, "train.last_batch",
+                        "pad repeats samples, which %s.stateful goes through in their order",
+                        layer);
+    if ((subset && subset->by != SUBSET_HEAD) || (balance && balance->by != BALANCE_WEIGHTS))
+        diagnostics_add(diagnostics, "prepare",
+                        "takes samples out of their order, in which %s.stateful goes through them",
+                        layer);
+}
+
+static void check_stateful(const struct engine_spec *spec, struct diagnostics *diagnostics)
+{
+    const struct window_config *window = window_find(&spec->prepare);
+    char layer[64], path[80];
+
+    for (size_t i = 0; i < spec->model.n; i++) {
+        if (model_kind_of(&spec->model) != &model_network ||
+            !recurrent_is_stateful(&spec->model.item[i]))
+            continue;
+        (void)snprintf(layer, sizeof(layer), "model[%zu]", i);
+        (void)snprintf(path, sizeof(path), "%s.stateful", layer);
+        if (!window || !window_follows(window))
+            diagnostics_add(diagnostics, path,
+                            "samples have to follow one another: prepare needs a window whose "
+                            "stride is its length");
+        check_order(spec, layer, diagnostics);
+        return;
+    }
+}
+
 bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics)
 {
@@ -122,6 +166,7 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
             diagnostics_add(diagnostics, error.path, "%s", error.message);
         check_train(&spec->model, json_member(part, "train"), diagnostics);
         check_targets(spec, diagnostics);
+        check_stateful(spec, diagnostics);
     }
     return diagnostics->n == 0;
 }

@@ -30,11 +30,24 @@ static void fill_run(const struct order *order, int64_t epoch, int64_t first, in
     }
 }
 
+/* The first stretches have one row more than the others where the list does not divide. */
+static int64_t fill_lanes(const struct order *order, int64_t batch, int64_t *ret_row)
+{
+    int64_t length = order->list->n / order->batch, more = order->list->n % order->batch, row = 0;
+
+    more = order->last == LAST_BATCH_DROP ? 0 : more;
+    for (; row < (batch < length ? order->batch : more); row++)
+        ret_row[row] = order->list->row[row * length + (row < more ? row : more) + batch];
+    return row;
+}
+
 int64_t order_fill(const struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row)
 {
     int64_t first = batch * order->batch, left = order->list->n - first;
     int64_t rows = left < order->batch ? left : order->batch;
 
+    if (order->lanes)
+        return fill_lanes(order, batch, ret_row);
     fill_run(order, epoch, first, rows, ret_row);
     while (order->last == LAST_BATCH_PAD && rows < order->batch) {
         int64_t room = order->batch - rows;

@@ -13,6 +13,8 @@ struct order {
     int64_t batch;
     enum last_batch last;
     bool shuffle;
+    bool lanes; /* the list is cut into as many stretches as a batch has rows, and row r of each
+                   batch goes on where row r of the one before ended; not with shuffle or pad */
     uint64_t seed;
 };
 

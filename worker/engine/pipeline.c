@@ -207,6 +207,8 @@ bool pipeline_predict_rows(struct model *model, const struct samples *samples, c
     if (!prediction)
         return error_set(error, ERROR_NO_MEMORY, "predicting %lld rows", (long long)n);
     batch = batch > 0 ? batch : PREDICT_BATCH;
+    if (model->stateful && n > 0) /* asked about all, it finds what each sample follows */
+        batch = n;
     for (int64_t from = 0; from < n; from += batch) {
         int64_t size = n - from < batch ? n - from : batch;
 

@@ -237,8 +237,12 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
         return false;
     plan->dataset = dataset;
     plan->list = list.row ? &list : NULL;
-    if (predicting->request->batch < 0 && dataset->n_rows > 0 && !(list.row && list.n == 0) &&
-        !tune(stored, samples, plan->list, &plan->batch, error))
+    if (stored->model->stateful) { /* a sample's state comes of others in the list */
+        plan->batch = (list.row ? list.n : dataset->n_rows) + 1;
+        plan->n_cpus = 1;
+    } else if (predicting->request->batch < 0 && dataset->n_rows > 0 &&
+               !(list.row && list.n == 0) &&
+               !tune(stored, samples, plan->list, &plan->batch, error))
         return false;
     predicting->n_rows = dataset->n_rows;
     predicting->started_ms = now_ms();

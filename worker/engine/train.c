@@ -26,6 +26,25 @@ static void trainer_release(struct trainer *trainer)
     watch_release(&trainer->watch);
 }
 
+/* State is carried on where at least some samples follow one another. */
+static bool check_lanes(const struct trainer *trainer, struct error *error)
+{
+    const struct sample_set *set = trainer->set;
+    const struct row_list *list = trainer->train;
+    bool follows = false;
+
+    if (!trainer->order.lanes)
+        return true;
+    if (trainer->order.shuffle || trainer->order.last == LAST_BATCH_PAD)
+        return error_set_at(error, ERROR_INVALID, "train",
+                            "a stateful model needs shuffle: false, and no padded batches");
+    for (int64_t i = 1; set->before && i < list->n && !follows; i++)
+        follows = set->before(set, list->row[i]) == list->row[i - 1];
+    return follows || error_set_at(error, ERROR_INVALID, "data.split",
+                                   "no training sample follows another, and a stateful model has "
+                                   "no state to carry on");
+}
+
 static bool prepare(struct trainer *trainer, struct error *error)
 {
     const struct train_context *context = trainer->context;
@@ -45,6 +64,8 @@ static bool prepare(struct trainer *trainer, struct error *error)
                             "%" PRId64 " training rows are less than a batch, and "
                             "train.last_batch drops it",
                             trainer->train->n);
+    if (!check_lanes(trainer, error))
+        return false;
     trainer->row = calloc((size_t)trainer->config->batch, sizeof(*trainer->row));
     if (trainer->watch.n_metrics > 0 && trainer->valid->n > 0)
         trainer->prediction =
@@ -95,6 +116,7 @@ static bool take_step(struct trainer *trainer, struct error *error)
         .step = at->step + 1,
         .epoch = at->epoch,
         .rate_scale = trainer_rate_scale(trainer),
+        .first = at->batch == 0,
         .last = at->batch + 1 == trainer->steps_per_epoch,
         .inspect = at->batch == 0,
         .ret_serious = &trainer->serious,
@@ -216,6 +238,7 @@ bool train_model(struct model *model, const struct sample_set *set, const struct
                   .batch = config->batch,
                   .last = (enum last_batch)config->last_batch,
                   .shuffle = config->shuffle,
+                  .lanes = model->stateful,
                   .seed = context->seed},
     };
     unsigned saved = kernel_flush_denormals();

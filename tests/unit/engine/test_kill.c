@@ -95,6 +95,10 @@ static const struct kind_case {
      false},
     {"gru, reset before", "{'type': 'gru', 'units': 5, 'reset_after': false}", "",
      TASK_CLASSIFICATION, SEQUENCE, true, false},
+    {"stateful lstm",
+     "{'type': 'lstm', 'units': 5, 'stateful': true, 'sequences': true, 'dropout': 0.2}, "
+     "{'type': 'gru', 'units': 4, 'stateful': true}",
+     "'shuffle': false", TASK_CLASSIFICATION, SEQUENCE, false, false},
     {"simple_rnn", "{'type': 'simple_rnn', 'units': 5, 'recurrent_dropout': 0.4}",
      "'optimizer': {'type': 'sgd', 'rate': 0.05, 'momentum': 0.9}", TASK_CLASSIFICATION, SEQUENCE,
      false, false},
@@ -127,6 +131,12 @@ static const struct kind_case {
 };
 #define N_CASES ((int)(sizeof(cases) / sizeof(cases[0])))
 
+static int64_t one_before(const struct sample_set *set, int64_t row)
+{
+    (void)set;
+    return row % 7 > 0 ? row - 1 : -1;
+}
+
 static void set_up(struct training *training, const struct kind_case *kind)
 {
     bool trees = !kind->model;
@@ -143,6 +153,8 @@ static void set_up(struct training *training, const struct kind_case *kind)
                    trees ? TRAINING_ROWS * 3 / 4 : BATCH, trees ? 3 * EPOCHS : EPOCHS,
                    trees ? 1 : 2, *kind->train ? ", " : "", kind->train);
     begin_sequences(training, kind->task, kind->shape, kind->varies, spec);
+    if (!trees && strstr(kind->model, "stateful"))
+        training->fixture.set.before = one_before;
     for (int64_t i = 0; kind->counts && i < TRAINING_ROWS * kind->shape.steps; i++)
         training->fixture.x[i] = fmod(fabs(floor(3 * training->fixture.x[i])), 7);
 }

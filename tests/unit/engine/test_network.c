@@ -6,6 +6,7 @@
 #include "tests/double/memory_double.h"
 #include "worker/engine/dataset/split/kinds.h"
 #include "worker/engine/initializer/initializer.h"
+#include "worker/engine/model/chains.h"
 #include "worker/engine/optimizer/optimizer.h"
 #include "worker/engine/schedule/schedule.h"
 
@@ -97,6 +98,81 @@ static void shapes_that_do_not_fit_are_refused(void **state)
                    "[3, 2) is no part of 4 features");
     assert_refused(TASK_CLASSIFICATION, "[{'type': 'embedding', 'units': 2}]", "model[0].tokens",
                    "outside");
+}
+
+/* ---- state that is carried on -----------------------------------------------------------------*/
+
+#define LONG_STEPS (3 * 2)
+
+static void build_recurrent(struct fixture *fixture, const char *kind, bool stateful, int64_t n,
+                            int64_t steps, struct model **ret)
+{
+    char spec[512];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': '%s', 'units': 5, 'stateful': %s, 'sequences': true},"
+                   " {'type': '%s', 'units': 4, 'stateful': %s}, {'type': 'dense', 'units': 3}]}",
+                   kind, stateful ? "true" : "false", kind, stateful ? "true" : "false");
+    fixture_set_up_sequences(fixture, TASK_CLASSIFICATION, n,
+                             (struct shape){.steps = steps, .width = 2}, 3);
+    fixture_parse(fixture, spec);
+    *ret = fixture_build(fixture);
+}
+
+/* Windows one after the other are one long window, in whatever order they are asked about. */
+static void check_carried(const char *kind)
+{
+    static const int64_t order[] = {7, 0, 11, 4, 8, 3, 10, 1, 5, 2, 9, 6};
+    struct fixture windows, whole;
+    struct model *stateful, *plain;
+    double carried[12][3], expected[FIXTURE_CHAINS][3];
+    struct error error;
+
+    build_recurrent(&windows, kind, true, 12, 2, &stateful);
+    build_recurrent(&whole, kind, false, FIXTURE_CHAINS, LONG_STEPS, &plain);
+    windows.set.before = fixture_before;
+    assert_true(stateful->stateful);
+    assert_false(plain->stateful);
+    for (int64_t chain = 0; chain < FIXTURE_CHAINS; chain++)
+        for (int64_t step = 0; step < LONG_STEPS; step++)
+            memcpy(&whole.x[(chain * LONG_STEPS + step) * 2],
+                   &windows.x[((step / 2 * FIXTURE_CHAINS + chain) * 2 + step % 2) * 2],
+                   2 * sizeof(double));
+    assert_true(
+        model_predict(plain, &whole.set, whole.row, FIXTURE_CHAINS, &expected[0][0], NULL, &error));
+    assert_true(model_predict(stateful, &windows.set, order, 12, &carried[0][0], NULL, &error));
+    for (int i = 0; i < 12; i++)
+        for (int k = 0; order[i] >= 8 && k < 3; k++) /* the last of its chain */
+            assert_true(fabs(carried[i][k] - expected[order[i] - 8][k]) < 1e-6);
+    model_free(&stateful);
+    model_free(&plain);
+    fixture_tear_down(&windows);
+    fixture_tear_down(&whole);
+}
+
+static void state_goes_on_where_the_sample_before_ended(void **state)
+{
+    (void)state;
+    check_carried("lstm");
+    check_carried("gru");
+    check_carried("simple_rnn");
+}
+
+static void a_chain_needs_no_neighbours(void **state)
+{
+    const struct sample_set set = {.before = fixture_before};
+    const int64_t row[] = {13, 2, 9, 6, 5, 17, 30};
+    struct chains chains;
+    struct error error;
+
+    (void)state;
+    assert_true(chains_find(&set, row, 7, &chains, &error));
+    assert_int_equal(chains.n, 3); /* 5 9 13 17, 2 6, 30 */
+    for (int64_t i = 0; i < 7; i++)
+        assert_int_equal(row[chains.place[i]], ((int64_t[]){5, 9, 13, 17, 2, 6, 30})[i]);
+    assert_int_equal(chains.first[1], 4);
+    assert_int_equal(chains.first[2], 6);
+    chains_release(&chains);
 }
 
 /* Each input goes its own way; the values are told by hand. */
@@ -635,6 +711,8 @@ int main(void)
         cmocka_unit_test(branches_that_do_not_meet_are_refused),
         cmocka_unit_test(shapes_that_do_not_fit_are_refused),
         cmocka_unit_test(several_inputs_are_taken_by_name),
+        cmocka_unit_test(state_goes_on_where_the_sample_before_ended),
+        cmocka_unit_test(a_chain_needs_no_neighbours),
         cmocka_unit_test(both_directions_are_merged_as_asked),
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),

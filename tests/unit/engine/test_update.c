@@ -310,6 +310,31 @@ static void batch_that_is_never_whole_is_refused(void **state)
     end(&training);
 }
 
+/* Each of a batch's places goes through a stretch of the list of its own. */
+static void places_of_a_batch_go_on_where_they_ended(void **state)
+{
+    int64_t list[10] = {10, 11, 12, 13, 14, 15, 16, 17, 18, 19}, row[16];
+    const struct row_list rows = {.row = list, .n = 10};
+    struct order order = {.list = &rows, .batch = 4, .lanes = true};
+    const int64_t kept[] = {10, 13, 16, 18, 11, 14, 17, 19, 12, 15};
+    const int64_t dropped[] = {10, 12, 14, 16, 11, 13, 15, 17};
+
+    (void)state;
+    for (int64_t i = 0; i < 3; i++) {
+        assert_int_equal(order_fill(&order, 5, i, row), i < 2 ? 4 : 2);
+        assert_memory_equal(row, kept + 4 * i, (i < 2 ? 4 : 2) * sizeof(*row));
+    }
+    order.last = LAST_BATCH_DROP;
+    for (int64_t i = 0; i < 2; i++) {
+        assert_int_equal(order_fill(&order, 5, i, row), 4);
+        assert_memory_equal(row, dropped + 4 * i, 4 * sizeof(*row));
+    }
+    order.batch = 16;
+    order.last = LAST_BATCH_KEEP;
+    assert_int_equal(order_fill(&order, 0, 0, row), 10);
+    assert_memory_equal(row, list, sizeof(list));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +348,7 @@ int main(void)
         cmocka_unit_test(running_average_follows_the_weights),
         cmocka_unit_test(rules_about_nothing_are_refused),
         cmocka_unit_test(last_rows_are_kept_dropped_or_filled_up),
+        cmocka_unit_test(places_of_a_batch_go_on_where_they_ended),
         cmocka_unit_test(padded_rows_are_the_first_of_the_epochs_order),
         cmocka_unit_test(batch_that_is_never_whole_is_refused),
     };

@@ -6,6 +6,7 @@
 #include "tests/unit/engine/fixture.h"
 
 #include "worker/engine/model/network.h"
+#include "worker/engine/model/pass.h"
 
 #define BATCH 6
 #define STEP 1e-5
@@ -334,6 +335,51 @@ static void every_form_of_a_loss_is_checked(void **state)
         check_spec(TASK_REGRESSION, "{'type': 'sigmoid'}", of_numbers[i]);
 }
 
+/* States of the samples before are taken as given: they are no functions of the weights. */
+static void stateful_layers_have_their_gradients(void **state)
+{
+    static const char *const layers[] = {
+        "{'type': 'lstm', 'units': 3, 'stateful': true}",
+        "{'type': 'lstm', 'units': 3, 'stateful': true, 'sequences': true, 'recurrent_dropout': "
+        "0.4, 'mask': 'per_gate'}, {'type': 'gru', 'units': 2, 'stateful': true}",
+        "{'type': 'gru', 'units': 3, 'stateful': true, 'reset_after': false, "
+        "'recurrent_dropout': 0.4}",
+        "{'type': 'simple_rnn', 'units': 3, 'stateful': true, 'recurrent_dropout': 0.4}",
+    };
+    char spec[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+        struct check check;
+        struct network *network;
+        struct loss_sum sum = {0};
+        double fresh;
+
+        (void)snprintf(spec, sizeof(spec),
+                       "{'model': [%s, {'type': 'dense', 'units': 3}], 'train': {'batch': %d}}",
+                       layers[i], FIXTURE_CHAINS);
+        fixture_set_up_sequences(&check.fixture, TASK_CLASSIFICATION, 2 * FIXTURE_CHAINS,
+                                 (struct shape){.steps = 4, .width = 2}, 3);
+        check.fixture.set.before = fixture_before;
+        fixture_parse(&check.fixture, spec);
+        check.model = fixture_build(&check.fixture);
+        network = (struct network *)check.model;
+        check.step = (struct model_step){.set = &check.fixture.set,
+                                         .row = check.fixture.row + FIXTURE_CHAINS,
+                                         .n = FIXTURE_CHAINS,
+                                         .seed = 3,
+                                         .step = 9};
+        fresh = mean_loss(&check);
+        check.step.row = check.fixture.row;
+        network_trip(network, &check.step, false, &sum);
+        pass_carry(&network->training, network, check.fixture.row, FIXTURE_CHAINS);
+        check.step.row = check.fixture.row + FIXTURE_CHAINS;
+        assert_true(fabs(mean_loss(&check) - fresh) > 1e-6);
+        check_gradients(&check, spec);
+        tear_down(&check);
+    }
+}
+
 static void gradients_accumulate_until_the_optimizer_clears_them(void **state)
 {
     struct check check;
@@ -396,6 +442,7 @@ int main(void)
         cmocka_unit_test(layers_along_the_steps_have_their_gradients),
         cmocka_unit_test(branches_share_what_they_begin_with),
         cmocka_unit_test(every_form_of_a_loss_is_checked),
+        cmocka_unit_test(stateful_layers_have_their_gradients),
         cmocka_unit_test(gradients_accumulate_until_the_optimizer_clears_them),
         cmocka_unit_test(dropout_follows_the_row_not_its_place),
     };

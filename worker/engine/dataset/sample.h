@@ -32,6 +32,9 @@ struct sample_set {
     void (*gather)(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
                    int32_t *const length[]);
 
+    /* The sample that ends where this one begins; -1: none. NULL: no sample follows another. */
+    int64_t (*before)(const struct sample_set *set, int64_t row);
+
     enum task task;
     const struct sample_input *input; /* [n_inputs], borrowed */
     int n_inputs;                     /* 1 .. SAMPLE_INPUTS_MAX */

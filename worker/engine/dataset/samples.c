@@ -52,6 +52,19 @@ static void gather(const struct sample_set *set, const int64_t *row, int64_t n, 
         applier_gather_rows(samples->applier, row, n, x);
 }
 
+/* The window that ends where this one begins, where it is whole. */
+static int64_t before(const struct sample_set *set, int64_t row)
+{
+    const struct samples *samples = set->context;
+    const struct series *series = &samples->dataset->series;
+    int64_t earlier = row - samples->window->length;
+
+    return earlier >= 0 && window_first(samples->window, earlier) >=
+                               series->segment[series_segment_of(series, row)]
+               ? earlier
+               : -1;
+}
+
 static bool refuse_missing(const struct dataset *dataset, const struct preparation *preparation,
                            struct error *error)
 {
@@ -121,6 +134,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
     samples->set = (struct sample_set){
         .context = samples,
         .gather = gather,
+        .before = samples->window && window_follows(samples->window) ? before : NULL,
         .task = preparation->task,
         .input = preparation->input,
         .n_inputs = preparation->n_inputs,

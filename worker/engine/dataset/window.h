@@ -36,6 +36,12 @@ const struct window_config *window_find(const struct kind_choices *prepare);
 bool window_check(const struct kind_choices *prepare, const struct data_config *config,
                   struct error *error);
 
+/* Whether each window begins where the one before it ends. */
+static inline bool window_follows(const struct window_config *window)
+{
+    return window->stride == window->length;
+}
+
 /* Whether something in "prepare" goes along recordings, before there are windows. */
 bool window_goes_along(const struct kind_choices *prepare);
 

@@ -48,6 +48,14 @@ int layer_add_buffer(struct layer *layer, enum buffer_life life, int64_t per_row
     return layer->n_buffers++;
 }
 
+int layer_add_carried(struct layer *layer, int64_t per_row)
+{
+    int carried = layer_add_buffer(layer, BUFFER_CARRIED, per_row, 0);
+
+    (void)layer_add_buffer(layer, BUFFER_LEFT, per_row, 0);
+    return carried;
+}
+
 static const struct setting *find_setting(const struct layer *layer, const char *name)
 {
     const struct setting *setting = layer->kind->kind.settings;

@@ -41,6 +41,8 @@ struct parameter {
 enum buffer_life {
     BUFFER_SAVED,   /* for backward: NULL in a pass that only predicts */
     BUFFER_SCRATCH, /* in every pass, from prepare to the end of the trip */
+    BUFFER_CARRIED, /* in every pass: what each row begins with, left by the sample before; or 0 */
+    BUFFER_LEFT,    /* its twin: what forward leaves for the sample after */
 };
 struct layer_buffer {
     enum buffer_life life;
@@ -120,6 +122,8 @@ int layer_add_state(struct layer *layer, const char *name, int64_t rows, int64_t
 /* For add_parameter: an initialiser of the registry, with a config that outlives the layer. */
 struct kind_choice layer_initializer(const char *name, const void *config);
 int layer_add_buffer(struct layer *layer, enum buffer_life life, int64_t per_row, int64_t fixed);
+/* The buffer under the returned number is of BUFFER_CARRIED, the one after it its twin. */
+int layer_add_carried(struct layer *layer, int64_t per_row);
 /* A setting that is a formula over classes, features, targets, steps. INVALID at
  * "model[n].<setting>". */
 bool layer_size(const struct layer *layer, const char *setting, const char *text, int64_t *ret,

@@ -125,6 +125,26 @@ static void add_back_buffers(struct layer *layer, struct recurrent *recurrent)
         layer, BUFFER_SAVED, recurrent->n_directions > 1 ? recurrent->steps * recurrent->in : 0, 0);
 }
 
+static void add_carried(struct layer *layer, struct recurrent *recurrent)
+{
+    const struct recurrent_config *config = layer->config;
+
+    recurrent->carried = recurrent->carried_cell = RECURRENT_NONE;
+    if (!config->stateful)
+        return;
+    recurrent->carried = layer_add_carried(layer, recurrent->units);
+    if (recurrent->cell->has_cell)
+        recurrent->carried_cell = layer_add_carried(layer, recurrent->units);
+}
+
+bool recurrent_is_stateful(const struct kind_choice *layer)
+{
+    const struct layer_kind *kind = (const struct layer_kind *)layer->kind;
+
+    return kind->forward == recurrent_forward &&
+           ((const struct recurrent_config *)layer->config)->stateful;
+}
+
 static void choose_blocks(struct recurrent *recurrent, const struct recurrent_config *config)
 {
     const struct recurrent_cell *cell = recurrent->cell;
@@ -151,6 +171,10 @@ bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, con
         return error_set_at(error, ERROR_INVALID, layer->path,
                             "merge: %s needs both directions (bidirectional: true)",
                             recurrent_merge_name[config->merge]);
+    if (config->stateful && config->bidirectional)
+        return error_set_at(error, ERROR_INVALID, layer->path,
+                            "stateful: the second direction begins at the end, before which there "
+                            "is no state");
     *recurrent = (struct recurrent){
         .cell = cell,
         .kernel = kernel_pick(),
@@ -168,6 +192,7 @@ bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, con
         add_buffers(layer, recurrent, i);
     }
     add_back_buffers(layer, recurrent);
+    add_carried(layer, recurrent);
     *ret_out = (struct shape){
         .steps = config->sequences ? in->steps : 1,
         .width = config->merge == RECURRENT_CONCAT ? units * recurrent->n_directions : units};

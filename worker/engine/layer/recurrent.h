@@ -12,6 +12,9 @@
  * Dropout is Keras': a mask for the inputs and one for h, drawn once a trip for each row, the same
  * at every step; one for all gates or one for each. A backward direction reads every row from its
  * own end. Steps beyond a row's length are computed and looked at by nobody; their gradients are 0.
+ *
+ * A stateful layer begins with the state that the sample before a row's left (BUFFER_CARRIED), and
+ * takes it as given: no gradient goes back to that sample.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_LAYER_RECURRENT_H
 #define NIGHTJAR_WORKER_ENGINE_LAYER_RECURRENT_H
@@ -35,7 +38,7 @@ extern const char *const recurrent_gate_name[];
 
 struct recurrent_config {
     char *units;
-    bool sequences, bidirectional, bias, reset_after;
+    bool sequences, bidirectional, bias, reset_after, stateful;
     double dropout, recurrent_dropout;
     int mask, convention, recurrent_activation, activation, merge;
     struct kind_choice initializer, recurrent_initializer, bias_initializer;
@@ -52,6 +55,10 @@ struct recurrent_config {
         SETTING_CHOICE(struct recurrent_config, merge, RECURRENT_CONCAT, recurrent_merge_name,     \
                        "What becomes of both directions' outputs: the second's follow the "        \
                        "first's, or their sum, product or average."),                              \
+        SETTING_BOOLEAN(struct recurrent_config, stateful, false,                                  \
+                        "Whether a window begins with the state that the window before it in its " \
+                        "recording left; needs windows as far apart as they are long, and "        \
+                        "train.shuffle: false."),                                                  \
         SETTING_BOOLEAN(struct recurrent_config, bias, true, "Whether biases are added."),         \
         SETTING_REAL(struct recurrent_config, dropout, 0, 0, 1, SETTING_OPEN_HIGH, "",             \
                      "Share of the inputs that is zeroed in training, the same at every step."),   \
@@ -142,8 +149,12 @@ struct recurrent { /* a layer's memory */
     struct recurrent_weights direction[RECURRENT_DIRECTIONS];
     /* buffers of either direction */
     int packed_back, gradient, cell_gradient, reset_gradient, part, masked, dx;
+    int carried, carried_cell; /* RECURRENT_NONE: not stateful; it has no such state */
     struct initializer_uniform_config bound; /* of PyTorch's first values */
 };
+
+/* Whether it is a recurrent layer that is stateful. */
+bool recurrent_is_stateful(const struct kind_choice *layer);
 
 bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, const struct shape *in,
                      struct shape *ret_out, struct error *error);

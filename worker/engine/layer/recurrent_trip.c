@@ -17,10 +17,11 @@ struct trip { /* of one direction */
     int direction;
     int64_t rows, steps, in, units, sums; /* sums: columns of a row of them */
     const int32_t *length;
-    const real *x;  /* [masks][steps][rows][in]: reversed, masked */
-    int64_t x_mask; /* from one mask's x to the next */
-    real *direct;   /* y, where it holds the states; else NULL */
-    bool projected; /* the sums hold what comes from the inputs */
+    const real *x;                  /* [masks][steps][rows][in]: reversed, masked */
+    int64_t x_mask;                 /* from one mask's x to the next */
+    real *direct;                   /* y, where it holds the states; else NULL */
+    bool projected;                 /* the sums hold what comes from the inputs */
+    const real *begin, *begin_cell; /* states before the first step; NULL: zeros */
 };
 
 static real *steps_at(const struct trip *trip, const struct recurrent_steps *steps, int64_t step)
@@ -32,10 +33,21 @@ static real *steps_at(const struct trip *trip, const struct recurrent_steps *ste
     return trip->pass->buffer[steps->scratch] + step % steps->span * size;
 }
 
+static const real *carried(const struct trip *trip, int buffer)
+{
+    return buffer == RECURRENT_NONE ? NULL : trip->pass->buffer[buffer];
+}
+
 static real *state_at(const struct trip *trip, int64_t step)
 {
     return trip->direct ? trip->direct + step * trip->rows * trip->units
                         : steps_at(trip, &trip->weights->states, step);
+}
+
+/* What a step finds; NULL: zeros. */
+static const real *state_before(const struct trip *trip, int64_t step)
+{
+    return step > 0 ? state_at(trip, step - 1) : trip->begin;
 }
 
 /* The step at which a direction reads, or writes, what stands at `step` of a row. */
@@ -182,6 +194,8 @@ static struct trip trip_of(const struct layer *layer, const struct pass *pass, i
         trip.x = pass->buffer[trip.weights->x];
         trip.x_mask = trip.steps * trip.rows * trip.in;
     }
+    trip.begin = carried(&trip, recurrent->carried);
+    trip.begin_cell = carried(&trip, recurrent->carried_cell);
     trip.projected = pass->training && trip.in >= PROJECTED_INPUTS && trip.steps > 1;
     return trip;
 }
@@ -307,8 +321,8 @@ static struct recurrent_step step_of(const struct trip *trip, int64_t step)
         .sums = steps_at(trip, &trip->weights->sums, step),
         .bias = parameter_value(trip, trip->weights->bias),
         .bias2 = parameter_value(trip, trip->weights->bias2),
-        .before = step > 0 ? state_at(trip, step - 1) : NULL,
-        .cell_before = step > 0 ? steps_at(trip, cells, step - 1) : NULL,
+        .before = state_before(trip, step),
+        .cell_before = step > 0 ? steps_at(trip, cells, step - 1) : trip->begin_cell,
         .state = state_at(trip, step),
         .cell = steps_at(trip, cells, step),
         .reset_mask = reset_mask(trip),
@@ -352,6 +366,19 @@ static void give_output(const struct trip *trip, struct tensor *y, int64_t step)
             merge_output(trip, state, output_at(trip, y, all ? mirrored(trip, step, row) : 0, row));
 }
 
+/* Of the rows that end there, for the samples after them. */
+static void leave(const struct trip *trip, int buffer, const real *state, int64_t step)
+{
+    size_t size = (size_t)trip->units * sizeof(real);
+
+    if (buffer == RECURRENT_NONE)
+        return;
+    for (int64_t row = 0; row < trip->rows; row++)
+        if (ends_at(trip, step, row))
+            memcpy(trip->pass->buffer[buffer + 1] + row * trip->units, state + row * trip->units,
+                   size);
+}
+
 void recurrent_forward(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
                        struct tensor *y)
 {
@@ -374,6 +401,8 @@ void recurrent_forward(const struct layer *layer, struct pass *pass, const struc
             }
             recurrent->cell->forward(&now);
             give_output(&trip, y, step);
+            leave(&trip, recurrent->carried, now.state, step);
+            leave(&trip, recurrent->carried_cell, now.cell, step);
         }
     }
 }
@@ -555,7 +584,7 @@ static void add_weight_gradient(const struct trip *trip, const struct recurrent_
 static struct seen states_before(const struct trip *trip, const struct recurrent_block *block,
                                  int64_t first, int64_t end)
 {
-    const real *mask = state_mask(trip), *state = state_at(trip, first - 1);
+    const real *mask = state_mask(trip), *state = state_before(trip, first);
     int64_t size = trip->rows * trip->units;
     real *masked = trip->pass->buffer[trip->recurrent->part];
 
@@ -569,12 +598,22 @@ static struct seen states_before(const struct trip *trip, const struct recurrent
     return (struct seen){masked, trip->units};
 }
 
+/* Steps first .. end - 1 at once, before which there are states one after the other. */
+static void gradient_of_state_weights(const struct trip *trip, const struct recurrent_block *block,
+                                      int64_t first, int64_t end)
+{
+    real *gradient = parameter_gradient(trip, trip->weights->state);
+
+    if (gradient && block->state_row != RECURRENT_NONE && first < end)
+        add_weight_gradient(trip, block, steps_at(trip, &trip->weights->sums, first),
+                            (end - first) * trip->rows, states_before(trip, block, first, end),
+                            trip->units, gradient + block->state_row * trip->units * trip->units);
+}
+
 /* Steps first .. end - 1 at once. */
 static void gradient_of_weights(const struct trip *trip, int64_t first, int64_t end)
 {
     real *input = parameter_gradient(trip, trip->weights->input);
-    real *state = parameter_gradient(trip, trip->weights->state);
-    int64_t from = first > 0 ? first : 1; /* no state comes before the first step */
 
     for (int i = 0; i < trip->recurrent->n_blocks; i++) {
         const struct recurrent_block *block = &trip->recurrent->block[i];
@@ -584,10 +623,9 @@ static void gradient_of_weights(const struct trip *trip, int64_t first, int64_t 
                                 (end - first) * trip->rows,
                                 (struct seen){input_of(trip, block, first), trip->in}, trip->in,
                                 input + block->input_row * trip->units * trip->in);
-        if (state && block->state_row != RECURRENT_NONE && from < end)
-            add_weight_gradient(trip, block, steps_at(trip, &trip->weights->sums, from),
-                                (end - from) * trip->rows, states_before(trip, block, from, end),
-                                trip->units, state + block->state_row * trip->units * trip->units);
+        if (first == 0 && trip->begin) /* which lies elsewhere */
+            gradient_of_state_weights(trip, block, 0, 1);
+        gradient_of_state_weights(trip, block, first > 0 ? first : 1, end);
     }
 }
 

@@ -107,6 +107,11 @@ bool member_open(const struct ensemble *ensemble, struct member *member, struct 
         return false;
     member->opened = model_bytes_read(member->name, member->bytes.data, member->bytes.size,
                                       &member->stored, error);
+    if (member->opened && member->stored.model->stateful)
+        return error_set_at(error, ERROR_INVALID, PLACE,
+                            "%s is stateful: what it predicts depends on samples before, and an "
+                            "ensemble asks about some at a time",
+                            member->name);
     return member->opened;
 }
 

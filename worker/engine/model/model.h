@@ -42,7 +42,7 @@ struct model_step { /* which samples, and where randomness stands */
     uint64_t step;     /* from 1 */
     int64_t epoch;     /* from 0 */
     double rate_scale; /* of the schedules; 1: the rate as configured */
-    bool last;         /* of its epoch */
+    bool first, last;  /* of its epoch */
     bool inspect;      /* look at gradients and units, and warn (report.h) */
     bool *ret_serious; /* NULL, or becomes whether nothing can be learnt like this */
 };
@@ -110,6 +110,8 @@ struct model {
                                   them the parameters of each target's distribution */
     struct distribution_shape distribution;
     int64_t n_pieces; /* for save() and load() */
+    bool stateful;    /* what it makes of a sample depends on those before it that it is asked
+                         about in the same call, and in the same epoch's steps */
 };
 
 /* What a spec's list is: layers make a network. */

@@ -319,6 +319,15 @@ static bool build_loss(struct network *network, struct error *error)
     return loss_build(plan->loss, &task, &network->loss, error);
 }
 
+static bool carries(const struct network *network)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_buffers; k++)
+            if (network->layer[i].buffer[k].life == BUFFER_CARRIED)
+                return true;
+    return false;
+}
+
 static bool network_plan(const struct model_plan *plan, struct network **ret_network,
                          struct error *error)
 {
@@ -341,6 +350,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
         return false;
     network->model.n_outputs_per_row = network->loss.n_predicted;
     network->model.distribution = network->loss.distribution;
+    network->model.stateful = carries(network);
     network->model.memory = memory_of(network);
     *ret_network = take(&network);
     return true;

@@ -36,6 +36,11 @@ struct network_pass {
     bool weighted; /* whether the set has weights */
     real *target;  /* [capacity][n_outputs] */
     double *row_loss;
+    /* Of stateful networks: */
+    int64_t *previous; /* owned, [capacity]: the sample that a row's carried state comes from;
+                          -1: none. NULL: nothing is carried */
+    real *carried;     /* [n_carried], of all layers */
+    int64_t n_carried;
 };
 
 struct inspection { /* registered: what was told */

@@ -9,6 +9,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/arena.h"
+#include "worker/engine/model/chains.h"
 #include "worker/engine/model/inspect.h"
 #include "worker/engine/model/pass.h"
 #include "worker/engine/report.h"
@@ -23,6 +24,15 @@ static size_t arena_bytes(const struct network *network)
     return (size_t)network->n_elements * sizeof(real);
 }
 
+static bool declare_carried(struct network_pass *pass, struct state *state, struct error *error)
+{
+    return !pass->previous ||
+           (state_add(state, "carried", pass->carried, (size_t)pass->n_carried * sizeof(real),
+                      error) &&
+            state_add(state, "carried from", pass->previous,
+                      (size_t)pass->pass.capacity * sizeof(*pass->previous), error));
+}
+
 static bool network_declare(struct model *model, struct state *state, struct error *error)
 {
     struct network *network = network_of(model);
@@ -30,6 +40,7 @@ static bool network_declare(struct model *model, struct state *state, struct err
     return state_add(state, "weights", network->value, arena_bytes(network), error) &&
            state_add(state, "inspection", &network->inspection, sizeof(network->inspection),
                      error) &&
+           declare_carried(&network->training, state, error) &&
            (network->loss.n_memory == 0 ||
             state_add(state, "loss", network->loss.memory,
                       (size_t)network->loss.n_memory * sizeof(*network->loss.memory), error)) &&
@@ -111,8 +122,11 @@ static bool network_advance(struct model *model, const struct model_step *step,
     };
     bool serious = false;
 
+    if (step->first)
+        pass_forget(&network->training);
     freeze(network, step->epoch);
     network_trip(network, step, true, sum);
+    pass_carry(&network->training, network, step->row, step->n);
     pass_learn(&network->training, network);
     if (step->inspect && !inspect_trip(network, step->step == 1, &serious, error))
         return false;
@@ -132,6 +146,7 @@ static void network_forget(struct model *model)
 
     memset(network->gradient, 0, arena_bytes(network));
     update_forget(&network->update);
+    pass_forget(&network->training);
 }
 
 static bool network_reseed(struct model *model, uint64_t seed, struct error *error)
@@ -144,6 +159,46 @@ static bool network_reseed(struct model *model, uint64_t seed, struct error *err
     return network_fill(network, error);
 }
 
+/* Up to a pass' capacity of chains side by side, the k-th sample of each in the k-th batch; chains
+ * are in order of length, so that each stays at its place until it ends. */
+static void predict_side_by_side(struct network *network, const struct sample_set *set,
+                                 const int64_t *row, const struct chains *chains, int64_t first,
+                                 const struct chain_batch *batch, double *ret_prediction,
+                                 struct loss_sum *sum)
+{
+    struct network_pass *pass = &network->predicting;
+    int64_t width = network->model.n_outputs_per_row, n;
+
+    pass_forget(pass);
+    for (int64_t k = 0; (n = chains_batch(chains, row, first, k, batch)) > 0; k++) {
+        pass_gather(pass, network, set, batch->row, n, sum != NULL);
+        network->loss.kind->predict(&network->loss, pass_forward(pass, network), batch->prediction);
+        pass_carry(pass, network, batch->row, n);
+        for (int64_t i = 0; ret_prediction && i < n; i++)
+            memcpy(ret_prediction + batch->place[i] * width, batch->prediction + i * width,
+                   (size_t)width * sizeof(*ret_prediction));
+        if (sum)
+            pass_loss(pass, network, sum);
+    }
+}
+
+/* Each sample after the one before it, where that is asked about too; whatever the order. */
+static bool predict_chains(struct network *network, const struct sample_set *set,
+                           const int64_t *row, int64_t n, double *ret_prediction,
+                           struct loss_sum *sum, struct error *error)
+{
+    scoped(chains_release) struct chains chains = {0};
+    scoped(chain_batch_release) struct chain_batch batch = {0};
+    int64_t capacity = network->predicting.pass.capacity;
+
+    if (!chains_find(set, row, n, &chains, error) ||
+        !chain_batch_init(&batch, capacity, network->model.n_outputs_per_row, error))
+        return false;
+    for (int64_t first = 0; first < chains.n; first += capacity)
+        predict_side_by_side(network, set, row, &chains, first, &batch, ret_prediction, sum);
+    return true;
+}
+
 static bool network_predict(struct model *model, const struct sample_set *set, const int64_t *row,
                             int64_t n, double *ret_prediction, struct loss_sum *sum,
                             struct error *error)
@@ -152,7 +207,8 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
     struct network_pass *pass = &network->predicting;
     int64_t width = model->n_outputs_per_row;
 
-    (void)error;
+    if (model->stateful)
+        return predict_chains(network, set, row, n, ret_prediction, sum, error);
     for (int64_t first = 0; first < n; first += pass->pass.capacity) {
         int64_t rows = n - first < pass->pass.capacity ? n - first : pass->pass.capacity;
         const struct tensor *y;

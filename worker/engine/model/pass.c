@@ -40,6 +40,31 @@ static real *slice(struct cursor *cursor, int64_t n)
     return here;
 }
 
+static bool is_carried(const struct layer_buffer *buffer)
+{
+    return buffer->life == BUFFER_CARRIED || buffer->life == BUFFER_LEFT;
+}
+
+/* All that is carried lies together, so that it can be kept as one. */
+static void place_carried(const struct network *network, struct network_pass *pass,
+                          int64_t capacity, enum buffer_life life, struct cursor *cursor)
+{
+    int64_t first = cursor->used;
+
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_buffers; k++) {
+            const struct layer_buffer *wanted = &network->layer[i].buffer[k];
+            real *buffer = wanted->life == life ? slice(cursor, capacity * wanted->per_row) : NULL;
+
+            if (pass && buffer)
+                pass->buffer[(ptrdiff_t)i * LAYER_BUFFERS_MAX + k] = buffer;
+        }
+    if (!pass || life != BUFFER_CARRIED)
+        return;
+    pass->n_carried = cursor->used - first;
+    pass->carried = cursor->block + first;
+}
+
 static void place_layer(const struct network *network, int i, struct network_pass *pass,
                         int64_t capacity, bool training, struct cursor *cursor)
 {
@@ -52,10 +77,10 @@ static void place_layer(const struct network *network, int i, struct network_pas
         pass->output[i] = pass->gradient[i] = output;
     for (int k = 0; k < layer->n_buffers; k++) {
         const struct layer_buffer *wanted = &layer->buffer[k];
-        bool needed = training || wanted->life == BUFFER_SCRATCH;
+        bool needed = training ? !is_carried(wanted) : wanted->life == BUFFER_SCRATCH;
         real *buffer = needed ? slice(cursor, capacity * wanted->per_row + wanted->fixed) : NULL;
 
-        if (pass)
+        if (pass && !is_carried(wanted))
             pass->buffer[(ptrdiff_t)i * LAYER_BUFFERS_MAX + k] = buffer;
     }
 }
@@ -131,6 +156,8 @@ static int64_t place(const struct network *network, struct network_pass *pass, i
     place_gradients(network, pass, capacity, training, &cursor);
     if (training)
         place_added(network, pass, capacity, &cursor);
+    place_carried(network, pass, capacity, BUFFER_CARRIED, &cursor);
+    place_carried(network, pass, capacity, BUFFER_LEFT, &cursor);
     target = slice(&cursor, capacity * network->loss.n_outputs);
     if (pass)
         pass->target = target;
@@ -154,6 +181,7 @@ void pass_release(struct network_pass *pass)
     free(pass->label);
     free(pass->weight);
     free(pass->row_loss);
+    free(pass->previous);
     for (int i = 0; i < SAMPLE_INPUTS_MAX; i++)
         free(pass->length[i]);
     *pass = (struct network_pass){0};
@@ -179,6 +207,7 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
                bool training, struct error *error)
 {
     size_t layers = (size_t)network->n_layers, rows = (size_t)capacity;
+    bool carries = network->model.stateful;
 
     *pass = (struct network_pass){
         .pass = {.training = training, .capacity = capacity, .kernel = network->kernel},
@@ -191,17 +220,68 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         .label = calloc(rows, sizeof(*pass->label)),
         .weight = calloc(rows, sizeof(*pass->weight)),
         .row_loss = calloc(rows, sizeof(*pass->row_loss)),
+        .previous = carries ? calloc(rows, sizeof(*pass->previous)) : NULL,
     };
-    if (!allocate_lengths(pass, network, rows) || !pass->block || !pass->output ||
-        !pass->gradient || !pass->filled || !pass->buffer || !pass->row_id || !pass->label ||
-        !pass->weight || !pass->row_loss) {
+    if ((carries && !pass->previous) || !allocate_lengths(pass, network, rows) || !pass->block ||
+        !pass->output || !pass->gradient || !pass->filled || !pass->buffer || !pass->row_id ||
+        !pass->label || !pass->weight || !pass->row_loss) {
         pass_release(pass);
         return error_set(error, ERROR_NO_MEMORY, "buffers for batches of %lld rows",
                          (long long)capacity);
     }
     pass->pass.row_id = pass->row_id;
     (void)place(network, pass, capacity, training, (struct cursor){.block = pass->block});
+    pass_forget(pass);
     return true;
+}
+
+/* ---- what is carried ---- */
+
+void pass_forget(struct network_pass *pass)
+{
+    for (int64_t row = 0; pass->previous && row < pass->pass.capacity; row++)
+        pass->previous[row] = -1;
+}
+
+/* Of row r of a batch all that is carried is 0. */
+static void clear_row(real *const *buffer, const struct layer *layer, int64_t r)
+{
+    for (int k = 0; k < layer->n_buffers; k++) {
+        int64_t width = layer->buffer[k].per_row;
+
+        if (layer->buffer[k].life == BUFFER_CARRIED)
+            memset(buffer[k] + r * width, 0, (size_t)width * sizeof(real));
+    }
+}
+
+/* Places without a sample keep what they have: what is carried is a function of the steps alone. */
+void pass_carry(struct network_pass *pass, const struct network *network, const int64_t *row,
+                int64_t n)
+{
+    if (!pass->previous)
+        return;
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_buffers; k++) {
+            real *const *buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX + k;
+            const struct layer_buffer *carried = &network->layer[i].buffer[k];
+
+            if (carried->life == BUFFER_CARRIED) /* and its twin is the next one */
+                memcpy(buffer[0], buffer[1], (size_t)(n * carried->per_row) * sizeof(real));
+        }
+    for (int64_t i = 0; i < pass->pass.capacity; i++)
+        pass->previous[i] = i < n ? row[i] : -1;
+}
+
+/* Rows that do not go on where their place's last sample ended begin with zeros. */
+static void begin_rows(struct network_pass *pass, const struct network *network,
+                       const struct sample_set *set, const int64_t *row, int64_t n)
+{
+    for (int64_t r = 0; pass->previous && r < n; r++) {
+        if (set->before && pass->previous[r] >= 0 && set->before(set, row[r]) == pass->previous[r])
+            continue;
+        for (int i = 0; i < network->n_layers; i++)
+            clear_row(pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX, &network->layer[i], r);
+    }
 }
 
 static void gather_truth(const struct network *network, struct network_pass *pass,
@@ -235,6 +315,7 @@ void pass_gather(struct network_pass *pass, const struct network *network,
         pass->output[i].rows = pass->gradient[i].rows = n;
     for (int64_t i = 0; i < n; i++)
         pass->row_id[i] = set->row_id ? set->row_id[row[i]] : (uint64_t)row[i];
+    begin_rows(pass, network, set, row, n);
     set->gather(set, row, n, pass->input, pass->length);
     if (truth)
         gather_truth(network, pass, set, row, n);

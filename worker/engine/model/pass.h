@@ -10,6 +10,12 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
                bool training, struct error *error);
 void pass_release(struct network_pass *pass); /* all-zero is fine */
 
+/* Nothing is carried on from what came before. */
+void pass_forget(struct network_pass *pass);
+/* What the rows' samples left is there for those that follow them; after pass_forward. */
+void pass_carry(struct network_pass *pass, const struct network *network, const int64_t *row,
+                int64_t n);
+
 /* In this order, n <= capacity. `truth`: labels or targets too, which pass_loss needs. */
 void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth);
