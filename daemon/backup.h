@@ -11,8 +11,8 @@
 
 #include "common/clock.h"
 #include "common/error.h"
-#include "daemon/store.h"
-#include "daemon/store_backup.h"
+#include "daemon/store/backup.h"
+#include "daemon/store/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>

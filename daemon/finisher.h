@@ -9,7 +9,7 @@
 
 #include "common/error.h"
 #include "daemon/executor.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 struct finish;
 

@@ -14,7 +14,7 @@
 #include "common/journal.h"
 #include "daemon/executor.h"
 #include "daemon/experiment_state.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 
 #include "common/error.h"
 #include "daemon/executor.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -17,8 +17,8 @@
 #include "common/owner.h"
 #include "common/wire.h"
 #include "daemon/recover.h"
-#include "daemon/request.h"
-#include "daemon/request_change.h"
+#include "daemon/request/change.h"
+#include "daemon/request/request.h"
 #include "daemon/upload.h"
 #include "daemon/watch.h"
 

@@ -26,7 +26,7 @@
 #include "daemon/reserve.h"
 #include "daemon/scheduler.h"
 #include "daemon/starter.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 #include "daemon/supervisor.h"
 
 #include <stdbool.h>

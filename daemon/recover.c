@@ -16,7 +16,7 @@
 #include "common/owner.h"
 #include "daemon/backup.h"
 #include "daemon/journal_intake.h"
-#include "daemon/store_recover.h"
+#include "daemon/store/recover.h"
 
 #define PATH_SIZE 4096
 #define BACKUP_LIMIT ((size_t)16 << 30)

@@ -11,7 +11,7 @@
 #define NIGHTJAR_DAEMON_RECOVER_H
 
 #include "common/error.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>

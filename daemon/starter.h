@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "daemon/scheduler.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 #include "daemon/supervisor.h"
 
 #include <stdbool.h>

@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "daemon/executor.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -180,7 +180,7 @@ CREATE TABLE result (
     PRIMARY KEY (experiment, name)
 ) STRICT, WITHOUT ROWID;
 
--- Lines of journals that are no metrics. `kind` is a number of daemon/store_intake.c, `journal` 0
+-- Lines of journals that are no metrics. `kind` is a number of daemon/store/intake.c, `journal` 0
 -- for events.jsonl, 1 for reported.jsonl, 2 for the daemon's own; `seq` is the byte at which the
 -- line begins.
 CREATE TABLE event (

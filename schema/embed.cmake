@@ -1,6 +1,6 @@
 # cmake -DOUTPUT=FILE -DSOURCES="a.sql;b.sql" -P embed.cmake: the migrations as C arrays, in order.
 # (Bytes, since a string literal may have 4095 of them.)
-set(text "#include \"daemon/store_internal.h\"\n\n")
+set(text "#include \"daemon/store/internal.h\"\n\n")
 set(list "const char *const store_migration[] = {\n")
 set(n 0)
 foreach(source ${SOURCES})

@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_DAEMON_REPORT_METRIC_H
 #define NIGHTJAR_DAEMON_REPORT_METRIC_H
 
-#include "daemon/store_report.h"
+#include "daemon/store/report.h"
 
 struct report_metric {
     char name[128]; /* "": no experiment has reported anything */

@@ -8,8 +8,8 @@
 #include "common/error.h"
 #include "common/json.h"
 #include "daemon/scheduler.h"
-#include "daemon/store.h"
-#include "daemon/store_report.h"
+#include "daemon/store/report.h"
+#include "daemon/store/store.h"
 
 /* What the scheduler sees now. */
 struct report_view {

@@ -3,7 +3,7 @@
 #include "common/hash.h"
 #include "common/owner.h"
 #include "common/spec/spec.h"
-#include "daemon/store_report.h"
+#include "daemon/store/report.h"
 
 #include <assert.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "common/clock.h"
 #include "common/owner.h"
 #include "daemon/report/report.h"
-#include "daemon/store_report.h"
+#include "daemon/store/report.h"
 
 #include <inttypes.h>
 #include <math.h>

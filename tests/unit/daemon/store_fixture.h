@@ -12,7 +12,7 @@
 
 #include "common/file.h"
 #include "common/owner.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 #include "tests/support/json_text.h"
 #include "tests/support/near.h"
 

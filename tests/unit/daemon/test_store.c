@@ -2,7 +2,7 @@
 #include "tests/unit/daemon/store_fixture.h"
 
 #include "daemon/batch.h"
-#include "daemon/store_internal.h"
+#include "daemon/store/internal.h"
 
 #include <inttypes.h>
 #include <sys/stat.h>

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "daemon/backup.h"
-#include "daemon/store_backup.h"
-#include "daemon/store_recover.h"
+#include "daemon/store/backup.h"
+#include "daemon/store/recover.h"
 
 static char path[128], name[128];
 

@@ -1,5 +1,5 @@
 /* Queues that an older version made: they are opened as if this one had made them. */
-#include "daemon/store_internal.h"
+#include "daemon/store/internal.h"
 
 #include <unistd.h>
 

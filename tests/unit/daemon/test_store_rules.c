@@ -1,7 +1,7 @@
 /* Promises of the store that only show in what comes later. */
 #include "tests/unit/daemon/store_fixture.h"
 
-#include "daemon/store_internal.h"
+#include "daemon/store/internal.h"
 
 #include <inttypes.h>
 

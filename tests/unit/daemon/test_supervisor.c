@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "common/process.h"
 #include "daemon/launch.h"
-#include "daemon/store_internal.h"
+#include "daemon/store/internal.h"
 #include "daemon/supervisor.h"
 
 #include <errno.h>
