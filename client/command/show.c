@@ -1,7 +1,7 @@
 /* nj show: everything about an experiment. */
+#include "client/show.h"
 #include "client/engine.h"
 #include "client/select.h"
-#include "client/show.h"
 
 #include "common/owner.h"
 

@@ -1,4 +1,4 @@
-#include "client/command_data_prepared.h"
+#include "client/command/data_prepared.h"
 
 #include "client/program.h"
 #include "client/render.h"

@@ -1,6 +1,6 @@
 /* nj data: what a source holds, before anything is made of it; and what was prepared of sources. */
 #include "client/client.h"
-#include "client/command_data_prepared.h"
+#include "client/command/data_prepared.h"
 #include "client/program.h"
 #include "client/render.h"
 
