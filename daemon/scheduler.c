@@ -14,9 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Sums of tenths are not exact: 10 x 0.1 must fit into 1. */
-#define CPU_TOLERANCE 1e-6
-
 struct usage {
     int64_t slots;
     struct scheduler_need need;
@@ -41,7 +38,7 @@ static enum scheduler_obstacle obstacle_in(const struct scheduler_limits *limits
                                            const struct usage *usage,
                                            const struct scheduler_need *need)
 {
-    if (need->cpus > 0 && usage->need.cpus + need->cpus > limits->cpus + CPU_TOLERANCE)
+    if (need->cpus > 0 && usage->need.cpus + need->cpus > limits->cpus + SCHEDULER_CPU_TOLERANCE)
         return SCHEDULER_NO_CPUS;
     if (need->memory > 0 && usage->need.memory + need->memory > limits->memory)
         return SCHEDULER_NO_MEMORY;
@@ -55,7 +52,7 @@ static enum scheduler_obstacle obstacle_in(const struct scheduler_limits *limits
 static bool larger_than_machine(const struct scheduler_limits *limits,
                                 const struct scheduler_need *need)
 {
-    return need->cpus > limits->cpus + CPU_TOLERANCE || need->memory > limits->memory ||
+    return need->cpus > limits->cpus + SCHEDULER_CPU_TOLERANCE || need->memory > limits->memory ||
            need->gpus > limits->gpus;
 }
 
@@ -202,7 +199,7 @@ static void explain_too_large(const struct scheduler_limits *limits,
 {
     char asked[32], had[32];
 
-    if (need->cpus > limits->cpus + CPU_TOLERANCE) {
+    if (need->cpus > limits->cpus + SCHEDULER_CPU_TOLERANCE) {
         (void)snprintf(text, size,
                        "it asks for %g cpus and the machine has %g: it can never start here",
                        need->cpus, limits->cpus);

@@ -17,6 +17,7 @@
 
 #define SCHEDULER_PATIENCE_MS (10 * 60 * 1000)
 #define SCHEDULER_GPUS_LIMIT 63
+#define SCHEDULER_CPU_TOLERANCE 1e-6 /* sums of tenths are not exact: 10 x 0.1 must fit into 1 */
 
 struct scheduler_need {
     double cpus;

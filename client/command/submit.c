@@ -157,6 +157,21 @@ static bool print_reply(const struct arguments *arguments, const cJSON *reply, s
     return true;
 }
 
+static void warn_of_reply(const cJSON *reply)
+{
+    const cJSON *large = json_member(reply, "too_large");
+    long long count = (long long)json_integer(large, "count", 0);
+    long long id = (long long)json_integer(large, "id", 0);
+    const char *reason = json_text(large, "reason", "");
+
+    if (count == 1)
+        client_message("%lld: %s", id, reason);
+    else if (count > 1)
+        client_message("%lld and %lld more: %s", id, count - 1, reason);
+    if (launch_ends_with_session())
+        client_message("the daemon ends when you log out; 'loginctl enable-linger' keeps it");
+}
+
 static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
@@ -181,8 +196,7 @@ static bool run(struct client *client, struct error *error)
     }
     if (!print_reply(arguments, reply, error))
         return false;
-    if (launch_ends_with_session())
-        client_message("the daemon ends when you log out; 'loginctl enable-linger' keeps it");
+    warn_of_reply(reply);
     if (!arguments_flag(arguments, "wait"))
         return true;
     fflush(stdout);

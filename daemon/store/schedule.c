@@ -155,3 +155,30 @@ bool store_candidates(struct store *store, struct scheduler_source *ret_source, 
     *ret_source = (struct scheduler_source){next_candidate, store->walk};
     return true;
 }
+
+bool store_find_too_large(struct store *store, int64_t first, int64_t last,
+                          const struct scheduler_limits *limits, int64_t *ret_n,
+                          struct scheduler_candidate *ret_candidate, struct error *error)
+{
+    scoped(statement_end) sqlite3_stmt *statement = NULL;
+    bool row;
+
+    /* Needs are few, and seldom is one too large: then no experiment is looked at. */
+    if (!store_find(store, &statement, &row, error,
+                    "SELECT count(*), min(e.id), n.cpus, n.memory, n.gpus"
+                    " FROM experiment AS e JOIN need AS n ON n.id = e.need"
+                    " WHERE EXISTS (SELECT 1 FROM need"
+                    "  WHERE cpus > ?3 OR memory > ?4 OR gpus > ?5)"
+                    " AND e.id BETWEEN ?1 AND ?2"
+                    " AND (n.cpus > ?3 OR n.memory > ?4 OR n.gpus > ?5)",
+                    BIND(INT(first), INT(last), REAL(limits->cpus + SCHEDULER_CPU_TOLERANCE),
+                         INT(limits->memory), INT(limits->gpus))))
+        return false;
+    *ret_n = row ? column_int(statement, 0) : 0;
+    if (*ret_n)
+        *ret_candidate = (struct scheduler_candidate){.id = column_int(statement, 1),
+                                                      .need = {column_real(statement, 2),
+                                                               column_int(statement, 3),
+                                                               column_int(statement, 4)}};
+    return true;
+}

@@ -168,6 +168,10 @@ bool store_warn(struct store *store, int64_t experiment, int64_t run, const char
  * call with this store that changes something. */
 bool store_candidates(struct store *store, struct scheduler_source *ret_source,
                       struct error *error);
+/* How many of them need more than there is at all, and the first one; 0: *ret_candidate stays. */
+bool store_find_too_large(struct store *store, int64_t first, int64_t last,
+                          const struct scheduler_limits *limits, int64_t *ret_n,
+                          struct scheduler_candidate *ret_candidate, struct error *error);
 
 /* Until the first retry is due: 0 at once, -1 where none waits. */
 bool store_next_due(struct store *store, int64_t now_ms, int64_t *ret_delay_ms,
