@@ -3,17 +3,17 @@
  * man pages, docs/commands.md.
  */
 #include "client/client.h"
+#include "client/render.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-#define HELP_WIDTH 92
 
 static const char about[] = "an overnight laboratory for one person and one machine";
 
 /* Words of `text` (size bytes) between the margins; the caller has written `column` columns. */
-static void print_wrapped(const char *text, size_t size, int indent, int column)
+static void print_within(int width, const char *text, size_t size, int indent, int column)
 {
     const char *end = text + size;
 
@@ -26,7 +26,7 @@ static void print_wrapped(const char *text, size_t size, int indent, int column)
             word++;
         if (word == 0)
             break;
-        if (column > indent && column + 1 + (int)word > HELP_WIDTH) {
+        if (column > indent && column + 1 + (int)word > width) {
             putchar('\n');
             column = 0;
         }
@@ -38,6 +38,14 @@ static void print_wrapped(const char *text, size_t size, int indent, int column)
         text += word;
     }
     putchar('\n');
+}
+
+static void print_wrapped(const char *text, size_t size, int indent, int column)
+{
+    struct render render;
+
+    render_open(&render, stdout);
+    print_within(render_prose_width(&render), text, size, indent, column);
 }
 
 /* Paragraphs are wrapped; what is indented by four spaces stands as it is. `emit` gets each. */
@@ -132,14 +140,21 @@ void help_print_command(const struct command *command)
 
 void help_print_overview(void)
 {
+    struct render render;
+
+    render_open(&render, stdout);
     printf("nightjar (nj): %s\n\n", about);
-    for (size_t i = 0; command_registry[i]; i++)
-        printf("  %-11s %s\n", command_registry[i]->name, command_registry[i]->help);
+    for (size_t i = 0; command_registry[i]; i++) {
+        const struct command *command = command_registry[i];
+        int column = printf("  %-11s ", command->name);
+
+        print_within(render.width ? render.width : INT_MAX, command->help, strlen(command->help),
+                     column, column);
+    }
     printf("\nBare nj is nj status. A verb may be cut short where no other begins so.\n"
            "More: nj help VERB.\n\n"
            "Experiments are named by ids: 12, 3-9, last, all, batch:4.\n"
-           "NIGHTJAR_HOME       where the queue and the runs live (default "
-           "~/.local/share/nightjar)\n"
+           "NIGHTJAR_HOME       where all of it lives (default ~/.local/share/nightjar)\n"
            "NIGHTJAR_NO_START   1: never start a daemon\n"
            "NO_COLOR            no colours, even on a terminal\n");
 }

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PROSE_WIDTH 92
+
 /* The locale as the environment names it: setlocale() would read files for one bit of knowledge. */
 static bool locale_is_utf8(void)
 {
@@ -176,6 +178,11 @@ bool render_clean(const struct render *render, const char *text, int width, stru
         }
     }
     return true;
+}
+
+int render_prose_width(const struct render *render)
+{
+    return render->width > 0 && render->width < PROSE_WIDTH ? render->width : PROSE_WIDTH;
 }
 
 bool render_paragraph(const struct render *render, const char *text, int indent,

@@ -47,6 +47,8 @@ int render_width(const char *text);
 bool render_clean(const struct render *render, const char *text, int width, struct buffer *ret,
                   struct error *error);
 
+/* Columns for prose: at most 92, fewer on a narrow terminal. */
+int render_prose_width(const struct render *render);
 /* The clean text in lines that are indented and, on a terminal, broken between words. */
 bool render_paragraph(const struct render *render, const char *text, int indent,
                       struct error *error);

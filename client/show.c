@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/owner.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +37,48 @@ static bool print_field(const struct render *render, const char *label, const ch
     return true;
 }
 
+/* What needs no quotes in any shell. */
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (!isalnum((unsigned char)*text) && !strchr("_-./:=,+@%^", *text))
+            return false;
+    return true;
+}
+
+static bool has_control(const char *text)
+{
+    while (*text && !iscntrl((unsigned char)*text))
+        text++;
+    return *text;
+}
+
+/* $'a\nb': a newline would be lost on the one line that a command is shown in. */
+static bool append_escaped(const char *text, struct buffer *line, struct error *error)
+{
+    if (!buffer_append_text(line, "$'", error))
+        return false;
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool added = c == '\n'                ? buffer_append_text(line, "\\n", error)
+                     : c == '\t'              ? buffer_append_text(line, "\\t", error)
+                     : iscntrl(c)             ? buffer_append_format(line, error, "\\%03o", c)
+                     : c == '\'' || c == '\\' ? buffer_append_format(line, error, "\\%c", c)
+                                              : buffer_append(line, text, 1, error);
+
+        if (!added)
+            return false;
+    }
+    return buffer_append_text(line, "'", error);
+}
+
 /* As a shell would read it back. */
 static bool append_quoted(const char *text, struct buffer *line, struct error *error)
 {
+    if (*text && is_plain(text))
+        return buffer_append_text(line, text, error);
+    if (has_control(text))
+        return append_escaped(text, line, error);
     if (!buffer_append_text(line, "'", error))
         return false;
     for (const char *quote; (quote = strchr(text, '\'')); text = quote + 1) {
@@ -57,10 +97,9 @@ static bool print_command(const struct render *render, const cJSON *experiment, 
     cJSON_ArrayForEach(word, json_at(experiment, "spec.command"))
     {
         const char *text = cJSON_IsString(word) ? word->valuestring : "";
-        bool quoted = !*text || strpbrk(text, " \t\n\"'\\$;&|<>()*?");
 
         if (!buffer_append_text(&line, line.size ? " " : "", error) ||
-            !(quoted ? append_quoted(text, &line, error) : buffer_append_text(&line, text, error)))
+            !append_quoted(text, &line, error))
             return false;
     }
     return print_field(render, "command", line.data, error);

@@ -23,6 +23,15 @@ static bool no_memory(struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "preparing the submission");
 }
 
+/* JSON holds nothing else, and with another character in its place it would name another file. */
+static bool is_utf8(const char *text, struct error *error, const char *what)
+{
+    const char *fault = utf8_fault(text);
+
+    return !fault || error_set(error, ERROR_INVALID, "%s is not UTF-8 (byte 0x%02x at %td)", what,
+                               (unsigned char)*fault, fault - text);
+}
+
 /* ---- where paths begin ------------------------------------------------------------------------
  */
 
@@ -42,6 +51,12 @@ static bool folder_of(const char *file, char *path, struct error *error)
     slash = strrchr(path, '/');
     slash[slash == path ? 1 : 0] = '\0';
     return true;
+}
+
+static bool add_folder(cJSON *params, const char *folder, struct error *error)
+{
+    return is_utf8(folder, error, "the name of the folder") &&
+           (json_add_text(params, "cwd", folder) || no_memory(error));
 }
 
 /* ---- fingerprints -----------------------------------------------------------------------------
@@ -185,13 +200,20 @@ bool submission_of_program(const struct arguments *arguments, cJSON **ret_params
     if (!params || !(base = json_add_object(params, "base")) ||
         !(command = json_add_array(base, "command")))
         return no_memory(error);
-    for (char **word = arguments->program; *word; word++)
-        if (!cJSON_AddItemToArray(command, cJSON_CreateString(*word)))
+    for (int i = 0; arguments->program[i]; i++) {
+        const char *word = arguments->program[i];
+        char what[24];
+
+        snprintf(what, sizeof(what), "command[%d]", i);
+        if (!is_utf8(word, error, what))
+            return false;
+        if (!cJSON_AddItemToArray(command, cJSON_CreateString(word)))
             return no_memory(error);
+    }
     if (!working_directory(cwd, error))
         return false;
-    if (!json_add_text(params, "cwd", cwd))
-        return no_memory(error);
+    if (!add_folder(params, cwd, error))
+        return false;
     if (!fingerprint_command(params, command, cwd, error))
         return false;
     if (!name_command(base, params, command, error))
@@ -219,8 +241,8 @@ bool submission_of_file(const struct arguments *arguments, struct spec_file *fil
     base = cJSON_Duplicate(file->root, true);
     if (!params || !base || !json_add_item(params, "base", &base))
         return no_memory(error);
-    if (!json_add_text(params, "cwd", cwd))
-        return no_memory(error);
+    if (!add_folder(params, cwd, error))
+        return false;
     if (!fingerprint_command(params, json_at(params, "base.command"), cwd, error))
         return false;
     *ret_params = take(&params);
@@ -326,6 +348,8 @@ bool submission_set_options(const struct arguments *arguments, cJSON *params, st
 
         if (!given)
             continue;
+        if (given->text && !is_utf8(given->text, error, places[i].path))
+            return false;
         value = value_of(given);
         if (!value)
             return no_memory(error);
@@ -373,6 +397,11 @@ bool submission_add_context(cJSON *params, struct error *error)
     for (char **variable = environ; *variable; variable++) {
         if (belongs_to_run(*variable))
             continue;
+        if (utf8_fault(*variable)) {
+            client_message("%.*s is not UTF-8: the run will not have this variable",
+                           (int)strcspn(*variable, "="), *variable);
+            continue;
+        }
         last = cJSON_CreateString(*variable);
         if (!last || !cJSON_AddItemToArray(environment, last))
             return no_memory(error);

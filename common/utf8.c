@@ -1,6 +1,8 @@
 /* UTF-8 by its table of well-formed byte sequences (Unicode, section 3.9). */
 #include "common/utf8.h"
 
+#include <string.h>
+
 size_t utf8_size(const char *text, size_t available)
 {
     const unsigned char *byte = (const unsigned char *)text;
@@ -28,6 +30,17 @@ size_t utf8_size(const char *text, size_t available)
         if ((byte[i] & 0xc0) != 0x80)
             return 0;
     return size;
+}
+
+const char *utf8_fault(const char *text)
+{
+    size_t available = strlen(text), size;
+
+    while (available > 0 && (size = utf8_size(text, available)) > 0) {
+        text += size;
+        available -= size;
+    }
+    return available ? text : NULL;
 }
 
 size_t utf8_encode(uint32_t code, char *to)

@@ -63,7 +63,8 @@ static bool print(const cJSON *result, struct error *error)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
     render_open(&render, stdout);
     if (table_rows(table) == 0)
-        return error_set(error, ERROR_NOT_FOUND, "none of these has a value of %s", metric);
+        return error_set(error, ERROR_NOT_FOUND, "none of these has %s%s",
+                         *metric ? "a value of " : "reported any metric", metric);
     return table_print(table, &render, error);
 }
 

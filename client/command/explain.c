@@ -1,5 +1,6 @@
 /* nj explain: what may stand in a spec, where, with which default. */
 #include "client/client.h"
+#include "client/render.h"
 #include "client/settings_tree.h"
 
 #include "common/owner.h"
@@ -7,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPLAIN_WIDTH 92
-
 /* Words between the margins, each line indented. */
 static bool append_wrapped(const char *text, int indent, struct buffer *out, struct error *error)
 {
+    struct render render;
     int column = 0;
 
+    render_open(&render, stdout);
     while (*text) {
         size_t size = strcspn(text, " ");
-        bool fits = column + 1 + (int)size <= EXPLAIN_WIDTH;
+        bool fits = column + 1 + (int)size <= render_prose_width(&render);
 
         if (column == 0 || !fits) {
             if (!buffer_append_format(out, error, "%s%*s", column ? "\n" : "", indent, ""))

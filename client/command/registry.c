@@ -90,6 +90,8 @@ static bool unknown(const char *name, struct error *error)
         if (command_registry[i]->alias)
             names[n++] = command_registry[i]->alias;
     }
+    if (*name && !name[strspn(name, "0123456789")])
+        return error_set(error, ERROR_INVALID, "'%s' is no command; nj show %s", name, name);
     nearest = setting_suggest(name, names, n);
     if (nearest)
         return error_set(error, ERROR_INVALID, "unknown command '%s'; did you mean '%s'?", name,

@@ -157,7 +157,8 @@ bool setting_read_text(const cJSON *value, const char *path, char **ret_text,
     char *text;
 
     if (!cJSON_IsString(value) && !(cJSON_IsNumber(value) && isfinite(value->valuedouble)))
-        return fail_type("text", value, path, diagnostics);
+        return fail_type(cJSON_IsBool(value) ? "text (in quotes)" : "text", value, path,
+                         diagnostics);
     text = strdup(cJSON_IsString(value) ? value->valuestring
                                         : setting_format_number(value->valuedouble, number));
     if (!text)

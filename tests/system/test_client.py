@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -136,6 +135,16 @@ class Submitting(Case):
         (number,) = self.submit("-", text="command: [echo, stdin]\n")
         self.nj("wait", number)
         self.assertEqual(self.nj("log", number).out, "stdin\n")
+
+    def test_what_can_never_start_is_told_at_once(self):
+        told = self.nj("submit", "--hold", "--cpus", 1024, "--", "true")
+        self.assertRegex(told.err, r"^nj: 1: it asks for 1024 cpus and the machine has \d+: it can never start here\n$")
+        self.write("some.yaml", "command: [sleep, '0']\nqueue: {hold: true}\nsweep: {parameters: "
+                                "{resources.memory: [1K, 500T, 600T]}}\n")
+        told = self.nj("submit", "some.yaml")
+        self.assertEqual(told.out, "submitted 2-4: 3 experiments, batch 2\n")
+        self.assertRegex(told.err, r"^nj: 3 and 1 more: it asks for 500 TiB of memory and the machine has .* never start here\n$")
+        self.assertEqual(self.nj("submit", "--hold", "--cpus", 1, "--", "true").err, "")
 
     def test_after_waits_and_after_ok_skips(self):
         (first,) = self.submit("--hold", "--", "false")
@@ -285,6 +294,12 @@ class Reading(Case):
         self.assertEqual(compared["metrics"], ["test.accuracy"])
         self.assertEqual({row["id"] for row in compared["rows"]}, {self.good, self.bad})
         self.assertRegex(self.nj("compare", "all").out, r"good +done .*0\.75")
+
+    def test_best_of_what_reported_nothing_says_so(self):
+        (number,) = self.submit("--", "true")
+        self.nj("wait", number)
+        self.refused("best", number, message="none of these has reported any metric", status=3)
+        self.refused("best", number, "--metric", "loss", message="none of these has a value of loss", status=3)
 
     def test_report_tells_the_night(self):
         out = self.nj("report").out
@@ -508,11 +523,27 @@ class Waiting(Case):
         self.assertEqual(rows[-1]["state"], "failed")
 
     def test_shown_command_can_be_pasted_into_a_shell(self):
-        words = ["echo", "it's", "a b", "plain", ""]
+        words = ["printf", "%s\\0", "it's", "a b", "plain", "", "two\nlines\t'of' \\n it", "~", "{a,b}", "#x", "`id`", "[a]",
+                 "!1", "\x1b[31m", "caf\u00e9", "x=*?"]
         (number,) = self.submit("--hold", "--", *words)
         out = self.nj("show", number).out
         line = next(line for line in out.splitlines() if line.startswith("command"))
-        self.assertEqual(shlex.split(line.split(None, 1)[1]), words)
+        done = subprocess.run(["bash", "-c", line.split(None, 1)[1]], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.split("\0")[:-1], words[2:])
+
+    def test_what_is_not_utf8_is_refused_and_a_variable_left_out(self):
+        """JSON could not hold it, and something else in its place would name another file."""
+        odd = os.fsdecode(b"caf\xe9")
+        self.refused("submit", "--", "cat", odd, message="command[1] is not UTF-8 (byte 0xe9 at 3)")
+        self.refused("submit", "--name", odd, "--", "true", message="name is not UTF-8")
+        os.mkdir(f"{self.folder}/{odd}")
+        self.refused("submit", "--", "true", cwd=f"{self.folder}/{odd}", message="folder is not UTF-8")
+        path = self.write(f"{odd}/spec.yaml", "command: ['true']")
+        self.refused("submit", path, message="folder is not UTF-8")
+        self.environment["ODD"] = odd
+        told = self.nj("submit", "--", "sh", "-c", "test -z ${ODD+x}")
+        self.assertEqual(told.err, "nj: ODD is not UTF-8: the run will not have this variable\n")
+        self.nj("wait", "last")
 
 
 class Events(Case):
@@ -572,6 +603,7 @@ class BadCommandLines(Case):
         for arguments, message in (
             (["frobnicate"], "unknown command 'frobnicate'"),
             (["sumbit"], "did you mean 'submit'"),
+            (["12"], "'12' is no command; nj show 12"),
             (["re"], "could be any of release, report, restart"),
             (["status", "--frobnicate"], "unknown option --frobnicate"),
             (["status", "--stat"], "--state needs a value"),

@@ -241,7 +241,7 @@ static void types_are_told_with_what_stands_there(void **state)
     assert_complaint("{\"units\":1.5}", "units", "expected an integer, not 1.5");
     assert_complaint("{\"units\":1e300}", "units", "integers of 2^53 and beyond are not exact");
     assert_complaint("{\"shuffle\":1}", "shuffle", "expected true or false, not a number (1)");
-    assert_complaint("{\"name\":false}", "name", "expected text, not false");
+    assert_complaint("{\"name\":false}", "name", "expected text (in quotes), not false");
     assert_complaint("{\"columns\":[\"a\",null]}", "columns[1]", "expected text, not nothing");
     assert_complaint("{\"steps\":3}", "steps", "expected a list, not a number (3)");
     assert_complaint("{\"inner\":3}", "inner", "expected a mapping, not a number (3)");
