@@ -24,9 +24,10 @@ static void fill_run(const struct order *order, int64_t epoch, int64_t first, in
         if (order->shuffle)
             random_permute_range(order->seed, (uint64_t)epoch, purpose, (uint64_t)order->list->n,
                                  (uint64_t)(first + done), (size_t)some, index);
-        for (int64_t i = 0; i < some; i++)
-            ret_row[done + i] =
-                order->list->row[order->shuffle ? (int64_t)index[i] : first + done + i];
+        else
+            row_list_copy(order->list, first + done, some, ret_row + done);
+        for (int64_t i = 0; order->shuffle && i < some; i++)
+            ret_row[done + i] = row_list_at(order->list, (int64_t)index[i]);
     }
 }
 
@@ -37,7 +38,7 @@ static int64_t fill_lanes(const struct order *order, int64_t batch, int64_t *ret
 
     more = order->last == LAST_BATCH_DROP ? 0 : more;
     for (; row < (batch < length ? order->batch : more); row++)
-        ret_row[row] = order->list->row[row * length + (row < more ? row : more) + batch];
+        ret_row[row] = row_list_at(order->list, row * length + (row < more ? row : more) + batch);
     return row;
 }
 

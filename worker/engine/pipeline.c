@@ -78,31 +78,43 @@ static bool refuse_unseen(const struct samples *samples, int part, int64_t row, 
                         split_part_name[part], set->class_name[set->label[row]]);
 }
 
+struct known_classes {
+    const int32_t *label;
+    const bool *seen;
+};
+
+static bool has_seen_class(const void *context, int64_t row)
+{
+    const struct known_classes *known = context;
+
+    return known->seen[known->label[row]];
+}
+
 bool pipeline_unseen_classes(const struct data_config *config, const struct samples *samples,
                              struct split_plan *plan, struct error *error)
 {
     const struct sample_set *set = &samples->set;
     const struct row_list *train = &plan->split.part[SPLIT_TRAIN];
     scoped(memory_free) bool *seen = calloc((size_t)set->n_classes + 1, sizeof(*seen));
+    const struct known_classes known = {.label = set->label, .seen = seen};
 
     if (!seen)
         return error_set(error, ERROR_NO_MEMORY, "looking for unseen classes");
     if (config->unseen_classes == UNSEEN_WARNING || !set->label)
         return true;
-    for (int64_t i = 0; i < train->n; i++)
-        seen[set->label[train->row[i]]] = true;
+    for (struct row_walk at = {.list = train}; row_walk(&at);)
+        seen[set->label[at.row]] = true;
     for (int part = SPLIT_VALID; part < SPLIT_PART_COUNT; part++) {
         struct row_list *list = &plan->split.part[part];
-        int64_t n = 0;
 
-        for (int64_t i = 0; i < list->n; i++) {
-            if (seen[set->label[list->row[i]]])
-                list->row[n++] = list->row[i];
-            else if (config->unseen_classes == UNSEEN_ERROR)
-                return refuse_unseen(samples, part, list->row[i], error);
-        }
-        plan->n_unused += list->n - n;
-        list->n = n;
+        for (struct row_walk at = {.list = list};
+             config->unseen_classes == UNSEEN_ERROR && row_walk(&at);)
+            if (!known.seen[set->label[at.row]])
+                return refuse_unseen(samples, part, at.row, error);
+        plan->n_unused += list->n;
+        if (!row_list_filter(list, has_seen_class, &known, error))
+            return false;
+        plan->n_unused -= list->n;
     }
     return true;
 }

@@ -196,12 +196,14 @@ static bool measure(struct evaluating *evaluating, const struct row_list *list, 
 {
     const struct samples *samples = evaluating->samples;
     scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(row_array_release) struct row_array rows = {0};
     scoped(memory_free) double *prediction = NULL;
 
-    return list->n == 0 || (pipeline_predict_rows(evaluating->stored.model, samples, list->row,
+    return list->n == 0 || (row_array_open(list, &rows, error) &&
+                            pipeline_predict_rows(evaluating->stored.model, samples, rows.row,
                                                   list->n, 0, &prediction, NULL, error) &&
                             metric_evaluate(&evaluating->wanted.metrics, &samples->set,
-                                            &evaluating->stored.model->distribution, list->row,
+                                            &evaluating->stored.model->distribution, rows.row,
                                             list->n, prediction, NULL, &evaluation, error) &&
                             answer(evaluating, &evaluation, part, out, error));
 }
@@ -229,9 +231,9 @@ static bool measure_file(struct evaluating *evaluating, FILE *out, struct error 
 
     if (!pipeline_run_cwd(evaluating->request->model, &cwd, error) ||
         !import(evaluating, cwd, error) || !make_samples(evaluating, NULL, error) ||
-        !samples_list_all(evaluating->samples, &list, error))
+        !samples_list_all(evaluating->samples, &list, error) ||
+        !dataset_drop_untold(evaluating->dataset, &list, error))
         return false;
-    dataset_drop_untold(evaluating->dataset, &list);
     return measure(evaluating, &list, "data", out, error);
 }
 

@@ -154,12 +154,13 @@ static bool tune(const struct stored_model *stored, const struct samples *sample
                  const struct row_list *list, int64_t *ret_batch, struct error *error)
 {
     int64_t all = list ? list->n : samples->dataset->n_rows, own[TRIED_ROWS];
-    struct row_list some = {.row = list ? list->row : own,
-                            .n = all < TRIED_ROWS ? all : TRIED_ROWS};
+    struct row_list some = {.row = own, .n = all < TRIED_ROWS ? all : TRIED_ROWS};
     scoped(memory_free) double *reference = NULL;
     double best = INFINITY;
 
-    for (int64_t i = 0; i < TRIED_ROWS; i++)
+    if (list)
+        row_list_copy(list, 0, some.n, own);
+    for (int64_t i = 0; !list && i < some.n; i++)
         own[i] = i;
     for (int64_t batch = TRIED_MAX; batch >= TRIED_MIN; batch /= 2) {
         double ms;
@@ -236,12 +237,12 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
         !(are_rows(samples) || samples_list_all(samples, &list, error)))
         return false;
     plan->dataset = dataset;
-    plan->list = list.row ? &list : NULL;
+    plan->list = are_rows(samples) ? NULL : &list;
     if (stored->model->stateful) { /* a sample's state comes of others in the list */
-        plan->batch = (list.row ? list.n : dataset->n_rows) + 1;
+        plan->batch = (plan->list ? list.n : dataset->n_rows) + 1;
         plan->n_cpus = 1;
     } else if (predicting->request->batch < 0 && dataset->n_rows > 0 &&
-               !(list.row && list.n == 0) &&
+               !(plan->list && list.n == 0) &&
                !tune(stored, samples, plan->list, &plan->batch, error))
         return false;
     predicting->n_rows = dataset->n_rows;

@@ -190,10 +190,12 @@ static bool write_predictions(const struct run *run, struct error *error)
     const struct row_list *part =
         split->part[SPLIT_TEST].n > 0 ? &split->part[SPLIT_TEST] : &split->part[SPLIT_VALID];
     scoped(buffer_release) struct buffer path = {0}, text = {0};
+    scoped(row_array_release) struct row_array rows = {0};
 
     if (!run->spec.evaluate.predictions || part->n == 0)
         return true;
-    return pipeline_write_predictions(run->model, run->rows.samples, part->row, part->n, 0, true,
+    return row_array_open(part, &rows, error) &&
+           pipeline_write_predictions(run->model, run->rows.samples, rows.row, part->n, 0, true,
                                       &text, error) &&
            artifact_path(run, "predictions.csv", &path, error) &&
            file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
@@ -329,12 +331,11 @@ static bool append_data(const struct run *run, struct buffer *text, struct error
     const struct dataset *dataset = run->dataset;
     int64_t n = dataset->n_rows;
 
-    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
-        const struct row_list *part = &run->rows.split.split.part[i];
-
-        if (!append_hash(text, part->row, part->n, sizeof(int64_t), error))
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (!buffer_append_format(
+                text, error, " %016llx",
+                (unsigned long long)row_list_hash(&run->rows.split.split.part[i])))
             return false;
-    }
     if (dataset->key[0])
         return buffer_append_format(text, error, " %s", dataset->key);
     return append_hash(text, dataset->value, n * dataset->n_features, sizeof(float), error) &&
@@ -463,8 +464,8 @@ static bool check_seen(const struct run *run, struct error *error)
         return no_memory(error);
     if (!run->model->kind->seen(run->model, &run->rows.samples->set, seen, &unknown, error))
         return false;
-    for (int64_t i = 0; i < test->n; i++)
-        n += seen[test->row[i]];
+    for (struct row_walk at = {.list = test}; row_walk(&at);)
+        n += seen[at.row];
     if (unknown > 0 &&
         !report_warning("model", (double)unknown, error,
                         "of %lld models it is not known which rows they were trained on: whether "
@@ -492,8 +493,8 @@ static bool tell_loss(enum split_part which, const struct loss_sum *sum, struct 
 }
 
 /* The same predictions, of rows in which each class is as frequent as the rarest. */
-static bool measure_balanced(const struct run *run, enum split_part which, const double *prediction,
-                             struct error *error)
+static bool measure_balanced(const struct run *run, enum split_part which, const int64_t *row,
+                             const double *prediction, struct error *error)
 {
     const struct row_list *part = &run->rows.split.split.part[which];
     const struct sample_set *set = &run->rows.samples->set;
@@ -505,14 +506,14 @@ static bool measure_balanced(const struct run *run, enum split_part which, const
 
     if (!run->spec.evaluate.balanced || set->task != TASK_CLASSIFICATION || set->truth_steps > 1)
         return true;
-    if (!bootstrap_balance(set, part->row, part->n, run->seed, &at, &n, error))
+    if (!bootstrap_balance(set, row, part->n, run->seed, &at, &n, error))
         return false;
     chosen = calloc((size_t)(n * width) + 1, sizeof(*chosen));
     if (!chosen)
         return no_memory(error);
     for (int64_t i = 0; i < n; i++) {
         memcpy(chosen + i * width, prediction + at[i] * width, (size_t)width * sizeof(*chosen));
-        at[i] = part->row[at[i]];
+        at[i] = row[at[i]];
     }
     (void)snprintf(name, sizeof(name), "%s.balanced", split_part_name[which]);
     return metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, at, n,
@@ -520,15 +521,16 @@ static bool measure_balanced(const struct run *run, enum split_part which, const
            metric_report(&evaluation, name, error);
 }
 
-static bool tell_intervals(const struct run *run, enum split_part which, const double *prediction,
-                           const struct evaluation *evaluation, struct error *error)
+static bool tell_intervals(const struct run *run, enum split_part which, const int64_t *row,
+                           const double *prediction, const struct evaluation *evaluation,
+                           struct error *error)
 {
     const struct row_list *part = &run->rows.split.split.part[which];
     const struct bootstrap bootstrap = {
         .metrics = &run->spec.evaluate.metrics,
         .set = &run->rows.samples->set,
         .shape = &run->model->distribution,
-        .row = part->row,
+        .row = row,
         .n = part->n,
         .prediction = prediction,
         .seed = run->seed,
@@ -546,19 +548,21 @@ static bool evaluate_part(const struct run *run, enum split_part which, const do
     const struct row_list *part = &run->rows.split.split.part[which];
     const struct sample_set *set = &run->rows.samples->set;
     scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(row_array_release) struct row_array rows = {0};
     scoped(memory_free) double *prediction = NULL;
     struct loss_sum sum = {0};
 
     if (part->n == 0)
         return true;
-    return pipeline_predict_rows(run->model, run->rows.samples, part->row, part->n, 0, &prediction,
+    return row_array_open(part, &rows, error) &&
+           pipeline_predict_rows(run->model, run->rows.samples, rows.row, part->n, 0, &prediction,
                                  &sum, error) &&
            tell_loss(which, &sum, error) &&
-           metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, part->row,
+           metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, rows.row,
                            part->n, prediction, naive, &evaluation, error) &&
            metric_report(&evaluation, split_part_name[which], error) &&
-           measure_balanced(run, which, prediction, error) &&
-           tell_intervals(run, which, prediction, &evaluation, error);
+           measure_balanced(run, which, rows.row, prediction, error) &&
+           tell_intervals(run, which, rows.row, prediction, &evaluation, error);
 }
 
 static bool evaluate(const struct run *run, struct error *error)
@@ -584,16 +588,18 @@ static bool measure_snapshot(const struct run *run, enum split_part which, int64
 {
     const struct row_list *part = &run->rows.split.split.part[which];
     scoped(evaluation_release) struct evaluation evaluation = {0};
+    scoped(row_array_release) struct row_array rows = {0};
     scoped(memory_free) double *prediction = NULL;
     struct loss_sum sum = {0};
     char name[METRIC_NAME_SIZE + 16];
 
     if (part->n == 0)
         return true;
-    if (!pipeline_predict_rows(run->model, run->rows.samples, part->row, part->n, 0, &prediction,
+    if (!row_array_open(part, &rows, error) ||
+        !pipeline_predict_rows(run->model, run->rows.samples, rows.row, part->n, 0, &prediction,
                                &sum, error) ||
         !metric_evaluate(&run->spec.evaluate.metrics, &run->rows.samples->set,
-                         &run->model->distribution, part->row, part->n, prediction, NULL,
+                         &run->model->distribution, rows.row, part->n, prediction, NULL,
                          &evaluation, error))
         return false;
     (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);

@@ -48,9 +48,11 @@ static int64_t piece_rows(const struct pool *pool, int64_t piece, const int64_t 
     int64_t first = piece * pool->piece_rows, left = all_rows(pool->plan) - first;
     int64_t n = left < pool->piece_rows ? left : pool->piece_rows;
 
-    for (int64_t i = 0; own && i < n; i++)
+    if (pool->plan->list)
+        row_list_copy(pool->plan->list, first, n, own);
+    for (int64_t i = 0; !pool->plan->list && i < n; i++)
         own[i] = first + i;
-    *ret_row = own ? own : pool->plan->list->row + first;
+    *ret_row = own;
     return n;
 }
 
@@ -167,7 +169,7 @@ static bool give_next(struct pool *pool, struct error *error)
 static bool make_places(struct pool *pool)
 {
     pool->place = calloc((size_t)pool->n_places, sizeof(*pool->place));
-    for (int64_t i = 0; pool->place && !pool->plan->list && i < pool->n_places; i++) {
+    for (int64_t i = 0; pool->place && i < pool->n_places; i++) {
         pool->place[i].row = malloc((size_t)pool->piece_rows * sizeof(int64_t));
         if (!pool->place[i].row)
             return false;

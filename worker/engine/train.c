@@ -39,7 +39,7 @@ static bool check_lanes(const struct trainer *trainer, struct error *error)
         return error_set_at(error, ERROR_INVALID, "train",
                             "a stateful model needs shuffle: false, and no padded batches");
     for (int64_t i = 1; set->before && i < list->n && !follows; i++)
-        follows = set->before(set, list->row[i]) == list->row[i - 1];
+        follows = set->before(set, row_list_at(list, i)) == row_list_at(list, i - 1);
     return follows || error_set_at(error, ERROR_INVALID, "data.split",
                                    "no training sample follows another, and a stateful model has "
                                    "no state to carry on");

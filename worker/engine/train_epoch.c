@@ -35,11 +35,13 @@ static bool report_values(const struct trainer *trainer, const struct evaluation
 static bool measure_full_loss(struct trainer *trainer, struct error *error)
 {
     const struct row_list *rows = trainer->train;
+    scoped(row_array_release) struct row_array array = {0};
     struct loss_sum sum = {0};
 
     if (!trainer->config->full_loss)
         return true;
-    if (!model_predict(trainer->model, trainer->set, rows->row, rows->n, NULL, &sum, error))
+    if (!row_array_open(rows, &array, error) ||
+        !model_predict(trainer->model, trainer->set, array.row, rows->n, NULL, &sum, error))
         return false;
     trainer->full_loss = sum.loss / sum.weight;
     return true;
@@ -49,13 +51,15 @@ static bool validate(struct trainer *trainer, struct evaluation *ret_evaluation,
                      struct error *error)
 {
     const struct row_list *valid = trainer->valid;
+    scoped(row_array_release) struct row_array array = {0};
     struct loss_sum sum = {0};
 
     trainer->at.valid_loss = NAN;
     if (valid->n == 0)
         return true;
-    if (!model_predict(trainer->model, trainer->set, valid->row, valid->n, trainer->prediction,
-                       &sum, error))
+    if (!row_array_open(valid, &array, error) ||
+        !model_predict(trainer->model, trainer->set, array.row, valid->n, trainer->prediction, &sum,
+                       error))
         return false;
     trainer->at.valid_loss = sum.loss / sum.weight;
     return !trainer->prediction || watch_evaluate(&trainer->watch, trainer->set, valid,

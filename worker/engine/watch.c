@@ -53,6 +53,7 @@ static bool rehearse(const struct watch *watch, const struct kind_choices *metri
                      struct error *error)
 {
     size_t width = (size_t)metric_width(set, &watch->shape);
+    scoped(row_array_release) struct row_array array = {0};
     scoped(memory_free) double *naive = calloc(width, sizeof(*naive));
     scoped(memory_free) double *prediction =
         calloc(width * (size_t)(valid->n * set->truth_steps), sizeof(*prediction));
@@ -63,7 +64,8 @@ static bool rehearse(const struct watch *watch, const struct kind_choices *metri
         return false;
     for (int64_t i = 0; i < valid->n * set->truth_steps; i++)
         memcpy(prediction + (size_t)i * width, naive, width * sizeof(*naive));
-    return metric_evaluate(metrics, set, &watch->shape, valid->row, valid->n, prediction, NULL,
+    return row_array_open(valid, &array, error) &&
+           metric_evaluate(metrics, set, &watch->shape, array.row, valid->n, prediction, NULL,
                            ret_evaluation, error);
 }
 
@@ -166,8 +168,10 @@ bool watch_evaluate(const struct watch *watch, const struct sample_set *set,
                     struct evaluation *ret_evaluation, struct error *error)
 {
     const struct kind_choices metrics = {.item = watch->item, .n = (size_t)watch->n_metrics};
+    scoped(row_array_release) struct row_array array = {0};
 
-    return metric_evaluate(&metrics, set, &watch->shape, valid->row, valid->n, prediction, NULL,
+    return row_array_open(valid, &array, error) &&
+           metric_evaluate(&metrics, set, &watch->shape, array.row, valid->n, prediction, NULL,
                            ret_evaluation, error);
 }
 

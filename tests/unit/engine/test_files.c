@@ -170,16 +170,16 @@ static void published_files_are_the_parts(void **state)
               "\"split\":{\"by\":\"files\",\"test\":\"day3.csv\",\"valid\":[\"day2.csv\"]}}",
               &loaded);
     assert_int_equal(split->part[SPLIT_TRAIN].n, 1500);
-    assert_int_equal(split->part[SPLIT_TRAIN].row[0], 0);
-    assert_int_equal(split->part[SPLIT_VALID].row[0], 1500);
-    assert_int_equal(split->part[SPLIT_TEST].row[0], 3000);
+    assert_int_equal(row_list_at(&split->part[SPLIT_TRAIN], 0), 0);
+    assert_int_equal(row_list_at(&split->part[SPLIT_VALID], 0), 1500);
+    assert_int_equal(row_list_at(&split->part[SPLIT_TEST], 0), 3000);
     loaded_release(&loaded);
     load_good("{\"source\":[\"day1.csv\",\"day2.csv\"],\"target\":\"y\",\"split\":{\"by\":"
               "\"files\",\"train\":\"day1.csv\",\"valid\":0.2,\"test\":\"day3.csv\"}}",
               &loaded);
     assert_int_equal(split->part[SPLIT_TRAIN].n, 1200);
     assert_int_equal(split->part[SPLIT_VALID].n, 300);
-    assert_true(split->part[SPLIT_VALID].row[299] < 1500);
+    assert_true(row_list_at(&split->part[SPLIT_VALID], 299) < 1500);
     assert_int_equal(split->part[SPLIT_TEST].n, 1500);
     assert_int_equal(loaded.plan.n_unused, 1500);
     loaded_release(&loaded);
@@ -197,7 +197,8 @@ static void a_share_of_what_lists_leave_validates_in_whole_groups(void **state)
               &loaded);
     for (int part = 0; part < SPLIT_PART_COUNT; part++)
         for (int64_t i = 0; i < loaded.plan.split.part[part].n; i++)
-            in_part[part][loaded.dataset->group[loaded.plan.split.part[part].row[i]]] = true;
+            in_part[part][loaded.dataset->group[row_list_at(&loaded.plan.split.part[part], i)]] =
+                true;
     for (int group = 0; group < 5; group++)
         assert_int_equal(in_part[0][group] + in_part[1][group] + in_part[2][group], 1);
     assert_int_equal(loaded.plan.split.part[SPLIT_VALID].n, 2);

@@ -106,7 +106,7 @@ static void stratified_subset_keeps_the_shares(void **state)
 
 static void balanced_rows_have_each_class_as_often(void **state)
 {
-    const struct row_list rows = {row, ROWS};
+    const struct row_list rows = {.row = row, .n = ROWS};
 
     (void)state;
     for (int oversample = 0; oversample < 2; oversample++) {
@@ -128,7 +128,7 @@ static void balanced_rows_have_each_class_as_often(void **state)
 
 static void weights_make_classes_equal(void **state)
 {
-    const struct row_list rows = {row, ROWS};
+    const struct row_list rows = {.row = row, .n = ROWS};
     scoped(memory_free) double *weight = NULL;
     double sum[CLASSES] = {0}, all = 0;
     struct error error;

@@ -102,8 +102,9 @@ static void set_up(struct fixture *fixture)
         fixture->row[row] = row;
         fixture->target[row] = (double)value[2] - 3 * (double)value[4] + 0.1 * (double)value[1];
     }
-    fixture->split.part[SPLIT_TRAIN] = (struct row_list){fixture->row, train};
-    fixture->split.part[SPLIT_TEST] = (struct row_list){fixture->row + train, n - train};
+    fixture->split.part[SPLIT_TRAIN] = (struct row_list){.row = fixture->row, .n = train};
+    fixture->split.part[SPLIT_TEST] =
+        (struct row_list){.row = fixture->row + train, .n = n - train};
     fixture->config.max_categories = 100;
 }
 

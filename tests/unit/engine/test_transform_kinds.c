@@ -87,8 +87,9 @@ static struct small_table *make(const char *prepare)
                                       .target = table->target,
                                       .n_targets = 1,
                                       .target_name = table->target_name};
-    table->split.part[SPLIT_TRAIN] = (struct row_list){table->row, TRAIN_ROWS};
-    table->split.part[SPLIT_TEST] = (struct row_list){table->row + TRAIN_ROWS, ROWS - TRAIN_ROWS};
+    table->split.part[SPLIT_TRAIN] = (struct row_list){.row = table->row, .n = TRAIN_ROWS};
+    table->split.part[SPLIT_TEST] =
+        (struct row_list){.row = table->row + TRAIN_ROWS, .n = ROWS - TRAIN_ROWS};
     table->config.max_categories = 10;
     assert_true(json_parse(prepare, strlen(prepare), &list, &error));
     assert_true(json_add_item(root, "prepare", &list));
@@ -361,7 +362,7 @@ static void quantiles_of_many_rows_are_exact(void **state)
     const struct preparation preparation = {.feature = &prepared, .n_features = 1};
     const struct dataset dataset = {
         .n_rows = MANY_ROWS, .feature = &feature, .n_features = 1, .value = value};
-    struct row_list list = {row, MANY_ROWS};
+    struct row_list list = {.row = row, .n = MANY_ROWS};
     struct row_stream stream = {.rows = &list};
     const int64_t column = 0;
     struct error error;

@@ -185,9 +185,9 @@ static void windows_lie_where_length_stride_and_offset_say(void **state)
     for (int64_t i = 0; i < train->n; i++) {
         int64_t per = train->n / 2, first = 2 + i % per * 5;
 
-        assert_int_equal(train->row[i], i / per * ROWS + first + 7);
+        assert_int_equal(row_list_at(train, i), i / per * ROWS + first + 7);
         for (int64_t step = 0; step < 8; step++)
-            assert_true(value_at(fixture, train->row[i], step) ==
+            assert_true(value_at(fixture, row_list_at(train, i), step) ==
                         (double)(i / per * 1000 + first + step));
     }
 }
@@ -202,10 +202,10 @@ static void labels_come_from_where_the_window_says(void **state)
     set = &fixture->samples->set;
     train = &fixture->plan.split.part[SPLIT_TRAIN];
     for (int64_t i = 0; i < train->n; i++)
-        assert_int_equal(set->label[train->row[i]],
-                         (int)value_at(fixture, train->row[i], 0) % 1000 / 10 % 2);
-    assert_int_equal(set->label[train->row[9]], 0);
-    assert_int_equal(set->label[train->row[10]], 1);
+        assert_int_equal(set->label[row_list_at(train, i)],
+                         (int)value_at(fixture, row_list_at(train, i), 0) % 1000 / 10 % 2);
+    assert_int_equal(set->label[row_list_at(train, 9)], 0);
+    assert_int_equal(set->label[row_list_at(train, 10)], 1);
 }
 
 static void the_majority_of_a_window_is_its_label(void **state)
@@ -227,7 +227,7 @@ static void a_horizon_predicts_a_row_behind_the_window(void **state)
     make(fixture, ALL, "{\"type\":\"window\",\"length\":4,\"horizon\":3}");
     train = &fixture->plan.split.part[SPLIT_TRAIN];
     assert_int_equal(train->n, 2 * (ROWS - 6));
-    assert_int_equal(train->row[0], 6);
+    assert_int_equal(row_list_at(train, 0), 6);
     assert_true(value_at(fixture, 6, 3) == 3);
 }
 
@@ -241,7 +241,9 @@ static void no_window_crosses_a_gap(void **state)
     train = &fixture->plan.split.part[SPLIT_TRAIN];
     assert_int_equal(train->n, 2 * (30 - 7 + 29 - 7));
     for (int64_t i = 0; i < train->n; i++)
-        assert_true(value_at(fixture, train->row[i], 7) - value_at(fixture, train->row[i], 0) == 7);
+        assert_true(value_at(fixture, row_list_at(train, i), 7) -
+                        value_at(fixture, row_list_at(train, i), 0) ==
+                    7);
     assert_int_equal(count_warnings(fixture, "data.checks.gaps"), 1);
 }
 
@@ -280,8 +282,8 @@ static void a_fraction_cuts_stretches_of_each_recording(void **state)
     windows = &fixture->plan.split;
     assert_int_equal(rows->part[SPLIT_TRAIN].n, 60);
     assert_int_equal(rows->part[SPLIT_VALID].n, 30);
-    assert_int_equal(rows->part[SPLIT_TRAIN].row[30], ROWS);
-    assert_int_equal(rows->part[SPLIT_TEST].row[0], 45);
+    assert_int_equal(row_list_at(&rows->part[SPLIT_TRAIN], 30), ROWS);
+    assert_int_equal(row_list_at(&rows->part[SPLIT_TEST], 0), 45);
     assert_int_equal(windows->part[SPLIT_TRAIN].n, 2 * (30 - 7));
     assert_int_equal(windows->part[SPLIT_TEST].n, 2 * (15 - 7));
     assert_int_equal(fixture->plan.n_unused, 2 * (ROWS - 7) - 2 * (30 - 7) - 4 * (15 - 7));
@@ -294,7 +296,7 @@ static void folds_are_stretches_too(void **state)
 
     make(fixture, ",\"split\":{\"by\":\"kfold\",\"folds\":3,\"fold\":1}",
          "{\"type\":\"window\",\"length\":8}");
-    assert_int_equal(fixture->plan.rows.part[SPLIT_TEST].row[0], 20);
+    assert_int_equal(row_list_at(&fixture->plan.rows.part[SPLIT_TEST], 0), 20);
     assert_int_equal(fixture->plan.split.part[SPLIT_TEST].n, 2 * (20 - 7));
     assert_int_equal(fixture->plan.split.part[SPLIT_TRAIN].n, 4 * (20 - 7));
 }
@@ -334,7 +336,7 @@ static void groups_and_times_split_windows(void **state)
     make(fixture, ",\"group\":\"seat\",\"split\":{\"by\":\"leave_one_group_out\",\"fold\":1}",
          "{\"type\":\"window\",\"length\":8}");
     assert_int_equal(split->part[SPLIT_TEST].n, ROWS - 7);
-    assert_int_equal(split->part[SPLIT_TEST].row[0], ROWS + 7);
+    assert_int_equal(row_list_at(&split->part[SPLIT_TEST], 0), ROWS + 7);
     tear_down(state);
     set_up(state);
     fixture = *state;
@@ -342,7 +344,7 @@ static void groups_and_times_split_windows(void **state)
     make(fixture, ",\"split\":{\"by\":\"time\",\"train\":0.5,\"test\":0.5}",
          "{\"type\":\"window\",\"length\":8}");
     assert_int_equal(split->part[SPLIT_TRAIN].n, 2 * (30 - 7));
-    assert_int_equal(split->part[SPLIT_TEST].row[0], 37);
+    assert_int_equal(row_list_at(&split->part[SPLIT_TEST], 0), 37);
 }
 
 /* What a model is given of the training part, where the rows of the others hold `other`. */
@@ -353,6 +355,7 @@ static real *training_values(struct fixture *fixture, float other, int64_t *ret_
     const float *stored = dataset->value;
     scoped(memory_free) float *value = malloc((size_t)dataset->n_rows * sizeof(*value));
     scoped(memory_free) int32_t *lengths = calloc((size_t)train->n + 1, sizeof(*lengths));
+    scoped(row_array_release) struct row_array rows = {0};
     struct tensor x = {.rows = train->n};
     const struct window_config *window = window_find(&fixture->spec.prepare);
 
@@ -360,7 +363,7 @@ static real *training_values(struct fixture *fixture, float other, int64_t *ret_
     for (int64_t row = 0; row < dataset->n_rows; row++)
         value[row] = other;
     for (int64_t i = 0; i < split_fit_rows(&fixture->plan)->part[SPLIT_TRAIN].n; i++) {
-        int64_t row = split_fit_rows(&fixture->plan)->part[SPLIT_TRAIN].row[i];
+        int64_t row = row_list_at(&split_fit_rows(&fixture->plan)->part[SPLIT_TRAIN], i);
 
         value[row] = row % 7 == 0 ? NAN : stored[row] * stored[row];
     }
@@ -379,7 +382,8 @@ static real *training_values(struct fixture *fixture, float other, int64_t *ret_
     *ret_n = x.steps * x.rows * x.width;
     x.data = calloc((size_t)*ret_n + 1, sizeof(real));
     assert_non_null(x.data);
-    fixture->samples->set.gather(&fixture->samples->set, train->row, train->n, &x,
+    assert_true(row_array_open(train, &rows, &fixture->error));
+    fixture->samples->set.gather(&fixture->samples->set, rows.row, train->n, &x,
                                  &(int32_t *){NULL});
     dataset->value = stored;
     return x.data;
@@ -467,7 +471,7 @@ static void every_row_is_predicted_where_edges_repeat(void **state)
     assert_true(samples_list_all(fixture->samples, &list, &fixture->error));
     assert_int_equal(list.n, 2 * ROWS);
     for (int64_t i = 0; i < list.n; i++)
-        assert_int_equal(dataset_file_row(fixture->dataset, list.row[i]), i);
+        assert_int_equal(dataset_file_row(fixture->dataset, row_list_at(&list, i)), i);
     assert_true(value_at(fixture, ROWS + 2, 0) == 1000);
     assert_true(value_at(fixture, ROWS + 2, 5) == 1000);
     assert_true(value_at(fixture, ROWS + 2, 7) == 1002);
@@ -497,20 +501,20 @@ static void short_recordings_are_samples_of_their_own_length_where_they_are_kept
          "\"shorter\":\"keep\"},{\"type\":\"standard\",\"divide\":false}");
     /* 0 .. 49 of each holds two windows, 51 .. 59 is shorter */
     assert_int_equal(train->n, 6);
-    assert_int_equal(train->row[2], 58);
-    assert_int_equal(train->row[5], 2 * 59 - 1);
+    assert_int_equal(row_list_at(train, 2), 58);
+    assert_int_equal(row_list_at(train, 5), 2 * 59 - 1);
     assert_int_equal(fixture->plan.rows.part[SPLIT_TRAIN].n, 2 * 59);
-    (void)value_at(fixture, train->row[2], 0);
+    (void)value_at(fixture, row_list_at(train, 2), 0);
     assert_int_equal(length[1], 9);
-    assert_true(value_at(fixture, train->row[2], 9) == 0);
-    (void)value_at(fixture, train->row[1], 0);
+    assert_true(value_at(fixture, row_list_at(train, 2), 9) == 0);
+    (void)value_at(fixture, row_list_at(train, 1), 0);
     assert_int_equal(length[1], 20);
     {
         double sum = 0; /* fitted on the rows that are there: their mean is 0 */
 
         for (int64_t i = 0; i < 6; i++)
             for (int64_t step = 0; step < (i % 3 == 2 ? 9 : 20); step++)
-                sum += value_at(fixture, train->row[i], step);
+                sum += value_at(fixture, row_list_at(train, i), step);
         assert_true(fabs(sum) < 1e-4);
     }
 }
@@ -522,7 +526,7 @@ static void short_recordings_in_two_parts_are_in_none(void **state)
     make(fixture, ",\"split\":{\"by\":\"leave_one_group_out\",\"fold\":1},\"group\":\"seat\"",
          "{\"type\":\"window\",\"length\":100,\"edges\":\"mask\",\"shorter\":\"keep\"}");
     assert_int_equal(fixture->plan.split.part[SPLIT_TRAIN].n, 1);
-    assert_int_equal(fixture->plan.split.part[SPLIT_TEST].row[0], 2 * ROWS - 1);
+    assert_int_equal(row_list_at(&fixture->plan.split.part[SPLIT_TEST], 0), 2 * ROWS - 1);
     tear_down(state);
     set_up(state);
     fixture = *state;

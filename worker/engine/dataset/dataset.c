@@ -62,24 +62,19 @@ int64_t dataset_file_row(const struct dataset *dataset, int64_t row)
     return dataset->source_row ? dataset->source_row[row] : row;
 }
 
-static bool is_told(const struct dataset *dataset, int64_t row)
+static bool is_told(const void *context, int64_t row)
 {
+    const struct dataset *dataset = context;
+
     for (int64_t i = 0; i < dataset->n_targets; i++)
         if (isnan(dataset->target[row * dataset->n_targets + i]))
             return false;
     return true;
 }
 
-void dataset_drop_untold(const struct dataset *dataset, struct row_list *list)
+bool dataset_drop_untold(const struct dataset *dataset, struct row_list *list, struct error *error)
 {
-    int64_t n = 0;
-
-    if (!dataset->target)
-        return;
-    for (int64_t i = 0; i < list->n; i++)
-        if (is_told(dataset, list->row[i]))
-            list->row[n++] = list->row[i];
-    list->n = n;
+    return !dataset->target || row_list_filter(list, is_told, dataset, error);
 }
 
 const int32_t *dataset_split_group(const struct dataset *dataset,

@@ -79,7 +79,7 @@ void dataset_forget_pages(const struct dataset *dataset);
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
 
 /* Leaves out of the list the rows that have no target (data.missing_targets). */
-void dataset_drop_untold(const struct dataset *dataset, struct row_list *list);
+bool dataset_drop_untold(const struct dataset *dataset, struct row_list *list, struct error *error);
 
 /* The groups that data.split names, else those of data.group. */
 const int32_t *dataset_split_group(const struct dataset *dataset,

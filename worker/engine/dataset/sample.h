@@ -8,6 +8,7 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
 
+#include "worker/engine/dataset/row_list.h"
 #include "worker/engine/tensor.h"
 
 #include <stdbool.h>
@@ -64,12 +65,7 @@ static inline const double *sample_set_learned(const struct sample_set *set)
     return set->learned ? set->learned : set->target;
 }
 
-/* Row lists, ascending, disjoint; owned by whoever made the split. */
-struct row_list {
-    int64_t *row;
-    int64_t n;
-};
-void row_list_release(struct row_list *list);
+/* The parts' rows: ascending, disjoint; owned by whoever made the split. */
 enum split_part { SPLIT_TRAIN, SPLIT_VALID, SPLIT_TEST, SPLIT_PART_COUNT };
 struct split {
     struct row_list part[SPLIT_PART_COUNT];

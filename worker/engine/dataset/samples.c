@@ -5,12 +5,6 @@
 
 #include "common/owner.h"
 
-void row_list_release(struct row_list *list)
-{
-    free(list->row);
-    *list = (struct row_list){0};
-}
-
 void samples_free(struct samples **samples)
 {
     struct samples *gone = *samples;
@@ -165,11 +159,32 @@ static int by_file_row(const void *left, const void *right, void *context)
     return a < b ? -1 : a > b;
 }
 
+static void tell_all(const void *context, struct row_teller *to)
+{
+    row_tell(to, 0, 1, ((const struct dataset *)context)->n_rows);
+}
+
+/* Puts the rows into the order of the file. */
+static bool sort_rows(const struct dataset *dataset, struct row_list *list, struct error *error)
+{
+    scoped(row_array_release) struct row_array array = {0};
+    struct dataset same = *dataset; /* qsort_r takes no const context */
+    int64_t n = list->n;
+
+    if (!list->row) {
+        if (!row_array_open(list, &array, error))
+            return false;
+        row_list_release(list);
+        *list = (struct row_list){.row = take(&array.own), .n = n};
+    }
+    qsort_r(list->row, (size_t)n, sizeof(*list->row), by_file_row, &same);
+    return true;
+}
+
 bool samples_list_all(const struct samples *samples, struct row_list *ret_list, struct error *error)
 {
     const struct dataset *dataset = samples->dataset;
     scoped(row_list_release) struct row_list list = {0};
-    struct dataset same = *dataset; /* qsort_r takes no const context */
 
     if (samples->window && samples->window->edges == WINDOW_EDGES_DROP) {
         struct window_config every = *samples->window;
@@ -178,16 +193,11 @@ bool samples_list_all(const struct samples *samples, struct row_list *ret_list, 
         every.offset = 0;
         if (!window_list(&every, dataset, NULL, 0, &list, error))
             return false;
-    } else {
-        list.n = dataset->n_rows;
-        list.row = malloc((size_t)(list.n + 1) * sizeof(*list.row));
-        if (!list.row)
-            return error_set(error, ERROR_NO_MEMORY, "listing samples");
-        for (int64_t i = 0; i < list.n; i++)
-            list.row[i] = i;
+    } else if (!row_list_make(tell_all, dataset, &list, error)) {
+        return false;
     }
-    if (dataset->source_row)
-        qsort_r(list.row, (size_t)list.n, sizeof(*list.row), by_file_row, &same);
+    if (dataset->source_row && !sort_rows(dataset, &list, error))
+        return false;
     *ret_list = list;
     list = (struct row_list){0};
     return true;

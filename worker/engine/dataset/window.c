@@ -81,82 +81,60 @@ static int64_t predicted(const struct window_config *window, int64_t first)
     return window->label == WINDOW_LABEL_FIRST ? first : first + span(window) - 1;
 }
 
-/* Lists the windows of rows from .. end - 1 on the grid that begins at `origin`; list NULL: counts.
- */
-static int64_t list_run(const struct window_config *window, int64_t origin, int64_t from,
-                        int64_t end, int64_t *list)
+struct listing {
+    const struct window_config *window;
+    const struct dataset *dataset;
+    const int8_t *part;
+    int which;
+};
+
+/* Tells the windows of rows from .. end - 1 on the grid that begins at `origin`. */
+static void tell_run(const struct window_config *window, int64_t origin, int64_t from, int64_t end,
+                     struct row_teller *to)
 {
-    int64_t first = origin + window->offset, stride = window->stride, n;
+    int64_t first = origin + window->offset, stride = window->stride;
 
     if (first < from)
         first += (from - first + stride - 1) / stride * stride;
-    if (first + span(window) > end)
-        return 0;
-    n = (end - span(window) - first) / stride + 1;
-    for (int64_t i = 0; list && i < n; i++)
-        list[i] = predicted(window, first) + i * stride;
-    return n;
+    if (first + span(window) <= end)
+        row_tell(to, predicted(window, first), stride, (end - span(window) - first) / stride + 1);
 }
 
-/* All of a segment that is in one part. */
-static int64_t list_short(const struct window_config *window, int64_t from, int64_t end,
-                          int64_t *list)
+/* Rows from .. end - 1, which are of one part, of the segment that begins at `origin`; `whole`: all
+ * of its rows. */
+static void tell_stretch(const struct window_config *window, int64_t origin, int64_t from,
+                         int64_t end, bool whole, struct row_teller *to)
 {
-    if (list)
-        *list = window->label == WINDOW_LABEL_FIRST ? from : end - 1;
-    return 1;
+    if (whole && window->shorter == WINDOW_SHORT_KEEP && end - from < span(window))
+        row_tell(to, window->label == WINDOW_LABEL_FIRST ? from : end - 1, 1, 1);
+    else
+        tell_run(window, origin, from, end, to);
 }
 
-/* Where the rows end that are of the same part as row `from`; most segments are of one. */
-static int64_t run_end(const int8_t *part, int64_t from, int64_t end)
+static void tell_segments(const void *context, struct row_teller *to)
 {
-    if (part[from] == part[end - 1] &&
-        memcmp(part + from, part + from + 1, (size_t)(end - from - 1)) == 0)
-        return end;
-    while (from + 1 < end && part[from + 1] == part[from])
-        from++;
-    return from + 1;
-}
-
-static int64_t list_segments(const struct window_config *window, const struct dataset *dataset,
-                             const int8_t *part, int which, int64_t *list)
-{
-    const struct series *series = &dataset->series;
-    int64_t n = 0;
+    const struct listing *listing = context;
+    const struct series *series = &listing->dataset->series;
+    const int8_t *part = listing->part;
 
     for (int64_t i = 0; i < series->n_segments; i++) {
         int64_t origin = series->segment[i], end = series->segment[i + 1];
 
-        for (int64_t from = origin; from < end;) {
-            int64_t to = part ? run_end(part, from, end) : end;
-
-            if (window->shorter == WINDOW_SHORT_KEEP && end - origin < span(window) &&
-                to - from == end - origin && (!part || part[from] == which))
-                n += list_short(window, from, to, list ? list + n : NULL);
-            else if (!part || part[from] == which)
-                n += list_run(window, origin, from, to, list ? list + n : NULL);
-            from = to;
+        for (int64_t from = origin, next; from < end; from = next) {
+            next = part ? bytes_run_end(part, from, end) : end;
+            if (!part || part[from] == listing->which)
+                tell_stretch(listing->window, origin, from, next, next - from == end - origin, to);
         }
     }
-    return n;
-}
-
-int64_t window_count(const struct window_config *window, const struct dataset *dataset)
-{
-    return list_segments(window, dataset, NULL, 0, NULL);
 }
 
 bool window_list(const struct window_config *window, const struct dataset *dataset,
                  const int8_t *part, int which, struct row_list *ret_list, struct error *error)
 {
-    int64_t n = list_segments(window, dataset, part, which, NULL);
-    int64_t *row = malloc((size_t)(n + 1) * sizeof(*row));
+    const struct listing listing = {
+        .window = window, .dataset = dataset, .part = part, .which = which};
 
-    if (!row)
-        return no_memory(error);
-    (void)list_segments(window, dataset, part, which, row);
-    *ret_list = (struct row_list){.row = row, .n = n};
-    return true;
+    return row_list_make(tell_segments, &listing, ret_list, error);
 }
 
 bool window_check_length(const struct window_config *window, const struct dataset *dataset,
@@ -224,11 +202,11 @@ static void mark_rows(const struct window_config *window, const struct series *s
 {
     int64_t marked = 0; /* all rows of earlier windows lie before */
 
-    for (int64_t i = 0; i < list->n; i++) {
-        int64_t first = window_first(window, list->row[i]), end = first + window->length;
+    for (struct row_walk at = {.list = list}; row_walk(&at);) {
+        int64_t first = window_first(window, at.row), end = first + window->length;
 
         if (window->shorter == WINDOW_SHORT_KEEP) {
-            const struct row_span span = window_span(window, series, list->row[i]);
+            const struct row_span span = window_span(window, series, at.row);
 
             first = span.first;
             end = first + span.steps;
@@ -236,7 +214,7 @@ static void mark_rows(const struct window_config *window, const struct series *s
         for (int64_t row = first > marked ? first : marked; row < end; row++)
             mark[row] |= bit;
         marked = end > marked ? end : marked;
-        mark[list->row[i]] |= bit;
+        mark[at.row] |= bit;
     }
 }
 
@@ -244,24 +222,15 @@ bool window_rows(const struct window_config *window, const struct dataset *datas
                  const struct row_list *list, struct row_list *ret_rows, struct error *error)
 {
     scoped(memory_free) uint8_t *mark = calloc((size_t)dataset->n_rows + 1, 1);
-    struct row_list rows = {0};
 
     if (!mark)
         return no_memory(error);
     mark_rows(window, &dataset->series, list, 1, mark);
-    for (int64_t row = 0; row < dataset->n_rows; row++)
-        rows.n += mark[row];
-    rows.row = malloc((size_t)(rows.n + 1) * sizeof(*rows.row));
-    if (!rows.row)
-        return no_memory(error);
-    for (int64_t row = 0, n = 0; row < dataset->n_rows; row++)
-        if (mark[row])
-            rows.row[n++] = row;
-    *ret_rows = rows;
-    return true;
+    return row_list_of_bytes(mark, dataset->n_rows, 1, ret_rows, error);
 }
 
-bool window_count_shared(const struct window_config *window, const struct dataset *dataset,
+/* Rows that windows of several parts have, each marked. */
+static bool count_marked(const struct window_config *window, const struct dataset *dataset,
                          const struct split *split, int64_t *ret_shared, struct error *error)
 {
     scoped(memory_free) uint8_t *mark = calloc((size_t)dataset->n_rows + 1, 1);
@@ -274,4 +243,75 @@ bool window_count_shared(const struct window_config *window, const struct datase
     for (int64_t row = 0; row < dataset->n_rows; row++)
         *ret_shared += (mark[row] & (mark[row] - 1)) != 0;
     return true;
+}
+
+/* Where windows of a part begin to cover rows, or end: rows from `row` on. */
+struct edge {
+    int64_t row;
+    int part, more; /* 1, or -1 */
+};
+
+static int by_edge(const void *left, const void *right)
+{
+    const struct edge *a = left, *b = right;
+
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* Whether each run's windows cover one stretch of rows, and the rows that they predict another. */
+static bool covers_stretches(const struct window_config *window, const struct split *split)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        if (split->part[i].row && split->part[i].n > 0)
+            return false;
+    return window->shorter != WINDOW_SHORT_KEEP && window->stride <= window->length &&
+           (window->stride == 1 || window->horizon == 0);
+}
+
+static void add_edges(const struct window_config *window, const struct row_run *run, int part,
+                      struct edge *edge)
+{
+    int64_t last = run->first + (run->n - 1) * run->stride;
+
+    edge[0] = (struct edge){window_first(window, run->first), part, 1};
+    edge[1] = (struct edge){window_first(window, last) + window->length, part, -1};
+    edge[2] = (struct edge){run->first, part, window->horizon > 0};
+    edge[3] = (struct edge){last + 1, part, -(window->horizon > 0)};
+}
+
+/* The same from where runs of windows begin and end: in a moment however many they are. */
+static bool count_between(const struct window_config *window, const struct split *split,
+                          int64_t *ret_shared, struct error *error)
+{
+    size_t n_runs = 0, n = 0;
+    scoped(memory_free) struct edge *edge = NULL;
+    int64_t covered[SPLIT_PART_COUNT] = {0};
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        n_runs += (size_t)split->part[i].n_runs;
+    edge = calloc(4 * n_runs + 1, sizeof(*edge));
+    if (!edge)
+        return no_memory(error);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        for (int64_t k = 0; k < split->part[i].n_runs; k++, n += 4)
+            add_edges(window, &split->part[i].run[k], i, edge + n);
+    qsort(edge, n, sizeof(*edge), by_edge);
+    *ret_shared = 0;
+    for (size_t i = 0; i + 1 < n; i++) {
+        int parts = 0;
+
+        covered[edge[i].part] += edge[i].more;
+        for (int k = 0; k < SPLIT_PART_COUNT; k++)
+            parts += covered[k] > 0;
+        *ret_shared += parts > 1 ? edge[i + 1].row - edge[i].row : 0;
+    }
+    return true;
+}
+
+bool window_count_shared(const struct window_config *window, const struct dataset *dataset,
+                         const struct split *split, int64_t *ret_shared, struct error *error)
+{
+    return covers_stretches(window, split)
+               ? count_between(window, split, ret_shared, error)
+               : count_marked(window, dataset, split, ret_shared, error);
 }

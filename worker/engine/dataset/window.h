@@ -61,8 +61,6 @@ struct row_span window_span(const struct window_config *window, const struct ser
  * that is too short one of all its rows where those are kept. */
 bool window_list(const struct window_config *window, const struct dataset *dataset,
                  const int8_t *part, int which, struct row_list *ret_list, struct error *error);
-/* How many there are whatever the parts. */
-int64_t window_count(const struct window_config *window, const struct dataset *dataset);
 /* The rows that lie in a listed window, ascending, each once. */
 bool window_rows(const struct window_config *window, const struct dataset *dataset,
                  const struct row_list *list, struct row_list *ret_rows, struct error *error);

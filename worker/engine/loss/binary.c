@@ -99,9 +99,9 @@ static bool binary_fit(void *config, const struct sample_set *set, const struct 
     int64_t width = set->truth_steps * set->n_targets;
 
     (void)config;
-    for (int64_t i = 0; i < train->n; i++)
+    for (struct row_walk at = {.list = train}; row_walk(&at);)
         for (int64_t k = 0; k < width; k++) {
-            double value = set->target[train->row[i] * width + k];
+            double value = set->target[at.row * width + k];
 
             if (!(value >= 0 && value <= 1))
                 return error_set_at(error, ERROR_INVALID, "train.loss",

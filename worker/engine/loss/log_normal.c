@@ -79,7 +79,8 @@ static bool fit_target(const struct sample_set *set, const struct row_list *trai
 
     for (int pass = 0; pass < 2; pass++)
         for (int64_t i = 0; i < train->n * set->truth_steps; i++) {
-            int64_t at = train->row[i / set->truth_steps] * set->truth_steps + i % set->truth_steps;
+            int64_t row = row_list_at(train, i / set->truth_steps);
+            int64_t at = row * set->truth_steps + i % set->truth_steps;
             double value = set->target[at * set->n_targets + target];
 
             if (!(value > 0))

@@ -31,13 +31,15 @@ static void poisson_predict(const struct loss *loss, const struct tensor *y, dou
 static bool poisson_fit(void *config, const struct sample_set *set, const struct row_list *train,
                         struct error *error)
 {
+    int64_t width = set->truth_steps * set->n_targets;
+
     (void)config;
-    for (int64_t i = 0; i < train->n; i++)
-        for (int64_t k = 0; k < set->truth_steps * set->n_targets; k++)
-            if (!(set->target[train->row[i] * set->truth_steps * set->n_targets + k] >= 0))
-                return error_set_at(
-                    error, ERROR_INVALID, "train.loss", "poisson is for counts, but a target is %g",
-                    set->target[train->row[i] * set->truth_steps * set->n_targets + k]);
+    for (struct row_walk at = {.list = train}; row_walk(&at);)
+        for (int64_t k = 0; k < width; k++)
+            if (!(set->target[at.row * width + k] >= 0))
+                return error_set_at(error, ERROR_INVALID, "train.loss",
+                                    "poisson is for counts, but a target is %g",
+                                    set->target[at.row * width + k]);
     return true;
 }
 

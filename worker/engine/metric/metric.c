@@ -149,7 +149,7 @@ static bool naive_distributions(const struct sample_set *set,
 
     for (int64_t k = 0; k < n; k++) {
         for (int64_t i = 0; value && i < train->n * steps; i++)
-            value[i] = set->target[(train->row[i / steps] * steps + i % steps) * n + k];
+            value[i] = set->target[(row_list_at(train, i / steps) * steps + i % steps) * n + k];
         if (!value || !distribution_fit(shape, value, train->n * steps, ret_row + k * width))
             return error_set(error, ERROR_NO_MEMORY, "measuring naive scores");
     }
@@ -164,7 +164,7 @@ static void naive_points(const struct sample_set *set, const struct row_list *tr
     for (int64_t k = 0; k < width; k++)
         ret_row[k] = 0;
     for (int64_t i = 0; i < train->n * steps; i++) {
-        int64_t at = train->row[i / steps] * steps + i % steps;
+        int64_t at = row_list_at(train, i / steps) * steps + i % steps;
 
         if (set->task == TASK_CLASSIFICATION)
             ret_row[set->label[at]]++;

@@ -13,7 +13,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
 
-#define FITTED_VERSION 3
+#define FITTED_VERSION 4
 #define FITTED_LIMIT ((size_t)256 * 1024 * 1024)
 
 static bool no_memory(struct error *error)
@@ -24,10 +24,8 @@ static bool no_memory(struct error *error)
 static bool append_split(const struct split *split, struct buffer *text, struct error *error)
 {
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        if (!buffer_append_format(
-                text, error, " %016llx",
-                (unsigned long long)hash_bytes(split->part[i].row,
-                                               (size_t)split->part[i].n * sizeof(int64_t))))
+        if (!buffer_append_format(text, error, " %016llx",
+                                  (unsigned long long)row_list_hash(&split->part[i])))
             return false;
     return true;
 }

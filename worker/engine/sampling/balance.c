@@ -36,8 +36,8 @@ static bool count(const int32_t *label, int64_t n_classes, const struct row_list
     *ret = calloc((size_t)n_classes + 1, sizeof(**ret));
     if (!*ret)
         return error_set(error, ERROR_NO_MEMORY, "balancing classes");
-    for (int64_t i = 0; i < rows->n; i++)
-        (*ret)[label[rows->row[i]]]++;
+    for (struct row_walk at = {.list = rows}; row_walk(&at);)
+        (*ret)[label[at.row]]++;
     return true;
 }
 

@@ -22,8 +22,8 @@ static bool cover_codes(const int32_t *code, int32_t n_codes, const struct row_l
 
     if (!seen)
         return error_set(error, ERROR_NO_MEMORY, "looking at what rows cover");
-    for (int64_t i = 0; i < rows->n; i++)
-        seen[code[rows->row[i]]] = true;
+    for (struct row_walk at = {.list = rows}; row_walk(&at);)
+        seen[code[at.row]] = true;
     for (int32_t i = 0; i < n_codes; i++)
         found += seen[i];
     return append(text, found, n_codes, what, error);

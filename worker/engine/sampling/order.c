@@ -41,8 +41,8 @@ bool sampling_order(const uint64_t *row_id, const int32_t *label, int64_t class,
 
     if (!keyed || !row)
         return error_set(error, ERROR_NO_MEMORY, "choosing training rows");
-    for (int64_t i = 0; i < rows->n; i++) {
-        int64_t at = rows->row[i];
+    for (struct row_walk walk = {.list = rows}; row_walk(&walk);) {
+        int64_t at = walk.row;
         struct philox_block block;
 
         if (label && label[at] != class)

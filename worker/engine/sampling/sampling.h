@@ -35,7 +35,7 @@ struct balance_config {
 /* The config of such a kind in the spec's "prepare"; NULL: it is not there. */
 const void *sampling_find(const struct kind_choices *prepare, const struct transform_kind *kind);
 
-/* Takes a subset of `rows` (in place, still ascending). `label`: [n_rows]; NULL: no classes. */
+/* Takes a subset of `rows`, still ascending. `label`: [n_rows]; NULL: no classes. */
 bool sampling_subset(const struct subset_config *config, const uint64_t *row_id,
                      const int32_t *label, int64_t n_classes, uint64_t seed, struct row_list *rows,
                      struct error *error);

@@ -37,13 +37,25 @@ static int64_t wanted(const struct subset_config *config, int64_t n)
     return rows < n ? rows : n;
 }
 
-static void take_stride(const struct subset_config *config, struct row_list *rows)
+/* The list becomes row[0..n), which it owns from here on. */
+static void take_rows(struct row_list *rows, int64_t *row, int64_t n)
 {
-    int64_t stride = rows->n / wanted(config, rows->n), n = 0;
+    row_list_release(rows);
+    *rows = (struct row_list){.row = row, .n = n};
+}
 
-    for (int64_t i = config->offset; i < rows->n && n < wanted(config, rows->n); i += stride)
-        rows->row[n++] = rows->row[i];
-    rows->n = n;
+static bool take_stride(const struct subset_config *config, struct row_list *rows,
+                        struct error *error)
+{
+    int64_t most = wanted(config, rows->n), stride = rows->n / most, n = 0;
+    int64_t *row = calloc((size_t)most + 1, sizeof(*row));
+
+    if (!row)
+        return error_set(error, ERROR_NO_MEMORY, "choosing training rows");
+    for (int64_t i = config->offset; i < rows->n && n < most; i += stride)
+        row[n++] = row_list_at(rows, i);
+    take_rows(rows, row, n);
+    return true;
 }
 
 /* Of each class the share that the whole has, so that a larger subset has no fewer of any. */
@@ -68,9 +80,7 @@ static bool take_stratified(const struct subset_config *config, const uint64_t *
             kept[n++] = ordered[i];
     }
     sampling_sort(kept, n);
-    for (int64_t i = 0; i < n; i++)
-        rows->row[i] = kept[i];
-    rows->n = n;
+    take_rows(rows, take(&kept), n);
     return true;
 }
 
@@ -83,9 +93,7 @@ static bool take_random(const struct subset_config *config, const uint64_t *row_
     if (!sampling_order(row_id, NULL, 0, seed, rows, &ordered, &all, error))
         return false;
     sampling_sort(ordered, n);
-    for (int64_t i = 0; i < n; i++)
-        rows->row[i] = ordered[i];
-    rows->n = n;
+    take_rows(rows, take(&ordered), n);
     return true;
 }
 
@@ -104,10 +112,9 @@ bool sampling_subset(const struct subset_config *config, const uint64_t *row_id,
                                 "a stratified subset needs classes");
         return take_stratified(config, row_id, label, n_classes, seed, rows, error);
     case SUBSET_STRIDE:
-        take_stride(config, rows);
-        return true;
+        return take_stride(config, rows, error);
     case SUBSET_HEAD:
-        rows->n = wanted(config, rows->n);
+        row_list_truncate(rows, wanted(config, rows->n));
         return true;
     }
     return true;

@@ -36,6 +36,7 @@ struct applier {
     int64_t block_samples;
     struct block block[2]; /* own their values */
     struct row_span *span; /* owned, [block_samples] */
+    int64_t *row;          /* owned, [block_samples]: for whoever reads a list */
 };
 
 void applier_free(struct applier **applier)
@@ -52,6 +53,7 @@ void applier_free(struct applier **applier)
     free(gone->block[0].value);
     free(gone->block[1].value);
     free(gone->span);
+    free(gone->row);
     free(gone);
     *applier = NULL;
 }
@@ -150,6 +152,11 @@ const struct block *applier_windows(struct applier *applier, const struct window
 int64_t applier_block_samples(const struct applier *applier)
 {
     return applier->block_samples;
+}
+
+int64_t *applier_row_room(struct applier *applier)
+{
+    return applier->row;
 }
 
 int64_t applier_block_rows(const struct applier *applier)
@@ -483,9 +490,10 @@ static bool make_blocks(struct applier *applier, struct error *error)
     applier->block_samples = samples;
     applier->most_steps = steps;
     applier->span = calloc((size_t)samples, sizeof(*applier->span));
+    applier->row = calloc((size_t)samples, sizeof(*applier->row));
     for (int i = 0; i < 2; i++) {
         applier->block[i].value = calloc((size_t)(samples * most) + 1, sizeof(double));
-        if (!applier->block[i].value || !applier->span)
+        if (!applier->block[i].value || !applier->span || !applier->row)
             return no_memory(error);
     }
     return true;

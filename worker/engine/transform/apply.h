@@ -39,6 +39,8 @@ void applier_free(struct applier **applier);
 /* Most samples that go through in one block. */
 int64_t applier_block_samples(const struct applier *applier);
 int64_t applier_block_rows(const struct applier *applier);
+/* Room for the numbers of so many samples. */
+int64_t *applier_row_room(struct applier *applier);
 /* The samples, transformed; valid until the next call. n: 1 .. applier_block_samples(); all have
  * the same number of steps. */
 const struct block *applier_spans(struct applier *applier, const struct row_span *span, int64_t n);

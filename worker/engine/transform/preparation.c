@@ -119,8 +119,8 @@ static bool fit_categories(const struct dataset *dataset, const struct row_list 
     scoped(dictionary_release) struct dictionary seen = {0};
     scoped(memory_free) int32_t *renumbered = NULL;
 
-    for (int64_t i = 0; i < train->n; i++) {
-        float code = dataset->value[train->row[i] * dataset->n_features + column];
+    for (struct row_walk rows = {.list = train}; row_walk(&rows);) {
+        float code = dataset->value[rows.row * dataset->n_features + column];
         const char *text;
         int32_t at;
 
@@ -150,8 +150,8 @@ static void warn_unknown(const struct dataset *dataset, const struct split *spli
     int64_t unknown = 0;
 
     for (int part = SPLIT_VALID; part < SPLIT_PART_COUNT; part++)
-        for (int64_t i = 0; i < split->part[part].n; i++) {
-            float code = dataset->value[split->part[part].row[i] * dataset->n_features + column];
+        for (struct row_walk at = {.list = &split->part[part]}; row_walk(&at);) {
+            float code = dataset->value[at.row * dataset->n_features + column];
             bool known = isnan(code);
 
             for (int32_t j = 0; !known && j < fitted->n_categories; j++)
@@ -181,17 +181,17 @@ static bool check_logarithm(const struct dataset *dataset, const struct split *s
                             struct error *error)
 {
     for (int part = 0; part < SPLIT_PART_COUNT; part++)
-        for (int64_t i = 0; i < split->part[part].n; i++)
+        for (struct row_walk at = {.list = &split->part[part]}; row_walk(&at);)
             for (int64_t k = 0; k < dataset->n_targets; k++) {
-                int64_t row = split->part[part].row[i];
-                double value = dataset->target[row * dataset->n_targets + k];
+                double value = dataset->target[at.row * dataset->n_targets + k];
 
                 if (!(value > 0))
                     return error_set_at(error, ERROR_INVALID, "data.target_transform",
                                         "a logarithm needs targets above 0, but '%s' is %g in row "
                                         "%lld of %s",
                                         dataset->target_name[k], value,
-                                        (long long)dataset_file_row(dataset, row), dataset->path);
+                                        (long long)dataset_file_row(dataset, at.row),
+                                        dataset->path);
             }
     return true;
 }
@@ -211,8 +211,8 @@ static bool fit_targets(const struct dataset *dataset, const struct row_list *tr
         int64_t told = 0;
 
         preparation->target_scale[i] = 1;
-        for (int64_t j = 0; standardise && j < train->n; j++) {
-            double target = dataset->target[train->row[j] * n + i];
+        for (struct row_walk at = {.list = train}; standardise && row_walk(&at);) {
+            double target = dataset->target[at.row * n + i];
             double x = preparation->target_log ? log(target) : target;
             double distance = x - mean;
 
@@ -235,8 +235,8 @@ static void warn_classes(const struct dataset *dataset, const struct row_list *t
         bool found = false;
         char where[96];
 
-        for (int64_t i = 0; !found && i < train->n; i++)
-            found = dataset->label[train->row[i]] == k;
+        for (struct row_walk at = {.list = train}; !found && row_walk(&at);)
+            found = dataset->label[at.row] == k;
         (void)snprintf(where, sizeof(where), "class '%s'", dataset->classes.text[k]);
         if (!found)
             warning_add(warnings, where, (double)NAN, "no training row has it");
@@ -260,7 +260,7 @@ struct fitter {
 static void fitter_release(struct fitter *fitter)
 {
     layout_release(&fitter->layout);
-    free(fitter->all.row);
+    row_list_release(&fitter->all);
 }
 
 static int by_number(const void *left, const void *right)
@@ -282,8 +282,7 @@ static bool gather_parts(struct fitter *fitter, struct error *error)
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
         const struct row_list *part = &fitter->split->part[i];
 
-        if (part->n > 0)
-            memcpy(fitter->all.row + fitter->all.n, part->row, (size_t)part->n * sizeof(int64_t));
+        row_list_copy(part, 0, part->n, fitter->all.row + fitter->all.n);
         fitter->all.n += part->n;
     }
     qsort(fitter->all.row, n, sizeof(int64_t), by_number);
@@ -353,8 +352,7 @@ static bool take_window(struct fitter *fitter, const struct window_config *windo
         return false;
     fitter->window = window;
     fitter->split = fitter->windows;
-    fitter->all.n = 0;
-    free(take(&fitter->all.row));
+    row_list_release(&fitter->all);
     fitter->layout.steps = window->length;
     fitter->preparation->window = window->length;
     return true;

@@ -9,13 +9,14 @@
 const struct block *row_stream_next(const struct row_stream *stream, int64_t *at,
                                     const int64_t **ret_row)
 {
-    const int64_t *row = stream->rows->row + *at;
+    int64_t *row = applier_row_room(stream->applier);
     int64_t n = stream->rows->n - *at, most = applier_block_samples(stream->applier);
     const struct block *block;
 
     if (n == 0)
         return NULL;
     n = n < most ? n : most;
+    row_list_copy(stream->rows, *at, n, row);
     if (ret_row)
         *ret_row = row;
     block = stream->window ? applier_windows(stream->applier, stream->window, row, n)

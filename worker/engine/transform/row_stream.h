@@ -18,7 +18,7 @@ struct row_stream { /* all borrowed */
 };
 
 /* The rows from *at on, which it moves; NULL: no more. *ret_row: their numbers, as many as the
- * block has samples. */
+ * block has samples, valid until the next call. */
 const struct block *row_stream_next(const struct row_stream *stream, int64_t *at,
                                     const int64_t **ret_row);
 

@@ -79,8 +79,8 @@ static void target_figures(const struct fitting *fitting, double *mean, double *
     for (int64_t t = 0; t < n_targets(fitting->dataset); t++) {
         int64_t told = 0;
 
-        for (int64_t i = 0; i < rows->n; i++) {
-            double target = target_of(fitting->dataset, rows->row[i], t);
+        for (struct row_walk at = {.list = rows}; row_walk(&at);) {
+            double target = target_of(fitting->dataset, at.row, t);
             double distance = target - mean[t];
 
             if (isnan(target)) /* a row that is no sample */

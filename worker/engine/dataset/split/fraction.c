@@ -5,9 +5,8 @@
 
 static bool by_fraction(struct splitting *at)
 {
-    scoped(memory_free) int64_t *list = NULL;
+    scoped(row_list_release) struct row_list list = {0};
     double share[SPLIT_PART_COUNT];
-    int64_t n;
 
     split_read_shares(at, share);
     if (!split_check_stratified(at))
@@ -16,7 +15,7 @@ static bool by_fraction(struct splitting *at)
         split_cut_recordings(at, share);
         return true;
     }
-    return split_all_samples(at, &list, &n) && split_divide_rows(at, "rows", list, n, share);
+    return split_all_samples(at, &list) && split_divide_rows(at, "rows", &list, share);
 }
 
 const struct split_kind split_fraction = {

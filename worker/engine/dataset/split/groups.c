@@ -16,18 +16,17 @@ void group_sizes_release(struct group_sizes *groups)
 
 bool split_group_sizes(const struct splitting *at, struct group_sizes *ret)
 {
-    scoped(memory_free) int64_t *list = NULL;
+    struct row_run every = {.stride = 1};
+    struct row_list list = {.run = &every, .n_runs = 1};
 
     ret->of_row = dataset_split_group(at->dataset, &ret->names);
     ret->size = calloc((size_t)ret->names->n + 1, sizeof(*ret->size));
-    list = calloc((size_t)ret->names->n + 1, sizeof(*list));
-    if (!ret->size || !list)
+    if (!ret->size)
         return split_no_memory(at->error);
     for (int64_t row = 0; row < at->dataset->n_rows; row++)
         ret->size[ret->of_row[row]]++;
-    for (int32_t i = 0; i < ret->names->n; i++)
-        list[i] = i;
-    return split_shuffle(at, "groups", list, ret->names->n, &ret->order, at->error);
+    list.n = every.n = ret->names->n;
+    return split_shuffle(at, "groups", &list, &ret->order, at->error);
 }
 
 /* The part that lacks most of its rows; an empty one first where the groups get scarce. */

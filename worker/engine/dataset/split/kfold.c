@@ -1,22 +1,22 @@
 #include "worker/engine/dataset/split/kinds.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
 #include "worker/engine/dataset/split/shares.h"
 
 /* Rows are dealt to the folds like cards, class by class where stratified. */
-static bool deal_rows(struct splitting *at, const int64_t *list, int64_t n)
+static bool deal_rows(struct splitting *at, const struct row_list *list)
 {
     const struct split_config *split = &at->config->split;
     int32_t n_passes = split->stratified ? at->dataset->classes.n : 1;
     scoped(memory_free) int64_t *order = NULL;
     int64_t dealt = 0;
 
-    if (!split_shuffle(at, "rows", list, n, &order, at->error))
+    if (!split_shuffle(at, "rows", list, &order, at->error))
         return false;
     for (int32_t pass = 0; pass < n_passes; pass++)
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < list->n; i++)
             if ((!split->stratified || at->dataset->label[order[i]] == pass) &&
                 dealt++ % split->folds == split->fold)
                 at->part[order[i]] = SPLIT_TEST;
@@ -34,16 +34,19 @@ static void deal_stretches(struct splitting *at)
         int64_t from = first + n * split->fold / split->folds;
         int64_t end = first + n * (split->fold + 1) / split->folds;
 
-        for (int64_t row = from; row < end; row++)
-            at->part[row] = SPLIT_TEST;
+        memset(at->part + from, SPLIT_TEST, (size_t)(end - from));
     }
+}
+
+static bool has_no_part(const void *context, int64_t row)
+{
+    return ((const struct splitting *)context)->part[row] == SPLIT_NO_PART;
 }
 
 static bool by_kfold(struct splitting *at)
 {
-    scoped(memory_free) int64_t *list = NULL, *rest = NULL;
+    scoped(row_list_release) struct row_list list = {0};
     double share[SPLIT_PART_COUNT];
-    int64_t n, n_rest = 0;
 
     if (!split_check_stratified(at))
         return false;
@@ -53,20 +56,13 @@ static bool by_kfold(struct splitting *at)
         split_cut_recordings(at, share);
         return true;
     }
-    if (!split_all_samples(at, &list, &n))
+    if (!split_all_samples(at, &list))
         return false;
-    if (n < at->config->split.folds)
+    if (list.n < at->config->split.folds)
         return error_set_at(at->error, ERROR_INVALID, "data.split.folds", "%lld folds of %lld rows",
-                            (long long)at->config->split.folds, (long long)n);
-    if (!deal_rows(at, list, n))
-        return false;
-    rest = malloc((size_t)(n + 1) * sizeof(*rest));
-    if (!rest)
-        return split_no_memory(at->error);
-    for (int64_t i = 0; i < n; i++)
-        if (at->part[list[i]] == SPLIT_NO_PART)
-            rest[n_rest++] = list[i];
-    return split_divide_rows(at, "valid", rest, n_rest, share);
+                            (long long)at->config->split.folds, (long long)list.n);
+    return deal_rows(at, &list) && row_list_filter(&list, has_no_part, at, at->error) &&
+           split_divide_rows(at, "valid", &list, share);
 }
 
 const struct split_kind split_kfold = {

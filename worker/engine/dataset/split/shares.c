@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
 #include "common/random.h"
@@ -33,17 +34,17 @@ void split_rest_shares(const struct splitting *at, double share[SPLIT_PART_COUNT
     share[SPLIT_TEST] = 0;
 }
 
-/* Puts list[0..n) into the order that the seed gives. */
-bool split_shuffle(const struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
+bool split_shuffle(const struct splitting *at, const char *purpose, const struct row_list *list,
                    int64_t **ret, struct error *error)
 {
-    int64_t *order = calloc((size_t)n + 1, sizeof(*order));
+    int64_t *order = calloc((size_t)list->n + 1, sizeof(*order));
 
     if (!order)
         return split_no_memory(error);
-    for (int64_t i = 0; i < n; i++)
-        order[i] = list[random_permute(at->seed, 0, random_purpose("split", purpose), (uint64_t)n,
-                                       (uint64_t)i)];
+    for (int64_t i = 0; i < list->n; i++)
+        order[i] =
+            row_list_at(list, (int64_t)random_permute(at->seed, 0, random_purpose("split", purpose),
+                                                      (uint64_t)list->n, (uint64_t)i));
     *ret = order;
     return true;
 }
@@ -76,33 +77,39 @@ bool split_in_blocks(const struct splitting *at)
     return at->window && at->config->split.windows == SPLIT_WINDOWS_BLOCKS;
 }
 
-/* Cuts rows first .. first + n - 1 that have no part yet, in time training before validation before
+/* Gives the first n of the rows from *row on that have no part to one; so many there are. */
+static void give(struct splitting *at, int64_t *row, int64_t n, int part)
+{
+    while (n > 0) {
+        int64_t end = bytes_run_end(at->part, *row, *row + n);
+
+        if (at->part[*row] == SPLIT_NO_PART) {
+            memset(at->part + *row, part, (size_t)(end - *row));
+            n -= end - *row;
+        }
+        *row = end;
+    }
+}
+
+/* Cuts the rows first .. end - 1 that have no part yet, in time training before validation before
  * test. `carry` keeps what rounding left. */
 static void cut_stretch(struct splitting *at, int64_t first, int64_t end,
                         const double share[SPLIT_PART_COUNT], double carry[SPLIT_PART_COUNT])
 {
-    int64_t n = 0, given = 0, count[SPLIT_PART_COUNT] = {0};
-    int part = 0;
+    int64_t n = 0, given = 0, row = first;
 
-    for (int64_t row = first; row < end; row++)
-        n += at->part[row] == SPLIT_NO_PART;
+    for (int64_t from = first, to; from < end; from = to) {
+        to = bytes_run_end(at->part, from, end);
+        n += at->part[from] == SPLIT_NO_PART ? to - from : 0;
+    }
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
         double wanted = share[i] * (double)n + carry[i];
+        int64_t count = (int64_t)floor(wanted + 0.5);
 
-        count[i] = (int64_t)floor(wanted + 0.5);
-        count[i] = count[i] < 0 ? 0 : count[i] > n - given ? n - given : count[i];
-        carry[i] = wanted - (double)count[i];
-        given += count[i];
-    }
-    for (int64_t row = first; row < end && part < SPLIT_PART_COUNT; row++) {
-        if (at->part[row] != SPLIT_NO_PART)
-            continue;
-        while (part < SPLIT_PART_COUNT && count[part] == 0)
-            part++;
-        if (part < SPLIT_PART_COUNT) {
-            at->part[row] = (int8_t)part;
-            count[part]--;
-        }
+        count = count < 0 ? 0 : count > n - given ? n - given : count;
+        carry[i] = wanted - (double)count;
+        given += count;
+        give(at, &row, count, i);
     }
 }
 
@@ -117,27 +124,26 @@ void split_cut_recordings(struct splitting *at, const double share[SPLIT_PART_CO
 
 /* ---- shares of samples ------------------------------------------------------------------------*/
 
-/* Gives the rows of list[0..n) to parts; in each class alike where stratified. */
-bool split_divide_rows(struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
+bool split_divide_rows(struct splitting *at, const char *purpose, const struct row_list *list,
                        const double share[SPLIT_PART_COUNT])
 {
     const struct dataset *dataset = at->dataset;
     scoped(memory_free) int64_t *order = NULL, *stratum = NULL;
     double carry[SPLIT_PART_COUNT] = {0};
 
-    if (!split_shuffle(at, purpose, list, n, &order, at->error))
+    if (!split_shuffle(at, purpose, list, &order, at->error))
         return false;
     if (!at->config->split.stratified) {
-        cut(at, order, n, share, carry);
+        cut(at, order, list->n, share, carry);
         return true;
     }
-    stratum = malloc((size_t)(n + 1) * sizeof(*stratum));
+    stratum = malloc((size_t)(list->n + 1) * sizeof(*stratum));
     if (!stratum)
         return split_no_memory(at->error);
     for (int32_t k = 0; k < dataset->classes.n; k++) {
         int64_t size = 0;
 
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < list->n; i++)
             if (dataset->label[order[i]] == k)
                 stratum[size++] = order[i];
         cut(at, stratum, size, share, carry);
@@ -145,18 +151,9 @@ bool split_divide_rows(struct splitting *at, const char *purpose, const int64_t 
     return true;
 }
 
-bool split_all_rows(const struct splitting *at, int8_t of_part, int64_t **ret, int64_t *ret_n)
+bool split_all_rows(const struct splitting *at, int8_t of_part, struct row_list *ret)
 {
-    int64_t *list = malloc((size_t)(at->dataset->n_rows + 1) * sizeof(*list));
-
-    if (!list)
-        return split_no_memory(at->error);
-    *ret_n = 0;
-    for (int64_t row = 0; row < at->dataset->n_rows; row++)
-        if (at->part[row] == of_part)
-            list[(*ret_n)++] = row;
-    *ret = list;
-    return true;
+    return row_list_of_bytes(at->part, at->dataset->n_rows, (uint8_t)of_part, ret, at->error);
 }
 
 bool split_check_stratified(const struct splitting *at)
@@ -170,16 +167,8 @@ bool split_check_stratified(const struct splitting *at)
     return true;
 }
 
-/* What single samples are dealt out of: all rows, or the predicted rows of all windows. */
-bool split_all_samples(struct splitting *at, int64_t **ret, int64_t *ret_n)
+bool split_all_samples(const struct splitting *at, struct row_list *ret)
 {
-    struct row_list list;
-
-    if (!at->window)
-        return split_all_rows(at, SPLIT_NO_PART, ret, ret_n);
-    if (!window_list(at->window, at->dataset, NULL, 0, &list, at->error))
-        return false;
-    *ret = list.row;
-    *ret_n = list.n;
-    return true;
+    return at->window ? window_list(at->window, at->dataset, NULL, 0, ret, at->error)
+                      : split_all_rows(at, SPLIT_NO_PART, ret);
 }

@@ -11,8 +11,8 @@ void split_read_shares(const struct splitting *at, double share[SPLIT_PART_COUNT
 /* Of what folds leave. */
 void split_rest_shares(const struct splitting *at, double share[SPLIT_PART_COUNT]);
 
-/* list[0..n) in the order that the seed gives; caller owns *ret. */
-bool split_shuffle(const struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
+/* The list's rows in the order that the seed gives; caller owns *ret. */
+bool split_shuffle(const struct splitting *at, const char *purpose, const struct row_list *list,
                    int64_t **ret, struct error *error);
 
 /* Whether recordings are cut into stretches of each part. */
@@ -21,14 +21,14 @@ bool split_in_blocks(const struct splitting *at);
  * test. */
 void split_cut_recordings(struct splitting *at, const double share[SPLIT_PART_COUNT]);
 
-/* Gives the rows of list[0..n) to parts; in each class alike where stratified. */
-bool split_divide_rows(struct splitting *at, const char *purpose, const int64_t *list, int64_t n,
+/* Gives the list's rows to parts; in each class alike where stratified. */
+bool split_divide_rows(struct splitting *at, const char *purpose, const struct row_list *list,
                        const double share[SPLIT_PART_COUNT]);
 bool split_check_stratified(const struct splitting *at);
 
-/* The rows of one part, ascending; caller owns *ret. */
-bool split_all_rows(const struct splitting *at, int8_t of_part, int64_t **ret, int64_t *ret_n);
+/* The rows of one part, or of none. */
+bool split_all_rows(const struct splitting *at, int8_t of_part, struct row_list *ret);
 /* What single samples are dealt out of: all rows, or the predicted rows of all windows. */
-bool split_all_samples(struct splitting *at, int64_t **ret, int64_t *ret_n);
+bool split_all_samples(const struct splitting *at, struct row_list *ret);
 
 #endif

@@ -47,9 +47,8 @@ static bool take_valid(struct splitting *at)
 {
     scoped(group_sizes_release) struct group_sizes groups = {0};
     scoped(memory_free) int8_t *of_group = NULL;
-    scoped(memory_free) int64_t *list = NULL;
+    scoped(row_list_release) struct row_list list = {0};
     double share[SPLIT_PART_COUNT];
-    int64_t n;
 
     if (!split_valid_of_rest(&at->config->split))
         return true;
@@ -69,8 +68,8 @@ static bool take_valid(struct splitting *at)
             return false;
     } else if (split_in_blocks(at)) {
         split_cut_recordings(at, share);
-    } else if (!split_all_rows(at, SPLIT_NO_PART, &list, &n) ||
-               !split_divide_rows(at, "valid", list, n, share)) {
+    } else if (!split_all_rows(at, SPLIT_NO_PART, &list) ||
+               !split_divide_rows(at, "valid", &list, share)) {
         return false;
     }
     for (int64_t row = 0; row < at->dataset->n_rows; row++)
@@ -87,12 +86,23 @@ static bool list_part(const struct splitting *at, int part, struct split_plan *p
     struct row_list *list = &plan->split.part[part], *rows = &plan->rows.part[part];
 
     if (!at->window)
-        return split_all_rows(at, (int8_t)part, &list->row, &list->n);
+        return split_all_rows(at, (int8_t)part, list);
     if (split_in_blocks(at) || !split_kind_of(&at->config->split)->single)
-        return split_all_rows(at, (int8_t)part, &rows->row, &rows->n) &&
+        return split_all_rows(at, (int8_t)part, rows) &&
                window_list(at->window, at->dataset, at->part, part, list, at->error);
-    return split_all_rows(at, (int8_t)part, &list->row, &list->n) &&
+    return split_all_rows(at, (int8_t)part, list) &&
            window_rows(at->window, at->dataset, list, rows, at->error);
+}
+
+/* Adds how many samples there are, whatever the parts. */
+static bool add_samples(const struct splitting *at, int64_t *n)
+{
+    scoped(row_list_release) struct row_list list = {0};
+
+    if (at->window && !window_list(at->window, at->dataset, NULL, 0, &list, at->error))
+        return false;
+    *n += at->window ? list.n : at->dataset->n_rows;
+    return true;
 }
 
 static bool make_lists(const struct splitting *at, struct split_plan *plan)
@@ -103,17 +113,15 @@ static bool make_lists(const struct splitting *at, struct split_plan *plan)
             i == SPLIT_TRAIN ||
             (at->said[i] && !(cJSON_IsNumber(at->said[i]) && at->said[i]->valuedouble == 0));
 
-        if (!list_part(at, i, plan))
+        if (!list_part(at, i, plan) || !dataset_drop_untold(at->dataset, list, at->error))
             return false;
-        dataset_drop_untold(at->dataset, list);
         if (list->n == 0 && wanted)
             return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part %s",
                                 split_part_name[i],
                                 at->window ? "has no whole window" : "is empty");
         plan->n_unused -= list->n;
     }
-    plan->n_unused += at->window ? window_count(at->window, at->dataset) : at->dataset->n_rows;
-    return true;
+    return add_samples(at, &plan->n_unused);
 }
 
 static bool count_groups(const struct splitting *at, struct split_plan *plan)
@@ -195,8 +203,8 @@ bool split_stretches(const struct split_plan *plan, const struct dataset *datase
     if (!mark)
         return split_no_memory(error);
     for (int part = 0; part < SPLIT_PART_COUNT; part++)
-        for (int64_t i = 0; i < rows->part[part].n; i++) {
-            uint8_t *at = &mark[rows->part[part].row[i]];
+        for (struct row_walk walk = {.list = &rows->part[part]}; row_walk(&walk);) {
+            uint8_t *at = &mark[walk.row];
 
             shared = shared || *at;
             *at |= (uint8_t)(1U << part);

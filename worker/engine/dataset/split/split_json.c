@@ -3,19 +3,27 @@
 
 #include "common/owner.h"
 
+static bool add_run(cJSON *runs, int64_t first, int64_t n, int64_t stride)
+{
+    cJSON *run = cJSON_CreateDoubleArray((double[]){(double)first, (double)n, (double)stride}, 3);
+
+    return run && cJSON_AddItemToArray(runs, run);
+}
+
 /* Steps of a list: [first, how many, from one to the next]. */
 static bool add_runs(cJSON *object, const char *name, const struct row_list *list)
 {
     cJSON *runs = json_add_array(object, name);
 
-    for (int64_t i = 0; runs && i < list->n;) {
+    for (int64_t i = 0; runs && i < list->n_runs; i++)
+        if (!add_run(runs, list->run[i].first, list->run[i].n, list->run[i].stride))
+            return false;
+    for (int64_t i = 0; runs && list->row && i < list->n;) {
         int64_t n = 1, step = i + 1 < list->n ? list->row[i + 1] - list->row[i] : 1;
-        cJSON *run;
 
         while (i + n < list->n && list->row[i + n] - list->row[i + n - 1] == step)
             n++;
-        run = cJSON_CreateDoubleArray((double[]){(double)list->row[i], (double)n, (double)step}, 3);
-        if (!run || !cJSON_AddItemToArray(runs, run))
+        if (!add_run(runs, list->row[i], n, step))
             return false;
         i += n;
     }
@@ -37,8 +45,8 @@ static bool add_rows(cJSON *object, const char *name, const struct dataset *data
 {
     cJSON *rows = json_add_array(object, name);
 
-    for (int64_t i = 0; rows && i < list->n; i++) {
-        cJSON *row = cJSON_CreateNumber((double)dataset_file_row(dataset, list->row[i]));
+    for (struct row_walk walk = {.list = list}; rows && row_walk(&walk);) {
+        cJSON *row = cJSON_CreateNumber((double)dataset_file_row(dataset, walk.row));
 
         if (!row || !cJSON_AddItemToArray(rows, row))
             return false;
