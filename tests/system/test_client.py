@@ -40,6 +40,12 @@ def run_nj(environment, *arguments, cwd=None, text=None):
     )  # fmt: skip
 
 
+def process_state(pid):
+    """R, S, T, ...: of /proc/PID/stat."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
 class Case(unittest.TestCase):
     slots = 2
 
@@ -389,6 +395,23 @@ class Changing(Case):
         self.assertIn("is paused", self.nj("pause", "all", status=1).err)
         self.assertEqual(self.nj("resume", "all", "--state", "paused").out, f"resumed {number}\n")
         self.assertEqual(self.daemon.show(number)["state"], "running")
+
+    def test_a_batch_and_everything_are_paused_and_go_on(self):
+        self.nj("daemon", "reload", "--slots", 2)
+        ids = self.submit(self.write("two.yaml", "- command: [sleep, '1000']\n- command: [sleep, '1000']\n"))
+        self.daemon.wait(*ids, states=("running",))
+        for which in (f"batch:{self.daemon.show(ids[0])['batch']}", "all"):
+            self.assertEqual(self.nj("pause", which).out, f"paused {ids[0]}-{ids[1]}\n")
+            self.assertEqual({row["state"] for row in self.daemon.wait(*ids, states=("paused",))}, {"paused"})
+            programs = [self.started(number)["pid"] for number in ids]
+            wait_until(lambda pids=programs: all(process_state(pid) == "T" for pid in pids))
+            self.assertEqual(self.nj("resume", which).out, f"resumed {ids[0]}-{ids[1]}\n")
+            wait_until(lambda pids=programs: all(process_state(pid) == "S" for pid in pids))
+        self.nj("cancel", *ids)
+
+    def started(self, number):
+        with open(f"{self.daemon.show(number)['directory']}/events.jsonl", encoding="utf-8") as file:
+            return json.loads(file.readline())
 
     def test_edit_changes_what_waits_and_the_order(self):
         (blocker,) = self.submit("--", "sleep", "1000")
