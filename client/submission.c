@@ -382,9 +382,8 @@ static bool add_token(cJSON *params, struct error *error)
 
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return error_set_errno(error, errno, "making a token");
-    for (size_t i = 0; i < sizeof(random); i++)
-        snprintf(token + 2 * i, 3, "%02x", random[i]);
-    return json_add_text(params, "token", token) || no_memory(error);
+    return json_add_text(params, "token", hash_digits(random, sizeof(random), token)) ||
+           no_memory(error);
 }
 
 bool submission_add_context(cJSON *params, struct error *error)

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,14 +18,24 @@ static void state_free(XXH3_state_t **state)
     *state = NULL;
 }
 
+const char *hash_digits(const unsigned char *byte, size_t n, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        ret_text[2 * i] = digits[byte[i] >> 4];
+        ret_text[2 * i + 1] = digits[byte[i] & 15];
+    }
+    ret_text[2 * n] = '\0';
+    return ret_text;
+}
+
 static const char *write_hex(XXH128_hash_t hash, char ret_text[HASH_TEXT_SIZE])
 {
     XXH128_canonical_t canonical;
 
     XXH128_canonicalFromHash(&canonical, hash);
-    for (size_t i = 0; i < sizeof(canonical.digest); i++)
-        snprintf(ret_text + 2 * i, 3, "%02x", canonical.digest[i]);
-    return ret_text;
+    return hash_digits(canonical.digest, sizeof(canonical.digest), ret_text);
 }
 
 uint64_t hash_bytes(const void *data, size_t size)

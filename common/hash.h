@@ -10,6 +10,9 @@
 
 #define HASH_TEXT_SIZE 33 /* 32 hex digits and NUL */
 
+/* Two hex digits a byte, and NUL: 2n + 1 bytes of `ret_text`, which is returned. */
+const char *hash_digits(const unsigned char *byte, size_t n, char *ret_text);
+
 uint64_t hash_bytes(const void *data, size_t size); /* 64 bits, seed 0 */
 const char *hash_text(const void *data, size_t size,
                       char ret_text[HASH_TEXT_SIZE]); /* 128 bits, returned */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_plain.h"
 #include "common/owner.h"
 #include "common/utf8.h"
 
@@ -161,14 +162,14 @@ static bool parse_character(struct parser *parser, char *to, size_t *ret_size)
     return true;
 }
 
-/* Bytes from the opening quote to the closing one: what it says is never longer. */
-static size_t string_bound(const struct parser *parser)
+/* Bytes from `i` to the closing quote: what they say is never longer. */
+static size_t string_bound(const struct parser *parser, size_t i)
 {
-    size_t i = parser->at + 1;
+    size_t start = i;
 
     while (i < parser->size && parser->text[i] != '"')
         i += parser->text[i] == '\\' ? 2 : 1;
-    return (i < parser->size ? i : parser->size) - parser->at;
+    return (i < parser->size ? i : parser->size) - start;
 }
 
 static void text_free(char **text)
@@ -177,18 +178,32 @@ static void text_free(char **text)
     *text = NULL;
 }
 
+/* The bytes from here on that stay as they are. */
+static size_t plain_size(const struct parser *parser)
+{
+    return json_plain_size(parser->text + parser->at, parser->size - parser->at);
+}
+
 static bool parse_string(struct parser *parser, char **ret_text)
 {
-    scoped(text_free) char *text = cJSON_malloc(string_bound(parser) + 1);
+    scoped(text_free) char *text = NULL;
     size_t size = 0, more;
 
+    parser->at++;
+    more = plain_size(parser);
+    text = cJSON_malloc(more + string_bound(parser, parser->at + more) + 1);
     if (!text)
         return no_memory(parser);
-    parser->at++;
-    while (parser->at < parser->size && parser->text[parser->at] != '"') {
+    for (;;) {
+        memcpy(text + size, parser->text + parser->at, more);
+        parser->at += more;
+        size += more;
+        if (parser->at >= parser->size || parser->text[parser->at] == '"')
+            break;
         if (!parse_character(parser, text + size, &more))
             return false;
         size += more;
+        more = plain_size(parser);
     }
     if (parser->at >= parser->size)
         return refuse(parser, parser->at, "the text ends within a string");

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_plain.h"
 #include "common/utf8.h"
 
 #define EXACT_INTEGER_LIMIT 9007199254740992.0 /* 2^53 */
@@ -52,7 +53,7 @@ static bool print_text(const char *text, struct buffer *buffer, struct error *er
 
     if (!buffer_append(buffer, "\"", 1, error))
         return false;
-    while (at < size) {
+    while (at += json_plain_size(text + at, size - at), at < size) {
         unsigned char c = (unsigned char)text[at];
         size_t character = utf8_size(text + at, size - at);
         if (character > 0 && c >= 0x20 && c != '"' && c != '\\') {

@@ -51,12 +51,16 @@ static bool add_environment(struct store *store, const cJSON *environment, int64
     if (!json_print(environment, &text, error))
         return false;
     hash_text(text.data, text.size, hash);
-    return store_execute(store, error,
-                         "INSERT INTO environment (hash, variables) VALUES (?1, ?2)"
-                         " ON CONFLICT DO NOTHING",
-                         BIND(TEXT(hash), TEXT(text.data))) &&
-           store_integer(store, 0, ret_id, error, "SELECT id FROM environment WHERE hash = ?",
-                         BIND(TEXT(hash)));
+    if (!store_integer(store, 0, ret_id, error, "SELECT id FROM environment WHERE hash = ?",
+                       BIND(TEXT(hash))))
+        return false;
+    if (*ret_id)
+        return true; /* most submissions have the last one's */
+    if (!store_execute(store, error, "INSERT INTO environment (hash, variables) VALUES (?1, ?2)",
+                       BIND(TEXT(hash), TEXT(text.data))))
+        return false;
+    *ret_id = store_last_id(store);
+    return true;
 }
 
 static bool add_batch(struct submission *submission, struct error *error)
@@ -184,13 +188,17 @@ static bool skip(struct submission *submission, struct error *error)
 bool store_need(struct store *store, const struct scheduler_need *need, int64_t *ret_id,
                 struct error *error)
 {
-    return store_execute(store, error,
-                         "INSERT INTO need (cpus, memory, gpus) VALUES (?1, ?2, ?3)"
-                         " ON CONFLICT DO NOTHING",
-                         BIND(REAL(need->cpus), INT(need->memory), INT(need->gpus))) &&
-           store_integer(store, 0, ret_id, error,
-                         "SELECT id FROM need WHERE cpus = ?1 AND memory = ?2 AND gpus = ?3",
-                         BIND(REAL(need->cpus), INT(need->memory), INT(need->gpus)));
+    if (!store_integer(store, 0, ret_id, error,
+                       "SELECT id FROM need WHERE cpus = ?1 AND memory = ?2 AND gpus = ?3",
+                       BIND(REAL(need->cpus), INT(need->memory), INT(need->gpus))))
+        return false;
+    if (*ret_id)
+        return true;
+    if (!store_execute(store, error, "INSERT INTO need (cpus, memory, gpus) VALUES (?1, ?2, ?3)",
+                       BIND(REAL(need->cpus), INT(need->memory), INT(need->gpus))))
+        return false;
+    *ret_id = store_last_id(store);
+    return true;
 }
 
 static bool find_need(struct submission *submission, const struct resources_config *resources,

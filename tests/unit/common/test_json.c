@@ -1,5 +1,6 @@
 /* JSON: what is refused, where, and that every number comes back as it was. */
 #include "common/json.h"
+#include "common/json_plain.h"
 
 #include <float.h>
 #include <math.h>
@@ -53,6 +54,26 @@ static void value_prints_as_it_was_read(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         scoped(json_free) cJSON *json = json_of(texts[i]);
         expect_printed(json, texts[i]);
+    }
+}
+
+/* Eight bytes at once and one by one come to the same, wherever the byte stands that ends it. */
+static void plain_bytes_end_at_the_first_that_is_none(void **state)
+{
+    char text[21] = "abcdefghijklmnopqrst";
+
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+
+        for (size_t at = 0; at < 20; at++) {
+            char before = text[at];
+
+            text[at] = (char)byte;
+            assert_int_equal(json_plain_size(text, 20), plain ? 20 : at);
+            assert_int_equal(json_plain_size(text, at), at);
+            text[at] = before;
+        }
     }
 }
 
@@ -410,6 +431,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(value_prints_as_it_was_read),
+        cmocka_unit_test(plain_bytes_end_at_the_first_that_is_none),
         cmocka_unit_test(white_space_and_escapes_are_understood),
         cmocka_unit_test(malformed_text_is_refused_at_its_place),
         cmocka_unit_test(error_carries_the_line),
