@@ -38,6 +38,34 @@ def gru(x, kernel, recurrent, bias):
         yield h
 
 
+def gru_before(x, kernel, recurrent, bias):
+    h = np.zeros((len(x), UNITS))
+    for t in range(x.shape[1]):
+        xz, xr, xh = np.split(x[:, t] @ kernel + bias, 3, axis=1)
+        hz, hr, _ = np.split(h @ recurrent, 3, axis=1)
+        z, r = sigmoid(xz + hz), sigmoid(xr + hr)
+        h = z * h + (1 - z) * np.tanh(xh + (r * h) @ recurrent[:, 2 * UNITS:])
+        yield h
+
+
+def named(rng, draw):
+    """Layers with names of their own; the first two are of the same kind, in another order than their names'."""
+    weights = {
+        "wide/wide": {"kernel": draw(WIDTH, 4), "bias": draw(4)},
+        "reader/reader/gru_cell_7": {"kernel": draw(4, 3 * UNITS), "recurrent_kernel": draw(UNITS, 3 * UNITS),
+                                     "bias": draw(3 * UNITS)},
+        "answer/answer": {"kernel": draw(UNITS, OUTPUTS), "bias": draw(OUTPUTS)},
+    }
+    with h5py.File(os.path.join(HERE, "outside_named.h5"), "w", libver="earliest") as file:
+        for layer, arrays in weights.items():
+            for name, value in arrays.items():
+                file.create_dataset(f"{layer}/{name}:0", data=value, track_times=False)
+    x = rng.normal(size=(ROWS, STEPS, WIDTH))
+    wide, reader, answer = ({k: v.astype(np.float64) for k, v in part.items()} for part in weights.values())
+    y = list(gru_before(x @ wide["kernel"] + wide["bias"], *reader.values()))[-1] @ answer["kernel"] + answer["bias"]
+    return {"x": x.reshape(-1).tolist(), "y": y.reshape(-1).tolist()}
+
+
 def main():
     rng = np.random.default_rng(11)
 
@@ -91,6 +119,7 @@ def main():
     of_rows = (rows @ dense["dense1.weight"].T + dense["dense1.bias"]) @ dense["dense2.weight"].T + dense["dense2.bias"]
     with open(os.path.join(HERE, "outside.json"), "w", encoding="utf-8") as file:
         json.dump({"keras": {"x": x.reshape(-1).tolist(), "y": y.reshape(-1).tolist()},
+                   "named": named(rng, draw),
                    "npz": {"x": rows.reshape(-1).tolist(), "y": of_rows.reshape(-1).tolist()}}, file)
         file.write("\n")
 

@@ -149,8 +149,8 @@ bool model_file_write(const char *path, struct model *model, const cJSON *spec,
 
 /* Fills the parameters of a model whose names match from another one's file, which has to have them
  * in the same shape. *ret_taken of *ret_all parameters were filled. */
-bool model_file_take(const char *path, const char *match, struct model *model, int64_t *ret_taken,
-                     int64_t *ret_all, struct error *error);
+bool model_file_take(const char *path, const struct start_config *start, struct model *model,
+                     int64_t *ret_taken, int64_t *ret_all, struct error *error);
 
 /* The data set's path that the model of a file was made from; owned by the caller. */
 bool model_file_source(const char *path, char **ret_source, struct error *error);

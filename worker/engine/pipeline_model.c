@@ -137,26 +137,27 @@ static bool is_ours(const char *path)
     return hdf5_open(path, &file, &other) && hdf5_read_text(file, "/format", 64, &format, &other);
 }
 
-static bool take_outside(const char *path, const char *match, struct model *model,
+static bool take_outside(const char *path, const struct start_config *start, struct model *model,
                          int64_t *ret_taken, int64_t *ret_all, struct error *error)
 {
     scoped(outside_free) struct outside *outside = NULL;
     struct model_array array;
 
-    if (!outside_open(path, &outside, error))
+    if (!outside_open(path, &start->names, &outside, error) ||
+        !outside_check_names(outside, model, error))
         return false;
     for (; model_array(model, *ret_all, &array); ++*ret_all) {
-        if (fnmatch(match, array.name, 0) != 0)
+        if (fnmatch(start->match, array.name, 0) != 0)
             continue;
-        if (!outside_read(outside, &array, error))
+        if (!outside_read(outside, model, *ret_all, error))
             return false;
         ++*ret_taken;
     }
     return true;
 }
 
-bool model_file_take(const char *path, const char *match, struct model *model, int64_t *ret_taken,
-                     int64_t *ret_all, struct error *error)
+bool model_file_take(const char *path, const struct start_config *start, struct model *model,
+                     int64_t *ret_taken, int64_t *ret_all, struct error *error)
 {
     scoped(hdf5_close) struct hdf5_file *file = NULL;
     struct model_array array;
@@ -164,11 +165,14 @@ bool model_file_take(const char *path, const char *match, struct model *model, i
 
     *ret_taken = *ret_all = 0;
     if (file_exists(AT_FDCWD, path) && !is_ours(path))
-        return take_outside(path, match, model, ret_taken, ret_all, error);
+        return take_outside(path, start, model, ret_taken, ret_all, error);
     if (!hdf5_open(path, &file, error))
         return false;
+    if (start->names.n > 0)
+        return error_set_at(error, ERROR_INVALID, "train.start.names",
+                            "%s is a model of ours, whose layers are called alike", path);
     for (; model_array(model, *ret_all, &array); ++*ret_all) {
-        if (fnmatch(match, array.name, 0) != 0)
+        if (fnmatch(start->match, array.name, 0) != 0)
             continue;
         array_path(&array, at, sizeof(at));
         if (!hdf5_read_reals(file, at, array.value, array.rows, array.columns, error))

@@ -357,6 +357,7 @@ static bool hash_configuration(const struct run *run, uint64_t *ret, struct erro
     cJSON_DeleteItemFromObjectCaseSensitive(train, "limit");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "snapshots");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "full_loss");
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "logits");
     cJSON_DeleteItemFromObjectCaseSensitive(json, "evaluate");
     cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "data"),
                                             "source");
@@ -618,10 +619,12 @@ static bool measure_snapshot(const struct run *run, enum split_part which, int64
 static bool measure_snapshots(const struct run *run, const struct snapshot_list *list,
                               struct error *error)
 {
+    static char all_names[] = "*";
+    const struct start_config everything = {.match = all_names};
     int64_t taken, all;
 
     for (int64_t i = 0; i < list->n; i++) {
-        if (!model_file_take(list->path[i], "*", run->model, &taken, &all, error) ||
+        if (!model_file_take(list->path[i], &everything, run->model, &taken, &all, error) ||
             !measure_snapshot(run, SPLIT_TRAIN, i + 1, error) ||
             !measure_snapshot(run, SPLIT_VALID, i + 1, error) ||
             !report_progress((double)i + 1, (double)list->n, "snapshot", error))

@@ -84,7 +84,7 @@ bool pipeline_start(const struct train_config *config, const char *cwd, const ch
         return true;
     if (!buffer_append_format(&runs, error, "%s/../..", folder) ||
         !pipeline_find_model(config->start.model, cwd, runs.data, START_PATH, &path, error) ||
-        !model_file_take(path.data, config->start.match, model, &taken, &all, error))
+        !model_file_take(path.data, &config->start, model, &taken, &all, error))
         return false;
     if (taken == 0)
         return error_set_at(error, ERROR_INVALID, "train.start.match",

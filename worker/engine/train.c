@@ -64,6 +64,9 @@ static bool prepare(struct trainer *trainer, struct error *error)
                             "%" PRId64 " training rows are less than a batch, and "
                             "train.last_batch drops it",
                             trainer->train->n);
+    if (trainer->config->logits > 0 && trainer->model->n_logits == 0)
+        return error_set_at(error, ERROR_INVALID, "train.logits",
+                            "only networks that tell classes apart have them");
     if (!check_lanes(trainer, error))
         return false;
     trainer->row = calloc((size_t)trainer->config->batch, sizeof(*trainer->row));

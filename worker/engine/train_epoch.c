@@ -66,6 +66,29 @@ static bool validate(struct trainer *trainer, struct evaluation *ret_evaluation,
                                                   trainer->prediction, ret_evaluation, error);
 }
 
+/* Of the rows that validate, or else train. */
+static bool look_at_outputs(struct trainer *trainer, struct error *error)
+{
+    const struct train_config *config = trainer->config;
+    bool valid = trainer->valid->n > 0;
+    const struct row_list *rows = valid ? trainer->valid : trainer->train;
+    scoped(row_array_release) struct row_array array = {0};
+    scoped(logits_release) struct logits logits = {0};
+    int64_t epoch = trainer->at.epoch + 1;
+    bool done;
+
+    if (config->logits == 0 || epoch % config->logits != 0)
+        return true;
+    if (!row_array_open(rows, &array, error) ||
+        !logits_init(&logits, trainer->model->n_logits, error))
+        return false;
+    trainer->model->logits = &logits;
+    done = model_predict(trainer->model, trainer->set, array.row, rows->n, NULL, NULL, error);
+    trainer->model->logits = NULL;
+    return done && logits_report(&logits, trainer->set,
+                                 split_part_name[valid ? SPLIT_VALID : SPLIT_TRAIN], epoch, error);
+}
+
 void trainer_swap_average(struct trainer *trainer)
 {
     if (trainer->model->kind->swap_average)
@@ -113,7 +136,8 @@ static bool look(struct trainer *trainer, struct evaluation *ret_evaluation, str
 
     at->train_loss = at->sum.loss / at->sum.weight;
     trainer_swap_average(trainer);
-    done = measure_full_loss(trainer, error) && validate(trainer, ret_evaluation, error);
+    done = measure_full_loss(trainer, error) && validate(trainer, ret_evaluation, error) &&
+           look_at_outputs(trainer, error);
     if (done) {
         at->epoch++;
         at->batch = 0;

@@ -78,6 +78,9 @@ static const struct setting start_settings[] = {
                  "of an experiment; or weights in an .npz or a Keras HDF5 file."),
     SETTING_TEXT(struct start_config, match, "*", 0,
                  "Names of the parameters that begin so, with * and ? as in the shell."),
+    SETTING_TEXTS(struct start_config, names, 0, 1000,
+                  "Of weights of another program: our layers whose names there are their own, such "
+                  "as dense1=logits."),
     {0},
 };
 
@@ -129,6 +132,10 @@ const struct setting train_settings[] = {
     SETTING_BOOLEAN(struct train_config, full_loss, false,
                     "Whether to measure the loss over all training rows after each epoch, too: "
                     "train.full_loss."),
+    SETTING_INTEGER(struct train_config, logits, 0, 0, 1000000000, "epochs",
+                    "Every so many epochs a table of a network's outputs before softmax: how many "
+                    "validation rows (without any: training rows) of each class, and of others, "
+                    "lie where; 0: none."),
     SETTING_CHOICE(struct train_config, guard, GUARD_WARN, guard_names,
                    "What to do where nothing is learnt or training diverges: warn, stop, or begin "
                    "once again with another seed."),

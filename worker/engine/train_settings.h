@@ -38,6 +38,7 @@ struct snapshots_config { /* of the weights, as model files that stay */
 struct start_config {
     char *model; /* a model file, a run's folder, or an experiment's number; NULL: afresh */
     char *match; /* which parameters */
+    struct setting_texts names; /* "dense1=logits": what layers are called in another program's */
 };
 enum guard { GUARD_WARN, GUARD_STOP, GUARD_RESEED };
 enum last_batch { LAST_BATCH_KEEP, LAST_BATCH_DROP, LAST_BATCH_PAD };
@@ -61,6 +62,7 @@ struct train_config {
     struct snapshots_config snapshots;
     struct start_config start;
     bool full_loss; /* over all training rows, after each epoch */
+    int64_t logits; /* epochs from one table of outputs to the next; 0: none */
     int guard;      /* enum guard */
 };
 extern const struct setting train_settings[]; /* for struct train_config */

@@ -19,6 +19,11 @@ static const char keras_layers[] =
 static const char dense_layers[] =
     "{'model': [{'type': 'dense', 'units': 3}, {'type': 'dense', 'units': 2}]}";
 
+static const char named_layers[] =
+    "{'model': [{'type': 'dense', 'units': 4}, {'type': 'gru', 'units': 4, 'reset_after': false},"
+    " {'type': 'dense', 'units': 2}], 'train': {'start': {'names': "
+    "['dense1=wide', 'gru1=reader', 'dense2=answer']}}}";
+
 static cJSON *read_golden(void)
 {
     scoped(memory_free) char *data = NULL;
@@ -62,7 +67,7 @@ static void check(const char *name, struct shape shape, const char *layers, cons
 
     set_up(&fixture, golden, shape, layers);
     model = fixture_build(&fixture);
-    if (!model_file_take(path, "*", model, &taken, &of, &error))
+    if (!model_file_take(path, &fixture.spec.train.start, model, &taken, &of, &error))
         fail_msg("%s", error.message);
     assert_int_equal(taken, parameters);
     assert_int_equal(of, parameters);
@@ -91,6 +96,13 @@ static void arrays_of_numpy_go_where_their_names_say(void **state)
           4);
 }
 
+static void layers_with_names_of_their_own_are_told(void **state)
+{
+    (void)state;
+    check("named", (struct shape){.steps = 6, .width = 3}, named_layers,
+          "tests/golden/outside_named.h5", 7);
+}
+
 static void refused(const char *layers, struct shape shape, const char *path, const char *told)
 {
     struct fixture fixture;
@@ -101,7 +113,7 @@ static void refused(const char *layers, struct shape shape, const char *path, co
     fixture_set_up_sequences(&fixture, TASK_REGRESSION, ROWS, shape, 2);
     fixture_parse(&fixture, layers);
     model = fixture_build(&fixture);
-    assert_false(model_file_take(path, "*", model, &taken, &of, &error));
+    assert_false(model_file_take(path, &fixture.spec.train.start, model, &taken, &of, &error));
     if (!strstr(error.message, told))
         fail_msg("%s", error.message);
     model_free(&model);
@@ -110,7 +122,7 @@ static void refused(const char *layers, struct shape shape, const char *path, co
 
 static void what_does_not_fit_is_told(void **state)
 {
-    const struct shape row = {.steps = 1, .width = 4};
+    const struct shape row = {.steps = 1, .width = 4}, series = {.steps = 6, .width = 3};
 
     (void)state;
     refused("{'model': [{'type': 'dense', 'units': 2}]}", row, "tests/golden/outside.npz",
@@ -122,6 +134,18 @@ static void what_does_not_fit_is_told(void **state)
             "is 4 x 3, and dense1.weight is 3 x 5");
     refused("{'model': [{'type': 'simple_rnn', 'units': 2}, {'type': 'dense', 'units': 2}]}", row,
             "tests/golden/outside.h5", "has no simple_rnn1.weight");
+#define NAMED(units, names)                                                      \
+    "{'model': [{'type': 'dense', 'units': 4}, {'type': 'gru', 'units': 4" units \
+    "}, {'type': 'dense', 'units': 2}], 'train': {'start': {'names': [" names "]}}}"
+    refused(NAMED(", 'reset_after': false", "'dense1=wide', 'gru1=reader'"), series,
+            "tests/golden/outside_named.h5", "has no dense2.weight; it has answer/answer/bias:0");
+    refused(NAMED("", "'dense1=wide', 'gru1=reader', 'dense2=answer'"), series,
+            "tests/golden/outside_named.h5", "bias:0 is 12, and gru1.bias is 12 x 1");
+    refused(NAMED(", 'reset_after': false", "'dense1=wide', 'gru1=gru', 'dense2=answer'"), series,
+            "tests/golden/outside_named.h5", "outside_named.h5 has no layer gru");
+    refused(NAMED("", "'dense3=wide'"), series, "tests/golden/outside_named.h5",
+            "the model has no layer dense3 with weights");
+    refused(NAMED("", "'wide'"), series, "tests/golden/outside_named.h5", "not of the form");
     refused(dense_layers, row, "tests/golden/outside.json", "is not an HDF5 file");
     refused(dense_layers, row, "tests/data/mixed.csv", "is not an HDF5 file");
     refused(dense_layers, row, "/nowhere.h5", "No such file");
@@ -131,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_of_keras_compute_what_they_did_there),
+        cmocka_unit_test(layers_with_names_of_their_own_are_told),
         cmocka_unit_test(arrays_of_numpy_go_where_their_names_say),
         cmocka_unit_test(what_does_not_fit_is_told),
     };

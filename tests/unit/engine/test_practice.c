@@ -222,6 +222,71 @@ static void full_loss_is_that_of_the_weights_at_the_epochs_end(void **state)
     end(&training);
 }
 
+/* Counted again from what the model predicts: of two outputs the differences of the logarithms. */
+static void outputs_of_each_class_are_told_by_epoch(void **state)
+{
+    struct training training;
+    const struct row_list *valid = &training.fixture.split.part[SPLIT_VALID];
+    struct logits logits = {0};
+    struct error error;
+    int64_t counted[2] = {0}, of_class = 0;
+    char *line;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'logits': 2, 'restore_best': false"));
+    must_run(&training);
+    assert_not_reported(&training, "table", "valid.logits[1]");
+    assert_reported(&training, "table", "valid.logits[2]", "\"step\":2");
+    line = find_event(&training, "table", "valid.logits[4]", "\"its own\"");
+    assert_non_null(line);
+    assert_null(training.model->logits);
+    assert_true(logits_init(&logits, training.model->n_logits, &error));
+    training.model->logits = &logits;
+    assert_true(model_predict(training.model, &training.fixture.set, valid->row, valid->n, NULL,
+                              NULL, &error));
+    for (int k = 0; k < LOGITS_BINS; k++) {
+        counted[0] += logits.count[k];
+        counted[1] += logits.count[LOGITS_BINS + k];
+    }
+    for (int64_t i = 0; i < valid->n; i++)
+        of_class += training.fixture.set.label[valid->row[i]] == 0;
+    assert_int_equal(counted[0], of_class);
+    assert_int_equal(counted[1], valid->n - of_class);
+    logits_release(&logits);
+    free(line);
+    end(&training);
+}
+
+static void bins_of_outputs_do_not_depend_on_the_order(void **state)
+{
+    const int32_t label[4] = {0, 1, 1, 0};
+    const struct sample_set set = {.label = label};
+    real value[4][2] = {{(real)0.1, -3}, {7, (real)0.99}, {-1, (real)5.99}, {NAN, 1}};
+    int64_t order[2][4] = {{0, 1, 2, 3}, {2, 3, 1, 0}};
+    struct logits logits[2];
+    struct error error;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        real y[4][2];
+
+        for (int k = 0; k < 4; k++)
+            memcpy(y[k], value[order[i][k]], sizeof(y[k]));
+        assert_true(logits_init(&logits[i], 2, &error));
+        logits_add(&logits[i],
+                   &(struct tensor){.data = &y[0][0], .steps = 1, .rows = 4, .width = 2}, &set,
+                   order[i], 4);
+        assert_true(logits[i].range == 8);
+    }
+    assert_memory_equal(logits[0].count, logits[1].count,
+                        4 * LOGITS_BINS * sizeof(*logits[0].count));
+    assert_int_equal(logits[0].count[6], 1);                    /* 0.1 of class 0 */
+    assert_int_equal(logits[0].count[LOGITS_BINS + 11], 1);     /* 7 of another */
+    assert_int_equal(logits[0].count[2 * LOGITS_BINS + 10], 1); /* 5.99 of class 1 */
+    logits_release(&logits[0]);
+    logits_release(&logits[1]);
+}
+
 static int64_t kept[16][2];
 static int n_kept;
 
@@ -367,6 +432,8 @@ int main(void)
         cmocka_unit_test(training_that_diverges_goes_back_and_slows_down),
         cmocka_unit_test(without_roll_backs_it_fails_as_before),
         cmocka_unit_test(full_loss_is_that_of_the_weights_at_the_epochs_end),
+        cmocka_unit_test(outputs_of_each_class_are_told_by_epoch),
+        cmocka_unit_test(bins_of_outputs_do_not_depend_on_the_order),
         cmocka_unit_test(snapshots_are_taken_by_batches_and_epochs),
         cmocka_unit_test(training_begins_with_another_models_weights),
         cmocka_unit_test(experiment_means_its_last_run_with_a_model),

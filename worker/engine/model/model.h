@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/logits.h"
 #include "worker/engine/loss/loss.h"
 #include "worker/engine/optimizer/update.h"
 #include "worker/engine/state.h"
@@ -109,9 +110,11 @@ struct model {
     int64_t n_outputs_per_row; /* length of one row's prediction: n_classes; or n_targets, and after
                                   them the parameters of each target's distribution */
     struct distribution_shape distribution;
-    int64_t n_pieces; /* for save() and load() */
-    bool stateful;    /* what it makes of a sample depends on those before it that it is asked
-                         about in the same call, and in the same epoch's steps */
+    int64_t n_pieces;      /* for save() and load() */
+    bool stateful;         /* what it makes of a sample depends on those before it that it is asked
+                              about in the same call, and in the same epoch's steps */
+    int64_t n_logits;      /* outputs of a network before they become probabilities; 0: no such */
+    struct logits *logits; /* borrowed; where not NULL, predict() adds them */
 };
 
 /* What a spec's list is: layers make a network. */

@@ -350,6 +350,8 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
         return false;
     network->model.n_outputs_per_row = network->loss.n_predicted;
     network->model.distribution = network->loss.distribution;
+    if (plan->task == TASK_CLASSIFICATION)
+        network->model.n_logits = network->loss.n_outputs;
     network->model.stateful = carries(network);
     network->model.memory = memory_of(network);
     *ret_network = take(&network);

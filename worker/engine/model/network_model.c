@@ -159,6 +159,19 @@ static bool network_reseed(struct model *model, uint64_t seed, struct error *err
     return network_fill(network, error);
 }
 
+static const struct tensor *outputs_of(struct network *network, const struct sample_set *set,
+                                       const int64_t *row, int64_t n, bool truth)
+{
+    struct network_pass *pass = &network->predicting;
+    const struct tensor *y;
+
+    pass_gather(pass, network, set, row, n, truth);
+    y = pass_forward(pass, network);
+    if (network->model.logits)
+        logits_add(network->model.logits, y, set, row, n);
+    return y;
+}
+
 /* Up to a pass' capacity of chains side by side, the k-th sample of each in the k-th batch; chains
  * are in order of length, so that each stays at its place until it ends. */
 static void predict_side_by_side(struct network *network, const struct sample_set *set,
@@ -171,8 +184,9 @@ static void predict_side_by_side(struct network *network, const struct sample_se
 
     pass_forget(pass);
     for (int64_t k = 0; (n = chains_batch(chains, row, first, k, batch)) > 0; k++) {
-        pass_gather(pass, network, set, batch->row, n, sum != NULL);
-        network->loss.kind->predict(&network->loss, pass_forward(pass, network), batch->prediction);
+        network->loss.kind->predict(&network->loss,
+                                    outputs_of(network, set, batch->row, n, sum != NULL),
+                                    batch->prediction);
         pass_carry(pass, network, batch->row, n);
         for (int64_t i = 0; ret_prediction && i < n; i++)
             memcpy(ret_prediction + batch->place[i] * width, batch->prediction + i * width,
@@ -211,10 +225,8 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
         return predict_chains(network, set, row, n, ret_prediction, sum, error);
     for (int64_t first = 0; first < n; first += pass->pass.capacity) {
         int64_t rows = n - first < pass->pass.capacity ? n - first : pass->pass.capacity;
-        const struct tensor *y;
+        const struct tensor *y = outputs_of(network, set, row + first, rows, sum != NULL);
 
-        pass_gather(pass, network, set, row + first, rows, sum != NULL);
-        y = pass_forward(pass, network);
         if (ret_prediction) {
             double *prediction = ret_prediction + first * width;
 

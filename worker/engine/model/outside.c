@@ -29,6 +29,7 @@ struct outside {
     char *path;          /* owned */
     struct entry *entry; /* owned */
     int64_t n;
+    const struct setting_texts *names; /* borrowed; NULL: none */
 };
 
 void outside_free(struct outside **outside)
@@ -129,13 +130,13 @@ static void read_part(const char *part, size_t size, struct entry *entry)
     bool backward = size > 9 && strncmp(part, "backward_", 9) == 0;
     int64_t number;
 
+    entry->backward = entry->backward || backward;
     part += forward ? 8 : backward ? 9 : 0;
     size -= forward ? 8 : backward ? 9 : 0;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (is_of_kind(part, size, kinds[i].keras, &number)) {
             (void)snprintf(entry->layer, sizeof(entry->layer), "%s", kinds[i].ours);
             entry->number = number;
-            entry->backward = backward;
         }
 }
 
@@ -197,13 +198,15 @@ static bool open_keras(struct outside *outside, struct error *error)
     return true;
 }
 
-bool outside_open(const char *path, struct outside **ret, struct error *error)
+bool outside_open(const char *path, const struct setting_texts *names, struct outside **ret,
+                  struct error *error)
 {
     scoped(outside_free) struct outside *outside = calloc(1, sizeof(*outside));
 
     *ret = NULL;
     if (!outside || !(outside->path = strdup(path)))
         return no_memory(error);
+    outside->names = names;
     if (!(source_name_ends(path, ".npz") ? npy_take_all(path, outside, take_array, error)
                                          : open_keras(outside, error)))
         return false;
@@ -279,6 +282,54 @@ static const struct entry *find_keras(const struct outside *outside, const struc
     return NULL;
 }
 
+/* What the names say our layer is called in the file; NULL: nothing. */
+static const char *name_there(const struct outside *outside, const char *ours)
+{
+    size_t size = strcspn(ours, ".");
+
+    for (size_t i = 0; outside->names && i < outside->names->n; i++) {
+        const char *pair = outside->names->item[i];
+
+        if (strncmp(pair, ours, size) == 0 && pair[size] == '=')
+            return pair + size + 1;
+    }
+    return NULL;
+}
+
+static bool has_part(const char *path, const char *name)
+{
+    size_t length = strlen(name), size;
+
+    for (; *path; path += size + (path[size] == '/')) {
+        size = strcspn(path, "/");
+        if (path[size] && size == length && strncmp(path, name, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A folder of the file's; in an archive what comes before the last dot. */
+static bool has_layer(const char *path, const char *name)
+{
+    const char *dot = strrchr(path, '.');
+
+    return has_part(path, name) ||
+           (dot && (size_t)(dot - path) == strlen(name) && strncmp(path, name, strlen(name)) == 0);
+}
+
+static const struct entry *find_named(const struct outside *outside, const char *name,
+                                      const struct wanted *wanted, const struct mapping *mapping)
+{
+    for (int64_t i = 0; mapping && i < outside->n; i++) {
+        const struct entry *entry = &outside->entry[i];
+
+        if (has_part(entry->path, name) && entry->backward == wanted->backward &&
+            strcmp(entry->weight, mapping->keras) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
 static const struct entry *find_plain(const struct outside *outside, const char *name)
 {
     for (int64_t i = 0; i < outside->n; i++)
@@ -308,8 +359,45 @@ static bool is_missing(const struct outside *outside, const char *name, struct e
     for (int64_t i = 0; i < outside->n && has.size < 400; i++)
         if (!buffer_append_format(&has, error, "%s%s", i ? ", " : "", outside->entry[i].path))
             return false;
-    return error_set(error, ERROR_INVALID, "%s: has no %s; it has %s", outside->path, name,
-                     has.size ? has.data : "no arrays of numbers");
+    return error_set(error, ERROR_INVALID,
+                     "%s: has no %s; it has %s (train.start.names tells layers with names of their "
+                     "own)",
+                     outside->path, name, has.size ? has.data : "no arrays of numbers");
+}
+
+static bool model_has(struct model *model, const char *layer, size_t size)
+{
+    struct model_array array;
+
+    for (int64_t i = 0; model_array(model, i, &array); i++)
+        if (strncmp(array.name, layer, size) == 0 && array.name[size] == '.')
+            return true;
+    return false;
+}
+
+bool outside_check_names(const struct outside *outside, struct model *model, struct error *error)
+{
+    char place[64];
+
+    for (size_t i = 0; outside->names && i < outside->names->n; i++) {
+        const char *pair = outside->names->item[i];
+        size_t size = strcspn(pair, "=");
+        bool there = false;
+
+        (void)snprintf(place, sizeof(place), "train.start.names[%zu]", i);
+        if (size == 0 || !pair[size] || !pair[size + 1])
+            return error_set_at(error, ERROR_INVALID, place, "%s: not of the form dense1=theirs",
+                                pair);
+        if (!model_has(model, pair, size))
+            return error_set_at(error, ERROR_INVALID, place,
+                                "the model has no layer %.*s with weights", (int)size, pair);
+        for (int64_t k = 0; k < outside->n && !there; k++)
+            there = has_layer(outside->entry[k].path, pair + size + 1);
+        if (!there)
+            return error_set_at(error, ERROR_INVALID, place, "%s has no layer %s", outside->path,
+                                pair + size + 1);
+    }
+    return true;
 }
 
 /* Our gate's place among Keras': update and reset stand the other way round in a GRU. */
@@ -322,12 +410,22 @@ static int64_t keras_row(const struct wanted *wanted, int64_t row, int64_t rows)
     return row < units ? row + units : row - units;
 }
 
+/* A GRU has two biases in the file where it resets after the state's weights, as ours has. */
+static bool has_second_bias(struct model *model, int64_t index)
+{
+    struct model_array next;
+
+    return model_array(model, index + 1, &next) && strstr(next.name, "recurrent_bias");
+}
+
 static bool read_keras(const struct outside *outside, const struct model_array *array,
-                       struct error *error)
+                       bool second_bias, struct error *error)
 {
     const struct wanted wanted = wanted_of(array->name);
     const struct mapping *mapping = mapping_of(&wanted);
-    const struct entry *entry = find_keras(outside, &wanted, mapping);
+    const char *name = name_there(outside, array->name);
+    const struct entry *entry =
+        name ? find_named(outside, name, &wanted, mapping) : find_keras(outside, &wanted, mapping);
     int64_t rows = array->rows, columns = array->columns, n;
     bool kernel, two;
 
@@ -339,7 +437,8 @@ static bool read_keras(const struct outside *outside, const struct model_array *
         return is_missing(outside, array->name, error);
     n = values_of(entry);
     kernel = strstr(mapping->keras, "kernel") != NULL;
-    two = strcmp(wanted.kind, "gru") == 0 && !kernel;
+    two = strcmp(wanted.kind, "gru") == 0 && !kernel &&
+          (second_bias || strcmp(wanted.weight, "recurrent_bias") == 0);
     if (n != rows * columns * (two ? 2 : 1) ||
         (kernel && entry->size[entry->n_dimensions - 1] != rows) ||
         (two && (entry->n_dimensions != 2 || entry->size[0] != 2)))
@@ -360,19 +459,33 @@ static bool is_keras(const struct outside *outside)
     return outside->n > 0 && !source_name_ends(outside->path, ".npz");
 }
 
-bool outside_read(const struct outside *outside, const struct model_array *array,
-                  struct error *error)
+/* An archive's layer may be called otherwise, too: "theirs.weight". */
+static bool read_plain(const struct outside *outside, const struct model_array *array,
+                       struct error *error)
 {
+    const char *name = name_there(outside, array->name);
+    scoped(buffer_release) struct buffer whole = {0};
     const struct entry *entry;
 
-    if (is_keras(outside))
-        return read_keras(outside, array, error);
-    entry = find_plain(outside, array->name);
+    if (!buffer_append_format(&whole, error, "%s%s", name ? name : "",
+                              name ? strchr(array->name, '.') : array->name))
+        return false;
+    entry = find_plain(outside, whole.data);
     if (!entry)
-        return is_missing(outside, array->name, error);
+        return is_missing(outside, whole.data, error);
     if (values_of(entry) != array->rows * array->columns || entry->size[0] != array->rows)
         return refuse(outside, array, entry, error);
     for (int64_t i = 0; i < values_of(entry); i++)
         array->value[i] = (real)entry->value[i];
     return true;
+}
+
+bool outside_read(const struct outside *outside, struct model *model, int64_t index,
+                  struct error *error)
+{
+    struct model_array array;
+
+    (void)model_array(model, index, &array);
+    return is_keras(outside) ? read_keras(outside, &array, has_second_bias(model, index), error)
+                             : read_plain(outside, &array, error);
 }
