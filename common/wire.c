@@ -8,6 +8,7 @@
 
 #include "common/hash.h"
 #include "common/owner.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -304,6 +305,9 @@ bool wire_home(struct buffer *ret_path, struct error *error)
             return error_set(error, ERROR_NOT_FOUND, "neither NIGHTJAR_HOME nor HOME is set");
         good = buffer_append_format(&path, error, "%s/.local/share/nightjar", home);
     }
+    if (good && utf8_fault(path.data))
+        return error_set(error, ERROR_INVALID,
+                         "the home's path is not UTF-8, which all that is told about it has to be");
     return good && canonical(path.data, ret_path, error);
 }
 

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/utf8.h"
+
 #define ESCAPE 0x1b
 
 struct line {
@@ -70,26 +72,6 @@ static bool looks_like_error(struct line line)
     return false;
 }
 
-/* Length of the valid UTF-8 character at `text`; 0: none. */
-static size_t character(const unsigned char *text, size_t size)
-{
-    size_t length = text[0] < 0x80                       ? 1
-                    : text[0] >= 0xc2 && text[0] <= 0xdf ? 2
-                    : (text[0] & 0xf0) == 0xe0           ? 3
-                    : text[0] >= 0xf0 && text[0] <= 0xf4 ? 4
-                                                         : 0;
-
-    if (length == 0 || length > size)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 /* Bytes of a terminal's escape sequence (ESC [ ... letter) at `text`. */
 static size_t escape_length(const unsigned char *text, size_t size)
 {
@@ -108,7 +90,7 @@ const char *message_clean(const char *text, size_t size, char ret_message[MESSAG
     size_t n = 0;
 
     while (size > 0) {
-        size_t length = *at == ESCAPE ? 0 : character(at, size);
+        size_t length = *at == ESCAPE ? 0 : utf8_size((const char *)at, size);
         size_t step = *at == ESCAPE ? escape_length(at, size) : length ? length : 1;
 
         if (n + (length ? length : 1) >= MESSAGE_SIZE)

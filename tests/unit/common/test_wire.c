@@ -322,6 +322,18 @@ static void home_follows_the_environment(void **state)
     expect_home("/");
 }
 
+static void home_that_no_message_can_name_is_refused(void **state)
+{
+    scoped(buffer_release) struct buffer home = {0};
+    struct error error;
+
+    (void)state;
+    setenv("NIGHTJAR_HOME", "/tmp/caf\xe9", 1);
+    assert_false(wire_home(&home, &error));
+    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_non_null(strstr(error.message, "UTF-8"));
+}
+
 static void relative_home_is_below_the_working_directory(void **state)
 {
     char expected[256], before[256];
@@ -430,6 +442,7 @@ int main(void)
         cmocka_unit_test(failure_without_particulars_is_internal),
         cmocka_unit_test(message_over_the_limit_is_not_sent),
         with_base(home_follows_the_environment),
+        with_base(home_that_no_message_can_name_is_refused),
         with_base(relative_home_is_below_the_working_directory),
         with_base(home_has_one_name_however_it_is_reached),
         with_base(socket_lies_in_the_runtime_folder),
