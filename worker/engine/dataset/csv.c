@@ -14,6 +14,7 @@
 
 #include "common/buffer.h"
 #include "common/owner.h"
+#include "common/utf8.h"
 
 #define CHUNK_SIZE (256 * 1024)
 
@@ -423,33 +424,6 @@ static void unquote(struct csv_reader *reader, struct csv_field *field)
     field->size = (size_t)(to - text);
 }
 
-/* Length of the well-formed UTF-8 sequence at `at`; 0: none. */
-static size_t utf8_sequence(const unsigned char *at, size_t size)
-{
-    unsigned char lowest = 0x80, highest = 0xbf;
-    size_t n;
-
-    if (at[0] < 0x80)
-        return 1;
-    if (at[0] < 0xc2 || at[0] > 0xf4)
-        return 0;
-    n = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-    if (at[0] == 0xe0)
-        lowest = 0xa0;
-    else if (at[0] == 0xed)
-        highest = 0x9f;
-    else if (at[0] == 0xf0)
-        lowest = 0x90;
-    else if (at[0] == 0xf4)
-        highest = 0x8f;
-    if (size < n || at[1] < lowest || at[1] > highest)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if (at[i] < 0x80 || at[i] > 0xbf)
-            return 0;
-    return n;
-}
-
 static bool is_plain_ascii(const char *text, size_t size)
 {
     unsigned char any = 0, zero = 0;
@@ -467,7 +441,7 @@ static size_t bad_byte(const char *text, size_t size)
     size_t i = 0;
 
     while (i < size) {
-        size_t n = text[i] ? utf8_sequence((const unsigned char *)text + i, size - i) : 0;
+        size_t n = text[i] ? utf8_size(text + i, size - i) : 0;
 
         if (n == 0)
             return i;
