@@ -434,6 +434,21 @@ class Changing(Case):
         with open(os.path.join(self.daemon.show(second)["directory"], "spec.json"), encoding="utf-8") as file:
             self.assertEqual(json.load(file)["spec"]["resources"]["memory"], "800M")
 
+    def test_what_is_told_of_many_is_a_line_a_reason(self):
+        self.nj("cancel", *self.submit("--hold", "--", "true"))
+        path = self.write("s.yaml", "command: [echo, '{x}']\nqueue: {hold: true}\n"
+                                    "sweep: {parameters: {x: {low: 1, high: 5400, int: true, step: 1}}}\n")
+        self.assertEqual(len(self.submit(path)), 5400)
+        self.nj("cancel", 3, 5)
+        told = self.nj("cancel", "1-10")
+        self.assertEqual((told.out, told.err), ("cancelled 2, 4, 6-10\n", "nj: 1, 3, 5: is already cancelled\n"))
+        told = self.nj("cancel", "last")
+        self.assertEqual(told.out, "cancelled 11-5010 and 391 more\n")
+        self.assertEqual(told.err, "nj: 2-10: is already cancelled\n")
+        told = self.nj("edit", "all", "--priority", 1, status=1)
+        self.assertEqual(told.err, "nj: 1-5000: is cancelled; only what waits can be edited\n"
+                                   "nj: 401 more stay as they are\n")
+
     def test_edit_leaves_what_a_sweep_chose(self):
         path = self.write("s.yaml", "command: ['true']\nqueue: {hold: true}\nsweep: {parameters: "
                                     "{resources.cpus: [1, 2]}}\n")
