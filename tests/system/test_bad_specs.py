@@ -130,7 +130,6 @@ CASES = [
     ({"data.features": ["V2", "V99"]}, "data.features: "),
     ({"data.features": ["V2", "V2"]}, "data.features: 'V2' is named twice"),
     ({"data.features": ["V2", "Class"]}, "data.features: 'Class' is the target, too; what is to be"),
-    ({"data.missing_targets": "drop", "data.task": "classification"}, "data.missing_targets: is for regression"),
     ({"data.ignore": ["Class"]}, "data.ignore: 'Class' cannot have another role too"),
     ({"data.id": "V1"}, "data.id: '0' stands in rows 0 and 1"),
     ({"data.categorical": ["V1"]}, "data.categorical: 'V1' is not a feature"),

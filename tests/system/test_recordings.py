@@ -195,6 +195,65 @@ class Foretelling(Folder):
         self.assertIn("data.target: 'air' is missing in 4 rows", done.stderr)
 
 
+class Unlabelled(Folder):
+    """A table some of whose rows nobody has given a class."""
+
+    ROWS = 400
+
+    def table(self, prepare=(), balance=None, **more):
+        with open(self.source, "w", encoding="ascii") as file:
+            file.write("hour,x,kind\n")
+            for hour in range(self.ROWS):
+                x = math.sin(hour / 9)
+                file.write(f"{hour},{x:.6f},{'' if hour % 5 == 2 else 'up' if x > 0.2 else 'down'}\n")
+        data = {"source": self.source, "id": "hour", "features": "x", "target": "kind", "missing_targets": "drop", **more}
+        return {"data": data, "prepare": [*prepare, "standard", *([{"type": "balance", "by": balance}] if balance else [])],
+                "model": [*(["flatten"] if prepare else []), {"type": "dense", "units": "classes"}],
+                "train": {"optimizer": {"type": "adam", "rate": 0.1}, "batch": 16, "epochs": 20},
+                "evaluate": {"metrics": ["accuracy"], "predictions": True}}  # fmt: skip
+
+    def test_they_are_refused_where_nothing_is_said(self):
+        done = self.run_of(self.table(missing_targets="refuse"), "1").finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"data.target: 'kind' is missing in 80 rows of {self.source}, first in line 4", done.stderr)
+
+    def test_they_are_no_samples(self):
+        window = {"type": "window", "length": 4}
+        for name, spec in {
+            "fraction": self.table(),
+            "stratified": self.table(split={"stratified": True}),
+            "kfold": self.table(split={"by": "kfold", "stratified": True, "valid": 0.2}),
+            "weights": self.table(balance="weights"),
+            "oversample": self.table(balance="oversample"),
+            "last": self.table([window], time="row"),
+            "majority": self.table([{**window, "label": "majority"}], time="row"),
+            "top_k": self.table(["top_k"]),
+        }.items():
+            with self.subTest(name):
+                spec["model"] = spec["model"] if name != "top_k" else [{"type": "dense", "units": "classes"}]
+                run = self.run_of(spec, name)
+                done = run.finish()
+                self.assertEqual(done.returncode, 0, done.stderr)
+                (split,) = run.events("split")
+                # the first three rows of each part have no whole window; one of them has no class in any case
+                told = 320 if "time" not in spec["data"] else 320 - 3 * 2
+                self.assertEqual(split["train"] + split["valid"] + split["test"], told)
+                with open(run.artifact("predictions.csv"), encoding="ascii") as file:
+                    hours = [int(row["hour"]) for row in csv.DictReader(file)]
+                self.assertEqual(len(hours), split["test"])
+                self.assertFalse([hour for hour in hours if hour % 5 == 2])
+                self.assertGreater(run.results()["test.accuracy"], 0.85)
+
+    def test_a_column_without_any_class(self):
+        spec = self.table()
+        with open(self.source, "w", encoding="ascii") as file:
+            file.write("hour,x,kind\n" + "".join(f"{i},{i % 7},\n" for i in range(40)))
+        spec["data"]["task"] = "classification"
+        done = self.run_of(spec, "1").finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("data.target: 'kind' has no value in any row", done.stderr)
+
+
 class Prepared(Folder):
     def half_built(self):
         return glob.glob(os.path.join(self.folder, "data", "*.new"))

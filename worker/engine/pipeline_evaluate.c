@@ -95,7 +95,7 @@ static bool match_classes(struct evaluating *evaluating, struct error *error)
                                 dataset->classes.text[i], dataset->path);
     }
     for (int64_t i = 0; i < set->n_samples; i++)
-        evaluating->label[i] = number[set->label[i]];
+        evaluating->label[i] = set->label[i] < 0 ? -1 : number[set->label[i]];
     set->label = evaluating->label;
     return true;
 }

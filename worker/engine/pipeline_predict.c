@@ -228,7 +228,7 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
                          struct error *error)
 {
     const struct stored_model *stored = predicting->stored;
-    struct predict_plan *plan = &predicting->plan;
+    struct predict_plan plan = predicting->plan;
     scoped(samples_free) struct samples *samples = NULL;
     scoped(row_list_release) struct row_list list = {0};
 
@@ -236,18 +236,17 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
                       &samples, error) ||
         !(are_rows(samples) || samples_list_all(samples, &list, error)))
         return false;
-    plan->dataset = dataset;
-    plan->list = are_rows(samples) ? NULL : &list;
+    plan.dataset = dataset;
+    plan.list = are_rows(samples) ? NULL : &list;
     if (stored->model->stateful) { /* a sample's state comes of others in the list */
-        plan->batch = (plan->list ? list.n : dataset->n_rows) + 1;
-        plan->n_cpus = 1;
+        plan.batch = (plan.list ? list.n : dataset->n_rows) + 1;
+        plan.n_cpus = 1;
     } else if (predicting->request->batch < 0 && dataset->n_rows > 0 &&
-               !(plan->list && list.n == 0) &&
-               !tune(stored, samples, plan->list, &plan->batch, error))
+               !(plan.list && list.n == 0) && !tune(stored, samples, plan.list, &plan.batch, error))
         return false;
     predicting->n_rows = dataset->n_rows;
     predicting->started_ms = now_ms();
-    return predict_pool_run(plan, error);
+    return predict_pool_run(&plan, error);
 }
 
 static int64_t count_cpus(void)

@@ -100,8 +100,8 @@ const struct setting data_settings[] = {
                    "has: a warning, an error, or drop them."),
     SETTING_CHOICE(
         struct data_config, missing_targets, MISSING_TARGETS_REFUSE, missing_names,
-        "What is done about rows without a target, in a regression: they are refused, or "
-        "drop them, so that they are no samples; windows of others still look at them."),
+        "What is done about rows without a target: they are refused, or drop them, so that they "
+        "are no samples; windows of others still look at them."),
     SETTING_CHOICE(
         struct data_config, target_transform, TARGET_TRANSFORM_NONE, transform_names,
         "What a regression learns instead of its targets: their distance from the mean in "
@@ -142,9 +142,6 @@ void data_check(const struct data_config *config, const cJSON *object,
         diagnostics_add(diagnostics, "data.target_transform", "is for regression");
     if (config->unseen_classes != UNSEEN_WARNING && config->task == DATA_TASK_REGRESSION)
         diagnostics_add(diagnostics, "data.unseen_classes", "is for classification");
-    if (config->missing_targets != MISSING_TARGETS_REFUSE &&
-        config->task == DATA_TASK_CLASSIFICATION)
-        diagnostics_add(diagnostics, "data.missing_targets", "is for regression");
     if (config->delimiter &&
         (strlen(config->delimiter) != 1 || strchr("\"\r\n", *config->delimiter)))
         diagnostics_add(diagnostics, "data.delimiter", "expected one character");

@@ -66,6 +66,8 @@ static bool is_told(const void *context, int64_t row)
 {
     const struct dataset *dataset = context;
 
+    if (dataset->label)
+        return dataset->label[row] >= 0;
     for (int64_t i = 0; i < dataset->n_targets; i++)
         if (isnan(dataset->target[row * dataset->n_targets + i]))
             return false;
@@ -74,7 +76,7 @@ static bool is_told(const void *context, int64_t row)
 
 bool dataset_drop_untold(const struct dataset *dataset, struct row_list *list, struct error *error)
 {
-    return !dataset->target || row_list_filter(list, is_told, dataset, error);
+    return (!dataset->target && !dataset->label) || row_list_filter(list, is_told, dataset, error);
 }
 
 const int32_t *dataset_split_group(const struct dataset *dataset,

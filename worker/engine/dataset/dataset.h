@@ -48,9 +48,9 @@ struct dataset {
     const float *value; /* [n_rows][n_features]; missing: NAN; categorical: the code */
 
     enum task task;
-    const int32_t *label;      /* NULL in regression */
+    const int32_t *label;      /* -1: missing; NULL in regression */
     struct dictionary classes; /* in order: by value where all are numbers, else by bytes */
-    const double *target;      /* [n_rows][n_targets]; NULL in classification */
+    const double *target;      /* [n_rows][n_targets], missing: NAN; NULL in classification */
     char **target_name;        /* owned, [n_targets], or one in classification */
     int64_t n_targets;
 

@@ -44,7 +44,8 @@ struct sample_set {
                               subsets; NULL: the sample's number */
     int64_t truth_steps;  /* 1: one label or target a sample; else one for each step of its input */
     int64_t n_classes;    /* classification */
-    const int32_t *label; /* [n_samples][truth_steps], 0 .. n_classes - 1; NULL in regression */
+    const int32_t *label; /* [n_samples][truth_steps], 0 .. n_classes - 1, of listed rows; NULL in
+                          regression */
     const char *const *class_name;
     int64_t n_targets;    /* regression */
     const double *target; /* [n_samples][truth_steps][n_targets], in the target's own units; NULL in

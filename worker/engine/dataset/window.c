@@ -184,10 +184,11 @@ bool window_majority(const struct window_config *window, const struct dataset *d
         for (int64_t row = series->segment[i]; row < series->segment[i + 1]; row++) {
             int64_t gone = row - window->length;
 
-            count[dataset->label[row]]++;
-            if (gone >= series->segment[i])
+            if (dataset->label[row] >= 0)
+                count[dataset->label[row]]++;
+            if (gone >= series->segment[i] && dataset->label[gone] >= 0)
                 count[dataset->label[gone]]--;
-            if (gone + 1 >= series->segment[i])
+            if (gone + 1 >= series->segment[i] && dataset->label[row] >= 0)
                 label[row] = most(count, dataset->classes.n, dataset->label[row]);
         }
     }

@@ -180,8 +180,7 @@ static bool refuse_missing(const struct import *import, int64_t column, const ch
 
 static bool drops_targets(const struct import *import)
 {
-    return import->request->config->missing_targets == MISSING_TARGETS_DROP &&
-           import->plan.roles->task == TASK_REGRESSION;
+    return import->request->config->missing_targets == MISSING_TARGETS_DROP;
 }
 
 static bool refuse_any_missing(const struct import *import, struct error *error)
@@ -240,9 +239,10 @@ static bool sort_classes(struct import *import, struct error *error)
     if (!dictionary_sort(classes, &sorted, error))
         return false;
     if (classes->n < 2)
-        return error_set_at(error, ERROR_INVALID, "data.target", "'%s' has one class only, '%s'",
+        return error_set_at(error, ERROR_INVALID, "data.target", "'%s' has %s%s%s",
                             import->plan.roles->profile->column[import->plan.roles->target[0]].name,
-                            classes->text[0]);
+                            classes->n ? "one class only, '" : "no value in any row",
+                            classes->n ? classes->text[0] : "", classes->n ? "'" : "");
     for (int32_t i = 0; i < classes->n; i++)
         import->settled[texts][i] = sorted[import->settled[texts][i]];
     return true;

@@ -92,7 +92,7 @@ bool sampling_weights(const int32_t *label, int64_t n_classes, int64_t n_samples
     for (int64_t i = 0; i < n_classes; i++)
         present += members[i] > 0;
     for (int64_t i = 0; i < n_samples; i++) {
-        int64_t of = members[label[i]];
+        int64_t of = label[i] < 0 ? 0 : members[label[i]];
 
         weight[i] = of > 0 ? (double)rows->n / ((double)present * (double)of) : 1;
     }

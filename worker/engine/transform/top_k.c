@@ -38,10 +38,12 @@ static int64_t n_targets(const struct dataset *dataset)
     return dataset->task == TASK_REGRESSION ? dataset->n_targets : dataset->classes.n;
 }
 
+/* NAN: missing. */
 static double target_of(const struct dataset *dataset, int64_t row, int64_t target)
 {
-    return dataset->task == TASK_REGRESSION ? dataset->target[row * dataset->n_targets + target]
-                                            : dataset->label[row] == target;
+    if (dataset->task == TASK_REGRESSION)
+        return dataset->target[row * dataset->n_targets + target];
+    return dataset->label[row] < 0 ? (double)NAN : dataset->label[row] == target;
 }
 
 /* ret[n_columns][targets + 1]: sums of products of distances from the means; the last of a column:
