@@ -7,6 +7,7 @@
 #include "common/utf8.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static bool copy(const struct arguments *arguments, struct run_log *log, FILE *out,
                  struct error *error)
@@ -61,6 +62,17 @@ static bool print_json(const struct arguments *arguments, const cJSON *experimen
     return client_print_json(json, error);
 }
 
+/* A run that has just begun has no log yet: it has printed nothing. */
+static bool open_log(const cJSON *experiment, const char *path, struct run_log *log,
+                     struct error *error)
+{
+    const char *state = json_text(experiment, "state", "");
+    bool begins = strcmp(state, "starting") == 0 || strcmp(state, "running") == 0;
+
+    return run_log_open(path, log, error) ||
+           (begins && error->kind == ERROR_NOT_FOUND && run_log_open("/dev/null", log, error));
+}
+
 static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
@@ -76,7 +88,7 @@ static bool run(struct client *client, struct error *error)
         puts(path.data);
         return true;
     }
-    if (!run_log_open(path.data, &log, error))
+    if (!open_log(experiment, path.data, &log, error))
         return false;
     if (arguments_flag(arguments, "json"))
         return print_json(arguments, experiment, path.data, &log, error);

@@ -279,6 +279,18 @@ class Reading(Case):
         told = self.nj("log", self.good, "-n", 1, "--json").json()
         self.assertEqual(told, {"id": self.good, "run": 1, "path": path, "text": "line 2\n"})
 
+    def test_log_that_is_not_there_yet_is_empty(self):
+        (number,) = self.submit("--", "sleep", "1000")
+        self.daemon.wait(number, states=("running",))
+        path = self.nj("log", number, "--path").out.strip()
+        wait_until(lambda: os.path.exists(path))
+        os.unlink(path)  # as in the moment before it is made
+        self.assertEqual(self.nj("log", number).out, "")
+        self.assertEqual(self.nj("log", number, "--json").json()["text"], "")
+        self.nj("cancel", number)
+        self.nj("wait", number, status=1)
+        self.assertIn("No such file", self.nj("log", number, status=3).err)
+
     def test_log_in_json_is_utf8_whatever_was_printed(self):
         (number,) = self.submit("--", "printf", r"caf\303\251 \377 \000 end")
         self.nj("wait", number)
