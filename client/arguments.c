@@ -75,7 +75,7 @@ static bool parse_number(const struct command_option *option, const char *text, 
         return error_set(error, ERROR_INVALID, "--%s: expected a whole number, not '%s'",
                          option->name, text);
     if (number < option->low || number > option->high)
-        return error_set(error, ERROR_INVALID, "--%s: %s is outside [%.15g, %.15g]", option->name,
+        return error_set(error, ERROR_INVALID, "--%s: %s is outside [%.16g, %.16g]", option->name,
                          text, option->low, option->high);
     *ret_number = number;
     return true;

@@ -669,6 +669,7 @@ class BadCommandLines(Case):
             (["submit", missing], "no such file; a command goes after --"),
             (["submit", "a.yaml", "--", "true"], "not both"),
             (["submit", "--cpus", "many", "--", "true"], "--cpus: expected a number"),
+            (["submit", "--seed", "-1", "--", "true"], "-1 is outside [0, 9007199254740991]"),
             (["submit", "--memory", "lots", "--", "true"], "--memory: expected a size"),
             (["submit", "--time", "soon", "--", "true"], "--time: expected a duration"),
             (["submit", "--set", "nothing", "--", "true"], "path=value"),
