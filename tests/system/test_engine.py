@@ -107,6 +107,23 @@ class Scores(Folder):
         }
         self.assert_accuracy(self.run_spec(spec), 0.933)
 
+    def test_a_run_tells_where_its_time_went(self):
+        spec = {
+            "data": {"source": IRIS, "skip": 1, "target": "c5", "split": every_fifth(self.folder, 150)},
+            "prepare": ["minmax"],
+            "model": layers(),
+            "train": {"epochs": 100},
+        }
+        began = time.monotonic()
+        run = self.run_spec(spec)
+        took = time.monotonic() - began
+        (table,) = (event for event in run.events("table") if event["name"] == "stages")
+        self.assertEqual(table["columns"], ["stage", "seconds", "of processors", "MiB read"])
+        self.assertEqual([row[0] for row in table["rows"]], ["import", "prepare", "train", "write", "evaluate"])
+        self.assertTrue(all(figure >= 0 for row in table["rows"] for figure in row[1:]))
+        self.assertLessEqual(sum(row[1] for row in table["rows"]), took)
+        self.assertGreater(table["rows"][2][2], 0)
+
     def test_diabetes(self):
         spec = {
             "data": {

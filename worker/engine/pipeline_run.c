@@ -22,6 +22,7 @@
 #include "worker/engine/pipeline.h"
 #include "worker/engine/prepared/store.h"
 #include "worker/engine/report.h"
+#include "worker/engine/stages.h"
 
 #define SPEC_FILE_LIMIT ((size_t)64 * 1024 * 1024)
 
@@ -39,6 +40,7 @@ struct run {
     struct dataset *dataset;
     struct prepared_rows rows;
     struct model *model;
+    struct stages stages;
 };
 
 static void run_release(struct run *run)
@@ -302,9 +304,14 @@ static bool tell_preparation(const struct run *run, struct error *error)
 
 static bool import_rows(struct run *run, struct warning_list *warnings, struct error *error)
 {
-    return open_data(run, warnings, error) &&
-           prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
-                              error);
+    if (!open_data(run, warnings, error))
+        return false;
+    stages_end(&run->stages, "import");
+    if (!prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
+                            error))
+        return false;
+    stages_end(&run->stages, "prepare");
+    return true;
 }
 
 static bool import_and_prepare(struct run *run, struct error *error)
@@ -650,18 +657,26 @@ static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
 {
     struct train_result result = {0};
 
+    stages_start(&run->stages);
     if (!read_spec(run, error) || !import_and_prepare(run, error))
         return false;
     if (run->spec.evaluate.snapshots)
         return go_over_snapshots(run, error);
     if (!train(run, &result, error))
         return false;
+    stages_end(&run->stages, "train");
     *ret_stopped = result.stopped;
     if (result.stopped)
         return report_sync(error);
-    return tell_training(run, &result, error) && check_seen(run, error) &&
-           write_model(run, error) && write_importances(run, error) &&
-           write_predictions(run, error) && evaluate(run, error) && report_sync(error);
+    if (!tell_training(run, &result, error) || !check_seen(run, error) ||
+        !write_model(run, error) || !write_importances(run, error) ||
+        !write_predictions(run, error))
+        return false;
+    stages_end(&run->stages, "write");
+    if (!evaluate(run, error))
+        return false;
+    stages_end(&run->stages, "evaluate");
+    return stages_report(&run->stages, error) && report_sync(error);
 }
 
 /* Why it gave up, for whoever reads the journal; the first error is the one that counts. */
