@@ -107,6 +107,30 @@ class Scores(Folder):
         }
         self.assert_accuracy(self.run_spec(spec), 0.933)
 
+    def test_outputs_before_softmax_are_written(self):
+        spec = {
+            "data": {"source": IRIS, "skip": 1, "target": "c5", "split": every_fifth(self.folder, 150)},
+            "prepare": ["minmax"],
+            "model": layers(),
+            "train": {"epochs": 5},
+            "evaluate": {"logits": True},
+        }
+        run = self.run_spec(spec)
+        with open(run.artifact("predictions.csv")) as one, open(run.artifact("logits.csv")) as other:
+            tables = [list(csv.DictReader(file)) for file in (one, other)]
+        self.assertEqual(len(tables[0]), 30)
+        for row, raw in zip(*tables, strict=True):
+            self.assertEqual(row["row"], raw["row"])
+            exponential = {name: math.exp(float(value)) for name, value in raw.items() if name != "row"}
+            for name, value in exponential.items():
+                share = value / sum(exponential.values())
+                self.assertAlmostEqual(float(row[name.replace("logit", "p")]), share, delta=1e-6)
+        spec["data"]["target"], spec["data"]["task"], spec["data"]["ignore"] = "c4", "regression", ["c5"]
+        spec["model"] = [{"type": "dense", "units": 1}]
+        refused = Run(os.path.join(self.folder, "refused"), spec).finish()
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("evaluate.logits: only networks that tell classes apart", refused.stderr)
+
     def test_a_run_tells_where_its_time_went(self):
         spec = {
             "data": {"source": IRIS, "skip": 1, "target": "c5", "split": every_fifth(self.folder, 150)},

@@ -22,6 +22,9 @@ static const struct setting evaluate_settings[] = {
     SETTING_BOOLEAN(struct evaluate_config, predictions, true,
                     "Write predictions.csv for the test part (without one for the validation "
                     "part)."),
+    SETTING_BOOLEAN(struct evaluate_config, logits, false,
+                    "Write logits.csv beside it: a network's outputs before they become "
+                    "probabilities; of two classes with one output the first has 0."),
     SETTING_INTEGER(struct evaluate_config, bootstrap, 0, 0, 100000, "",
                     "How often the test rows are drawn again for the table test.intervals; fewer "
                     "where there are very many rows; 0: no intervals."),

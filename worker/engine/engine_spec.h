@@ -12,7 +12,7 @@
 
 struct evaluate_config {
     struct kind_choices metrics; /* n == 0: the task's defaults */
-    bool predictions;
+    bool predictions, logits;
     int64_t bootstrap; /* draws of the test rows; 0: none */
     bool balanced;     /* measure classes in equal numbers, too */
     char *snapshots;   /* a run whose snapshots are measured, instead of training; NULL: none */

@@ -381,3 +381,29 @@ bool pipeline_write_predictions(struct model *model, const struct samples *sampl
            pipeline_write_header(samples, &model->distribution, actual, out, error) &&
            pipeline_write_rows(model, samples, row, n, prediction, actual, out, error);
 }
+
+bool pipeline_write_logits(struct model *model, const struct samples *samples, const int64_t *row,
+                           int64_t n, struct buffer *out, struct error *error)
+{
+    const struct preparation *preparation = samples->preparation;
+    scoped(memory_free) double *logit = NULL;
+    bool done;
+
+    model->raw = true;
+    done = pipeline_predict_rows(model, samples, row, n, 0, &logit, NULL, error);
+    model->raw = false;
+    if (!done || !dataset_write_id_header(samples->dataset, out, error))
+        return false;
+    for (int64_t k = 0; k < preparation->n_classes; k++)
+        if (!write_named(out, "logit", preparation->class_name[k], error))
+            return false;
+    for (int64_t i = 0; i < n; i++) {
+        if (!buffer_append_text(out, "\n", error) ||
+            !dataset_write_id(samples->dataset, row[i], out, error))
+            return false;
+        for (int64_t k = 0; k < preparation->n_classes; k++)
+            if (!buffer_append_format(out, error, ",%.9g", logit[i * preparation->n_classes + k]))
+                return false;
+    }
+    return buffer_append_text(out, "\n", error);
+}

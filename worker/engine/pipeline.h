@@ -125,6 +125,10 @@ bool pipeline_write_predictions(struct model *model, const struct samples *sampl
                                 const int64_t *row, int64_t n, int64_t batch, bool actual,
                                 struct buffer *out, struct error *error);
 
+/* The same with a classifier's outputs before they become probabilities: ids, "logit[A]", ... */
+bool pipeline_write_logits(struct model *model, const struct samples *samples, const int64_t *row,
+                           int64_t n, struct buffer *out, struct error *error);
+
 /* Predictions of the rows, [n][outputs], owned by the caller. Their loss is added to *sum, which
  * may be NULL. */
 bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,

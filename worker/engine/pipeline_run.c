@@ -186,22 +186,44 @@ static bool write_model(const struct run *run, struct error *error)
     return write_model_as(run, "model.h5", error) && report_file("model", "model.h5", error);
 }
 
+static bool write_probabilities(struct model *model, const struct samples *samples,
+                                const int64_t *row, int64_t n, struct buffer *out,
+                                struct error *error)
+{
+    return pipeline_write_predictions(model, samples, row, n, 0, true, out, error);
+}
+
+/* artifacts/<name>.csv */
+static bool
+write_table(const struct run *run, const struct row_array *rows, int64_t n, const char *name,
+            bool (*write)(struct model *model, const struct samples *samples, const int64_t *row,
+                          int64_t n, struct buffer *out, struct error *error),
+            struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0}, text = {0};
+    char file[64];
+
+    (void)snprintf(file, sizeof(file), "%s.csv", name);
+    return write(run->model, run->rows.samples, rows->row, n, &text, error) &&
+           artifact_path(run, file, &path, error) &&
+           file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
+           report_file(name, file, error);
+}
+
 static bool write_predictions(const struct run *run, struct error *error)
 {
     const struct split *split = &run->rows.split.split;
     const struct row_list *part =
         split->part[SPLIT_TEST].n > 0 ? &split->part[SPLIT_TEST] : &split->part[SPLIT_VALID];
-    scoped(buffer_release) struct buffer path = {0}, text = {0};
     scoped(row_array_release) struct row_array rows = {0};
 
-    if (!run->spec.evaluate.predictions || part->n == 0)
+    if (part->n == 0)
         return true;
     return row_array_open(part, &rows, error) &&
-           pipeline_write_predictions(run->model, run->rows.samples, rows.row, part->n, 0, true,
-                                      &text, error) &&
-           artifact_path(run, "predictions.csv", &path, error) &&
-           file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
-           report_file("predictions", "predictions.csv", error);
+           (!run->spec.evaluate.predictions ||
+            write_table(run, &rows, part->n, "predictions", write_probabilities, error)) &&
+           (!run->spec.evaluate.logits ||
+            write_table(run, &rows, part->n, "logits", pipeline_write_logits, error));
 }
 
 static bool write_importances(const struct run *run, struct error *error)
@@ -434,8 +456,12 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
 {
     struct train_context context;
 
-    return make_model(run, &context, error) &&
-           pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
+    if (!make_model(run, &context, error))
+        return false;
+    if (run->spec.evaluate.logits && run->model->n_logits == 0)
+        return error_set_at(error, ERROR_INVALID, "evaluate.logits",
+                            "only networks that tell classes apart have them");
+    return pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
            train_with(run, &context, ret_result, error);
 }
 

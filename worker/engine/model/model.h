@@ -115,6 +115,7 @@ struct model {
                               about in the same call, and in the same epoch's steps */
     int64_t n_logits;      /* outputs of a network before they become probabilities; 0: no such */
     struct logits *logits; /* borrowed; where not NULL, predict() adds them */
+    bool raw; /* predict() gives them instead of probabilities: of one for two classes 0 and it */
 };
 
 /* What a spec's list is: layers make a network. */

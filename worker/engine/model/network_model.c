@@ -172,6 +172,19 @@ static const struct tensor *outputs_of(struct network *network, const struct sam
     return y;
 }
 
+static void predict_from(const struct network *network, const struct tensor *y, double *prediction)
+{
+    int64_t width = network->model.n_outputs_per_row, missing = width - network->model.n_logits;
+
+    if (!network->model.raw || network->model.n_logits == 0) {
+        network->loss.kind->predict(&network->loss, y, prediction);
+        return;
+    }
+    for (int64_t i = 0; i < y->rows * width; i++)
+        prediction[i] =
+            i % width < missing ? 0 : (double)y->data[i / width * y->width + i % width - missing];
+}
+
 /* Up to a pass' capacity of chains side by side, the k-th sample of each in the k-th batch; chains
  * are in order of length, so that each stays at its place until it ends. */
 static void predict_side_by_side(struct network *network, const struct sample_set *set,
@@ -184,9 +197,8 @@ static void predict_side_by_side(struct network *network, const struct sample_se
 
     pass_forget(pass);
     for (int64_t k = 0; (n = chains_batch(chains, row, first, k, batch)) > 0; k++) {
-        network->loss.kind->predict(&network->loss,
-                                    outputs_of(network, set, batch->row, n, sum != NULL),
-                                    batch->prediction);
+        predict_from(network, outputs_of(network, set, batch->row, n, sum != NULL),
+                     batch->prediction);
         pass_carry(pass, network, batch->row, n);
         for (int64_t i = 0; ret_prediction && i < n; i++)
             memcpy(ret_prediction + batch->place[i] * width, batch->prediction + i * width,
@@ -227,11 +239,8 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
         int64_t rows = n - first < pass->pass.capacity ? n - first : pass->pass.capacity;
         const struct tensor *y = outputs_of(network, set, row + first, rows, sum != NULL);
 
-        if (ret_prediction) {
-            double *prediction = ret_prediction + first * width;
-
-            network->loss.kind->predict(&network->loss, y, prediction);
-        }
+        if (ret_prediction)
+            predict_from(network, y, ret_prediction + first * width);
         if (sum)
             pass_loss(pass, network, sum);
     }
