@@ -165,9 +165,10 @@ bool store_recover_run(struct store *store, int64_t experiment, int64_t run, int
 {
     int64_t verdict;
 
+    /* In which boot it was started is not known: without a word in its journal it may have run. */
     if (!store_execute(store, error,
-                       "INSERT INTO run (experiment, run, created_ms) VALUES (?1, ?2, ?3)"
-                       " ON CONFLICT DO NOTHING",
+                       "INSERT INTO run (experiment, run, created_ms, boot)"
+                       " VALUES (?1, ?2, ?3, 'unknown') ON CONFLICT DO NOTHING",
                        BIND(INT(experiment), INT(run), INT(created_ms))) ||
         !store_integer(store, 0, &verdict, error,
                        "SELECT verdict FROM run WHERE experiment = ?1 AND run = ?2",

@@ -159,6 +159,17 @@ class Recover(unittest.TestCase):
             daemon.nj("daemon", "recover")
             daemon.check_recovered(self)
 
+    def test_run_that_lost_its_words_may_have_begun_and_counts_as_lost(self):
+        with Home() as daemon:
+            number = daemon.submit("true", queue={"requeue": False})
+            daemon.wait(number)
+            daemon.terminate()
+            os.unlink(daemon.database)
+            os.truncate(os.path.join(daemon.home, "runs", str(number), "1", "events.jsonl"), 0)
+            daemon.nj("daemon", "recover")
+            daemon.start()
+            self.assertEqual(daemon.wait(number)[0]["verdict"], "lost")
+
     def test_run_that_goes_on_meanwhile_is_adopted(self):
         with Home() as daemon:
             gate = os.path.join(daemon.folder, "gate")
