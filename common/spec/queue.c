@@ -116,11 +116,27 @@ static bool check_ids(const struct setting_texts *list, const char *path,
     return good;
 }
 
-static bool check_command(const struct common_config *config, struct diagnostics *diagnostics)
+/* A command line in one text would be looked for as one program of that name; a path may have a
+ * space in it where it is the word of a list. */
+static bool check_command(const cJSON *given, const struct common_config *config,
+                          struct diagnostics *diagnostics)
 {
-    if (config->command.n == 0 || !config->command.item[0] || config->command.item[0][0])
+    const char *program = config->command.n ? config->command.item[0] : NULL;
+    const char *path = cJSON_IsString(given) ? "command" : "command[0]";
+
+    if (!program)
         return true;
-    diagnostics_add(diagnostics, "command[0]", "the program's name is empty");
+    if (!*program) {
+        diagnostics_add(diagnostics, "command[0]", "the program's name is empty");
+        return false;
+    }
+    if (config->command.n > 1 || !program[strcspn(program, " \t\n")] ||
+        (cJSON_IsArray(given) && strchr(program, '/')))
+        return true;
+    diagnostics_add(diagnostics, path,
+                    "'%.40s' is one word and no program; a list has a word an item, and [sh, -c, "
+                    "'...'] runs a line of shell",
+                    program);
     return false;
 }
 
@@ -137,7 +153,8 @@ bool spec_parse_common(const cJSON *root, struct common_config *config,
     good = settings_parse(common_settings, own, "", config, diagnostics);
     good = check_ids(&config->queue.after, "queue.after", diagnostics) && good;
     good = check_ids(&config->queue.after_ok, "queue.after_ok", diagnostics) && good;
-    good = check_command(config, diagnostics) && good;
+    good = check_command(cJSON_GetObjectItemCaseSensitive(own, "command"), config, diagnostics) &&
+           good;
     cJSON_Delete(own);
     return good;
 }

@@ -666,6 +666,7 @@ class BadCommandLines(Case):
             (["note", "1"], "something is missing"),
             (["submit"], "something is missing"),
             (["submit", "--"], "no command follows"),
+            (["submit", "--", "echo hi"], "command[0]: 'echo hi' is one word and no program"),
             (["submit", missing], "no such file; a command goes after --"),
             (["submit", "a.yaml", "--", "true"], "not both"),
             (["submit", "--cpus", "many", "--", "true"], "--cpus: expected a number"),

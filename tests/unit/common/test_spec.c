@@ -341,6 +341,35 @@ static void common_settings_complain_about_everything(void **state)
     diagnostics_release(&diagnostics);
 }
 
+static void a_command_line_in_one_text_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *path; /* path NULL: good */
+    } cases[] = {
+        {"command: python3 train.py --rate 0.1", "command"},
+        {"command: ./train.sh now", "command"},
+        {"command: ['echo hi']", "command[0]"},
+        {"command: ['/opt/my programs/train']", NULL},
+        {"command: ['my train', x]", NULL},
+        {"command: train.sh", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        scoped(spec_file_free) struct spec_file *file = parse(cases[i].text);
+        scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+        struct common_config config = {0};
+
+        assert_int_equal(spec_parse_common(file->root, &config, &diagnostics), !cases[i].path);
+        if (cases[i].path) {
+            assert_int_equal(diagnostics.n, 1);
+            assert_string_equal(diagnostics.item[0].path, cases[i].path);
+            assert_non_null(strstr(diagnostics.item[0].message, "is one word and no program"));
+        }
+        settings_release(common_settings, &config);
+    }
+}
+
 static void key_of(const char *text, char key[33])
 {
     scoped(spec_file_free) struct spec_file *file = parse(text);
@@ -420,6 +449,7 @@ int main(void)
         cmocka_unit_test(an_experiment_is_a_command_or_a_pipeline),
         cmocka_unit_test(common_settings_have_defaults),
         cmocka_unit_test(common_settings_complain_about_everything),
+        cmocka_unit_test(a_command_line_in_one_text_is_refused),
         cmocka_unit_test(the_key_forgets_what_changes_no_result),
         cmocka_unit_test(every_lack_of_memory_is_told),
     };
