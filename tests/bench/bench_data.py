@@ -5,6 +5,7 @@ time, checks it, and leaves it synced on disk; its seconds are those that the en
 in the page cache for both. data_first_batch is the whole way from the file to the first batch of scaled windows, theirs by
 pandas, scikit-learn and h5py. NIGHTJAR_BENCH_ROWS: of how many rows (4,867,421 are the 1.2 GB of the real one).
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -19,11 +20,15 @@ from figure import Figure, alternate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "build" / "release" / "nightjar-engine"
-FIGURES = ["data_import_1_thread", "data_import_2_threads", "data_import_peak_memory", "data_second_start", "data_first_batch"]
+FIGURES = ["data_import_1_thread", "data_import_2_threads", "data_import_peak_memory", "data_second_start", "data_first_batch",
+           "data_own_memory", "data_shared_by_4"]
 ROWS = int(os.environ.get("NIGHTJAR_BENCH_ROWS", "400000"))
 ROUNDS = 5
 PEAK_LIMIT_MIB = 256
 START_LIMIT_MS = 50
+OWN_LIMIT_MIB = 16
+SHARED_LIMIT = 1.05  # of the size of the prepared data
+SEEN = 0.05  # of all windows of 256 rows, more than ten times the rows
 SENSORS = [f"eeg{i}" for i in range(20)] + ["ecg", "r", "gsr"]
 
 
@@ -69,6 +74,27 @@ def first_batch_of_theirs(source, folder):
     subprocess.run(["/usr/bin/python3", "-c", PEER, source, folder / "peer.h5"], check=True)
 
 
+def wait_for_progress(process, part=0.0):
+    """Until so much of the training is done."""
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "progress" and event["done"] >= part:
+            return
+    raise RuntimeError(f"the engine ended: {process.wait()}")
+
+
+def memory_of(pid, file, field, mapped=None):
+    """Bytes of a process; `mapped`: only of what lies in this folder."""
+    counts, total = mapped is None, 0
+    for line in pathlib.Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if mapped and not words[0].endswith(":"):
+            counts = words[-1].startswith(mapped)
+        elif counts and words[0] == field + ":":
+            total += int(words[1]) * 1024
+    return total
+
+
 class Import:
     """One run folder whose experiment ends once its data are there: no recording is as long as its window."""
 
@@ -102,10 +128,9 @@ class Import:
         return float(subprocess.run(["/usr/bin/python3", "-S", "-c", script, ENGINE, "run", self.run], env=environment,
                                     capture_output=True, text=True, check=True).stdout)
 
-    def first_batch(self):
-        """Until the first batch is learnt from: the first progress is told then."""
-        shutil.rmtree(self.data, ignore_errors=True)
-        run = self.folder / "first"
+    def training(self, name):
+        """An engine that trains on windows at stride 1."""
+        run = self.folder / name
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
         stored = json.loads((self.run / "spec.json").read_text(encoding="utf-8"))
@@ -115,11 +140,26 @@ class Import:
         (run / "spec.json").write_text(json.dumps(stored), encoding="utf-8")
         environment = {**os.environ, "NIGHTJAR_DATA": str(self.data), "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1",
                        "NIGHTJAR_CHECKPOINT": str(run / "checkpoint")}
-        with subprocess.Popen([ENGINE, "run", run], env=environment, stdout=subprocess.PIPE) as process:
-            for line in process.stdout:
-                if json.loads(line)["event"] == "progress":
-                    break
+        return subprocess.Popen([ENGINE, "run", run], env=environment, stdout=subprocess.PIPE)
+
+    def first_batch(self):
+        """Until the first batch is learnt from: the first progress is told then."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        with self.training("first") as process:
+            wait_for_progress(process)
             process.kill()
+
+    def trained_by(self, n):
+        """Of n engines at once that have seen all rows: the most memory of its own that one has, and what of the prepared
+        data they map, shared pages counted once; both in bytes."""
+        with contextlib.ExitStack() as stack:
+            processes = [stack.enter_context(self.training(f"many{i}")) for i in range(n)]
+            for process in processes:
+                stack.callback(process.kill)
+            for process in processes:
+                wait_for_progress(process, SEEN)
+            own = max(memory_of(process.pid, "smaps_rollup", "Anonymous") for process in processes)
+            return own, sum(memory_of(process.pid, "smaps", "Pss", str(self.data)) for process in processes)
 
     def afresh(self, threads):
         shutil.rmtree(self.data, ignore_errors=True)
@@ -155,3 +195,11 @@ def measure(only):
             ours, theirs = alternate(3, work.first_batch, lambda: first_batch_of_theirs(source, folder))
             yield Figure("data_first_batch", ours, "s", theirs, theirs / ours, 6,
                          against=f"pandas, scikit-learn and h5py, 2 threads, {size}")
+        if any(figure.startswith(only) for figure in FIGURES[-2:]):
+            work.start(2)
+            size_bytes = sum(file.stat().st_size for file in work.data.glob("*.h5"))
+            own, shared = work.trained_by(4)
+            yield Figure("data_own_memory", own / 2**20, "MiB", OWN_LIMIT_MIB, OWN_LIMIT_MIB * 2**20 / own, 1,
+                         against=f"the limit; a worker's own memory, windows of 256 at stride 1, {size}")
+            yield Figure("data_shared_by_4", shared / size_bytes, "of the data", SHARED_LIMIT, SHARED_LIMIT * size_bytes / shared, 1,
+                         against=f"the limit; PSS of the data in 4 workers, {size}")
