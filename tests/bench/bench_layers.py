@@ -39,6 +39,9 @@ CONV = [{"type": "conv1d", "filters": 32, "size": 5, "activation": "relu"}, {"ty
         "flatten", {"type": "dense", "units": "targets"}]
 
 
+PEERS = {"lstm_64_masks": "cells in TorchScript (PyTorch has no such layer),"}  # where it is not a layer of PyTorch's
+
+
 def recurrent_work(gates, width, units, steps, outputs, layers=1):
     """Multiplications of a sample forward, those whose gradient nobody needs, cells, weights, numbers kept."""
     macs = steps * gates * units * (width + units) + (layers - 1) * steps * gates * units * 2 * units + units * outputs
@@ -146,7 +149,7 @@ def measure_one(figure, name, what):
     best = max(theirs)
     fraction = mine * limit_seconds(work, batch, what, [statistics.median(kept) for kept in zip(*limits)])
     return Figure(figure, mine, "samples/s", best, mine / best, 3.0 if what == "predict" else target, fraction,
-                  f"PyTorch {list(peers)[theirs.index(best)]}; {fraction:.2f} of the limit")
+                  f"{PEERS.get(name, 'PyTorch')} {list(peers)[theirs.index(best)]}; {fraction:.2f} of the limit")
 
 
 def limit_seconds(work, batch, what, rates):

@@ -6,11 +6,9 @@
 #ifndef NIGHTJAR_TESTS_UNIT_ENGINE_GOLDEN_NETWORK_H
 #define NIGHTJAR_TESTS_UNIT_ENGINE_GOLDEN_NETWORK_H
 
+#include "tests/support/golden.h"
 #include "tests/unit/engine/fixture.h"
 
-#include <fcntl.h>
-
-#include "common/file.h"
 #include "worker/engine/model/network.h"
 
 #define GOLDEN_TOLERANCE (sizeof(real) == sizeof(double) ? 1e-12 : 2e-5)
@@ -22,19 +20,6 @@
     " {'type': 'leaky_relu', 'alpha': 0.01},"               \
     " {'type': 'dense', 'units': 5}, {'type': 'sigmoid'},"  \
     " {'type': 'dense', 'units': 'outputs'}]"
-
-static inline cJSON *golden_read(const char *path)
-{
-    scoped(memory_free) char *data = NULL;
-    struct error error;
-    cJSON *json = NULL;
-    size_t size;
-
-    if (!file_read(AT_FDCWD, path, 1 << 24, &data, &size, &error) ||
-        !json_parse(data, size, &json, &error))
-        fail_msg("%s", error.message);
-    return json;
-}
 
 static inline void golden_compare(const char *what, const real *value, const cJSON *expected)
 {

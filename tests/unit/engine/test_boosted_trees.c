@@ -1,5 +1,6 @@
 /* Boosted trees: what XGBoost itself predicts, and that stopping and resuming leave no trace.
  * Without the library nothing is tested here, and the test says so. */
+#include "tests/support/golden.h"
 #include "tests/unit/engine/fixture.h"
 
 #include <fcntl.h>
@@ -44,19 +45,6 @@ static double *predict(struct fixture *fixture, struct model *model, struct loss
 }
 
 /* ---- golden values ----------------------------------------------------------------------------*/
-
-static cJSON *read_golden(void)
-{
-    scoped(memory_free) char *data = NULL;
-    struct error error;
-    cJSON *json = NULL;
-    size_t size;
-
-    if (!file_read(AT_FDCWD, "tests/golden/trees.json", 1 << 24, &data, &size, &error) ||
-        !json_parse(data, size, &json, &error))
-        fail_msg("%s", error.message);
-    return json;
-}
 
 static double item(const cJSON *list, int64_t index)
 {
@@ -116,7 +104,7 @@ static void check_example(const cJSON *golden, const cJSON *example)
 
 static void predictions_are_those_of_xgboost(void **state)
 {
-    scoped(json_free) cJSON *golden = read_golden();
+    scoped(json_free) cJSON *golden = golden_read("tests/golden/trees.json");
     const cJSON *example;
 
     (void)state;

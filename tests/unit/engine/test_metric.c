@@ -1,4 +1,5 @@
 /* Metrics against scikit-learn's values (tests/golden/make_numeric.py), to 1e-9; naive scores. */
+#include "tests/support/golden.h"
 #include "tests/support/near.h"
 #include "tests/unit/engine/fixture.h"
 
@@ -9,19 +10,6 @@
 #include "common/file.h"
 #include "worker/engine/metric/bootstrap.h"
 #include "worker/engine/report.h"
-
-static cJSON *read_golden(void)
-{
-    scoped(memory_free) char *data = NULL;
-    struct error error;
-    cJSON *json = NULL;
-    size_t size;
-
-    if (!file_read(AT_FDCWD, "tests/golden/metrics.json", 1 << 24, &data, &size, &error) ||
-        !json_parse(data, size, &json, &error))
-        fail_msg("%s", error.message);
-    return json;
-}
 
 static double *numbers(const cJSON *list)
 {
@@ -123,7 +111,7 @@ static void check_case(const cJSON *golden, enum task task)
 
 static void metrics_agree_with_scikit_learn(void **state)
 {
-    scoped(json_free) cJSON *golden = read_golden();
+    scoped(json_free) cJSON *golden = golden_read("tests/golden/metrics.json");
     const cJSON *item;
     int n = 0;
 

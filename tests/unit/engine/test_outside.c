@@ -1,5 +1,6 @@
 /* Weights of other programs: a network that has them computes what those programs would. The
  * numbers are those of tests/golden/make_outside.py. */
+#include "tests/support/golden.h"
 #include "tests/unit/engine/fixture.h"
 
 #include <fcntl.h>
@@ -24,19 +25,6 @@ static const char named_layers[] =
     " {'type': 'dense', 'units': 2}], 'train': {'start': {'names': "
     "['dense1=wide', 'gru1=reader', 'dense2=answer']}}}";
 
-static cJSON *read_golden(void)
-{
-    scoped(memory_free) char *data = NULL;
-    struct error error;
-    cJSON *json = NULL;
-    size_t size;
-
-    if (!file_read(AT_FDCWD, "tests/golden/outside.json", 1 << 24, &data, &size, &error) ||
-        !json_parse(data, size, &json, &error))
-        fail_msg("%s", error.message);
-    return json;
-}
-
 static void set_up(struct fixture *fixture, const cJSON *golden, struct shape shape,
                    const char *layers)
 {
@@ -57,7 +45,7 @@ static void set_up(struct fixture *fixture, const cJSON *golden, struct shape sh
 static void check(const char *name, struct shape shape, const char *layers, const char *path,
                   int64_t parameters)
 {
-    scoped(json_free) cJSON *all = read_golden();
+    scoped(json_free) cJSON *all = golden_read("tests/golden/outside.json");
     const cJSON *golden = json_member(all, name), *y = json_member(golden, "y");
     double prediction[2 * ROWS];
     struct fixture fixture;
