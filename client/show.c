@@ -111,12 +111,15 @@ static bool print_times(const struct render *render, const cJSON *experiment, st
     double submitted = json_number(experiment, "submitted", NAN);
     double started = json_number(experiment, "started", NAN);
     double ended = json_number(experiment, "ended", NAN);
-    char text[4 * RENDER_NUMBER_SIZE], a[RENDER_NUMBER_SIZE];
+    long long run = (long long)json_integer(experiment, "run", 0);
+    char text[4 * RENDER_NUMBER_SIZE], a[RENDER_NUMBER_SIZE], which[32] = "";
     size_t used;
 
+    if (run > 1) /* what follows is of the latest alone */
+        snprintf(which, sizeof(which), "run %lld ", run);
     used = (size_t)snprintf(text, sizeof(text), "submitted %s", render_time(submitted, now, a));
     if (isfinite(started))
-        used += (size_t)snprintf(text + used, sizeof(text) - used, ", started %s",
+        used += (size_t)snprintf(text + used, sizeof(text) - used, ", %sstarted %s", which,
                                  render_time(started, now, a));
     if (isfinite(ended))
         used += (size_t)snprintf(text + used, sizeof(text) - used, ", ended %s",

@@ -385,6 +385,7 @@ class Changing(Case):
         self.nj("wait", number)
         self.assertEqual(len(self.daemon.show(number)["runs"]), 2)
         self.assertEqual(self.nj("log", number, "--run", 2).out, "again\n")
+        self.assertIn(", run 2 started ", self.nj("show", number).out)
 
     def test_wait_ends_where_only_a_person_can_go_on(self):
         self.write("alike.yaml", "command: [sh, -c, 'echo error: {x} is odd >&2; exit 1']\n"
