@@ -95,6 +95,28 @@ static void dead_units_are_counted(void **state)
     end(&training);
 }
 
+static void inputs_that_nobody_scaled_are_told(void **state)
+{
+    static const double scale[] = {1, 1e4};
+
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        struct training training;
+
+        begin(&training, TASK_CLASSIFICATION,
+              "{'model': [{'type': 'dense', 'units': 'classes'}], 'train': {'epochs': 1}}");
+        for (int i = 0; i < TRAINING_ROWS * TRAINING_WIDTH; i++)
+            training.fixture.x[i] *= scale[large];
+        must_run(&training);
+        if (large)
+            assert_reported(&training, "in the first batch: networks learn slowly",
+                            "\"where\":\"prepare\"", "");
+        else
+            assert_not_reported(&training, "in the first batch", "");
+        end(&training);
+    }
+}
+
 static void policy_may_stop(void **state)
 {
     struct training training;
@@ -223,6 +245,7 @@ int main(void)
         cmocka_unit_test(curves_tell_their_troubles),
         cmocka_unit_test(healthy_curve_tells_nothing),
         cmocka_unit_test(dead_units_are_counted),
+        cmocka_unit_test(inputs_that_nobody_scaled_are_told),
         cmocka_unit_test(policy_may_stop),
         cmocka_unit_test(policy_may_begin_again_once),
         cmocka_unit_test(beginning_again_is_as_if_built_with_that_seed),

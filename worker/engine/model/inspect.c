@@ -9,6 +9,7 @@
 
 #define VANISHING 1e-9 /* of the largest layer's gradient, root mean squares */
 #define EXPLODING 1e4  /* times the first step's */
+#define LARGE 100.0    /* of an input: weights are made for values about 1 */
 #define DEAD_SHARE 0.5
 #define DEAD_ROWS 8 /* fewer rows of a batch say nothing about a unit */
 
@@ -157,9 +158,36 @@ static bool look_for_dead(struct network *network, bool *serious, struct error *
     return true;
 }
 
+static bool has_embedding(const struct network *network)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        if (strcmp(network->layer[i].kind->kind.name, "embedding") == 0)
+            return true;
+    return false;
+}
+
+/* Values that nobody scaled; numbers of tokens are no such values. */
+static bool look_at_inputs(const struct network *network, struct error *error)
+{
+    double largest = 0;
+
+    for (int i = 0; i < network->plan.n_inputs; i++) {
+        const struct tensor *x = &network->training.input[i];
+
+        for (int64_t k = 0; k < x->steps * x->rows * x->width; k++)
+            largest = fmax(largest, fabs((double)x->data[k]));
+    }
+    if (!(largest > LARGE) || has_embedding(network))
+        return true;
+    return report_warning("prepare", largest, error,
+                          "inputs reach %.4g in the first batch: networks learn slowly or not at "
+                          "all from values that are not scaled (standard, minmax, ...)",
+                          largest);
+}
+
 bool inspect_trip(struct network *network, bool first, bool *serious, struct error *error)
 {
-    return (!first || complain(network, serious, error)) &&
+    return (!first || (complain(network, serious, error) && look_at_inputs(network, error))) &&
            compare_gradients(network, first, error) && look_for_dead(network, serious, error);
 }
 
