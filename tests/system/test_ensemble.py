@@ -194,6 +194,33 @@ class Ensembles(unittest.TestCase):
         run = self.must(self.ensemble(of=[model]))
         self.assertTrue([w for w in run.events("warning") if "not known which rows" in w["text"]])
 
+    def rows(self, name, numbers):
+        path = os.path.join(self.home, name)
+        with open(path, "w") as file:
+            file.writelines(f"{number}\n" for number in numbers)
+        return path
+
+    def test_no_member_hides_what_another_one_saw(self):
+        halves = [self.rows("early.txt", range(120)), self.rows("late.txt", range(120, 240))]
+        layers = [{"type": "dense", "units": "targets"}]
+        for train, test in (reversed(halves), halves):
+            self.must(self.spec(["y"], layers, ["standard"], {"by": "index", "train": train, "test": test}))
+        split = {"split": {"by": "index", "train": halves[0], "test": halves[1]}}
+        run = self.run_of(self.ensemble(of=[str(self.last - 1), str(self.last)], data=split))
+        self.assertEqual(run.status, 2)
+        self.assertIn("trained on 120 of the 120 test rows", run.errors)
+
+    def test_a_window_saw_more_rows_than_it_predicts(self):
+        member = self.spec(["y"], ["flatten", {"type": "dense", "units": "targets"}],
+                           ["standard", {"type": "window", "length": 8}], {"by": "time", "train": 0.5, "test": 0.5})
+        member["data"]["time"] = "row"
+        self.must(member)
+        first = self.rows("first.txt", range(7))  # no window predicts them
+        data = {"time": "row", "split": {"by": "index", "test": first}}
+        run = self.run_of(self.ensemble(of=[str(self.last)], data=data))
+        self.assertEqual(run.status, 2)
+        self.assertIn("trained on 7 of the 7 test rows", run.errors)
+
     def test_what_cannot_be_is_told_with_its_place(self):
         cases = [({"of": ["99"]}, "model[0].of", "99"), ({"of": []}, "model[0].of", ""),
                  ({"of": ["1"], "weights": [1, 2]}, "model[0]", "2 weights for 1 learner"),

@@ -485,6 +485,20 @@ static bool tell_training(const struct run *run, const struct train_result *resu
     return true;
 }
 
+/* Whether a sample is a marked row, or a window with one in it. */
+static bool sees_any(const struct run *run, int64_t row, const int8_t *mark)
+{
+    const struct window_config *window = run->rows.samples->window;
+    struct row_span span = row_span_single(row);
+    bool any = mark[row];
+
+    if (window)
+        span = window_span(window, &run->dataset->series, row);
+    for (int64_t i = 0; i < span.steps && !any; i++)
+        any = span.first + i >= span.low && span.first + i < span.high && mark[span.first + i];
+    return any;
+}
+
 /* What a model was made from before this run counts as well: test rows among that are a leak. */
 static bool check_seen(const struct run *run, struct error *error)
 {
@@ -499,7 +513,7 @@ static bool check_seen(const struct run *run, struct error *error)
     if (!run->model->kind->seen(run->model, &run->rows.samples->set, seen, &unknown, error))
         return false;
     for (struct row_walk at = {.list = test}; row_walk(&at);)
-        n += seen[at.row];
+        n += sees_any(run, at.row, seen);
     if (unknown > 0 &&
         !report_warning("model", (double)unknown, error,
                         "of %lld models it is not known which rows they were trained on: whether "

@@ -354,7 +354,8 @@ static bool ensemble_seen(struct model *model, const struct sample_set *set, int
     for (int64_t i = 0; i < ensemble->n_members; i++) {
         bool known;
 
-        if (!member_mark_seen(&ensemble->member[i], ensemble->dataset, ret_seen, &known, error))
+        if (!member_mark_seen(&ensemble->member[i], ensemble->dataset, true, ret_seen, &known,
+                              error))
             return false;
         *ret_unknown += !known;
     }

@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "common/spec/spec.h"
+#include "worker/engine/dataset/window.h"
 
 #define MODEL_LIMIT ((size_t)1 << 34)
 #define SPLIT_LIMIT ((size_t)1 << 32)
@@ -151,8 +152,25 @@ static void mark_rows(const cJSON *list, const struct dataset *dataset, int8_t *
     }
 }
 
+/* The row that a window predicts, and with `window` what the window sees. */
+static void mark_window(const struct window_config *window, const struct dataset *dataset,
+                        int64_t row, int8_t *seen)
+{
+    struct row_span span = row_span_single(row);
+
+    if (row < 0 || row >= dataset->n_rows)
+        return;
+    if (window && dataset->series.n > 0)
+        span = window_span(window, &dataset->series, row);
+    seen[row] = 1;
+    for (int64_t i = 0; i < span.steps; i++)
+        if (span.first + i >= span.low && span.first + i < span.high)
+            seen[span.first + i] = 1;
+}
+
 /* Runs of windows, by rows of the data set: [first, how many, step]. */
-static void mark_windows(const cJSON *list, const struct dataset *dataset, int8_t *seen)
+static void mark_windows(const cJSON *list, const struct window_config *window,
+                         const struct dataset *dataset, int8_t *seen)
 {
     const cJSON *run;
 
@@ -161,17 +179,14 @@ static void mark_windows(const cJSON *list, const struct dataset *dataset, int8_
         const cJSON *first = cJSON_GetArrayItem(run, 0), *n = cJSON_GetArrayItem(run, 1);
         const cJSON *step = cJSON_GetArrayItem(run, 2);
 
-        for (double i = 0; step && i < n->valuedouble; i++) {
-            double row = first->valuedouble + i * step->valuedouble;
-
-            if (row >= 0 && row < (double)dataset->n_rows)
-                seen[(int64_t)row] = 1;
-        }
+        for (double i = 0; step && i < n->valuedouble; i++)
+            mark_window(window, dataset, (int64_t)(first->valuedouble + i * step->valuedouble),
+                        seen);
     }
 }
 
-static bool mark(const cJSON *split, const struct dataset *dataset, int8_t *seen,
-                 struct error *error)
+static bool mark(const cJSON *split, const struct window_config *window,
+                 const struct dataset *dataset, int8_t *seen, struct error *error)
 {
     const cJSON *windows = json_member(split, "windows");
     scoped(memory_free) int8_t *in_file = calloc((size_t)dataset->n_rows + 1, 1);
@@ -180,20 +195,21 @@ static bool mark(const cJSON *split, const struct dataset *dataset, int8_t *seen
         return error_set(error, ERROR_NO_MEMORY, "making an ensemble");
     for (int part = SPLIT_TRAIN; part <= SPLIT_VALID; part++) {
         if (windows)
-            mark_windows(json_member(windows, split_part_name[part]), dataset, seen);
+            mark_windows(json_member(windows, split_part_name[part]), window, dataset, seen);
         else
             mark_rows(json_member(split, split_part_name[part]), dataset, in_file);
     }
     for (int64_t row = 0; row < dataset->n_rows && !windows; row++) {
         int64_t place = dataset_file_row(dataset, row);
 
-        seen[row] = place >= 0 && place < dataset->n_rows && in_file[place];
+        if (place >= 0 && place < dataset->n_rows && in_file[place])
+            seen[row] = 1;
     }
     return true;
 }
 
-bool member_mark_seen(const struct member *member, const struct dataset *dataset, int8_t *seen,
-                      bool *ret_known, struct error *error)
+bool member_mark_seen(const struct member *member, const struct dataset *dataset, bool looked_at,
+                      int8_t *seen, bool *ret_known, struct error *error)
 {
     scoped(memory_free) char *text = NULL;
     scoped(memory_free) char *source = NULL;
@@ -208,7 +224,8 @@ bool member_mark_seen(const struct member *member, const struct dataset *dataset
         json_integer(split, "rows", -1) != dataset->n_rows)
         return true; /* other data, or a file from elsewhere */
     *ret_known = true;
-    return mark(split, dataset, seen, error);
+    return mark(split, looked_at ? window_find(&member->stored.spec.prepare) : NULL, dataset, seen,
+                error);
 }
 
 bool member_score(const struct member *member, const char *metric, double *ret, struct error *error)

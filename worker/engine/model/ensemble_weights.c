@@ -104,7 +104,7 @@ static bool mark_seen(const struct ensemble *ensemble, int8_t *seen, struct erro
     for (int64_t i = 0; i < ensemble->n_members; i++) {
         bool known;
 
-        if (!member_mark_seen(&ensemble->member[i], ensemble->dataset,
+        if (!member_mark_seen(&ensemble->member[i], ensemble->dataset, false,
                               seen + i * ensemble->dataset->n_rows, &known, error))
             return false;
         if (!known)
