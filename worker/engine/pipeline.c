@@ -25,14 +25,18 @@ static bool take_subset(const struct engine_spec *spec, const struct dataset *da
                         struct prepared_rows *rows, struct error *error)
 {
     const struct subset_config *config = sampling_find(&spec->prepare, &transform_subset);
+    const struct subset_keys keys = {.row_id = (const uint64_t *)dataset->source_row,
+                                     .label = dataset->label,
+                                     .n_classes = dataset->classes.n,
+                                     .group = dataset->group,
+                                     .n_groups = dataset->groups.n};
     struct row_list *train = &rows->split.split.part[SPLIT_TRAIN];
     scoped(buffer_release) struct buffer covered = {0};
     int64_t all = train->n;
 
     if (!config)
         return true;
-    return sampling_subset(config, (const uint64_t *)dataset->source_row, dataset->label,
-                           dataset->classes.n, rows->split.seed, train, error) &&
+    return sampling_subset(config, &keys, rows->split.seed, train, error) &&
            sampling_coverage(dataset, train, &covered, error) &&
            buffer_append_format(&rows->sampling, error, "training sees %lld of its %lld rows%s%s",
                                 (long long)train->n, (long long)all, covered.size > 0 ? ": " : "",

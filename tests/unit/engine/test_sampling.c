@@ -14,8 +14,9 @@
 
 #define ROWS 1000
 #define CLASSES 3
+#define GROUPS 21
 
-static int32_t label[ROWS];
+static int32_t label[ROWS], group[ROWS];
 static uint64_t row_id[ROWS];
 static int64_t row[ROWS];
 
@@ -27,6 +28,7 @@ static int fill(void **state)
         label[i] = i % 10 < 7 ? 0 : i % 10 < 9 ? 1 : 2;
         row_id[i] = (uint64_t)(5000 + 3 * i);
         row[i] = i;
+        group[i] = (int32_t)(i % 20); /* 50 rows each, and none of the last */
     }
     return 0;
 }
@@ -34,12 +36,14 @@ static int fill(void **state)
 static struct row_list subset(int by, int64_t rows, double share, uint64_t seed)
 {
     const struct subset_config config = {.by = by, .rows = rows, .share = share};
+    const struct subset_keys keys = {
+        .row_id = row_id, .label = label, .n_classes = CLASSES, .group = group, .n_groups = GROUPS};
     struct row_list list = {.row = malloc(sizeof(row)), .n = ROWS};
     struct error error;
 
     assert_non_null(list.row);
     memcpy(list.row, row, sizeof(row));
-    assert_true(sampling_subset(&config, row_id, label, CLASSES, seed, &list, &error));
+    assert_true(sampling_subset(&config, &keys, seed, &list, &error));
     return list;
 }
 
@@ -59,7 +63,7 @@ static bool holds(const struct row_list *list, int64_t wanted)
 
 static void smaller_subset_lies_in_the_larger_one(void **state)
 {
-    static const int kinds[] = {SUBSET_RANDOM, SUBSET_STRATIFIED, SUBSET_HEAD};
+    static const int kinds[] = {SUBSET_RANDOM, SUBSET_STRATIFIED, SUBSET_HEAD, SUBSET_GROUP};
 
     (void)state;
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
@@ -67,7 +71,7 @@ static void smaller_subset_lies_in_the_larger_one(void **state)
             struct row_list small = subset(kinds[k], n, 1, 7),
                             large = subset(kinds[k], 2 * n, 1, 7);
 
-            if (kinds[k] != SUBSET_STRATIFIED)
+            if (kinds[k] != SUBSET_STRATIFIED && kinds[k] != SUBSET_GROUP)
                 assert_int_equal(small.n, n);
             check_order(&small);
             for (int64_t i = 0; i < small.n; i++)
@@ -75,6 +79,25 @@ static void smaller_subset_lies_in_the_larger_one(void **state)
             free(small.row);
             free(large.row);
         }
+}
+
+static void groups_are_taken_whole(void **state)
+{
+    static const int64_t wanted[] = {1, 50, 99, 100, 777, 1000};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++) {
+        struct row_list list = subset(SUBSET_GROUP, wanted[k], 1, 7);
+        int64_t of_group[GROUPS] = {0};
+
+        check_order(&list);
+        for (int64_t i = 0; i < list.n; i++)
+            of_group[group[list.row[i]]]++;
+        for (int i = 0; i < GROUPS; i++)
+            assert_true(of_group[i] == 0 || of_group[i] == 50);
+        assert_int_equal(list.n, wanted[k] < 50 ? 50 : wanted[k] / 50 * 50);
+        free(list.row);
+    }
 }
 
 static void subset_depends_on_the_seed_and_not_on_the_place(void **state)
@@ -150,7 +173,7 @@ static void coverage_tells_which_keys_a_stride_meets(void **state)
     struct row_list list = subset(SUBSET_STRIDE, 20, 1, 7);
     scoped(buffer_release) struct buffer text = {0};
     struct dataset dataset = {.n_rows = ROWS};
-    int32_t group[ROWS];
+    int32_t group_of_row[ROWS];
     struct error error;
 
     (void)state;
@@ -158,9 +181,9 @@ static void coverage_tells_which_keys_a_stride_meets(void **state)
         char name[32];
 
         (void)snprintf(name, sizeof(name), "%04d/%02d", (int)i / 10, (int)i % 10);
-        assert_true(dictionary_add(&dataset.groups, name, strlen(name), &group[i], &error));
+        assert_true(dictionary_add(&dataset.groups, name, strlen(name), &group_of_row[i], &error));
     }
-    dataset.group = group;
+    dataset.group = group_of_row;
     assert_true(sampling_coverage(&dataset, &list, &text, &error));
     assert_string_equal(text.data, "20 of 1000 groups, 20 of 100 in its column 1, 1 of 10 in its "
                                    "column 2");
@@ -172,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(smaller_subset_lies_in_the_larger_one),
+        cmocka_unit_test(groups_are_taken_whole),
         cmocka_unit_test(subset_depends_on_the_seed_and_not_on_the_place),
         cmocka_unit_test(stratified_subset_keeps_the_shares),
         cmocka_unit_test(balanced_rows_have_each_class_as_often),

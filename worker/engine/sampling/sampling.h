@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-enum subset_by { SUBSET_RANDOM, SUBSET_STRATIFIED, SUBSET_STRIDE, SUBSET_HEAD };
+enum subset_by { SUBSET_RANDOM, SUBSET_STRATIFIED, SUBSET_STRIDE, SUBSET_HEAD, SUBSET_GROUP };
 struct subset_config {
     struct transform_config base; /* nothing of it is set */
     int by;                       /* enum subset_by */
@@ -35,10 +35,17 @@ struct balance_config {
 /* The config of such a kind in the spec's "prepare"; NULL: it is not there. */
 const void *sampling_find(const struct kind_choices *prepare, const struct transform_kind *kind);
 
-/* Takes a subset of `rows`, still ascending. `label`: [n_rows]; NULL: no classes. */
-bool sampling_subset(const struct subset_config *config, const uint64_t *row_id,
-                     const int32_t *label, int64_t n_classes, uint64_t seed, struct row_list *rows,
-                     struct error *error);
+/* What a subset may go by: all borrowed. */
+struct subset_keys {
+    const uint64_t *row_id; /* NULL: the row's number */
+    const int32_t *label;   /* [n_rows]; NULL: no classes */
+    int64_t n_classes;
+    const int32_t *group; /* [n_rows]; NULL: no groups */
+    int64_t n_groups;
+};
+/* Takes a subset of `rows`, still ascending. */
+bool sampling_subset(const struct subset_config *config, const struct subset_keys *keys,
+                     uint64_t seed, struct row_list *rows, struct error *error);
 
 /* As many rows of each class that occurs: of the rarest (some left out) or of the most frequent
  * (some several times). Ascending; caller owns. */

@@ -6,12 +6,13 @@
 
 #include "common/owner.h"
 
-static const char *const by_names[] = {"random", "stratified", "stride", "head", NULL};
+static const char *const by_names[] = {"random", "stratified", "stride", "head", "group", NULL};
 
 static const struct setting subset_settings[] = {
     SETTING_CHOICE(struct subset_config, by, SUBSET_RANDOM, by_names,
                    "random: any rows; stratified: with the classes' shares; stride: every so "
-                   "many-th; head: the first ones. Smaller subsets lie in larger ones, but for "
+                   "many-th; head: the first ones; group: whole groups (data.group), as many as do "
+                   "not exceed the rows, but one. Smaller subsets lie in larger ones, but for "
                    "stride."),
     SETTING_INTEGER(struct subset_config, rows, 0, 0, 1e12, "rows",
                     "How many training rows stay; 0: as share has it."),
@@ -97,25 +98,68 @@ static bool take_random(const struct subset_config *config, const uint64_t *row_
     return true;
 }
 
-bool sampling_subset(const struct subset_config *config, const uint64_t *row_id,
-                     const int32_t *label, int64_t n_classes, uint64_t seed, struct row_list *rows,
-                     struct error *error)
+struct chosen {
+    const int32_t *group;
+    const bool *stays; /* [n_groups] */
+};
+
+static bool is_chosen(const void *context, int64_t row)
+{
+    const struct chosen *chosen = context;
+
+    return chosen->stays[chosen->group[row]];
+}
+
+/* Groups in an order of their own, until the next one would be too much. */
+static bool take_groups(const struct subset_config *config, const struct subset_keys *keys,
+                        uint64_t seed, struct row_list *rows, struct error *error)
+{
+    size_t n_groups = (size_t)keys->n_groups;
+    scoped(memory_free) int64_t *size = calloc(n_groups + 1, sizeof(*size)), *order = NULL;
+    scoped(memory_free) bool *stays = calloc(n_groups + 1, sizeof(*stays));
+    struct row_run run = {.stride = 1, .n = keys->n_groups};
+    const struct row_list every = {.run = &run, .n_runs = 1, .n = keys->n_groups};
+    const struct chosen chosen = {.group = keys->group, .stays = stays};
+    int64_t left = wanted(config, rows->n), n, taken = 0;
+
+    if (!size || !stays)
+        return error_set(error, ERROR_NO_MEMORY, "choosing training rows");
+    for (struct row_walk at = {.list = rows}; row_walk(&at);)
+        size[keys->group[at.row]]++;
+    if (!sampling_order(NULL, NULL, 0, seed, &every, &order, &n, error))
+        return false;
+    for (int64_t i = 0; i < n && (taken == 0 || size[order[i]] <= left); i++) {
+        stays[order[i]] = true;
+        left -= size[order[i]];
+        taken += size[order[i]] > 0;
+    }
+    return row_list_filter(rows, is_chosen, &chosen, error);
+}
+
+bool sampling_subset(const struct subset_config *config, const struct subset_keys *keys,
+                     uint64_t seed, struct row_list *rows, struct error *error)
 {
     if (rows->n == 0)
         return true;
     switch ((enum subset_by)config->by) {
     case SUBSET_RANDOM:
-        return take_random(config, row_id, seed, rows, error);
+        return take_random(config, keys->row_id, seed, rows, error);
     case SUBSET_STRATIFIED:
-        if (!label)
+        if (!keys->label)
             return error_set_at(error, ERROR_INVALID, "prepare",
                                 "a stratified subset needs classes");
-        return take_stratified(config, row_id, label, n_classes, seed, rows, error);
+        return take_stratified(config, keys->row_id, keys->label, keys->n_classes, seed, rows,
+                               error);
     case SUBSET_STRIDE:
         return take_stride(config, rows, error);
     case SUBSET_HEAD:
         row_list_truncate(rows, wanted(config, rows->n));
         return true;
+    case SUBSET_GROUP:
+        if (!keys->group)
+            return error_set_at(error, ERROR_INVALID, "prepare",
+                                "a subset by group needs groups: name them in data.group");
+        return take_groups(config, keys, seed, rows, error);
     }
     return true;
 }
