@@ -125,7 +125,9 @@ static void in_thread(uv_work_t *work)
     struct error error;
 
     for (size_t i = 0; i < clean->ids.n; i++)
-        if (!remove_one(clean, i, &error) && clean->failure.kind == ERROR_NONE)
+        /* whose lock is held runs again by now, or another one cleans it: it is left alone */
+        if (!remove_one(clean, i, &error) && error.kind != ERROR_BUSY &&
+            clean->failure.kind == ERROR_NONE)
             clean->failure = error;
 }
 

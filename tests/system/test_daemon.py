@@ -1,6 +1,7 @@
 """The daemon from outside: raw requests over its socket, real workers, kills and bad clients."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -285,6 +286,16 @@ class Queueing(unittest.TestCase):
             self.assertEqual(daemon.show(ended)["state"], "done")
             self.assertEqual(daemon.show(running)["state"], "running")
             self.assertEqual(daemon.call("clean", select={"all": True})["experiments"], [])
+
+    def test_clean_leaves_alone_what_somebody_is_at(self):
+        with Daemon() as daemon:
+            first, second = daemon.submit("true"), daemon.submit("true")
+            daemon.wait(first, second)
+            wait_until(lambda: daemon.call("daemon.status")["running"] == 0)
+            with open(f"{daemon.home}/runs/{first}/lock", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self.assertEqual(daemon.call("clean", select={"all": True})["experiments"], [second])
+            self.assertEqual(daemon.call("clean", select={"all": True})["experiments"], [first])
 
     def test_nothing_starts_below_the_low_water_mark(self):
         with Daemon(arguments=["--disk-reserve", "1000T"]) as daemon:
