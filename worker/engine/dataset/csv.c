@@ -5,24 +5,20 @@
  */
 #include "worker/engine/dataset/csv.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <zlib.h>
 
 #include "common/buffer.h"
 #include "common/owner.h"
 #include "common/utf8.h"
+#include "worker/engine/dataset/source/stream.h"
 
 #define CHUNK_SIZE (256 * 1024)
 
 struct csv_reader {
-    char *name;
-    gzFile file;               /* NULL: from memory */
-    const unsigned char *left; /* of the memory */
-    size_t n_left;
+    char *name;            /* owned */
+    struct stream *stream; /* owned */
     char delimiter;
     bool at_end; /* nothing is left to be read into the window */
     bool began;  /* the byte order mark is behind us */
@@ -48,24 +44,6 @@ struct scan {
 
 /* ---- bytes in ---------------------------------------------------------------------------------*/
 
-static bool is_gzip_name(const char *path)
-{
-    size_t size = strlen(path);
-
-    return size > 3 && strcmp(path + size - 3, ".gz") == 0;
-}
-
-static bool check_file(const char *path, struct error *error)
-{
-    struct stat status;
-
-    if (stat(path, &status) != 0)
-        return error_set_errno(error, errno, "%s", path);
-    if (S_ISDIR(status.st_mode))
-        return error_set(error, ERROR_INVALID, "%s: is a folder", path);
-    return true;
-}
-
 static struct csv_reader *reader_new(const char *name, char delimiter)
 {
     struct csv_reader *reader = calloc(1, sizeof(*reader));
@@ -86,54 +64,12 @@ void csv_free(struct csv_reader **reader)
 
     if (!gone)
         return;
-    if (gone->file)
-        (void)gzclose_r(gone->file);
+    stream_free(&gone->stream);
     free(gone->window);
     free(gone->record.field);
     free(gone->name);
     free(gone);
     *reader = NULL;
-}
-
-static bool gzip_failed(const char *name, gzFile file, struct error *error)
-{
-    int code;
-    int os_errno = errno;
-    const char *text = gzerror(file, &code);
-
-    if (code == Z_ERRNO)
-        return error_set_errno(error, os_errno, "%s", name);
-    if (code == Z_BUF_ERROR)
-        return error_set(error, ERROR_CORRUPT, "%s: the gzip file is truncated", name);
-    if (code == Z_MEM_ERROR)
-        return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
-    return error_set(error, ERROR_CORRUPT, "%s: the gzip file is damaged: %s", name, text);
-}
-
-bool csv_read_some(const char *name, gzFile file, char *data, size_t room, size_t *ret_size,
-                   struct error *error)
-{
-    int n = gzread(file, data, (unsigned)room), code;
-
-    if (n < 0)
-        return gzip_failed(name, file, error);
-    /* what follows a torn member reads as an end, and only the state tells */
-    if (n == 0 && (gzerror(file, &code), code != Z_OK && code != Z_STREAM_END))
-        return gzip_failed(name, file, error);
-    *ret_size = (size_t)n;
-    return true;
-}
-
-static bool read_some(struct csv_reader *reader, char *data, size_t room, size_t *ret_size,
-                      struct error *error)
-{
-    if (reader->file)
-        return csv_read_some(reader->name, reader->file, data, room, ret_size, error);
-    *ret_size = room < reader->n_left ? room : reader->n_left;
-    memcpy(data, reader->left, *ret_size);
-    reader->left += *ret_size;
-    reader->n_left -= *ret_size;
-    return true;
 }
 
 /* Makes the window hold more of the record that begins at `start`. */
@@ -159,7 +95,7 @@ static bool refill(struct csv_reader *reader, struct error *error)
         reader->window = window;
         reader->capacity = capacity;
     }
-    if (!read_some(reader, reader->window + kept, CHUNK_SIZE, &got, error))
+    if (!stream_read(reader->stream, reader->window + kept, CHUNK_SIZE, &got, error))
         return false;
     reader->end += got;
     reader->at_end = got == 0;
@@ -217,20 +153,11 @@ static bool begin(struct csv_reader *reader, int64_t skip, struct error *error)
 bool csv_open(const char *path, char delimiter, int64_t skip, struct csv_reader **ret,
               struct error *error)
 {
-    scoped(csv_free) struct csv_reader *reader = NULL;
+    scoped(csv_free) struct csv_reader *reader = reader_new(path, delimiter);
 
-    if (!check_file(path, error))
-        return false;
-    reader = reader_new(path, delimiter);
     if (!reader)
         return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
-    reader->file = gzopen(path, "rbe");
-    if (!reader->file)
-        return error_set_errno(error, errno ? errno : ENOMEM, "%s", path);
-    (void)gzbuffer(reader->file, CHUNK_SIZE);
-    if (is_gzip_name(path) && gzdirect(reader->file))
-        return error_set(error, ERROR_CORRUPT, "%s: is not a gzip file", path);
-    if (!begin(reader, skip, error))
+    if (!stream_open(path, &reader->stream, error) || !begin(reader, skip, error))
         return false;
     *ret = take(&reader);
     return true;
@@ -239,13 +166,10 @@ bool csv_open(const char *path, char delimiter, int64_t skip, struct csv_reader 
 bool csv_open_memory(const void *data, size_t size, const char *name, char delimiter, int64_t skip,
                      struct csv_reader **ret, struct error *error)
 {
-    scoped(csv_free) struct csv_reader *reader = reader_new(name, delimiter);
+    scoped(csv_free) struct csv_reader *reader = NULL;
 
-    if (!reader)
-        return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
-    reader->left = data;
-    reader->n_left = size;
-    if (!begin(reader, skip, error))
+    if (!csv_open_part(data, size, name, delimiter, 1, 0, &reader, error) ||
+        !begin(reader, skip, error))
         return false;
     *ret = take(&reader);
     return true;
@@ -254,15 +178,15 @@ bool csv_open_memory(const void *data, size_t size, const char *name, char delim
 bool csv_open_part(const void *data, size_t size, const char *name, char delimiter, int64_t line,
                    int64_t width, struct csv_reader **ret, struct error *error)
 {
-    struct csv_reader *reader = reader_new(name, delimiter);
+    scoped(csv_free) struct csv_reader *reader = reader_new(name, delimiter);
 
     if (!reader)
         return error_set(error, ERROR_NO_MEMORY, "reading %s", name);
-    reader->left = data;
-    reader->n_left = size;
+    if (!stream_open_memory(data, size, name, &reader->stream, error))
+        return false;
     reader->line = line;
     reader->first_width = width;
-    *ret = reader;
+    *ret = take(&reader);
     return true;
 }
 

@@ -49,11 +49,6 @@ void csv_free(struct csv_reader **reader);
 /* *ret_record NULL: the end. All records have the number of fields of the first. */
 bool csv_next(struct csv_reader *reader, const struct csv_record **ret_record, struct error *error);
 
-/* Bytes of a file that may be gzip; 0 of them: its end. CORRUPT where it is damaged. */
-struct gzFile_s;
-bool csv_read_some(const char *name, struct gzFile_s *file, char *data, size_t room,
-                   size_t *ret_size, struct error *error);
-
 /* Appends one field, quoted where needed; `first` leaves out the delimiter before it. */
 struct buffer;
 bool csv_write_field(struct buffer *out, const char *text, bool first, struct error *error);

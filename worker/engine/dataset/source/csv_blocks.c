@@ -1,18 +1,17 @@
 #include "worker/engine/dataset/source/csv_blocks.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
 #include "worker/engine/dataset/number.h"
+#include "worker/engine/dataset/source/stream.h"
 
 struct csv_blocks {
-    char *path; /* owned */
-    gzFile file;
-    char *rest; /* owned: of the last read, what belongs to the next block */
+    char *path;            /* owned */
+    struct stream *stream; /* owned */
+    char *rest;            /* owned: of the last read, what belongs to the next block */
     size_t n_rest, rest_capacity;
     int64_t number, line, first_lines;
     bool at_end;
@@ -30,8 +29,7 @@ void csv_blocks_free(struct csv_blocks **blocks)
 
     if (!gone)
         return;
-    if (gone->file)
-        (void)gzclose_r(gone->file);
+    stream_free(&gone->stream);
     free(gone->rest);
     free(gone->path);
     free(gone);
@@ -52,10 +50,8 @@ bool csv_blocks_open(const char *path, int64_t first_lines, struct csv_blocks **
         return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
     blocks->line = 1;
     blocks->first_lines = first_lines;
-    errno = 0;
-    blocks->file = gzopen(path, "rbe");
-    if (!blocks->file)
-        return errno ? error_set_errno(error, errno, "%s", path) : no_memory(blocks, error);
+    if (!stream_open(path, &blocks->stream, error))
+        return false;
     *ret = take(&blocks);
     return true;
 }
@@ -168,8 +164,7 @@ static bool read_more(struct csv_blocks *blocks, struct csv_block *block, struct
         return error_set(error, ERROR_INVALID, "%s: line %lld: a record of over %d MiB",
                          blocks->path, (long long)blocks->line, CSV_RECORD_LIMIT >> 20);
     if (!make_room(blocks, block, block->size + CSV_BLOCK_SIZE, error) ||
-        !csv_read_some(blocks->path, blocks->file, block->data + block->size, CSV_BLOCK_SIZE, &got,
-                       error))
+        !stream_read(blocks->stream, block->data + block->size, CSV_BLOCK_SIZE, &got, error))
         return false;
     block->size += got;
     blocks->at_end = got == 0;
