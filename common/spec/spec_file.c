@@ -100,6 +100,22 @@ static bool wrap_list(struct spec_file *file, struct error *error)
     return true;
 }
 
+/* A command's words are what was written: `--version, 1.10` is not `--version, 1.1`. */
+static void keep_words(cJSON *spec)
+{
+    cJSON *item;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(spec, "command"))
+    {
+        if (cJSON_IsNumber(item) && item->valuestring)
+            item->type = cJSON_String;
+    }
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(spec, "experiments"))
+    {
+        keep_words(item);
+    }
+}
+
 bool spec_file_parse(const char *text, size_t size, const char *name, struct spec_file **ret_file,
                      struct error *error)
 {
@@ -118,6 +134,7 @@ bool spec_file_parse(const char *text, size_t size, const char *name, struct spe
         return false;
     if (!wrap_list(file, error) || !check_root(file, error))
         return false;
+    keep_words(file->root);
     *ret_file = take(&file);
     return true;
 }
@@ -262,5 +279,6 @@ bool spec_file_set(struct spec_file *file, const char *assignment, struct error 
     }
     if (!spec_set_at(file->root, path, &value, error))
         return error_wrap(error, "--set");
+    keep_words(file->root);
     return forget_lines(file, path, error);
 }

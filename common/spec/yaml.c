@@ -464,6 +464,19 @@ static bool is_number(const char *text, double *ret_number, bool *ret_good)
     return true;
 }
 
+/* Beside its value a number keeps how it was written (valuestring): as a word, 1.10 is not 1.1. */
+static cJSON *number_json(const char *text, double number)
+{
+    scoped(json_free) cJSON *value = cJSON_CreateNumber(number);
+
+    if (value)
+        value->valuestring = cJSON_malloc(strlen(text) + 1);
+    if (!value || !value->valuestring)
+        return NULL;
+    strcpy(value->valuestring, text);
+    return take(&value);
+}
+
 static cJSON *plain_json(struct composer *composer, const struct node *node)
 {
     static const char *const yes[] = {"true", "True", "TRUE", NULL};
@@ -480,7 +493,7 @@ static cJSON *plain_json(struct composer *composer, const struct node *node)
         return cJSON_CreateFalse();
     if ((tag == TAG_NONE || tag == TAG_NUMBER) && is_number(node->text, &number, &good)) {
         if (good)
-            return cJSON_CreateNumber(number);
+            return number_json(node->text, number);
         fail_at(composer, node->line,
                 "%.40s is no number that a spec can hold; quote it if it is a text", node->text);
         return NULL;

@@ -135,6 +135,23 @@ static void a_list_of_specs_is_a_batch(void **state)
     assert_int_equal(spec_file_line(file, "experiments"), 0);
 }
 
+static void a_commands_words_are_as_they_were_written(void **state)
+{
+    static const char text[] = "command: [run, 1.10, 007, 1e-3, -0.50]\n"
+                               "experiments:\n- command: [run, 2.0, '3.0']\n"
+                               "train: {epochs: 1.10}\n";
+    scoped(spec_file_free) struct spec_file *file = parse(text);
+    scoped(buffer_release) struct buffer printed = {0};
+    struct error error;
+
+    (void)state;
+    assert_true(spec_file_set(file, "command[1]=3.10", &error));
+    assert_true(json_print(file->root, &printed, &error));
+    assert_string_equal(printed.data, "{\"command\":[\"run\",\"3.10\",\"007\",\"1e-3\",\"-0.50\"],"
+                                      "\"experiments\":[{\"command\":[\"run\",\"2.0\",\"3.0\"]}],"
+                                      "\"train\":{\"epochs\":1.1}}");
+}
+
 static void a_text_larger_than_the_limit_is_refused(void **state)
 {
     scoped(memory_free) char *text = malloc(SPEC_SIZE_LIMIT + 2);
@@ -437,6 +454,7 @@ int main(void)
         cmocka_unit_test(json_is_no_way_round_the_depth),
         cmocka_unit_test(a_root_that_is_no_mapping_is_refused),
         cmocka_unit_test(a_list_of_specs_is_a_batch),
+        cmocka_unit_test(a_commands_words_are_as_they_were_written),
         cmocka_unit_test(a_text_larger_than_the_limit_is_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(a_file_is_read_whole),
