@@ -468,12 +468,13 @@ static bool is_number(const char *text, double *ret_number, bool *ret_good)
 static cJSON *number_json(const char *text, double number)
 {
     scoped(json_free) cJSON *value = cJSON_CreateNumber(number);
+    size_t size = strlen(text) + 1;
 
     if (value)
-        value->valuestring = cJSON_malloc(strlen(text) + 1);
+        value->valuestring = cJSON_malloc(size);
     if (!value || !value->valuestring)
         return NULL;
-    strcpy(value->valuestring, text);
+    memcpy(value->valuestring, text, size);
     return take(&value);
 }
 
