@@ -10,6 +10,7 @@ import time
 
 from figure import Figure, alternate
 from laboratory import BUILD, ROOT, Laboratory, process
+from scratch import scratch
 
 FIGURES = ["submit_durable", "workers_two"]
 
@@ -26,7 +27,7 @@ def measure_submit():
         return
     laboratory = Laboratory(1)
     laboratory.nj("submit", "--", "sleep", "3600")
-    folder = tempfile.mkdtemp(prefix="tsp-bench-")
+    folder = scratch("tsp-bench-")
     tsp = dict(os.environ, TS_SOCKET=f"{folder}/socket", TMPDIR=folder, TS_MAXFINISHED="10")
     try:
         subprocess.run(["tsp", "sleep", "3600"], env=tsp, check=True, stdout=subprocess.DEVNULL)
@@ -41,7 +42,6 @@ def measure_submit():
         subprocess.run(["tsp", "-K"], env=tsp, check=False)
         laboratory.nj("cancel", "all", check=False)
         laboratory.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def equal_spec():

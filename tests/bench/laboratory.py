@@ -2,10 +2,10 @@
 import json
 import os
 import pathlib
-import shutil
 import subprocess
-import tempfile
 import time
+
+from scratch import scratch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
@@ -15,7 +15,7 @@ class Laboratory:
     """A private home and its daemon."""
 
     def __init__(self, slots):
-        self.home = tempfile.mkdtemp(prefix="nightjar-bench-")
+        self.home = scratch("nightjar-bench-")
         self.environment = dict(os.environ, NIGHTJAR_HOME=self.home, XDG_RUNTIME_DIR=self.home)
         self.daemon = subprocess.Popen([BUILD / "nightjard", "--home", self.home, "--slots", str(slots)],
                                        env=self.environment, stderr=subprocess.DEVNULL)
@@ -65,7 +65,6 @@ class Laboratory:
     def close(self):
         self.daemon.terminate()
         self.daemon.wait(10)
-        shutil.rmtree(self.home, ignore_errors=True)
 
 
 def process(command, environment):

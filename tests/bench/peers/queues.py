@@ -7,12 +7,14 @@ import subprocess
 import tempfile
 import time
 
+from scratch import scratch
+
 
 class Peer:
     needs: list[str] = []
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="nightjar-peer-"))
+        self.folder = pathlib.Path(scratch("nightjar-peer-"))
         self.environment = dict(os.environ, TMPDIR=str(self.folder))
 
     @classmethod
@@ -35,7 +37,7 @@ class Peer:
             raise RuntimeError(f"{command[0]} failed")
 
     def close(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Ends what it started."""
 
 
 class Spooler(Peer):
@@ -70,10 +72,7 @@ class Nq(Peer):
 
     def renew(self):
         """A new folder: each job looks at all before it."""
-        jobs = self.folder / "jobs"
-        shutil.rmtree(jobs, ignore_errors=True)
-        jobs.mkdir()
-        self.environment["NQDIR"] = str(jobs)
+        self.environment["NQDIR"] = tempfile.mkdtemp(prefix="jobs-", dir=self.folder)
 
     def give(self, *command):
         self.submit("nq", "-q", *command)
