@@ -107,10 +107,10 @@ bool column_add_time(sqlite3_stmt *row, int column, cJSON *object, const char *n
 /* store.c */
 bool store_note_changed(struct store *store, int64_t experiment, struct error *error);
 
-/* store_schedule.c */
+/* schedule.c */
 void store_walk_free(struct store_walk **walk);
 
-/* store_state.c. After an experiment is queued again, a batch is not ended any more. */
+/* state.c. After an experiment is queued again, a batch is not ended any more. */
 bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_ended, bool *ret_ok,
                     struct error *error);
 
@@ -119,7 +119,7 @@ bool store_end_run(struct store *store, int64_t experiment, int64_t run,
                    const struct experiment_decision *decision, const struct experiment_exit *exit,
                    const char *message, int64_t now_ms, struct error *error);
 
-/* store_breaker.c. The run that just ended makes the rest of its batch wait: appends those to be
+/* breaker.c. The run that just ended makes the rest of its batch wait: appends those to be
  * held to `ids`, with the reason in batch.broken. */
 bool store_breaker_count(struct store *store, int64_t experiment, enum experiment_verdict verdict,
                          const struct experiment_exit *exit, struct store_ids *ids,
@@ -127,7 +127,7 @@ bool store_breaker_count(struct store *store, int64_t experiment, enum experimen
 bool store_breaker_tell(struct store *store, int64_t experiment, struct error *error);
 /* One of it was released: it begins to count anew. */
 bool store_breaker_reset(struct store *store, int64_t experiment, struct error *error);
-/* store_submit.c. The row of this need, made where there is none. */
+/* submit.c. The row of this need, made where there is none. */
 bool store_need(struct store *store, const struct scheduler_need *need, int64_t *ret_id,
                 struct error *error);
 
@@ -135,15 +135,15 @@ bool store_need(struct store *store, const struct scheduler_need *need, int64_t 
 bool store_count_added(struct store *store, int64_t batch, enum experiment_state state, int64_t n,
                        struct error *error);
 
-/* store_note.c. Appends {time, text} for each note about the experiment. */
+/* note.c. Appends {time, text} for each note about the experiment. */
 bool store_add_notes(struct store *store, int64_t experiment, cJSON *list, struct error *error);
 
-/* store_select.c */
+/* select.c */
 bool store_ids_add(struct store_ids *ids, int64_t id, struct error *error);
 void store_ids_sort(struct store_ids *ids); /* ascending, each once */
 store_visit store_ids_visit;                /* adds the first column to a struct store_ids */
 
-/* store_intake.c */
+/* intake.c */
 enum store_event_kind { /* numbers stand in the database */
                         STORE_EVENT_UNKNOWN = 0,
                         STORE_EVENT_WARNING = 1,

@@ -1,4 +1,4 @@
-/* What the reports read. SQL stays in store_report.c. */
+/* What the reports read. SQL stays in report.c. */
 #ifndef NIGHTJAR_DAEMON_STORE_REPORT_H
 #define NIGHTJAR_DAEMON_STORE_REPORT_H
 
