@@ -1,6 +1,8 @@
-"""Sequences of texts, of unequal length, through an embedding into a recurrent network; words that were never seen."""
+"""Sequences of texts, and of the words of a text, through embeddings into a network; words that were never seen."""
 
 import csv
+import json
+import math
 import os
 import random
 import unittest
@@ -63,6 +65,66 @@ class Tokens(Folder):
         done = run.finish()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(run.results()["test.accuracy"], 0.9)
+
+
+ACTIONS = ["repair", "excision", "biopsy", "insertion", "removal", "release", "closure", "drainage"]
+SITES = ["hernia", "tonsil", "femur", "tendon", "bladder", "hip", "palate", "spine"]
+
+
+class Words(Folder):
+    """Operations: the minutes depend on what is done, where, and in which room."""
+
+    def write(self, path, n, seed, sites=tuple(SITES)):
+        chance = random.Random(seed)
+        with open(path, "w", encoding="ascii") as out:
+            out.write("Procedure,Room,AgeNorm,minutes\n")
+            for _ in range(n):
+                action, site, room, age = chance.randrange(8), chance.choice(sites), chance.randrange(4), chance.gauss(0, 1)
+                known = SITES.index(site) if site in SITES else 0
+                log = 3 + 0.25 * action + 0.3 * ((known * 3) % 8) + 0.2 * room + 0.3 * age + chance.gauss(0, 0.05)
+                out.write(f'"{ACTIONS[action].title()} of {site}{", left" * chance.randrange(2)}",OR {room},{age:.4f},{math.exp(log):.3f}\n')
+
+    def spec(self, **words):
+        return {
+            "data": {"source": self.source, "target": "minutes", "features": ["Procedure", "Room", "AgeNorm"], "group": ["Procedure"],
+                     "target_transform": "log_standard", "split": {"by": "group", "valid": 0.15, "test": 0.2}},
+            "prepare": [{"type": "words", "columns": "Procedure", "length": 6, **words}, {"type": "tokens", "columns": "Room"}, "standard"],
+            "model": [{"type": "branch", "name": "procedure", "from": "Procedure"},
+                      {"type": "embedding", "units": 8}, {"type": "lstm", "units": 16},
+                      {"type": "branch", "name": "room", "from": "Room"}, {"type": "embedding", "units": 2},
+                      {"type": "branch", "name": "rest", "from": "x"}, {"type": "dense", "units": 2},
+                      "concat", {"type": "dense", "units": 24, "activation": "relu"}, {"type": "dense", "units": "targets"}],
+            "train": {"optimizer": {"type": "adam", "rate": 0.01}, "batch": 32, "epochs": 40}, "evaluate": {"metrics": ["r2"]},
+        }  # fmt: skip
+
+    def test_texts_that_no_training_row_has_are_read_by_their_words(self):
+        self.write(self.source, 1500, 1)
+        run = self.run_of(self.spec(), "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(run.results()["test.r2"], 0.8)  # of procedures that no training row has
+        done = engine("inspect", run.folder, "--json")
+        self.assertEqual(json.loads(done.stdout)["inputs"], {"x": [1], "Procedure": [6, 1], "Room": [1]})
+
+        new = os.path.join(self.folder, "new.csv")
+        self.write(new, 50, 2, sites=("hernia", "toe"))
+        done = engine("predict", run.folder, "--data", new, "-o", os.path.join(self.folder, "out.csv"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.folder, "out.csv"), encoding="ascii") as file:
+            self.assertEqual(len(list(csv.DictReader(file))), 50)
+
+    def test_what_does_not_fit_is_refused(self):
+        self.write(self.source, 60, 1)
+        for number, (change, message) in enumerate([
+            ({"prepare": [{"type": "words", "columns": "AgeNorm"}]}, "prepare[0].columns: 'AgeNorm' is numeric"),
+            ({"prepare": ["words", {"type": "words", "columns": "Room"}]}, "prepare[1]: 'Room' is read as words before"),
+            ({"prepare": ["words", {"type": "standard", "columns": "Room.1"}]}, "prepare[1].columns: 'Room.1' is made of tokens"),
+            ({"prepare": ["words"], "model": [{"type": "dense", "units": "targets"}]},
+             "model[0]: the data have several inputs; a branch names the one that this takes"),
+        ]):  # fmt: skip
+            done = self.run_of({**self.spec(), **change}, f"bad-{number}").finish()
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(message, done.stderr)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ static bool append_name(const struct samples *samples, int64_t number, struct bu
         return buffer_append_format(ret, error, "%s.%lld", input->name, (long long)number);
     }
     step = number / input->shape.width;
-    return buffer_append_text(ret, samples->preparation->column_name[number % input->shape.width],
+    return buffer_append_text(ret, samples->preparation->column[number % input->shape.width].name,
                               error) &&
            (input->shape.steps == 1 || buffer_append_format(ret, error, "[%lld]", (long long)step));
 }

@@ -212,7 +212,8 @@ static bool read_parts(struct hdf5_file *file, struct stored_model *stored, stru
         !preparation_parse(fitted, &stored->preparation, error) ||
         !train_complete(&stored->spec.train, stored->preparation->task, error))
         return false;
-    preparation_set_inputs(stored->preparation, window_find(&stored->spec.prepare));
+    if (!preparation_set_inputs(stored->preparation, window_find(&stored->spec.prepare), error))
+        return false;
     plan = pipeline_plan(&stored->spec, stored->preparation, 0, false);
     return model_build(&plan, &stored->model, error) && read_arrays(file, stored->model, error) &&
            read_pieces(file, stored->model, error);

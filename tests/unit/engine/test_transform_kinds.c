@@ -173,6 +173,19 @@ static int64_t sample_size(const struct preparation *preparation)
     return preparation->steps * preparation->width;
 }
 
+/* Tensors for the inputs of n samples, one after the other in `memory`. */
+static void make_inputs(const struct preparation *preparation, int64_t n, real *memory,
+                        struct tensor x[])
+{
+    for (int i = 0; i < preparation->n_inputs; i++) {
+        const struct shape *shape = &preparation->input[i].shape;
+
+        x[i] = (struct tensor){
+            .data = memory, .steps = shape->steps, .rows = n, .width = shape->width};
+        memory += shape->steps * shape->width * n;
+    }
+}
+
 /* [row][step][column] */
 static real *gather(const struct small_table *table, const struct preparation *preparation,
                     int64_t batch)
@@ -187,14 +200,17 @@ static real *gather(const struct small_table *table, const struct preparation *p
     assert_true(applier_make(preparation, &table->dataset, NULL, &applier, &error));
     for (int64_t at = 0; at < ROWS; at += batch) {
         int64_t n = ROWS - at < batch ? ROWS - at : batch;
-        struct tensor to = {
-            .data = time_major, .steps = preparation->steps, .rows = n, .width = width};
+        struct tensor to[SAMPLE_INPUTS_MAX];
 
-        applier_gather_rows(applier, table->row + at, n, &to);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t t = 0; t < preparation->steps; t++)
-                memcpy(x + (at + i) * size + t * width, time_major + (t * n + i) * width,
-                       (size_t)width * sizeof(*x));
+        make_inputs(preparation, n, time_major, to);
+        applier_gather_rows(applier, table->row + at, n, to);
+        for (int64_t k = 0; k < n * size; k++) {
+            const struct prepared_column *column = &preparation->column[k % width];
+            const struct tensor *from = &to[column->input];
+            int64_t step = column->step + k % size / width;
+
+            x[at * size + k] = from->data[(step * n + k / size) * from->width + column->at];
+        }
     }
     return x;
 }

@@ -16,7 +16,7 @@
 
 enum task { TASK_CLASSIFICATION, TASK_REGRESSION };
 
-#define SAMPLE_INPUTS_MAX 8
+#define SAMPLE_INPUTS_MAX 16
 
 struct sample_input {
     const char *name;   /* borrowed: what a model's branches call it */

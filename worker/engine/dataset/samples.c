@@ -2,8 +2,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/transform/words.h"
 
 void samples_free(struct samples **samples)
 {
@@ -20,8 +22,9 @@ void samples_free(struct samples **samples)
 
 #define SPANS 64 /* gathered at a time */
 
+/* All inputs of a window have its steps. */
 static void gather_windows(const struct samples *samples, const int64_t *row, int64_t n,
-                           struct tensor *x, int32_t *length)
+                           struct tensor x[], int32_t *const length[])
 {
     struct row_span span[SPANS];
 
@@ -31,8 +34,32 @@ static void gather_windows(const struct samples *samples, const int64_t *row, in
         for (int64_t i = 0; i < count; i++)
             span[i] = window_span(samples->window, &samples->dataset->series, row[first + i]);
         applier_gather_spans(samples->applier, span, count, first, x,
-                             length ? length + first : NULL);
+                             length[0] ? length[0] + first : NULL);
     }
+    for (int i = 1; length[0] && i < samples->set.n_inputs; i++)
+        if (length[i])
+            memcpy(length[i], length[0], (size_t)n * sizeof(*length[0]));
+}
+
+/* Words of each row: up to the last that is one, but never none. */
+static void count_words(const struct tensor *x, int32_t *length)
+{
+    for (int64_t i = 0; i < x->rows; i++) {
+        int64_t n = x->steps;
+
+        while (n > 1 && x->data[(n - 1) * x->rows + i] == WORDS_NONE)
+            n--;
+        length[i] = (int32_t)n;
+    }
+}
+
+static void gather_rows(const struct samples *samples, const int64_t *row, int64_t n,
+                        struct tensor x[], int32_t *const length[])
+{
+    applier_gather_rows(samples->applier, row, n, x);
+    for (int i = 0; i < samples->set.n_inputs; i++)
+        if (length[i])
+            count_words(&x[i], length[i]);
 }
 
 static void gather(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
@@ -41,9 +68,9 @@ static void gather(const struct sample_set *set, const int64_t *row, int64_t n, 
     const struct samples *samples = set->context;
 
     if (samples->window)
-        gather_windows(samples, row, n, x, length[0]);
+        gather_windows(samples, row, n, x, length);
     else
-        applier_gather_rows(samples->applier, row, n, x);
+        gather_rows(samples, row, n, x, length);
 }
 
 /* The window that ends where this one begins, where it is whole. */

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define LAYER_NAME_SIZE 32
-#define LAYER_INPUTS_MAX 8
+#define LAYER_INPUTS_MAX 16
 #define LAYER_PARAMETERS_MAX 8
 #define LAYER_BUFFERS_MAX 32
 

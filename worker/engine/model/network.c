@@ -17,6 +17,7 @@
 #define PREDICT_BYTES ((int64_t)1 << 20) /* what a cache holds */
 #define PREDICT_BYTES_MAX ((int64_t)64 << 20)
 enum { PREDICT_ROWS_MIN = 16, PREDICT_ROWS_MAX = 1024 };
+enum { TOKENS_VARIABLE = 5 }; /* each layer has a value of its own */
 
 void network_free(struct model *model)
 {
@@ -62,6 +63,16 @@ static struct shape shape_of(const struct network *network, int source)
                        : network->plan.input[graph_input(source)].shape;
 }
 
+/* Tokens of the input that a layer's values come from; of several, the first's. */
+static int64_t tokens_of(const struct network *network, int index)
+{
+    int source = network->node[index].source[0];
+
+    while (source >= 0)
+        source = network->node[source].source[0];
+    return network->plan.input[graph_input(source)].n_tokens;
+}
+
 static bool build_layer(struct network *network, int index, struct error *error)
 {
     const struct graph_node *node = &network->node[index];
@@ -82,6 +93,8 @@ static bool build_layer(struct network *network, int index, struct error *error)
         if (!layer->memory)
             return error_set(error, ERROR_NO_MEMORY, "building %s", layer->path);
     }
+    network->variable[TOKENS_VARIABLE] =
+        (struct expression_variable){"tokens", tokens_of(network, index)};
     return layer->kind->build(layer, in, node->n_sources, &layer->out, error);
 }
 
@@ -274,14 +287,6 @@ static bool plan_layers(struct network *network, struct error *error)
     return place_parameters(network, true, error) && check_output(network, error);
 }
 
-static int64_t tokens_of(const struct model_plan *plan)
-{
-    for (int i = 0; i < plan->n_inputs; i++)
-        if (plan->input[i].n_tokens > 0)
-            return plan->input[i].n_tokens;
-    return 0;
-}
-
 /* As many as a cache holds; where the weights are more than that, as much of rows as of weights, so
  * that reading those is not all that is done. */
 static int64_t predict_rows(const struct network *network)
@@ -341,7 +346,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->variable[0] = (struct expression_variable){"classes", plan->n_classes};
     network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
     network->variable[2] = (struct expression_variable){"steps", plan->input[0].shape.steps};
-    network->variable[5] = (struct expression_variable){"tokens", tokens_of(plan)};
+    network->variable[TOKENS_VARIABLE] = (struct expression_variable){"tokens", 0};
     if (!build_loss(network, error))
         return false;
     network->variable[3] = (struct expression_variable){"outputs", network->loss.n_outputs};

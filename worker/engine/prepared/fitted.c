@@ -13,7 +13,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
 
-#define FITTED_VERSION 4
+#define FITTED_VERSION 5
 #define FITTED_LIMIT ((size_t)256 * 1024 * 1024)
 
 static bool no_memory(struct error *error)
@@ -101,9 +101,8 @@ bool fitted_prepare(const struct dataset *dataset, const struct split *rows,
                                ret_preparation, warnings, error);
     if (!fitted_path(dataset, rows, windows, spec, &path, error))
         return false;
-    if (read_fitted(path.data, &preparation, own, &ignored)) {
-        preparation_set_inputs(preparation, window_find(&spec->prepare));
-    } else {
+    if (!read_fitted(path.data, &preparation, own, &ignored) ||
+        !preparation_set_inputs(preparation, window_find(&spec->prepare), &ignored)) {
         own->n = 0;
         preparation_free(&preparation);
         if (!preparation_fit(dataset, rows, windows, stretches, &spec->data, &spec->prepare,

@@ -9,6 +9,7 @@
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/select.h"
+#include "worker/engine/transform/words.h"
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
@@ -25,7 +26,8 @@ struct applier {
     const struct dataset *dataset;         /* borrowed */
     struct load *load;                     /* owned, [n_loads]: columns that are read from rows */
     int64_t n_loads;
-    int32_t **slot;     /* owned, [n_features]: of a category's code, -1: unknown; NULL: numeric */
+    int32_t **slot;     /* owned, [n_features]: of a category's code, -1: unknown, or the numbers of
+                           a text's words; NULL: numeric */
     const float *value; /* borrowed: rows, [value_width] each */
     int64_t value_width;
     float *stored;        /* owned: value, where recordings were gone along; else NULL */
@@ -166,14 +168,17 @@ int64_t applier_block_rows(const struct applier *applier)
 
 /* ---- into batches -----------------------------------------------------------------------------*/
 
-static void scatter(const struct block *block, int64_t first, struct tensor *x)
+static void scatter(const struct applier *applier, const struct block *block, int64_t first,
+                    struct tensor x[])
 {
     for (int64_t j = 0; j < block->width; j++) {
+        const struct prepared_column *column = &applier->preparation->column[j];
+        const struct tensor *to = &x[column->input];
         const double *from = block_column(block, j);
 
         for (int64_t i = 0; i < block->n; i++)
             for (int64_t t = 0; t < block->steps; t++)
-                x->data[(t * x->rows + first + i) * x->width + j] =
+                to->data[((column->step + t) * to->rows + first + i) * to->width + column->at] =
                     (real)from[i * block->steps + t];
     }
 }
@@ -199,9 +204,11 @@ static void clear_after(int64_t steps, int64_t at, struct tensor *x)
 }
 
 void applier_gather_spans(struct applier *applier, const struct row_span *span, int64_t n,
-                          int64_t at, struct tensor *x, int32_t *length)
+                          int64_t at, struct tensor x[], int32_t *length)
 {
-    assert(x->rows >= at + n && x->width == applier->preparation->width);
+    int n_inputs = applier->preparation->n_inputs;
+
+    assert(x->rows >= at + n && !(applier->plain && n_inputs > 1));
     for (int64_t i = 0, group; i < n; i += group) {
         int64_t steps = span[i].steps;
 
@@ -212,19 +219,20 @@ void applier_gather_spans(struct applier *applier, const struct row_span *span, 
             const struct block *block = applier_spans(applier, span + i, group);
 
             steps = block->steps;
-            scatter(block, at + i, x);
+            scatter(applier, block, at + i, x);
         }
         for (int64_t k = i; k < i + group; k++) {
-            clear_after(steps, at + k, x);
+            for (int input = 0; input < n_inputs; input++)
+                clear_after(steps, at + k, &x[input]);
             if (length)
                 length[k] = (int32_t)steps;
         }
     }
 }
 
-void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n, struct tensor *x)
+void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n, struct tensor x[])
 {
-    assert(x->rows == n && x->steps == applier->preparation->steps);
+    assert(x->rows == n && !(applier->plain && applier->preparation->n_inputs > 1));
     for (int64_t i = 0, group; i < n; i += group) {
         group = n - i < applier->block_samples ? n - i : applier->block_samples;
         for (int64_t k = 0; k < group; k++)
@@ -232,7 +240,7 @@ void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n,
         for (int64_t k = 0; applier->plain && k < group; k++)
             gather_plain(applier, &applier->span[k], i + k, x);
         if (!applier->plain)
-            scatter(applier_spans(applier, applier->span, group), i, x);
+            scatter(applier, applier_spans(applier, applier->span, group), i, x);
     }
 }
 
@@ -243,11 +251,15 @@ static bool map_categories(struct applier *applier, int64_t at, struct error *er
     const struct feature *feature = &applier->dataset->feature[at];
     const struct prepared_feature *fitted = &applier->preparation->feature[at];
     scoped(dictionary_release) struct dictionary known = {0};
-    int32_t *slot = malloc(((size_t)feature->dictionary.n + 1) * sizeof(*slot));
+    int64_t width = prepared_feature_width(fitted);
+    int32_t *slot = malloc(((size_t)(feature->dictionary.n * width) + 1) * sizeof(*slot));
 
     applier->slot[at] = slot;
     if (!slot)
         return no_memory(error);
+    if (fitted->words > 0)
+        return words_number(fitted->category, fitted->n_categories, &feature->dictionary, width,
+                            slot, error);
     for (int32_t i = 0; i < fitted->n_categories; i++) {
         int32_t code;
 
@@ -293,22 +305,43 @@ static void fold(struct applier *applier)
         applier->plain = applier->plain && applier->dataset->feature[i].n_missing == 0;
 }
 
-/* Columns of rows as they are; `slot`: [width] or NULL. */
-static bool load_all(struct applier *applier, int64_t width, int32_t *const *slot,
-                     struct error *error)
+/* Room for what is read of a row. */
+static bool make_loads(struct applier *applier, int64_t width, struct error *error)
 {
     free(applier->load);
     applier->load = calloc((size_t)width + 1, sizeof(*applier->load));
-    if (!applier->load)
-        return no_memory(error);
-    applier->n_loads = width;
+    applier->n_loads = 0;
+    return applier->load || no_memory(error);
+}
+
+/* Columns as they are stored. */
+static bool load_stored(struct applier *applier, int64_t width, struct error *error)
+{
+    if (!make_loads(applier, width, error))
+        return false;
     for (int64_t i = 0; i < width; i++)
-        applier->load[i] = (struct load){
-            .from = i, .slot = slot ? slot[i] : NULL, .map = {.scale = 1, .fill = (double)NAN}};
+        applier->load[applier->n_loads++] =
+            (struct load){.from = i, .map = {.scale = 1, .fill = (double)NAN}};
     return true;
 }
 
-static bool make_load(struct applier *applier, struct error *error)
+/* A number, a category, or the numbers of words. */
+static void load_feature(struct applier *applier, int64_t at)
+{
+    const struct prepared_feature *fitted = &applier->preparation->feature[at];
+    int64_t n_texts = applier->dataset->feature[at].dictionary.n;
+    struct load load = {.from = at,
+                        .slot = applier->slot[at],
+                        .map = {.scale = 1, .fill = fitted->words > 0 ? WORDS_NONE : (double)NAN}};
+
+    for (int64_t k = 0; k < prepared_feature_width(fitted); k++) {
+        applier->load[applier->n_loads++] = load;
+        if (load.slot)
+            load.slot += n_texts;
+    }
+}
+
+static bool load_features(struct applier *applier, struct error *error)
 {
     int64_t n = applier->preparation->n_features;
 
@@ -320,7 +353,11 @@ static bool make_load(struct applier *applier, struct error *error)
             return false;
     applier->value = applier->dataset->value;
     applier->value_width = n;
-    return load_all(applier, n, applier->slot, error);
+    if (!make_loads(applier, preparation_loaded_width(applier->preparation), error))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        load_feature(applier, i);
+    return true;
 }
 
 /* ---- along recordings -------------------------------------------------------------------------*/
@@ -444,7 +481,7 @@ static bool store(struct applier *applier, int64_t at, const struct stretches *s
     applier->value = applier->stored = take(&stored);
     applier->value_width = transform->width;
     applier->n_folded = at + 1;
-    return load_all(applier, transform->width, NULL, error);
+    return load_stored(applier, transform->width, error);
 }
 
 static bool store_all(struct applier *applier, const struct stretches *stretches,
@@ -467,7 +504,7 @@ static bool store_all(struct applier *applier, const struct stretches *stretches
 static int64_t most_values(const struct preparation *preparation, int64_t *ret_steps)
 {
     int64_t steps = preparation->window > 0 ? preparation->window : 1;
-    int64_t most = steps * preparation->n_features;
+    int64_t most = steps * preparation_loaded_width(preparation);
 
     *ret_steps = steps;
     for (int64_t i = 0; i < preparation->n_transforms; i++) {
@@ -509,11 +546,26 @@ bool applier_make(const struct preparation *preparation, const struct dataset *d
         return no_memory(error);
     applier->preparation = preparation;
     applier->dataset = dataset;
-    if (!make_load(applier, error) || !make_blocks(applier, error) ||
+    if (!load_features(applier, error) || !make_blocks(applier, error) ||
         !store_all(applier, stretches, error))
         return false;
     *ret_applier = take(&applier);
     return true;
+}
+
+/* Whether the code is of a category that the preparation has not, or of a text with such a word. */
+static bool is_unknown(const struct applier *applier, int64_t feature, int32_t code)
+{
+    const struct prepared_feature *fitted = &applier->preparation->feature[feature];
+    int64_t n_texts = applier->dataset->feature[feature].dictionary.n;
+    const int32_t *slot = applier->slot[feature] + code;
+
+    if (fitted->words == 0)
+        return *slot < 0;
+    for (int64_t k = 0; k < fitted->words; k++)
+        if (slot[k * n_texts] == WORDS_UNKNOWN)
+            return true;
+    return false;
 }
 
 int64_t applier_unknown_rows(const struct applier *applier)
@@ -527,7 +579,7 @@ int64_t applier_unknown_rows(const struct applier *applier)
         for (int64_t i = 0; i < dataset->n_features; i++) {
             float code = dataset->value[row * dataset->n_features + i];
 
-            if (!applier->slot[i] || isnan(code) || applier->slot[i][(int32_t)code] >= 0)
+            if (!applier->slot[i] || isnan(code) || !is_unknown(applier, i, (int32_t)code))
                 continue;
             unknown++;
             break;

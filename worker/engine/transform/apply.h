@@ -50,13 +50,14 @@ struct window_config;
 const struct block *applier_windows(struct applier *applier, const struct window_config *window,
                                     const int64_t *row, int64_t n);
 
-/* Fills places at .. at + n - 1 of x[steps][rows][width] with samples. Steps beyond those that a
- * sample has become 0, and length[0..n), where it is given, says how many it has. */
+/* Fills places at .. at + n - 1 of the preparation's inputs x[], [steps][rows][width] each, with
+ * samples. Steps beyond those that a sample has become 0, and length[0..n), where it is given, says
+ * how many it has. */
 void applier_gather_spans(struct applier *applier, const struct row_span *span, int64_t n,
-                          int64_t at, struct tensor *x, int32_t *length);
-void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n, struct tensor *x);
+                          int64_t at, struct tensor x[], int32_t *length);
+void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n, struct tensor x[]);
 
-/* Rows with a category that the preparation has never seen. */
+/* Rows with a category, or a word, that the preparation has never seen. */
 int64_t applier_unknown_rows(const struct applier *applier);
 
 #endif

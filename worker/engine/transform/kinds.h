@@ -39,6 +39,7 @@ extern const struct transform_kind transform_tokens;
 extern const struct transform_kind transform_top_k;
 extern const struct transform_kind transform_window;
 extern const struct transform_kind transform_winsorise;
+extern const struct transform_kind transform_words;
 extern const struct transform_kind transform_yeo_johnson;
 
 #endif

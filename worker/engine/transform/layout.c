@@ -61,7 +61,8 @@ static int64_t find(const struct layout *layout, const char *name, size_t size)
 
 static bool is_of(const struct layout_column *column, enum layout_sort sort)
 {
-    return sort == LAYOUT_ANY || column->categorical == (sort == LAYOUT_CATEGORIES);
+    return sort == LAYOUT_ANY || (column->categorical == (sort == LAYOUT_CATEGORIES) &&
+                                  (column->n_tokens == 0 || sort == LAYOUT_CATEGORIES));
 }
 
 /* "first..last" */
@@ -107,7 +108,9 @@ static bool mark_name(const struct layout *layout, const char *name, enum layout
         mark_several(layout, name, sort, mark, &several);
     else if (!is_of(&layout->column[at], sort))
         return error_set_at(error, ERROR_INVALID, place, "'%s' is %s", name,
-                            layout->column[at].categorical ? "categorical" : "numeric");
+                            layout->column[at].categorical    ? "categorical"
+                            : layout->column[at].n_tokens > 0 ? "made of tokens"
+                                                              : "numeric");
     else
         mark[at] = true;
     return at >= 0 || several > 0 ||

@@ -13,7 +13,8 @@ struct layout_column {
     int64_t feature;  /* that it is made of */
     bool categorical; /* values are 0 .. n_categories - 1, and -1 for an unknown one */
     int64_t n_categories;
-    bool may_miss; /* a feature that is missing is missing here too */
+    int64_t n_tokens; /* > 0: values are 0 .. n_tokens - 1, names and no numbers */
+    bool may_miss;    /* a feature that is missing is missing here too */
 };
 
 struct layout {
@@ -29,7 +30,7 @@ bool layout_add(struct layout *layout, const struct layout_column *column, struc
 /* Keeps these columns, ascending. */
 void layout_keep(struct layout *layout, const int64_t *column, int64_t n);
 
-enum layout_sort { LAYOUT_NUMBERS, LAYOUT_CATEGORIES, LAYOUT_ANY };
+enum layout_sort { LAYOUT_NUMBERS, LAYOUT_CATEGORIES, LAYOUT_ANY }; /* tokens are neither */
 
 /* Which columns `names` means, ascending; none named: all of the sort. A name may end with * (what
  * begins so), or be two names with .. between (from one to the other). INVALID, at path.columns,

@@ -11,6 +11,7 @@
 #include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/kinds.h"
 #include "worker/engine/transform/row_stream.h"
+#include "worker/engine/transform/words.h"
 
 static void free_texts(char **text, int64_t n)
 {
@@ -33,7 +34,9 @@ void preparation_free(struct preparation **preparation)
         transform_release(&gone->transform[i]);
     free(gone->feature);
     free(gone->transform);
-    free_texts(gone->column_name, gone->width);
+    for (int64_t i = 0; i < gone->width; i++)
+        free(gone->column[i].name);
+    free(gone->column);
     free_texts(gone->class_name, gone->n_classes);
     free_texts(gone->target_name, gone->n_target_names);
     free(gone->target_offset);
@@ -141,6 +144,26 @@ static bool fit_categories(const struct dataset *dataset, const struct row_list 
     ret->category = take(&seen.text);
     seen.n = 0;
     return true;
+}
+
+/* No limit on texts: they are read by their words. */
+static bool fit_words(const struct dataset *dataset, const struct row_list *train, int64_t column,
+                      const struct words_config *config, struct prepared_feature *ret,
+                      struct error *error)
+{
+    const struct dictionary *texts = &dataset->feature[column].dictionary;
+    scoped(memory_free) int64_t *rows = calloc((size_t)texts->n + 1, sizeof(*rows));
+
+    if (!rows)
+        return no_memory(error);
+    for (struct row_walk at = {.list = train}; row_walk(&at);) {
+        float code = dataset->value[at.row * dataset->n_features + column];
+
+        if (!isnan(code))
+            rows[(int32_t)code]++;
+    }
+    ret->words = config->length;
+    return words_fit(config, texts, rows, &ret->category, &ret->n_categories, error);
 }
 
 static void warn_unknown(const struct dataset *dataset, const struct split *split, int64_t column,
@@ -402,36 +425,78 @@ static bool fit_transforms(struct fitter *fitter, const struct kind_choices *pre
     return fit_transform(fitter, &transform_onehot, NULL, "prepare", error);
 }
 
+/* `words`: how its texts are read; NULL: a text is a category. */
+static bool take_feature(struct fitter *fitter, int64_t i, const struct words_config *words,
+                         int64_t max_categories, struct error *error)
+{
+    const struct dataset *dataset = fitter->dataset;
+    const struct row_list *train = &fitter->split->part[SPLIT_TRAIN];
+    struct prepared_feature *feature =
+        &fitter->preparation->feature[fitter->preparation->n_features++];
+
+    feature->name = strdup(dataset->feature[i].name);
+    feature->categorical = dataset->feature[i].categorical;
+    if (!feature->name)
+        return no_memory(error);
+    if (words)
+        return fit_words(dataset, train, i, words, feature, error);
+    if (!feature->categorical)
+        return true;
+    if (!fit_categories(dataset, train, i, max_categories, feature, error))
+        return false;
+    warn_unknown(dataset, fitter->split, i, feature, fitter->warnings);
+    return true;
+}
+
+/* The columns that rows have for a feature: "color", or "text.1", "text.2", ... */
+static bool lay_out(struct fitter *fitter, int64_t i, struct error *error)
+{
+    const struct prepared_feature *feature = &fitter->preparation->feature[i];
+    struct layout_column column = {.name = feature->name,
+                                   .feature = i,
+                                   .categorical = feature->categorical,
+                                   .n_categories = feature->n_categories,
+                                   .may_miss = !feature->categorical};
+    char name[192];
+
+    if (feature->words == 0)
+        return layout_add(&fitter->layout, &column, error);
+    column = (struct layout_column){
+        .name = name, .feature = i, .n_tokens = WORDS_FIRST + feature->n_categories};
+    for (int64_t k = 0; k < feature->words; k++) {
+        (void)snprintf(name, sizeof(name), "%s.%lld", feature->name, (long long)k + 1);
+        if (!layout_add(&fitter->layout, &column, error))
+            return false;
+    }
+    return true;
+}
+
 /* Features as they come, before any transform. */
-static bool take_features(struct fitter *fitter, int64_t max_categories, struct error *error)
+static bool take_features(struct fitter *fitter, const struct kind_choices *prepare,
+                          int64_t max_categories, struct error *error)
 {
     const struct dataset *dataset = fitter->dataset;
     struct preparation *preparation = fitter->preparation;
+    scoped(memory_free) int64_t *words = NULL;
+    scoped(layout_release) struct layout whole = {.steps = 1};
 
     preparation->feature = calloc((size_t)dataset->n_features + 1, sizeof(*preparation->feature));
     if (!preparation->feature)
         return no_memory(error);
-    fitter->layout.steps = 1;
-    for (int64_t i = 0; i < dataset->n_features; i++) {
-        struct prepared_feature *feature = &preparation->feature[preparation->n_features++];
-        struct layout_column column = {.name = dataset->feature[i].name, .feature = i};
-
-        feature->name = strdup(dataset->feature[i].name);
-        feature->categorical = dataset->feature[i].categorical;
-        if (!feature->name)
-            return no_memory(error);
-        if (feature->categorical) {
-            if (!fit_categories(dataset, &fitter->split->part[SPLIT_TRAIN], i, max_categories,
-                                feature, error))
-                return false;
-            warn_unknown(dataset, fitter->split, i, feature, fitter->warnings);
-        }
-        column.categorical = feature->categorical;
-        column.n_categories = feature->n_categories;
-        column.may_miss = !feature->categorical;
-        if (!layout_add(&fitter->layout, &column, error))
+    for (int64_t i = 0; i < dataset->n_features; i++)
+        if (!layout_add(&whole,
+                        &(struct layout_column){.name = dataset->feature[i].name,
+                                                .categorical = dataset->feature[i].categorical},
+                        error))
             return false;
-    }
+    if (!words_choose(prepare, &whole, &words, error))
+        return false;
+    fitter->layout.steps = 1;
+    for (int64_t i = 0; i < dataset->n_features; i++)
+        if (!take_feature(fitter, i, words[i] < 0 ? NULL : prepare->item[words[i]].config,
+                          max_categories, error) ||
+            !lay_out(fitter, i, error))
+            return false;
     return true;
 }
 
@@ -439,15 +504,16 @@ static bool take_features(struct fitter *fitter, int64_t max_categories, struct 
 static bool take_layout(struct preparation *preparation, const struct layout *layout,
                         struct error *error)
 {
-    preparation->column_name = (char **)calloc((size_t)layout->width + 1, sizeof(char *));
-    if (!preparation->column_name)
+    preparation->column = calloc((size_t)layout->width + 1, sizeof(*preparation->column));
+    if (!preparation->column)
         return no_memory(error);
     preparation->steps = layout->steps;
     for (int64_t i = 0; i < layout->width; i++) {
         const struct layout_column *column = &layout->column[i];
 
-        preparation->column_name[preparation->width++] = strdup(column->name);
-        if (!preparation->column_name[i])
+        preparation->column[preparation->width++] = (struct prepared_column){
+            .name = strdup(column->name), .feature = column->feature, .n_tokens = column->n_tokens};
+        if (!preparation->column[i].name)
             return no_memory(error);
         if (column->may_miss)
             preparation->feature[column->feature].needed = true;
@@ -473,7 +539,7 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
     scoped(applier_free) struct applier *raw = NULL;
     struct row_stream rows = {.rows = &split->part[SPLIT_TRAIN]};
 
-    if (!take_features(&fitter, config->max_categories, error) ||
+    if (!take_features(&fitter, prepare, config->max_categories, error) ||
         !applier_make(preparation, dataset, stretches, &raw, error))
         return false;
     rows.applier = raw;
@@ -483,34 +549,91 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
            refuse_missing(dataset, preparation, error);
 }
 
-/* Of inputs that are numbers for an embedding, all of them; 0: they are not. */
-static int64_t count_tokens(const struct preparation *preparation)
-{
-    const struct transform *last = preparation->n_transforms > 0
-                                       ? &preparation->transform[preparation->n_transforms - 1]
-                                       : NULL;
-    int64_t n_tokens = 0;
+/* ---- inputs -----------------------------------------------------------------------------------*/
 
-    if (!last || last->kind != &transform_tokens || last->n_columns != preparation->width)
-        return 0;
-    for (int64_t i = 0; i < last->n_columns; i++)
-        n_tokens = (int64_t)fmax((double)n_tokens, transform_state(last, i)[0]);
-    return n_tokens;
+/* The input of a column of tokens, by its feature: a new one where it has none so far. */
+static struct sample_input *input_of(struct preparation *preparation, int64_t feature)
+{
+    const char *name = preparation->feature[feature].name;
+
+    for (int i = 0; i < preparation->n_inputs; i++)
+        if (preparation->input[i].n_tokens > 0 && strcmp(preparation->input[i].name, name) == 0)
+            return &preparation->input[i];
+    if (preparation->n_inputs == SAMPLE_INPUTS_MAX)
+        return NULL;
+    preparation->input[preparation->n_inputs] = (struct sample_input){.name = name};
+    return &preparation->input[preparation->n_inputs++];
 }
 
-void preparation_set_inputs(struct preparation *preparation, const struct window_config *window)
+/* The next place of the input is the column's. `as_steps`: each column is a step. */
+static void place_column(struct preparation *preparation, struct sample_input *input, bool as_steps,
+                         struct prepared_column *column)
+{
+    struct shape *shape = &input->shape;
+
+    column->input = (int)(input - preparation->input);
+    column->at = as_steps ? 0 : shape->width;
+    column->step = as_steps && shape->width > 0 ? shape->steps : 0;
+    shape->steps = as_steps ? column->step + 1 : preparation->steps;
+    shape->width = column->at + 1;
+    input->n_tokens = column->n_tokens > input->n_tokens ? column->n_tokens : input->n_tokens;
+}
+
+/* Numbers before tokens, so that x is the first. */
+static bool place_columns(struct preparation *preparation, bool tokens, struct error *error)
+{
+    for (int64_t i = 0; i < preparation->width; i++) {
+        struct prepared_column *column = &preparation->column[i];
+        struct sample_input *input = &preparation->input[0];
+
+        if ((column->n_tokens > 0) != tokens)
+            continue;
+        if (tokens)
+            input = input_of(preparation, column->feature);
+        else if (preparation->n_inputs == 0)
+            preparation->input[preparation->n_inputs++] = (struct sample_input){.name = "x"};
+        if (!input)
+            return error_set_at(error, ERROR_INVALID, "prepare",
+                                "tokens of more than %d features: each is an input of its own",
+                                SAMPLE_INPUTS_MAX - 1);
+        place_column(preparation, input,
+                     preparation->steps == 1 && preparation->feature[column->feature].words > 0,
+                     column);
+    }
+    return true;
+}
+
+bool preparation_set_inputs(struct preparation *preparation, const struct window_config *window,
+                            struct error *error)
 {
     bool varies = window && window->edges == WINDOW_EDGES_MASK;
 
     for (int64_t i = 0; i < preparation->n_transforms; i++)
         varies = varies && !preparation->transform[i].kind->makes_steps;
-    preparation->input[0] =
-        (struct sample_input){.name = "x",
-                              .shape = {.steps = preparation->steps, .width = preparation->width},
-                              .varies = varies,
-                              .n_tokens = count_tokens(preparation)};
-    preparation->n_inputs = 1;
+    preparation->n_inputs = 0;
+    if (!place_columns(preparation, false, error) || !place_columns(preparation, true, error))
+        return false;
+    for (int i = 0; i < preparation->n_inputs; i++)
+        preparation->input[i].varies =
+            varies || (preparation->steps == 1 && preparation->input[i].shape.steps > 1);
+    if (preparation->n_inputs == 1)
+        preparation->input[0].name = "x";
+    for (int i = 1; i < preparation->n_inputs; i++)
+        if (strcmp(preparation->input[0].name, preparation->input[i].name) == 0)
+            return error_set_at(error, ERROR_INVALID, "data.features",
+                                "the input of all that are no tokens is called '%s', too",
+                                preparation->input[i].name);
     preparation->window = window ? window->length : 0;
+    return true;
+}
+
+int64_t preparation_loaded_width(const struct preparation *preparation)
+{
+    int64_t width = 0;
+
+    for (int64_t i = 0; i < preparation->n_features; i++)
+        width += prepared_feature_width(&preparation->feature[i]);
+    return width;
 }
 
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
@@ -543,7 +666,8 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
         return no_memory(error);
     if (dataset->task == TASK_CLASSIFICATION)
         warn_classes(dataset, &split->part[SPLIT_TRAIN], warnings);
-    preparation_set_inputs(preparation, window_find(prepare));
+    if (!preparation_set_inputs(preparation, window_find(prepare), error))
+        return false;
     *ret_preparation = take(&preparation);
     return true;
 }

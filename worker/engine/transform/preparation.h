@@ -21,8 +21,21 @@ struct prepared_feature {
     char *name; /* owned */
     bool categorical;
     bool needed;     /* a row without its value is refused: nothing stands in for it */
-    char **category; /* owned: those of the training rows, in order */
+    char **category; /* owned: those of the training rows, in order; or the vocabulary */
     int32_t n_categories;
+    int64_t words; /* columns that it becomes, a word each (words.h); 0: one, of its value */
+};
+static inline int64_t prepared_feature_width(const struct prepared_feature *feature)
+{
+    return feature->words > 0 ? feature->words : 1;
+}
+
+struct prepared_column { /* of a sample, transformed */
+    char *name;          /* owned */
+    int64_t feature;     /* that it is made of */
+    int64_t n_tokens;    /* as in struct layout_column */
+    int input;           /* that has it, at this place of each step or, where `step` is not 0, of */
+    int64_t at, step;    /* that one */
 };
 
 struct preparation {
@@ -31,7 +44,7 @@ struct preparation {
     char leak[128]; /* the transform that was fitted on more than training rows, and where; "" */
     struct transform *transform; /* owned, [n_transforms] */
     int64_t n_transforms;
-    char **column_name;                           /* owned, [width] */
+    struct prepared_column *column;               /* owned, [width] */
     int64_t steps, width;                         /* of a sample, transformed */
     int64_t window;                               /* rows of a sample; 0: one */
     struct sample_input input[SAMPLE_INPUTS_MAX]; /* what a model is given */
@@ -46,9 +59,14 @@ struct preparation {
     double *target_offset, *target_scale; /* owned, [n_targets] */
 };
 void preparation_free(struct preparation **preparation);
-/* Fills the inputs from the features: one, of rows or of windows (NULL: rows). */
+/* Gives each column its place in an input: x, of rows or of windows (NULL: rows). Where there are
+ * tokens beside other columns, those of each feature are an input of its own, called as it; without
+ * windows words are its steps. INVALID where inputs are too many. */
 struct window_config;
-void preparation_set_inputs(struct preparation *preparation, const struct window_config *window);
+bool preparation_set_inputs(struct preparation *preparation, const struct window_config *window,
+                            struct error *error);
+/* Values that a row has, before any transform. */
+int64_t preparation_loaded_width(const struct preparation *preparation);
 
 /* `split`: rows; `windows`: the samples made of them, where they are windows, else the same.
  * `stretches`: as for applier_make(). INVALID where a feature has missing values and nothing

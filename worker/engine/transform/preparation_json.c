@@ -1,12 +1,13 @@
 /*
  * {"task":"classification", "classes":["a","b"], "targets":["Class"],
  *  "target_log":true, "target_offset":[], "target_scale":[],
- *  "features":[{"name":"x","needed":true}, {"name":"color","needed":false,"categories":["red"]}],
+ *  "features":[{"name":"x","needed":true}, {"name":"color","needed":false,"categories":["red"]},
+ *              {"name":"note","needed":false,"categories":["the","of"],"words":12}],
  *  "transforms":[{"type":"standard","columns":[0],"state":[[0.5,-1,null]],"steps":0,"width":2},
  *                {"type":"onehot","columns":[1],"state":[[1]],"steps":0,"width":2}],
- *  "steps":1, "columns":["x","color=red"]}
+ *  "steps":1, "columns":["x","color=red"], "of":[0,1], "tokens":[0,0]}
  *
- * In a state null stands for NAN.
+ * In a state null stands for NAN. `of`: the feature that a column is made of.
  */
 #include "worker/engine/transform/preparation.h"
 
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/transform/words.h"
 
 /* ---- out --------------------------------------------------------------------------------------*/
 
@@ -56,6 +58,7 @@ static bool add_feature(cJSON *list, const struct prepared_feature *feature)
     if (!json_add_text(item, "name", feature->name))
         return false;
     return json_add_boolean(item, "needed", feature->needed) &&
+           (feature->words == 0 || json_add_integer(item, "words", feature->words)) &&
            (!feature->categorical ||
             add_texts(item, "categories", feature->category, feature->n_categories));
 }
@@ -91,6 +94,23 @@ static bool add_transform(cJSON *list, const struct transform *transform)
            json_add_boolean(item, "stored", transform->stored);
 }
 
+static bool add_columns(cJSON *object, const struct preparation *preparation)
+{
+    cJSON *names = json_add_array(object, "columns"), *features = json_add_array(object, "of");
+    cJSON *tokens = json_add_array(object, "tokens");
+
+    for (int64_t i = 0; i < preparation->width; i++) {
+        const struct prepared_column *column = &preparation->column[i];
+
+        if (!names || !features || !tokens ||
+            !cJSON_AddItemToArray(names, cJSON_CreateString(column->name)) ||
+            !cJSON_AddItemToArray(features, cJSON_CreateNumber((double)column->feature)) ||
+            !cJSON_AddItemToArray(tokens, cJSON_CreateNumber((double)column->n_tokens)))
+            return false;
+    }
+    return names && features && tokens;
+}
+
 static bool add_transforms(cJSON *object, const struct preparation *preparation)
 {
     cJSON *list = json_add_array(object, "transforms");
@@ -99,7 +119,7 @@ static bool add_transforms(cJSON *object, const struct preparation *preparation)
         if (!list || !add_transform(list, &preparation->transform[i]))
             return false;
     return list && json_add_integer(object, "steps", preparation->steps) &&
-           add_texts(object, "columns", preparation->column_name, preparation->width);
+           add_columns(object, preparation);
 }
 
 cJSON *preparation_json(const struct preparation *preparation)
@@ -188,6 +208,10 @@ static bool read_feature(const cJSON *json, struct prepared_feature *feature, st
         return no_memory(error);
     feature->categorical = categories != NULL;
     feature->needed = json_boolean(json, "needed", true);
+    feature->words = json_integer(json, "words", 0);
+    if (feature->words < 0 || feature->words > WORDS_LENGTH_MAX ||
+        (feature->words > 0 && !feature->categorical))
+        return corrupt("a feature has a wrong number of words", error);
     if (feature->categorical) {
         bool read = read_texts(categories, &feature->category, &n, error);
 
@@ -284,10 +308,53 @@ static bool read_transform(const cJSON *json, int64_t width, struct transform *t
            read_state(json_member(json, "state"), transform, error);
 }
 
+/* A list of whole numbers from 0 to `most`; all 0 where there is none, as in older files. */
+static bool read_counts(const cJSON *list, int64_t n, double most, double **ret,
+                        struct error *error)
+{
+    if (!list)
+        *ret = calloc((size_t)n + 1, sizeof(**ret));
+    if (list ? !read_numbers(list, n, ret, error) : !*ret && !no_memory(error))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        if (!((*ret)[i] >= 0 && (*ret)[i] <= most))
+            return corrupt("a column is of no feature", error);
+    return true;
+}
+
+static bool read_result(const cJSON *json, struct preparation *preparation, struct error *error)
+{
+    const cJSON *names = json_member(json, "columns"), *name;
+    int64_t width = cJSON_GetArraySize(names);
+    scoped(memory_free) double *feature = NULL, *tokens = NULL;
+
+    if (!read_counts(json_member(json, "of"), width, (double)preparation->n_features - 1, &feature,
+                     error) ||
+        !read_counts(json_member(json, "tokens"), width, 1 << 24, &tokens, error))
+        return false;
+    preparation->column = calloc((size_t)width + 1, sizeof(*preparation->column));
+    if (!preparation->column)
+        return no_memory(error);
+    cJSON_ArrayForEach(name, names)
+    {
+        int64_t i = preparation->width;
+
+        if (!cJSON_IsString(name))
+            return corrupt("expected a text", error);
+        preparation->column[i] = (struct prepared_column){.name = strdup(name->valuestring),
+                                                          .feature = (int64_t)feature[i],
+                                                          .n_tokens = (int64_t)tokens[i]};
+        preparation->width++;
+        if (!preparation->column[i].name)
+            return no_memory(error);
+    }
+    return true;
+}
+
 static bool read_transforms(const cJSON *json, struct preparation *preparation, struct error *error)
 {
     const cJSON *list = json_member(json, "transforms"), *item;
-    int64_t width = preparation->n_features;
+    int64_t width = preparation_loaded_width(preparation);
 
     preparation->transform =
         calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*preparation->transform));
@@ -302,8 +369,7 @@ static bool read_transforms(const cJSON *json, struct preparation *preparation, 
         width = transform->width;
     }
     preparation->steps = json_integer(json, "steps", 0);
-    if (!read_texts(json_member(json, "columns"), &preparation->column_name, &preparation->width,
-                    error))
+    if (!read_result(json, preparation, error))
         return false;
     return (preparation->steps > 0 && preparation->width == width) ||
            corrupt("its transforms end with other columns", error);
@@ -332,7 +398,8 @@ bool preparation_parse(const cJSON *json, struct preparation **ret_preparation, 
         !read_features(json_member(json, "features"), preparation, error) ||
         !read_transforms(json, preparation, error))
         return false;
-    preparation_set_inputs(preparation, NULL);
+    if (!preparation_set_inputs(preparation, NULL, error))
+        return corrupt("its inputs are too many", error);
     *ret_preparation = take(&preparation);
     return true;
 }

@@ -70,6 +70,9 @@ static bool fit(struct fitting *fitting, struct error *error)
         if (!number(transform_state(transform, i), transform_state_size(transform, i) - 1,
                     config->vocabulary, error))
             return false;
+    for (int64_t i = 0; i < transform->n_columns; i++)
+        fitting->layout->column[transform->column[i]].n_tokens =
+            (int64_t)transform_state(transform, i)[0];
     return true;
 }
 
