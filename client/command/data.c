@@ -1,19 +1,18 @@
 /* nj data: what a source holds, before anything is made of it; and what was prepared of sources. */
 #include "client/client.h"
+#include "client/command/data_export.h"
 #include "client/command/data_prepared.h"
-#include "client/program.h"
+#include "client/command/data_request.h"
 #include "client/render.h"
 
 #include "common/buffer.h"
 #include "common/owner.h"
 #include "common/spec/spec.h"
 
-#include <libgen.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define GROUPS_SHOWN 40
 #define CLASSES_SHOWN 12
@@ -24,49 +23,6 @@
 static bool no_memory(struct error *error)
 {
     return error_set(error, ERROR_NO_MEMORY, "describing data");
-}
-
-static bool is_spec(const char *path)
-{
-    const char *end = strrchr(path, '.');
-
-    return end && (strcmp(end, ".yaml") == 0 || strcmp(end, ".yml") == 0);
-}
-
-/* A spec, or one made for a source alone. */
-static bool read_spec(const char *path, struct spec_file **ret, struct error *error)
-{
-    scoped(json_free) cJSON *root = cJSON_CreateObject();
-    scoped(buffer_release) struct buffer text = {0};
-    cJSON *data;
-
-    if (is_spec(path))
-        return spec_file_read(path, ret, error);
-    data = root ? json_add_object(root, "data") : NULL;
-    if (!data || !json_add_text(data, "source", path))
-        return no_memory(error);
-    return json_print(root, &text, error) &&
-           spec_file_parse(text.data, text.size, path, ret, error);
-}
-
-/* From where the paths of the spec are seen. */
-static bool add_folder(const char *path, cJSON *request, struct error *error)
-{
-    char here[4096];
-    scoped(memory_free) char *copy = strdup(path);
-    scoped(buffer_release) struct buffer folder = {0};
-    const char *name = copy ? dirname(copy) : NULL;
-
-    if (!name)
-        return no_memory(error);
-    if (!getcwd(here, sizeof(here)))
-        return error_set(error, ERROR_IO, "the current folder is not known");
-    if (!is_spec(path) || strcmp(name, ".") == 0)
-        name = "";
-    if (!buffer_append_format(&folder, error, "%s%s%s", name[0] == '/' ? "" : here,
-                              name[0] && name[0] != '/' ? "/" : "", name))
-        return false;
-    return json_add_text(request, "cwd", folder.data) || no_memory(error);
 }
 
 /* The window of --window, else that of the spec. */
@@ -110,42 +66,20 @@ static bool make_request(const struct arguments *arguments, const char *path, in
 
     if (!request)
         return no_memory(error);
-    if (!read_spec(path, &file, error))
+    if (!data_request_read(arguments, path, &file, error))
         return false;
-    for (size_t i = 0; i < arguments->n_values; i++)
-        if (strcmp(arguments->value[i].option->name, "set") == 0 &&
-            !spec_file_set(file, arguments->value[i].text, error))
-            return false;
     data = cJSON_DetachItemFromObjectCaseSensitive(file->root, "data");
     if (!data)
         return error_set_at(error, ERROR_INVALID, path, "has no data");
     if (!json_add_item(request, "data", &data))
         return no_memory(error);
-    if (!add_folder(path, request, error) || !add_window(arguments, file->root, request, error))
+    if (!data_request_add_cwd(path, request, error) ||
+        !add_window(arguments, file->root, request, error))
         return false;
     if (head > 0 && !json_add_integer(request, "head", head))
         return no_memory(error);
     *ret = take(&request);
     return true;
-}
-
-static bool take_answer(void *context, char *line, size_t size, struct error *error)
-{
-    cJSON **answer = context;
-
-    json_free(answer);
-    return json_parse(line, size, answer, error);
-}
-
-static bool ask_engine(const cJSON *request, cJSON **ret_answer, int *ret_status,
-                       struct error *error)
-{
-    scoped(buffer_release) struct buffer text = {0};
-    const struct program_reader reader = {.line = take_answer, .context = ret_answer};
-
-    return json_print(request, &text, error) && buffer_append_text(&text, "\n", error) &&
-           program_filter("nightjar-engine", "describe", text.data, text.size, &reader, ret_status,
-                          error);
 }
 
 /* ---- the answer -------------------------------------------------------------------------------*/
@@ -393,37 +327,72 @@ static bool print_head(const cJSON *answer, struct error *error)
 
 /* ---- the verb ---------------------------------------------------------------------------------*/
 
-static bool run(struct client *client, struct error *error)
+static bool look(struct client *client, const char *verb, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
-    const char *verb = arguments->argument[0];
     bool head = strcmp(verb, "head") == 0;
     scoped(json_free) cJSON *request = NULL;
     scoped(json_free) cJSON *answer = NULL;
-    int status = 0;
 
-    if (strcmp(verb, "list") == 0 || strcmp(verb, "clean") == 0 || strcmp(verb, "verify") == 0)
-        return data_prepared_run(client, verb, error);
-    if (!head && strcmp(verb, "describe") != 0)
-        return error_set(error, ERROR_INVALID,
-                         "data: '%s' is none of describe, head, list, clean and verify", verb);
-    if (arguments->n_arguments != 2 || arguments_option(arguments, "all") ||
-        arguments_option(arguments, "older") || arguments_option(arguments, "dry-run"))
+    if (arguments->n_arguments != 2)
         return error_set(error, ERROR_INVALID, "data %s: takes one source", verb);
     if (!make_request(arguments, arguments->argument[1],
                       head ? (int64_t)arguments_number(arguments, "rows", HEAD_ROWS) : 0, &request,
                       error) ||
-        !ask_engine(request, &answer, &status, error))
+        !data_request_ask(client, "describe", request, &answer, error))
         return false;
-    client->exit_status = status; /* the engine has told why */
-    if (status != 0)
+    if (!answer) /* the engine has told why */
         return true;
-    if (!answer)
-        return error_set(error, ERROR_INTERNAL, "nightjar-engine describes nothing");
     if (arguments_flag(arguments, "json"))
         return client_print_json(answer, error);
     return head ? print_head(answer, error) : print_description(answer, error);
 }
+
+/* Which verbs an option is for. */
+static bool check_options(const struct arguments *arguments, const char *verb, struct error *error)
+{
+    static const struct {
+        const char *option, *verbs;
+    } use[] = {
+        {"all", "clean"},
+        {"dry-run", "clean"},
+        {"older", "clean"},
+        {"output", "export"},
+        {"part", "export"},
+        {"rows", "head"},
+        {"set", "describe, export, head"},
+        {"shuffle", "export"},
+        {"window", "describe"},
+    };
+
+    for (size_t i = 0; i < sizeof(use) / sizeof(use[0]); i++)
+        if (arguments_option(arguments, use[i].option) && !strstr(use[i].verbs, verb))
+            return error_set(error, ERROR_INVALID, "data %s: --%s is for %s", verb, use[i].option,
+                             use[i].verbs);
+    return true;
+}
+
+static bool run(struct client *client, struct error *error)
+{
+    static const struct {
+        const char *name;
+        bool (*run)(struct client *client, const char *verb, struct error *error);
+    } verbs[] = {
+        {"clean", data_prepared_run}, {"describe", look},
+        {"export", data_export_run},  {"head", look},
+        {"list", data_prepared_run},  {"verify", data_prepared_run},
+    };
+    const char *verb = client->arguments.argument[0];
+
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return check_options(&client->arguments, verb, error) &&
+                   verbs[i].run(client, verb, error);
+    return error_set(error, ERROR_INVALID,
+                     "data: '%s' is none of clean, describe, export, head, list and verify", verb);
+}
+
+static const char *const parts[] = {"all", "train", "valid", "test", NULL};
 
 static const struct command_option options[] = {
     {.name = "all", .help = "Clean all prepared data that no running experiment uses."},
@@ -433,6 +402,16 @@ static const struct command_option options[] = {
      .type = OPTION_DURATION,
      .value = "TIME",
      .help = "Clean only what was last used at least so long ago: 30d, 12h."},
+    {.name = "output",
+     .letter = 'o',
+     .type = OPTION_TEXT,
+     .value = "FILE",
+     .help = "Where export writes the samples: a .h5 or .csv file."},
+    {.name = "part",
+     .type = OPTION_TEXT,
+     .value = "PART",
+     .choices = parts,
+     .help = "Which part of the split export writes (all)."},
     {.name = "rows",
      .letter = 'n',
      .type = OPTION_INTEGER,
@@ -445,6 +424,8 @@ static const struct command_option options[] = {
      .repeats = true,
      .value = "PATH=VALUE",
      .help = "Say how the source is read and what its columns are, as in data.target=event."},
+    {.name = "shuffle",
+     .help = "Export in an order at random, the same for the same seed, however many samples."},
     {.name = "window",
      .type = OPTION_TEXT,
      .value = "LENGTH[/STRIDE]",
@@ -452,12 +433,13 @@ static const struct command_option options[] = {
     {0},
 };
 
-static const char *const words[] = {"clean", "describe", "head", "list", "verify", NULL};
+static const char *const words[] = {"clean", "describe", "export", "head", "list", "verify", NULL};
 
 const struct command command_data = {
     .name = "data",
     .synopsis = "describe SOURCE [--set PATH=VALUE]... [--window LENGTH[/STRIDE]] [--json]\n"
                 "head SOURCE [-n N] [--set PATH=VALUE]... [--json]\n"
+                "export SPEC -o FILE [--part PART] [--shuffle] [--set PATH=VALUE]... [--json]\n"
                 "list [--json]\n"
                 "clean [KEY]... [--older TIME] [--all] [--dry-run] [--json]\n"
                 "verify [KEY]... [--json]",
@@ -471,6 +453,12 @@ const struct command command_data = {
         "    nj data describe train.csv --set data.target=event --set data.group=[crew,seat] "
         "--set data.time=time --window 256\n"
         "    nj data head train.csv -n 3\n\n"
+        "export writes what a spec's model is given to a file that other programs read: the "
+        "samples "
+        "of the split, as prepare leaves them (scaled, windows, classes balanced), with their "
+        "targets, ids and parts. An .h5 file has arrays x, label or target, id and part, and in "
+        "/meta the names of all columns and what was fitted.\n\n"
+        "    nj data export pilots.yaml -o train_balanced_shuffled.h5 --part train --shuffle\n\n"
         "Each source that an experiment read is kept prepared in the folder data of Nightjar's "
         "home "
         "(or where NIGHTJAR_DATA says), so that the next one begins at once. list shows these data "

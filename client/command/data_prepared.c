@@ -1,11 +1,9 @@
 #include "client/command/data_prepared.h"
 
-#include "client/program.h"
+#include "client/command/data_request.h"
 #include "client/render.h"
 
-#include "common/buffer.h"
 #include "common/owner.h"
-#include "common/wire.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,17 +20,6 @@ static bool no_memory(struct error *error)
 
 /* ---- the question -----------------------------------------------------------------------------*/
 
-static bool add_folder(cJSON *request, struct error *error)
-{
-    scoped(buffer_release) struct buffer path = {0};
-    const char *given = getenv("NIGHTJAR_DATA");
-
-    if (given && *given)
-        return json_add_text(request, "folder", given) || no_memory(error);
-    return wire_home(&path, error) && buffer_append_text(&path, "/data", error) &&
-           (json_add_text(request, "folder", path.data) || no_memory(error));
-}
-
 static bool add_keys(const struct arguments *arguments, cJSON *request, struct error *error)
 {
     cJSON *keys = json_add_array(request, "keys");
@@ -45,17 +32,8 @@ static bool add_keys(const struct arguments *arguments, cJSON *request, struct e
 
 static bool check(const struct arguments *arguments, const char *verb, struct error *error)
 {
-    static const char *const describing[] = {"rows", "set", "window"};
-    static const char *const cleaning[] = {"all", "older", "dry-run"};
     bool clean = strcmp(verb, "clean") == 0;
 
-    for (size_t i = 0; i < sizeof(describing) / sizeof(describing[0]); i++)
-        if (arguments_option(arguments, describing[i]))
-            return error_set(error, ERROR_INVALID, "data %s: --%s is for describe and head", verb,
-                             describing[i]);
-    for (size_t i = 0; !clean && i < sizeof(cleaning) / sizeof(cleaning[0]); i++)
-        if (arguments_option(arguments, cleaning[i]))
-            return error_set(error, ERROR_INVALID, "data %s: --%s is for clean", verb, cleaning[i]);
     if (strcmp(verb, "list") == 0 && arguments->n_arguments > 1)
         return error_set(error, ERROR_INVALID, "data list: takes no argument");
     if (clean && arguments->n_arguments == 1 && !arguments_option(arguments, "older") &&
@@ -76,18 +54,10 @@ static bool make_request(const struct arguments *arguments, const char *verb, cJ
         !json_add_number(request, "older_s", arguments_number(arguments, "older", 0)) ||
         !json_add_boolean(request, "dry_run", arguments_flag(arguments, "dry-run")))
         return no_memory(error);
-    if (!add_folder(request, error) || !add_keys(arguments, request, error))
+    if (!data_request_add_folder(request, error) || !add_keys(arguments, request, error))
         return false;
     *ret = take(&request);
     return true;
-}
-
-static bool take_answer(void *context, char *line, size_t size, struct error *error)
-{
-    cJSON **answer = context;
-
-    json_free(answer);
-    return json_parse(line, size, answer, error);
 }
 
 /* ---- the answer -------------------------------------------------------------------------------*/
@@ -203,20 +173,13 @@ bool data_prepared_run(struct client *client, const char *verb, struct error *er
 {
     scoped(json_free) cJSON *request = NULL;
     scoped(json_free) cJSON *answer = NULL;
-    scoped(buffer_release) struct buffer text = {0};
-    const struct program_reader reader = {.line = take_answer, .context = &answer};
-    int status = 0;
 
     if (!check(&client->arguments, verb, error) ||
         !make_request(&client->arguments, verb, &request, error) ||
-        !json_print(request, &text, error) || !buffer_append_text(&text, "\n", error) ||
-        !program_filter("nightjar-engine", "data", text.data, text.size, &reader, &status, error))
+        !data_request_ask(client, "data", request, &answer, error))
         return false;
-    client->exit_status = status; /* the engine has told why */
-    if (status != 0)
+    if (!answer) /* the engine has told why */
         return true;
-    if (!answer)
-        return error_set(error, ERROR_INTERNAL, "nightjar-engine answers nothing");
     if (json_integer(answer, "damaged", 0) > 0)
         client->exit_status = error_exit_status(ERROR_CORRUPT);
     return print_answer(client, verb, answer, error);

@@ -109,9 +109,10 @@ class Prepared(Folder):
             (["clean"], 2, "say which ones"),
             (["clean", "ffffffffffffffffffff"], 3, "no data have the key"),
             (["list", "--older", "3d"], 2, "is for clean"),
-            (["verify", "--rows", "3"], 2, "is for describe"),
-            (["describe", self.source, "--all"], 2, "takes one source"),
-            (["mend"], 2, "is none of describe, head, list, clean and verify"),
+            (["verify", "--rows", "3"], 2, "is for head"),
+            (["describe", self.source, "--all"], 2, "is for clean"),
+            (["describe"], 2, "takes one source"),
+            (["mend"], 2, "is none of clean, describe, export, head, list and verify"),
         ]:
             done = self.nj(*arguments)
             self.assertEqual(done.returncode, status, arguments)

@@ -282,18 +282,19 @@ int64_t hdf5_array_bytes(const struct hdf5_array *array)
 {
     static const int64_t size[] = {4, 8, 4, 8, 1};
 
-    return array->rows * array->columns * size[array->type];
+    return array->rows * (array->steps > 0 ? array->steps : 1) * array->columns * size[array->type];
 }
 
 static bool create_array(struct hdf5_file *file, struct hdf5_array *array, struct error *error)
 {
-    const hsize_t shape[] = {(hsize_t)array->rows, (hsize_t)array->columns};
+    const hsize_t flat[] = {(hsize_t)array->rows, (hsize_t)array->columns};
+    const hsize_t deep[] = {flat[0], (hsize_t)array->steps, flat[1]};
     hid_t space, layout, set;
     haddr_t offset = HADDR_UNDEF;
 
     if (hdf5_array_bytes(array) == 0)
         return true;
-    space = H5Screate_simple(2, shape, NULL);
+    space = array->steps > 0 ? H5Screate_simple(3, deep, NULL) : H5Screate_simple(2, flat, NULL);
     layout = H5Pcreate(H5P_DATASET_CREATE);
     (void)H5Pset_layout(layout, H5D_CONTIGUOUS);
     (void)H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);

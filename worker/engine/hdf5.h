@@ -56,6 +56,7 @@ struct hdf5_array {
     char name[HDF5_NAME_SIZE];
     enum hdf5_type type;
     int64_t rows, columns; /* one of them 0: not in the file */
+    int64_t steps;         /* > 0: [rows][steps][columns], which hdf5_find_arrays() refuses */
     int64_t offset;        /* of its first byte */
 };
 int64_t hdf5_array_bytes(const struct hdf5_array *array);

@@ -5,6 +5,7 @@
  *   check                                  answers lines of specs with what is wrong with them
  *   data                                   lists, cleans, verifies prepared data, as JSON asks
  *   describe                               tells what a source holds, asked in a line of JSON
+ *   export                                 writes prepared samples to a file, as JSON asks
  *   settings                               describes every setting of data ... evaluate
  *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
@@ -98,6 +99,17 @@ static int verb_describe(int n, char **argument)
     if (n != 1)
         return usage("describe < {\"data\":{...},\"cwd\":\"...\"}");
     return describe_source(stdin, stdout, &error) ? 0 : fail(&error);
+}
+
+static int verb_export(int n, char **argument)
+{
+    struct error error = {0};
+
+    (void)argument;
+    if (n != 1)
+        return usage(
+            "export < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\",\"output\":\"...\"}");
+    return pipeline_export(stdin, stdout, &error) ? 0 : fail(&error);
 }
 
 static int verb_settings(int n, char **argument)
@@ -236,9 +248,9 @@ int main(int n, char **argument)
         int (*run)(int n, char **argument);
     } verb[] = {
         {"blas-check", verb_blas_check}, {"check", verb_check},       {"data", verb_data},
-        {"describe", verb_describe},     {"evaluate", verb_evaluate}, {"inspect", verb_inspect},
-        {"predict", verb_predict},       {"run", verb_run},           {"settings", verb_settings},
-        {"verify", verb_verify},
+        {"describe", verb_describe},     {"evaluate", verb_evaluate}, {"export", verb_export},
+        {"inspect", verb_inspect},       {"predict", verb_predict},   {"run", verb_run},
+        {"settings", verb_settings},     {"verify", verb_verify},
     };
 
     if (!process_have_standard_streams())
@@ -250,5 +262,6 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|data|describe|settings|predict|evaluate|inspect|verify|blas-check ...");
+    return usage("run|check|data|describe|export|settings|predict|evaluate|inspect|verify|"
+                 "blas-check ...");
 }

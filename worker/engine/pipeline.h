@@ -98,6 +98,13 @@ struct evaluate_request {
  */
 bool pipeline_evaluate(const struct evaluate_request *request, FILE *out, struct error *error);
 
+/* Writes the samples that a spec prepares to a file (sample_output.h). A line of JSON in,
+ *   {"spec", "cwd", "folder" of prepared data, "output", "part": "train"|"valid"|"test"|"all",
+ *    "shuffle": whether in an order of the seed instead of the file's}
+ * and one out: {"output", "samples", "train", "valid", "test", "inputs":{"x":[steps,width]},
+ * "bytes"}. A spec without a model will do. Memory does not grow with the data. */
+bool pipeline_export(FILE *in, FILE *out, struct error *error);
+
 /* What a stored model is made of: lines for a person, or one of JSON. */
 bool pipeline_inspect(const char *model, bool json, FILE *out, struct error *error);
 

@@ -1,0 +1,124 @@
+"""nj data export: the samples that a model is given, in files for other programs."""
+
+import csv
+import json
+import os
+import subprocess
+import unittest
+
+from harness import BUILD, DEADLINE_S
+from engine import VOWEL
+from test_recordings import SENSORS, Folder, pilots, write_pilots
+
+
+class Export(Folder):
+    def nj(self, *arguments, status=0):
+        environment = {**os.environ, "NIGHTJAR_HOME": os.path.join(self.folder, "home"), "NIGHTJAR_DATA": ""}
+        done = subprocess.run([os.path.join(BUILD, "nj"), "data", *arguments], cwd=self.folder, env=environment, capture_output=True,
+                              text=True, timeout=DEADLINE_S)  # fmt: skip
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def write_spec(self, spec):
+        path = os.path.join(self.folder, "spec.yaml")
+        with open(path, "w", encoding="ascii") as file:
+            json.dump(spec, file)
+        return path
+
+    def export(self, spec, name, *options):
+        answer = self.nj("export", self.write_spec(spec), "-o", name, "--json", *options).stdout
+        return json.loads(answer)
+
+    def rows(self, name):
+        with open(os.path.join(self.folder, name), encoding="ascii") as file:
+            return list(csv.DictReader(file))
+
+    def test_a_table_is_scaled_by_its_training_rows(self):
+        spec = {"data": {"source": VOWEL, "group": "V1", "target": "Class", "split": {"by": "group", "valid": 0.2, "test": 0.2}},
+                "prepare": ["standard"]}  # fmt: skip
+        answer = self.export(spec, "out.csv")
+        rows = self.rows("out.csv")
+        self.assertEqual((len(rows), answer["inputs"]), (990, {"x": [1, 9]}))
+        self.assertEqual({part: sum(row["part"] == part for row in rows) for part in ("train", "valid", "test")},
+                         {part: answer[part] for part in ("train", "valid", "test")})  # fmt: skip
+        for column in [f"V{i}" for i in range(2, 11)]:
+            values = [float(row[column]) for row in rows if row["part"] == "train"]
+            mean = sum(values) / len(values)
+            self.assertAlmostEqual(mean, 0, places=6)
+            self.assertAlmostEqual(sum((value - mean) ** 2 for value in values) / len(values), 1, places=5)
+        with open(VOWEL, encoding="ascii") as file:
+            classes = [row["Class"] for row in csv.DictReader(file)]
+        self.assertTrue(all(row["Class"] == classes[int(row["row"])] for row in rows))
+
+    def test_a_seeded_shuffle_goes_over_all_samples(self):
+        write_pilots(self.source)
+        spec = pilots(self.source)
+        spec["prepare"] = [{"type": "balance", "by": "undersample"}, *spec["prepare"]]
+        orders = {}
+        for name, options in [("plain", []), ("once", ["--shuffle"]), ("again", ["--shuffle"]), ("other", ["--shuffle", "--set", "seed=5"])]:
+            answer = self.export(spec, name + ".csv", "--part", "train", *options)
+            rows = self.rows(name + ".csv")
+            self.assertEqual(answer["samples"], len(rows))
+            self.assertEqual(sum(row["event"] == "A" for row in rows) * 2, len(rows))
+            orders[name] = [int(row["id"]) for row in rows]
+        self.assertEqual(orders["once"], orders["again"])
+        self.assertNotEqual(orders["once"], orders["other"])
+        self.assertEqual(sorted(orders["once"]), sorted(orders["plain"]))
+        n = len(orders["once"])
+        half = set(sorted(orders["once"])[: n // 2])  # what stood in the first half of the file is all over the order
+        self.assertLess(abs(sum(row in half for row in orders["once"][: n // 2]) - n // 4), n // 10)
+
+    def test_windows_become_an_array_of_three_dimensions(self):
+        try:
+            import h5py
+        except ImportError:
+            self.skipTest("python3-h5py is not installed")
+        write_pilots(self.source)
+        with open(self.source, encoding="ascii") as file:
+            given = {int(row["id"]): row for row in csv.DictReader(file)}
+        training = [row for row in given.values() if int(row["crew"]) <= 4]
+        low, high = ({sensor: choose(float(row[sensor]) for row in training) for sensor in SENSORS} for choose in (min, max))
+        answer = self.export(pilots(self.source), "out.h5", "--shuffle")
+        with h5py.File(os.path.join(self.folder, "out.h5")) as file:
+            x, ids, parts, labels = (file[name][:] for name in ("x", "id", "part", "label"))
+            meta = json.loads(file["meta"][()])
+        self.assertEqual(x.shape, (answer["samples"], 16, 3))
+        self.assertEqual(meta["columns"]["x"], SENSORS)
+        self.assertTrue(meta["shuffled"])
+        self.assertEqual(meta["preparation"]["transforms"][0]["type"], "minmax")
+        for i in range(0, len(x), 37):
+            row = given[int(ids[i, 0])]
+            self.assertEqual(meta["classes"][labels[i, 0]], row["event"])
+            self.assertEqual(meta["parts"][parts[i, 0]], {5: "valid", 6: "test"}.get(int(row["crew"]), "train"))
+            for k, sensor in enumerate(SENSORS):
+                scaled = (float(row[sensor]) - low[sensor]) / (high[sensor] - low[sensor])
+                self.assertAlmostEqual(float(x[i, -1, k]), scaled, places=4)
+
+    def test_what_was_exported_is_a_source(self):
+        write_pilots(self.source)
+        spec = pilots(self.source)
+        spec["prepare"] = ["standard"]
+        self.export(spec, "out.h5", "--part", "train")
+        described = json.loads(self.nj("describe", "out.h5", "--json").stdout)
+        self.assertEqual([column["name"] for column in described["columns"]], ["id1", "label1", "part1", "x1", "x2", "x3"])
+
+    def test_nonsense_is_refused_and_leaves_nothing(self):
+        spec = self.write_spec({"data": {"source": VOWEL, "target": "Class", "split": {"by": "fraction", "test": 0.2}}})
+        for arguments, message in [
+            ([spec], "-o says where to"),
+            ([spec, "-o", "out.txt"], "samples go to a .csv or .h5 file"),
+            ([spec, "-o", "no/where.csv"], "no/where.csv.new"),
+            ([spec, "-o", "out.csv", "--part", "valid"], "there is no such part"),
+            ([spec, "-o", "out.csv", "--part", "some"], "--part"),
+            ([spec, "-o", "out.csv", "-n", "3"], "--rows is for head"),
+            ([spec, "-o", "out.csv", "--set", "data.target=none"], "data.target"),
+            (["-o", "out.csv"], "takes one spec"),
+        ]:
+            done = self.nj("export", *arguments, status=3 if "no/where.csv" in arguments else 2)
+            self.assertIn(message, done.stderr)
+            self.assertEqual(done.stdout, "")
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("out")], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
