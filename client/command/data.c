@@ -1,6 +1,7 @@
 /* nj data: what a source holds, before anything is made of it; and what was prepared of sources. */
 #include "client/client.h"
 #include "client/command/data_export.h"
+#include "client/command/data_plot.h"
 #include "client/command/data_prepared.h"
 #include "client/command/data_request.h"
 #include "client/render.h"
@@ -17,6 +18,7 @@
 #define GROUPS_SHOWN 40
 #define CLASSES_SHOWN 12
 #define HEAD_ROWS 10
+#define HEAD_ROWS_MAX 1000
 
 /* ---- the question -----------------------------------------------------------------------------*/
 
@@ -327,18 +329,33 @@ static bool print_head(const cJSON *answer, struct error *error)
 
 /* ---- the verb ---------------------------------------------------------------------------------*/
 
+static bool head_rows(const struct arguments *arguments, bool head, int64_t *ret,
+                      struct error *error)
+{
+    const char *text = arguments_text(arguments, "rows", NULL);
+    char *end;
+
+    *ret = head ? HEAD_ROWS : 0;
+    if (!text)
+        return true;
+    *ret = strtoll(text, &end, 10);
+    return (end != text && !*end && *ret >= 1 && *ret <= HEAD_ROWS_MAX) ||
+           error_set(error, ERROR_INVALID, "--rows: expected 1 to %d, not '%s'", HEAD_ROWS_MAX,
+                     text);
+}
+
 static bool look(struct client *client, const char *verb, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
     bool head = strcmp(verb, "head") == 0;
+    int64_t rows = 0;
     scoped(json_free) cJSON *request = NULL;
     scoped(json_free) cJSON *answer = NULL;
 
     if (arguments->n_arguments != 2)
         return error_set(error, ERROR_INVALID, "data %s: takes one source", verb);
-    if (!make_request(arguments, arguments->argument[1],
-                      head ? (int64_t)arguments_number(arguments, "rows", HEAD_ROWS) : 0, &request,
-                      error) ||
+    if (!head_rows(arguments, head, &rows, error) ||
+        !make_request(arguments, arguments->argument[1], rows, &request, error) ||
         !data_request_ask(client, "describe", request, &answer, error))
         return false;
     if (!answer) /* the engine has told why */
@@ -355,14 +372,19 @@ static bool check_options(const struct arguments *arguments, const char *verb, s
         const char *option, *verbs;
     } use[] = {
         {"all", "clean"},
+        {"chunk", "drift"},
+        {"color", "plot"},
+        {"columns", "drift, plot"},
         {"dry-run", "clean"},
         {"older", "clean"},
-        {"output", "export"},
+        {"output", "drift, export, plot"},
         {"part", "export"},
-        {"rows", "head"},
-        {"set", "describe, export, head"},
+        {"recording", "plot"},
+        {"rows", "head, plot"},
+        {"samples", "plot"},
+        {"set", "describe, drift, export, head, plot"},
         {"shuffle", "export"},
-        {"window", "describe"},
+        {"window", "describe, plot"},
     };
 
     for (size_t i = 0; i < sizeof(use) / sizeof(use[0]); i++)
@@ -378,9 +400,14 @@ static bool run(struct client *client, struct error *error)
         const char *name;
         bool (*run)(struct client *client, const char *verb, struct error *error);
     } verbs[] = {
-        {"clean", data_prepared_run}, {"describe", look},
-        {"export", data_export_run},  {"head", look},
-        {"list", data_prepared_run},  {"verify", data_prepared_run},
+        {"clean", data_prepared_run},
+        {"describe", look},
+        {"drift", data_drift_run},
+        {"export", data_export_run},
+        {"head", look},
+        {"list", data_prepared_run},
+        {"plot", data_plot_run},
+        {"verify", data_prepared_run},
     };
     const char *verb = client->arguments.argument[0];
 
@@ -388,14 +415,30 @@ static bool run(struct client *client, struct error *error)
         if (strcmp(verb, verbs[i].name) == 0)
             return check_options(&client->arguments, verb, error) &&
                    verbs[i].run(client, verb, error);
-    return error_set(error, ERROR_INVALID,
-                     "data: '%s' is none of clean, describe, export, head, list and verify", verb);
+    return error_set(
+        error, ERROR_INVALID,
+        "data: '%s' is none of clean, describe, drift, export, head, list, plot and verify", verb);
 }
 
 static const char *const parts[] = {"all", "train", "valid", "test", NULL};
 
 static const struct command_option options[] = {
     {.name = "all", .help = "Clean all prepared data that no running experiment uses."},
+    {.name = "chunk",
+     .type = OPTION_INTEGER,
+     .value = "ROWS",
+     .low = 1,
+     .high = 1e12,
+     .help = "Rows after each of which drift tells the figures (10000)."},
+    {.name = "color",
+     .type = OPTION_TEXT,
+     .value = "COLUMN",
+     .help = "What colours the curves of plot: categories, or intervals of numbers; row: the "
+             "place; none. Left out: the target."},
+    {.name = "columns",
+     .type = OPTION_TEXT,
+     .value = "NAMES",
+     .help = "Which columns, as in r,ecg,gsr; left out: those of data.features."},
     {.name = "dry-run", .help = "Only tell what clean would remove."},
     {.name = "json", .help = "Print one line of JSON."},
     {.name = "older",
@@ -406,19 +449,27 @@ static const struct command_option options[] = {
      .letter = 'o',
      .type = OPTION_TEXT,
      .value = "FILE",
-     .help = "Where export writes the samples: a .h5 or .csv file."},
+     .help = "The file to write: .h5 or .csv of export, .svg of plot, .csv or .svg of drift."},
     {.name = "part",
      .type = OPTION_TEXT,
      .value = "PART",
      .choices = parts,
      .help = "Which part of the split export writes (all)."},
+    {.name = "recording",
+     .type = OPTION_TEXT,
+     .value = "NAME",
+     .help = "Plot this one, as data.series names it: 1/0/CA; --rows counts within it."},
     {.name = "rows",
      .letter = 'n',
+     .type = OPTION_TEXT,
+     .value = "N|FIRST-LAST",
+     .help = "How many rows head shows (10); which rows plot draws, from 0: 100-249."},
+    {.name = "samples",
      .type = OPTION_INTEGER,
      .value = "N",
      .low = 1,
-     .high = 1000,
-     .help = "How many rows head shows (10)."},
+     .high = 100,
+     .help = "Plot so many windows at random of each class of --color, side by side."},
     {.name = "set",
      .type = OPTION_TEXT,
      .repeats = true,
@@ -429,16 +480,21 @@ static const struct command_option options[] = {
     {.name = "window",
      .type = OPTION_TEXT,
      .value = "LENGTH[/STRIDE]",
-     .help = "Tell what windows of so many rows would weigh."},
+     .help = "Tell what windows of so many rows would weigh; the rows of a window of --samples "
+             "(256)."},
     {0},
 };
 
-static const char *const words[] = {"clean", "describe", "export", "head", "list", "verify", NULL};
+static const char *const words[] = {"clean", "describe", "drift",  "export", "head",
+                                    "list",  "plot",     "verify", NULL};
 
 const struct command command_data = {
     .name = "data",
     .synopsis = "describe SOURCE [--set PATH=VALUE]... [--window LENGTH[/STRIDE]] [--json]\n"
                 "head SOURCE [-n N] [--set PATH=VALUE]... [--json]\n"
+                "plot SOURCE -o FILE.svg [--columns NAMES] [--rows FIRST-LAST] [--recording NAME] "
+                "[--color COLUMN] [--samples N [--window LENGTH]] [--set PATH=VALUE]...\n"
+                "drift SPEC [-o FILE] [--columns NAMES] [--chunk ROWS] [--set PATH=VALUE]...\n"
                 "export SPEC -o FILE [--part PART] [--shuffle] [--set PATH=VALUE]... [--json]\n"
                 "list [--json]\n"
                 "clean [KEY]... [--older TIME] [--all] [--dry-run] [--json]\n"
@@ -453,6 +509,16 @@ const struct command command_data = {
         "    nj data describe train.csv --set data.target=event --set data.group=[crew,seat] "
         "--set data.time=time --window 256\n"
         "    nj data head train.csv -n 3\n\n"
+        "plot draws columns against time, or the row where there is none, in the colours of the "
+        "classes; with a spec, or data.series and data.time, in the order of the recordings. With "
+        "--samples it draws windows of each class beside those of the others.\n\n"
+        "    nj data plot pilots.yaml --columns r,ecg,gsr,eeg_fp1 --recording 1/0/CA --rows "
+        "3400-3549 --color event -o seat0.svg\n"
+        "    nj data plot pilots.yaml --columns r,ecg --samples 5 --window 256 -o classes.svg\n\n"
+        "drift tells how minimum, maximum, mean and standard deviation of the training rows come "
+        "about, chunk by chunk: so far, which after the last chunk is what a scaler learns, and of "
+        "each chunk alone.\n\n"
+        "    nj data drift pilots.yaml --chunk 10000 -o scaler.csv\n\n"
         "export writes what a spec's model is given to a file that other programs read: the "
         "samples "
         "of the split, as prepare leaves them (scaled, windows, classes balanced), with their "

@@ -110,7 +110,7 @@ class Export(Folder):
             ([spec, "-o", "no/where.csv"], "no/where.csv.new"),
             ([spec, "-o", "out.csv", "--part", "valid"], "there is no such part"),
             ([spec, "-o", "out.csv", "--part", "some"], "--part"),
-            ([spec, "-o", "out.csv", "-n", "3"], "--rows is for head"),
+            ([spec, "-o", "out.csv", "-n", "3"], "--rows is for head, plot"),
             ([spec, "-o", "out.csv", "--set", "data.target=none"], "data.target"),
             (["-o", "out.csv"], "takes one spec"),
         ]:

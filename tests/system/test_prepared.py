@@ -109,10 +109,10 @@ class Prepared(Folder):
             (["clean"], 2, "say which ones"),
             (["clean", "ffffffffffffffffffff"], 3, "no data have the key"),
             (["list", "--older", "3d"], 2, "is for clean"),
-            (["verify", "--rows", "3"], 2, "is for head"),
+            (["verify", "--rows", "3"], 2, "is for head, plot"),
             (["describe", self.source, "--all"], 2, "is for clean"),
             (["describe"], 2, "takes one source"),
-            (["mend"], 2, "is none of clean, describe, export, head, list and verify"),
+            (["mend"], 2, "is none of clean, describe, drift, export, head, list, plot and verify"),
         ]:
             done = self.nj(*arguments)
             self.assertEqual(done.returncode, status, arguments)

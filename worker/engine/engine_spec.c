@@ -173,3 +173,23 @@ bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
     }
     return diagnostics->n == 0;
 }
+
+/* Nothing is built of it. */
+static bool complete_model(cJSON *root)
+{
+    cJSON *list = json_member(root, "model") ? NULL : json_add_array(root, "model");
+
+    return json_member(root, "model") &&
+           (!list || cJSON_AddItemToArray(list, cJSON_CreateString("flatten")));
+}
+
+bool engine_spec_parse_data(cJSON *root, struct engine_spec *spec, struct error *error)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+
+    if (complete_model(root) && engine_spec_parse(root, false, spec, &diagnostics))
+        return true;
+    return diagnostics.n > 0 ? error_set_at(error, ERROR_INVALID, diagnostics.item[0].path, "%s",
+                                            diagnostics.item[0].message)
+                             : error_set(error, ERROR_NO_MEMORY, "reading a spec");
+}

@@ -33,5 +33,8 @@ void engine_spec_release(struct engine_spec *spec);
  * all defaults written out, by a run that had checked how settings go together. */
 bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics);
+/* The same where only data and prepare matter: a model need not be said, and one that is missing is
+ * added to `root`. INVALID: the first complaint. */
+bool engine_spec_parse_data(cJSON *root, struct engine_spec *spec, struct error *error);
 
 #endif

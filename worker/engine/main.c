@@ -5,10 +5,12 @@
  *   check                                  answers lines of specs with what is wrong with them
  *   data                                   lists, cleans, verifies prepared data, as JSON asks
  *   describe                               tells what a source holds, asked in a line of JSON
+ *   drift                                  tells how training rows' figures come about, alike
  *   export                                 writes prepared samples to a file, as JSON asks
  *   settings                               describes every setting of data ... evaluate
  *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
+ *   trace                                  tells rows of a source for a picture, alike
  *   inspect RUN [--json]                   a stored model's layers, shapes, parameters, memory
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
@@ -24,10 +26,12 @@
 #include "common/process.h"
 #include "worker/engine/blas_check.h"
 #include "worker/engine/describe.h"
+#include "worker/engine/drift.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/prepared/catalogue.h"
 #include "worker/engine/prepared/store.h"
+#include "worker/engine/trace.h"
 
 #define USAGE 2
 
@@ -81,35 +85,46 @@ static int verb_check(int n, char **argument)
     return good ? 0 : error_exit_status(ERROR_INVALID);
 }
 
-static int verb_data(int n, char **argument)
+/* A verb that answers a line of JSON with another. */
+static int answer(int n, const char *help, bool (*verb)(FILE *in, FILE *out, struct error *error))
 {
     struct error error = {0};
 
-    (void)argument;
     if (n != 1)
-        return usage("data < {\"do\":\"list|clean|verify\",\"folder\":\"...\"}");
-    return catalogue_answer(stdin, stdout, &error) ? 0 : fail(&error);
+        return usage(help);
+    return verb(stdin, stdout, &error) ? 0 : fail(&error);
+}
+
+static int verb_data(int n, char **argument)
+{
+    (void)argument;
+    return answer(n, "data < {\"do\":\"list|clean|verify\",\"folder\":\"...\"}", catalogue_answer);
 }
 
 static int verb_describe(int n, char **argument)
 {
-    struct error error = {0};
-
     (void)argument;
-    if (n != 1)
-        return usage("describe < {\"data\":{...},\"cwd\":\"...\"}");
-    return describe_source(stdin, stdout, &error) ? 0 : fail(&error);
+    return answer(n, "describe < {\"data\":{...},\"cwd\":\"...\"}", describe_source);
+}
+
+static int verb_drift(int n, char **argument)
+{
+    (void)argument;
+    return answer(n, "drift < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\"}", drift_answer);
 }
 
 static int verb_export(int n, char **argument)
 {
-    struct error error = {0};
-
     (void)argument;
-    if (n != 1)
-        return usage(
-            "export < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\",\"output\":\"...\"}");
-    return pipeline_export(stdin, stdout, &error) ? 0 : fail(&error);
+    return answer(n,
+                  "export < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\",\"output\":\"...\"}",
+                  pipeline_export);
+}
+
+static int verb_trace(int n, char **argument)
+{
+    (void)argument;
+    return answer(n, "trace < {\"data\":{...},\"cwd\":\"...\",\"columns\":[...]}", trace_answer);
 }
 
 static int verb_settings(int n, char **argument)
@@ -247,10 +262,19 @@ int main(int n, char **argument)
         const char *name;
         int (*run)(int n, char **argument);
     } verb[] = {
-        {"blas-check", verb_blas_check}, {"check", verb_check},       {"data", verb_data},
-        {"describe", verb_describe},     {"evaluate", verb_evaluate}, {"export", verb_export},
-        {"inspect", verb_inspect},       {"predict", verb_predict},   {"run", verb_run},
-        {"settings", verb_settings},     {"verify", verb_verify},
+        {"blas-check", verb_blas_check},
+        {"check", verb_check},
+        {"data", verb_data},
+        {"describe", verb_describe},
+        {"drift", verb_drift},
+        {"evaluate", verb_evaluate},
+        {"export", verb_export},
+        {"inspect", verb_inspect},
+        {"predict", verb_predict},
+        {"run", verb_run},
+        {"settings", verb_settings},
+        {"trace", verb_trace},
+        {"verify", verb_verify},
     };
 
     if (!process_have_standard_streams())
@@ -262,6 +286,6 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|data|describe|export|settings|predict|evaluate|inspect|verify|"
-                 "blas-check ...");
+    return usage("run|check|data|describe|drift|export|trace|settings|predict|evaluate|inspect|"
+                 "verify|blas-check ...");
 }

@@ -47,30 +47,6 @@ static bool no_memory(struct error *error)
 
 /* ---- what is asked ----------------------------------------------------------------------------*/
 
-/* Nothing is built of the model; one that is not said yet is none's business. */
-static bool complete_model(cJSON *root, struct error *error)
-{
-    cJSON *list;
-
-    if (json_member(root, "model"))
-        return true;
-    list = json_add_array(root, "model");
-    return (list && cJSON_AddItemToArray(list, cJSON_CreateString("flatten"))) || no_memory(error);
-}
-
-static bool read_spec(struct exporting *at, struct error *error)
-{
-    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
-
-    if (!complete_model(at->root, error))
-        return false;
-    if (engine_spec_parse(at->root, false, &at->spec, &diagnostics))
-        return true;
-    return diagnostics.n > 0 ? error_set_at(error, ERROR_INVALID, diagnostics.item[0].path, "%s",
-                                            diagnostics.item[0].message)
-                             : no_memory(error);
-}
-
 static bool read_part(struct exporting *at, struct error *error)
 {
     const char *name = json_text(at->request, "part", "all");
@@ -100,7 +76,7 @@ static bool read_request(struct exporting *at, FILE *in, struct error *error)
     if (!cJSON_IsObject(at->root) || !at->path || !json_text(at->request, "folder", NULL))
         return error_set(error, ERROR_INVALID, "nothing that can be done is asked");
     at->seed = (uint64_t)json_integer(at->root, "seed", 0);
-    return read_part(at, error) && read_spec(at, error);
+    return read_part(at, error) && engine_spec_parse_data(at->root, &at->spec, error);
 }
 
 /* ---- samples ----------------------------------------------------------------------------------*/
