@@ -327,7 +327,34 @@ class ResetBefore(torch.nn.Module):
                 "dense1.weight": self.dense.weight, "dense1.bias": self.dense.bias}
 
 
-def layer_case(name, layers, net, shape, varies=False, n=6, n_out=3):
+class EachStep(torch.nn.Module):
+    """A recurrent layer of PyTorch's, a dense layer at each of its steps; outputs as ours lie: [steps][rows][outputs]."""
+
+    def __init__(self, kind, make, n_in, units, n_out):
+        super().__init__()
+        self.kind = kind
+        self.recurrent = make(n_in, units)
+        self.dense = torch.nn.Linear(units * (2 if self.recurrent.bidirectional else 1), n_out)
+
+    def forward(self, x, lengths):
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        y, _ = torch.nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True, total_length=x.shape[1])
+        there = (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+        return (self.dense(y) * there).transpose(0, 1)
+
+    def named(self):
+        return {**recurrent_parameters(f"{self.kind}1", self.recurrent),
+                "dense1.weight": self.dense.weight, "dense1.bias": self.dense.bias}
+
+
+def labels_of_steps(label, lengths, steps):
+    """As fixture_truth() of the tests has them: the last step's label is the sample's own; -1: none."""
+    of = [[row - length + 1 + step if step < length else -1 for row, length in enumerate(lengths.tolist())]
+          for step in range(steps)]
+    return torch.tensor([[label[at] if at >= 0 else -1 for at in row] for row in of])
+
+
+def layer_case(name, layers, net, shape, varies=False, n=6, n_out=3, each=False):
     """Logits, loss, gradients and ten steps of a classifier on random sequences."""
     steps, width = shape
     x = torch.randn(n, steps, width)
@@ -337,12 +364,15 @@ def layer_case(name, layers, net, shape, varies=False, n=6, n_out=3):
     case = {"name": name, "layers": layers + [{"type": "dense", "units": "classes"}], "n": n, "steps": steps,
             "width": width, "outputs": n_out, "varies": varies, "x": x.reshape(-1).tolist(), "label": label.tolist(),
             "initial": flat(net.named())}
+    if each:
+        case["each"] = True
+        label = labels_of_steps(label, lengths, steps).reshape(-1)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     losses = []
     for step in range(10):
         optimizer.zero_grad()
         output = net(x, lengths)
-        loss = torch.nn.functional.cross_entropy(output, label)
+        loss = torch.nn.functional.cross_entropy(output.reshape(-1, n_out), label, ignore_index=-1)
         loss.backward()
         if step == 0:
             case["output"] = output.detach().reshape(-1).tolist()
@@ -443,6 +473,12 @@ def make_layers():
     for varies in (False, True):
         cases.append(layer_case(f"gru, reset before, varies {varies}", [{"type": "gru", "units": 4, "reset_after": False}],
                                 ResetBefore(3, 4, 3), (5, 3), varies))
+    for kind, module in (("lstm", torch.nn.LSTM), ("gru", torch.nn.GRU), ("simple_rnn", torch.nn.RNN)):
+        for both, varies in ((False, False), (True, True)):
+            spec = {"type": kind, "units": 4, "convention": "pytorch", "bidirectional": both, "sequences": True}
+            net = EachStep(kind, lambda a, b: module(a, b, batch_first=True, bidirectional=both), 3, 4, 3)
+            cases.append(layer_case(f"{kind}, each step, bidirectional {both}, varies {varies}", [spec], net, (5, 3),
+                                    varies, each=True))
     write("layers.json", cases)
 
 

@@ -97,6 +97,127 @@ class Windows(Folder):
         self.assertEqual(mark["mark"], "LEAK")
         self.assertGreater(mark["count"], 0)
 
+class EachStep(Folder):
+    """A label for each step of a window, of a network that ends in a sequence."""
+
+    def each(self, window=None, **more):
+        spec = pilots(self.source, **more)
+        spec["prepare"] = ["minmax", {"type": "window", "length": 16, "stride": 8, "label": "each", **(window or {})}]
+        spec["model"][0]["sequences"] = True
+        return spec
+
+    def rows_of(self, run, name="predictions"):
+        with open(os.path.join(run.folder, "artifacts", f"{name}.csv"), encoding="ascii") as file:
+            return list(csv.DictReader(file))
+
+    def test_every_row_is_measured_and_predicted_once(self):
+        rows = write_pilots(self.source, crews=6, seconds=12)
+        spec = self.each()
+        spec["evaluate"].update(balanced=True, bootstrap=20, logits=True, metrics=["accuracy", "log_loss", "confusion"])
+        spec["prepare"].append({"type": "balance", "by": "weights"})
+        run = self.run_of(spec, "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # every row of crew 6 lies in a window, most of them in two
+        with open(self.source, encoding="ascii") as file:
+            truth = {row["id"]: row["event"] for row in csv.DictReader(file) if row["crew"] == "6"}
+        table = self.rows_of(run)
+        self.assertEqual(sorted(row["id"] for row in table), sorted(truth))
+        self.assertEqual(sorted(row["id"] for row in self.rows_of(run, "logits")), sorted(truth))
+        right = sum(row["actual"] == row["predicted"] for row in table)
+        self.assertTrue(all(row["actual"] == truth[row["id"]] for row in table))
+        self.assertAlmostEqual(run.results()["test.accuracy"], right / len(table), 12)
+        self.assertGreater(run.results()["test.accuracy"], run.naive()["test.accuracy"] + 0.1)
+        share = sum(label == "A" for label in truth.values()) / len(truth)
+        self.assertAlmostEqual(run.naive()["test.accuracy"], max(share, 1 - share), 12)
+        confusion = next(table for table in run.events("table") if table["name"] == "test.confusion")
+        self.assertEqual(sum(map(sum, confusion["rows"])), len(truth))
+        self.check_new_rows(run, rows)
+
+    def check_new_rows(self, run, rows):
+        """In the file's order, whatever the batch and the number of processors; the same figures once more."""
+        answers = []
+        for how in (["--cpus", "1"], ["--cpus", "2", "--batch", "7"], ["--batch", "auto"]):
+            done = engine("predict", run.folder, "--data", self.source, *how)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            table = list(csv.DictReader(done.stdout.splitlines()))
+            self.assertEqual([row["id"] for row in table], [str(i) for i in range(rows)])
+            answers.append([float(row["p[A]"]) for row in table])
+        for other in answers[1:]:
+            self.assertLess(max(abs(a - b) for a, b in zip(answers[0], other)), 1e-5)
+        done = engine("evaluate", run.folder, "--metric", "accuracy", "--metric", "log_loss")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        again = dict(line.split() for line in done.stdout.splitlines())
+        self.assertAlmostEqual(float(again["test.log_loss"]), run.results()["test.log_loss"], 7)
+        of_file = engine("evaluate", run.folder, "--data", self.source, "--metric", "accuracy")
+        self.assertRegex(of_file.stdout, r"^data\.accuracy 0\.\d+")
+
+    def test_targets_that_are_not_known_are_told_of_no_step(self):
+        write_pilots(self.source, crews=3)
+        with open(self.source, encoding="ascii") as file:
+            lines = file.read().splitlines()
+        for i in range(1, len(lines), 5):
+            lines[i] = lines[i].rsplit(",", 1)[0] + ","
+        with open(self.source, "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+        split = {"by": "group", "train": [1], "valid": [2], "test": [3]}
+        run = self.run_of(self.each(split=split, missing_targets="drop"), "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        known = [line.split(",")[0] for line in lines[1:] if line.split(",")[1] == "3" and not line.endswith(",")]
+        self.assertEqual(sorted(row["id"] for row in self.rows_of(run)), sorted(known))
+
+    def test_steps_foretell_and_unequal_recordings_are_whole_samples(self):
+        write_pilots(self.source, crews=6, seconds=12)
+        spec = self.each({"horizon": 4}, target="r", task="regression", features=["r", "ecg"], target_transform="standard")
+        spec["model"][1]["units"] = "targets"
+        spec["evaluate"] = {"metrics": ["rmse"]}
+        ahead = self.run_of(spec, "ahead")
+        done = ahead.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # a step sees r 4 rows before the one that it predicts; windows of 16 rows and 4 begin at every eighth
+        self.assertEqual(len(self.rows_of(ahead)), 2 * ((12 * RATE - 20) // 8 * 8 + 16))
+        self.assertLess(ahead.results()["test.rmse"], 0.7 * ahead.naive()["test.rmse"])
+        whole = self.run_of(self.each({"length": 500, "edges": "mask", "shorter": "keep"}), "whole")
+        done = whole.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.rows_of(whole)), 2 * 12 * RATE)
+
+    def test_what_has_no_prediction_for_each_step_is_refused(self):
+        write_pilots(self.source, crews=6)
+        cases = (
+            (lambda spec: spec["model"][0].pop("sequences"), r"model\[1\]\.units: the network ends in 1 steps, but each of the window's 16"),
+            (lambda spec: spec["prepare"].append({"type": "paa", "segments": 4}), r"ends in 4 steps, but each of the window's 16"),
+            (lambda spec: spec.update(model=["boosted_trees"], train={"epochs": 2}), r"model: boosted_trees predicts one thing a window"),
+            (lambda spec: spec["prepare"].append("balance"), r"prepare: balance by choosing windows needs one label a window"),
+        )
+        for i, (change, text) in enumerate(cases):
+            with self.subTest(text):
+                spec = self.each()
+                change(spec)
+                done = self.run_of(spec, str(i)).finish()
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertRegex(done.stderr, text)
+
+    def test_state_is_carried_from_window_to_window(self):
+        rows = write_pilots(self.source, crews=6, seconds=12)
+        spec = self.each({"stride": 16})
+        spec["model"][0]["stateful"] = True
+        spec["train"].update(shuffle=False, epochs=3)
+        run = self.run_of(spec, "1")
+        done = run.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answers = [engine("predict", run.folder, "--data", self.source, *how) for how in (["--batch", "3"], ["--cpus", "2"])]
+        self.assertEqual([done.returncode for done in answers], [0, 0], answers[0].stderr)
+        self.assertEqual(answers[0].stdout, answers[1].stdout)
+        self.assertEqual(len(answers[0].stdout.splitlines()), rows + 1)
+
+    def test_windows_that_leak_are_refused(self):
+        write_pilots(self.source, crews=2)
+        done = self.run_of(self.each(group=[], split={"windows": "random"}), "1").finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"data\.split: leaks: [1-9]\d* rows lie in windows of several parts")
+
 
 class Stateful(Folder):
     """A layer that begins a window with the state that the window before it left."""

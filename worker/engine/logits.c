@@ -61,10 +61,17 @@ static int64_t class_of(int64_t n_outputs, int64_t k)
 void logits_add(struct logits *logits, const struct tensor *y, const struct sample_set *set,
                 const int64_t *row, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < logits->n_outputs; k++)
-            count(logits, k, set->label[row[i]] == class_of(logits->n_outputs, k),
-                  (double)y->data[i * y->width + k]);
+    for (int64_t i = 0; i < n; i++) {
+        const struct truth_span truth = sample_truth(set, row[i]);
+
+        for (int64_t at = 0; at < truth.n; at++) {
+            int32_t label = set->label[truth.first + at];
+            const real *output = y->data + ((truth.step + at) * n + i) * y->width;
+
+            for (int64_t k = 0; label >= 0 && k < logits->n_outputs; k++)
+                count(logits, k, label == class_of(logits->n_outputs, k), (double)output[k]);
+        }
+    }
 }
 
 static bool add_columns(const struct logits *logits, cJSON *columns)

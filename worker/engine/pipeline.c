@@ -5,6 +5,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/prepared/fitted.h"
 #include "worker/engine/sampling/sampling.h"
 
@@ -43,6 +44,19 @@ static bool take_subset(const struct engine_spec *spec, const struct dataset *da
                                 covered.size > 0 ? covered.data : "");
 }
 
+static bool weigh_classes(struct prepared_rows *rows, struct error *error)
+{
+    struct sample_set *set = &rows->samples->set;
+    scoped(told_release) struct told told = {0};
+
+    if (!told_open(set, &rows->split.split.part[SPLIT_TRAIN], &told, error) ||
+        !sampling_weights(set->label, set->n_classes, set->n_samples, told.rows, &rows->weight,
+                          error))
+        return false;
+    set->weight = rows->weight;
+    return true;
+}
+
 static bool balance_classes(const struct engine_spec *spec, struct prepared_rows *rows,
                             struct error *error)
 {
@@ -55,13 +69,12 @@ static bool balance_classes(const struct engine_spec *spec, struct prepared_rows
         return true;
     if (set->task != TASK_CLASSIFICATION)
         return error_set_at(error, ERROR_INVALID, "prepare", "balance needs classes");
-    if (config->by == BALANCE_WEIGHTS) {
-        if (!sampling_weights(set->label, set->n_classes, set->n_samples, train, &rows->weight,
-                              error))
-            return false;
-        set->weight = rows->weight;
-        return true;
-    }
+    if (config->by == BALANCE_WEIGHTS)
+        return weigh_classes(rows, error);
+    if (set->truth)
+        return error_set_at(error, ERROR_INVALID, "prepare",
+                            "balance by choosing windows needs one label a window; by: weights "
+                            "weighs each step");
     if (!sampling_balance(config->by == BALANCE_OVERSAMPLE, set->row_id, set->label, set->n_classes,
                           rows->split.seed, train, &rows->balanced, error))
         return false;
@@ -83,15 +96,36 @@ static bool refuse_unseen(const struct samples *samples, int part, int64_t row, 
 }
 
 struct known_classes {
-    const int32_t *label;
+    const struct sample_set *set;
     const bool *seen;
 };
 
-static bool has_seen_class(const void *context, int64_t row)
+/* The first of a sample's labels that is of no seen class; -1: there is none. */
+static int64_t find_unseen(const struct known_classes *known, int64_t sample)
 {
-    const struct known_classes *known = context;
+    const struct truth_span truth = sample_truth(known->set, sample);
 
-    return known->seen[known->label[row]];
+    for (int64_t row = truth.first; row < truth.first + truth.n; row++)
+        if (known->set->label[row] >= 0 && !known->seen[known->set->label[row]])
+            return row;
+    return -1;
+}
+
+static bool has_seen_classes(const void *context, int64_t sample)
+{
+    return find_unseen(context, sample) < 0;
+}
+
+static bool refuse_unseen_classes(const struct samples *samples, const struct known_classes *known,
+                                  int part, const struct row_list *list, struct error *error)
+{
+    for (struct row_walk at = {.list = list}; row_walk(&at);) {
+        int64_t row = find_unseen(known, at.row);
+
+        if (row >= 0)
+            return refuse_unseen(samples, part, row, error);
+    }
+    return true;
 }
 
 bool pipeline_unseen_classes(const struct data_config *config, const struct samples *samples,
@@ -100,23 +134,25 @@ bool pipeline_unseen_classes(const struct data_config *config, const struct samp
     const struct sample_set *set = &samples->set;
     const struct row_list *train = &plan->split.part[SPLIT_TRAIN];
     scoped(memory_free) bool *seen = calloc((size_t)set->n_classes + 1, sizeof(*seen));
-    const struct known_classes known = {.label = set->label, .seen = seen};
+    const struct known_classes known = {.set = set, .seen = seen};
+    scoped(told_release) struct told told = {0};
 
     if (!seen)
         return error_set(error, ERROR_NO_MEMORY, "looking for unseen classes");
     if (config->unseen_classes == UNSEEN_WARNING || !set->label)
         return true;
-    for (struct row_walk at = {.list = train}; row_walk(&at);)
+    if (!told_open(set, train, &told, error))
+        return false;
+    for (struct row_walk at = {.list = told.rows}; row_walk(&at);)
         seen[set->label[at.row]] = true;
     for (int part = SPLIT_VALID; part < SPLIT_PART_COUNT; part++) {
         struct row_list *list = &plan->split.part[part];
 
-        for (struct row_walk at = {.list = list};
-             config->unseen_classes == UNSEEN_ERROR && row_walk(&at);)
-            if (!known.seen[set->label[at.row]])
-                return refuse_unseen(samples, part, at.row, error);
+        if (config->unseen_classes == UNSEEN_ERROR &&
+            !refuse_unseen_classes(samples, &known, part, list, error))
+            return false;
         plan->n_unused += list->n;
-        if (!row_list_filter(list, has_seen_class, &known, error))
+        if (!row_list_filter(list, has_seen_classes, &known, error))
             return false;
         plan->n_unused -= list->n;
     }
@@ -191,6 +227,7 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
         .task = preparation->task,
         .input = preparation->input,
         .n_inputs = preparation->n_inputs,
+        .truth_steps = window_truth_steps(window_find(&spec->prepare)),
         .n_classes = preparation->n_classes,
         .n_targets = preparation->n_targets,
         .target_offset = preparation->target_offset,
@@ -213,8 +250,9 @@ struct loss_task pipeline_loss_task(const struct preparation *preparation)
 
 /* ---- predictions ------------------------------------------------------------------------------*/
 
-bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,
-                           int64_t n, int64_t batch, double **ret_prediction, struct loss_sum *sum,
+bool pipeline_predict_rows(struct model *model, const struct samples *samples,
+                           const struct row_list *list, const int64_t *row, int64_t n,
+                           int64_t batch, double **ret_prediction, struct loss_sum *sum,
                            struct error *error)
 {
     int64_t width = model->n_outputs_per_row;
@@ -222,16 +260,9 @@ bool pipeline_predict_rows(struct model *model, const struct samples *samples, c
 
     if (!prediction)
         return error_set(error, ERROR_NO_MEMORY, "predicting %lld rows", (long long)n);
-    batch = batch > 0 ? batch : PREDICT_BATCH;
-    if (model->stateful && n > 0) /* asked about all, it finds what each sample follows */
-        batch = n;
-    for (int64_t from = 0; from < n; from += batch) {
-        int64_t size = n - from < batch ? n - from : batch;
-
-        if (!model_predict(model, &samples->set, row + from, size, prediction + from * width, sum,
-                           error))
-            return false;
-    }
+    if (!model_predict_rows(model, &samples->set, list, row, n, batch > 0 ? batch : PREDICT_BATCH,
+                            prediction, sum, error))
+        return false;
     *ret_prediction = take(&prediction);
     return true;
 }
@@ -376,25 +407,26 @@ bool pipeline_write_rows(const struct model *model, const struct samples *sample
 }
 
 bool pipeline_write_predictions(struct model *model, const struct samples *samples,
-                                const int64_t *row, int64_t n, int64_t batch, bool actual,
-                                struct buffer *out, struct error *error)
+                                const struct row_list *list, const int64_t *row, int64_t n,
+                                int64_t batch, bool actual, struct buffer *out, struct error *error)
 {
     scoped(memory_free) double *prediction = NULL;
 
-    return pipeline_predict_rows(model, samples, row, n, batch, &prediction, NULL, error) &&
+    return pipeline_predict_rows(model, samples, list, row, n, batch, &prediction, NULL, error) &&
            pipeline_write_header(samples, &model->distribution, actual, out, error) &&
            pipeline_write_rows(model, samples, row, n, prediction, actual, out, error);
 }
 
-bool pipeline_write_logits(struct model *model, const struct samples *samples, const int64_t *row,
-                           int64_t n, struct buffer *out, struct error *error)
+bool pipeline_write_logits(struct model *model, const struct samples *samples,
+                           const struct row_list *list, const int64_t *row, int64_t n,
+                           struct buffer *out, struct error *error)
 {
     const struct preparation *preparation = samples->preparation;
     scoped(memory_free) double *logit = NULL;
     bool done;
 
     model->raw = true;
-    done = pipeline_predict_rows(model, samples, row, n, 0, &logit, NULL, error);
+    done = pipeline_predict_rows(model, samples, list, row, n, 0, &logit, NULL, error);
     model->raw = false;
     if (!done || !dataset_write_id_header(samples->dataset, out, error))
         return false;

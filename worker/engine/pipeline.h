@@ -129,17 +129,20 @@ bool pipeline_write_rows(const struct model *model, const struct samples *sample
                          const int64_t *row, int64_t n, const double *prediction, bool actual,
                          struct buffer *out, struct error *error);
 bool pipeline_write_predictions(struct model *model, const struct samples *samples,
-                                const int64_t *row, int64_t n, int64_t batch, bool actual,
-                                struct buffer *out, struct error *error);
+                                const struct row_list *list, const int64_t *row, int64_t n,
+                                int64_t batch, bool actual, struct buffer *out,
+                                struct error *error);
 
 /* The same with a classifier's outputs before they become probabilities: ids, "logit[A]", ... */
-bool pipeline_write_logits(struct model *model, const struct samples *samples, const int64_t *row,
-                           int64_t n, struct buffer *out, struct error *error);
+bool pipeline_write_logits(struct model *model, const struct samples *samples,
+                           const struct row_list *list, const int64_t *row, int64_t n,
+                           struct buffer *out, struct error *error);
 
-/* Predictions of the rows, [n][outputs], owned by the caller. Their loss is added to *sum, which
- * may be NULL. */
-bool pipeline_predict_rows(struct model *model, const struct samples *samples, const int64_t *row,
-                           int64_t n, int64_t batch, double **ret_prediction, struct loss_sum *sum,
+/* Predictions of the rows, [n][outputs], owned by the caller. `list`: the samples that tell them,
+ * as for model_predict_rows(). The loss is added to *sum, which may be NULL. */
+bool pipeline_predict_rows(struct model *model, const struct samples *samples,
+                           const struct row_list *list, const int64_t *row, int64_t n,
+                           int64_t batch, double **ret_prediction, struct loss_sum *sum,
                            struct error *error);
 
 /* "feature,share,gain,splits", by gain; of a model whose kind can tell. */

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/split/kinds.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
 
@@ -191,21 +192,32 @@ static bool answer(struct evaluating *evaluating, const struct evaluation *evalu
     return true;
 }
 
-static bool measure(struct evaluating *evaluating, const struct row_list *list, const char *part,
-                    FILE *out, struct error *error)
+/* `list`: the samples that tell the rows. */
+static bool measure(struct evaluating *evaluating, const struct row_list *list,
+                    const struct row_list *told, const char *part, FILE *out, struct error *error)
 {
     const struct samples *samples = evaluating->samples;
     scoped(evaluation_release) struct evaluation evaluation = {0};
     scoped(row_array_release) struct row_array rows = {0};
     scoped(memory_free) double *prediction = NULL;
 
-    return list->n == 0 || (row_array_open(list, &rows, error) &&
-                            pipeline_predict_rows(evaluating->stored.model, samples, rows.row,
-                                                  list->n, 0, &prediction, NULL, error) &&
+    return told->n == 0 || (row_array_open(told, &rows, error) &&
+                            pipeline_predict_rows(evaluating->stored.model, samples, list, rows.row,
+                                                  told->n, 0, &prediction, NULL, error) &&
                             metric_evaluate(&evaluating->wanted.metrics, &samples->set,
                                             &evaluating->stored.model->distribution, rows.row,
-                                            list->n, prediction, NULL, &evaluation, error) &&
+                                            told->n, prediction, NULL, &evaluation, error) &&
                             answer(evaluating, &evaluation, part, out, error));
+}
+
+static bool measure_part(struct evaluating *evaluating, enum split_part which, FILE *out,
+                         struct error *error)
+{
+    const struct row_list *list = &evaluating->split.split.part[which];
+    scoped(told_release) struct told told = {0};
+
+    return told_open(&evaluating->samples->set, list, &told, error) &&
+           measure(evaluating, list, told.rows, split_part_name[which], out, error);
 }
 
 bool pipeline_run_cwd(const char *given, char **ret_cwd, struct error *error)
@@ -226,15 +238,15 @@ bool pipeline_run_cwd(const char *given, char **ret_cwd, struct error *error)
 
 static bool measure_file(struct evaluating *evaluating, FILE *out, struct error *error)
 {
-    scoped(row_list_release) struct row_list list = {0};
+    scoped(row_list_release) struct row_list list = {0}, rows = {0};
     scoped(memory_free) char *cwd = NULL;
 
     if (!pipeline_run_cwd(evaluating->request->model, &cwd, error) ||
         !import(evaluating, cwd, error) || !make_samples(evaluating, NULL, error) ||
-        !samples_list_all(evaluating->samples, &list, error) ||
-        !dataset_drop_untold(evaluating->dataset, &list, error))
+        !samples_list_all(evaluating->samples, &list, &rows, error) ||
+        !dataset_drop_untold(evaluating->dataset, &rows, error))
         return false;
-    return measure(evaluating, &list, "data", out, error);
+    return measure(evaluating, &list, &rows, "data", out, error);
 }
 
 static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error *error)
@@ -257,7 +269,7 @@ static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error
         !pipeline_unseen_classes(&spec->data, evaluating->samples, &evaluating->split, error))
         return false;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
-        if (!measure(evaluating, &evaluating->split.split.part[i], split_part_name[i], out, error))
+        if (!measure_part(evaluating, (enum split_part)i, out, error))
             return false;
     return true;
 }

@@ -124,16 +124,16 @@ enum { TRIED_MIN = 32, TRIED_MAX = 4096 };
 
 /* How long the rows take; with `reference` also whether predictions are the same. */
 static bool try_batch(struct model *model, const struct samples *samples,
-                      const struct row_list *list, int64_t batch, double **reference,
-                      double *ret_ms, struct error *error)
+                      const struct row_list *telling, const struct row_list *list, int64_t batch,
+                      double **reference, double *ret_ms, struct error *error)
 {
     scoped(memory_free) double *prediction = NULL;
     int64_t before = now_ms(), rounds = 0;
 
     do {
         memory_free(&prediction);
-        if (!pipeline_predict_rows(model, samples, list->row, list->n, batch, &prediction, NULL,
-                                   error))
+        if (!pipeline_predict_rows(model, samples, telling, list->row, list->n, batch, &prediction,
+                                   NULL, error))
             return false;
         rounds++;
     } while (now_ms() - before < 20);
@@ -151,8 +151,9 @@ static bool try_batch(struct model *model, const struct samples *samples,
 enum { TRIED_ROWS = 16384 };
 
 static bool tune(const struct stored_model *stored, const struct samples *samples,
-                 const struct row_list *list, int64_t *ret_batch, struct error *error)
+                 const struct predict_plan *plan, int64_t *ret_batch, struct error *error)
 {
+    const struct row_list *list = plan->list;
     int64_t all = list ? list->n : samples->dataset->n_rows, own[TRIED_ROWS];
     struct row_list some = {.row = own, .n = all < TRIED_ROWS ? all : TRIED_ROWS};
     scoped(memory_free) double *reference = NULL;
@@ -165,7 +166,7 @@ static bool tune(const struct stored_model *stored, const struct samples *sample
     for (int64_t batch = TRIED_MAX; batch >= TRIED_MIN; batch /= 2) {
         double ms;
 
-        if (!try_batch(stored->model, samples, &some, batch, &reference, &ms, error))
+        if (!try_batch(stored->model, samples, plan->samples, &some, batch, &reference, &ms, error))
             return false;
         if (ms < best * 0.98) {
             best = ms;
@@ -219,7 +220,7 @@ static bool import_new(const struct stored_model *stored, const struct predict_r
 /* Whether the samples are the rows as they lie. */
 static bool are_rows(const struct samples *samples)
 {
-    return !samples->dataset->source_row &&
+    return !samples->dataset->source_row && !samples->set.truth &&
            !(samples->window && samples->window->edges == WINDOW_EDGES_DROP);
 }
 
@@ -230,19 +231,20 @@ static bool predict_rows(struct predicting *predicting, const struct dataset *da
     const struct stored_model *stored = predicting->stored;
     struct predict_plan plan = predicting->plan;
     scoped(samples_free) struct samples *samples = NULL;
-    scoped(row_list_release) struct row_list list = {0};
+    scoped(row_list_release) struct row_list list = {0}, telling = {0};
 
     if (!samples_make(dataset, stored->preparation, window_find(&stored->spec.prepare), NULL,
                       &samples, error) ||
-        !(are_rows(samples) || samples_list_all(samples, &list, error)))
+        !(are_rows(samples) || samples_list_all(samples, &telling, &list, error)))
         return false;
     plan.dataset = dataset;
     plan.list = are_rows(samples) ? NULL : &list;
+    plan.samples = &telling;
     if (stored->model->stateful) { /* a sample's state comes of others in the list */
         plan.batch = (plan.list ? list.n : dataset->n_rows) + 1;
         plan.n_cpus = 1;
     } else if (predicting->request->batch < 0 && dataset->n_rows > 0 &&
-               !(plan.list && list.n == 0) && !tune(stored, samples, plan.list, &plan.batch, error))
+               !(plan.list && list.n == 0) && !tune(stored, samples, &plan, &plan.batch, error))
         return false;
     predicting->n_rows = dataset->n_rows;
     predicting->started_ms = now_ms();

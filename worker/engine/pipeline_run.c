@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "common/hash.h"
 #include "common/owner.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/kernel/kernel.h"
 #include "worker/engine/metric/bootstrap.h"
 #include "worker/engine/metric/metric.h"
@@ -187,24 +188,28 @@ static bool write_model(const struct run *run, struct error *error)
 }
 
 static bool write_probabilities(struct model *model, const struct samples *samples,
-                                const int64_t *row, int64_t n, struct buffer *out,
-                                struct error *error)
+                                const struct row_list *list, const int64_t *row, int64_t n,
+                                struct buffer *out, struct error *error)
 {
-    return pipeline_write_predictions(model, samples, row, n, 0, true, out, error);
+    return pipeline_write_predictions(model, samples, list, row, n, 0, true, out, error);
 }
 
-/* artifacts/<name>.csv */
-static bool
-write_table(const struct run *run, const struct row_array *rows, int64_t n, const char *name,
-            bool (*write)(struct model *model, const struct samples *samples, const int64_t *row,
-                          int64_t n, struct buffer *out, struct error *error),
-            struct error *error)
+/* artifacts/<name>.csv: of each row that the part's samples tell. */
+static bool write_table(const struct run *run, const struct row_list *part, const char *name,
+                        bool (*write)(struct model *model, const struct samples *samples,
+                                      const struct row_list *list, const int64_t *row, int64_t n,
+                                      struct buffer *out, struct error *error),
+                        struct error *error)
 {
+    scoped(told_release) struct told told = {0};
+    scoped(row_array_release) struct row_array rows = {0};
     scoped(buffer_release) struct buffer path = {0}, text = {0};
     char file[64];
 
     (void)snprintf(file, sizeof(file), "%s.csv", name);
-    return write(run->model, run->rows.samples, rows->row, n, &text, error) &&
+    return told_open(&run->rows.samples->set, part, &told, error) &&
+           row_array_open(told.rows, &rows, error) &&
+           write(run->model, run->rows.samples, part, rows.row, told.rows->n, &text, error) &&
            artifact_path(run, file, &path, error) &&
            file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
            report_file(name, file, error);
@@ -215,15 +220,13 @@ static bool write_predictions(const struct run *run, struct error *error)
     const struct split *split = &run->rows.split.split;
     const struct row_list *part =
         split->part[SPLIT_TEST].n > 0 ? &split->part[SPLIT_TEST] : &split->part[SPLIT_VALID];
-    scoped(row_array_release) struct row_array rows = {0};
 
     if (part->n == 0)
         return true;
-    return row_array_open(part, &rows, error) &&
-           (!run->spec.evaluate.predictions ||
-            write_table(run, &rows, part->n, "predictions", write_probabilities, error)) &&
+    return (!run->spec.evaluate.predictions ||
+            write_table(run, part, "predictions", write_probabilities, error)) &&
            (!run->spec.evaluate.logits ||
-            write_table(run, &rows, part->n, "logits", pipeline_write_logits, error));
+            write_table(run, part, "logits", pipeline_write_logits, error));
 }
 
 static bool write_importances(const struct run *run, struct error *error)
@@ -540,88 +543,115 @@ static bool tell_loss(enum split_part which, const struct loss_sum *sum, struct 
     return report_metric(name, sum->loss / sum->weight, REPORT_FINAL, NAN, error);
 }
 
-/* The same predictions, of rows in which each class is as frequent as the rarest. */
-static bool measure_balanced(const struct run *run, enum split_part which, const int64_t *row,
-                             const double *prediction, struct error *error)
+/* Rows that the samples of a part tell, and what is predicted of them. */
+struct measured {
+    enum split_part part;
+    struct told told;
+    struct row_array rows;
+    double *prediction; /* owned */
+    struct loss_sum sum;
+};
+
+static void measured_release(struct measured *measured)
 {
-    const struct row_list *part = &run->rows.split.split.part[which];
+    told_release(&measured->told);
+    row_array_release(&measured->rows);
+    free(measured->prediction);
+}
+
+static bool predict_part(const struct run *run, enum split_part part, struct measured *ret,
+                         struct error *error)
+{
+    const struct row_list *list = &run->rows.split.split.part[part];
+    const struct samples *samples = run->rows.samples;
+
+    ret->part = part;
+    return told_open(&samples->set, list, &ret->told, error) &&
+           row_array_open(ret->told.rows, &ret->rows, error) &&
+           pipeline_predict_rows(run->model, samples, list, ret->rows.row, ret->told.rows->n, 0,
+                                 &ret->prediction, &ret->sum, error);
+}
+
+static bool measure(const struct run *run, const struct measured *of, const double *naive,
+                    struct evaluation *ret, struct error *error)
+{
+    return metric_evaluate(&run->spec.evaluate.metrics, &run->rows.samples->set,
+                           &run->model->distribution, of->rows.row, of->told.rows->n,
+                           of->prediction, naive, ret, error);
+}
+
+/* The same predictions, of rows in which each class is as frequent as the rarest. */
+static bool measure_balanced(const struct run *run, const struct measured *of, struct error *error)
+{
     const struct sample_set *set = &run->rows.samples->set;
+    const int64_t *row = of->rows.row;
     int64_t width = run->model->n_outputs_per_row, n;
     scoped(evaluation_release) struct evaluation evaluation = {0};
     scoped(memory_free) int64_t *at = NULL;
     scoped(memory_free) double *chosen = NULL;
     char name[32];
 
-    if (!run->spec.evaluate.balanced || set->task != TASK_CLASSIFICATION || set->truth_steps > 1)
+    if (!run->spec.evaluate.balanced || set->task != TASK_CLASSIFICATION)
         return true;
-    if (!bootstrap_balance(set, row, part->n, run->seed, &at, &n, error))
+    if (!bootstrap_balance(set, row, of->told.rows->n, run->seed, &at, &n, error))
         return false;
     chosen = calloc((size_t)(n * width) + 1, sizeof(*chosen));
     if (!chosen)
         return no_memory(error);
     for (int64_t i = 0; i < n; i++) {
-        memcpy(chosen + i * width, prediction + at[i] * width, (size_t)width * sizeof(*chosen));
+        memcpy(chosen + i * width, of->prediction + at[i] * width, (size_t)width * sizeof(*chosen));
         at[i] = row[at[i]];
     }
-    (void)snprintf(name, sizeof(name), "%s.balanced", split_part_name[which]);
+    (void)snprintf(name, sizeof(name), "%s.balanced", split_part_name[of->part]);
     return metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, at, n,
                            chosen, NULL, &evaluation, error) &&
            metric_report(&evaluation, name, error);
 }
 
-static bool tell_intervals(const struct run *run, enum split_part which, const int64_t *row,
-                           const double *prediction, const struct evaluation *evaluation,
-                           struct error *error)
+static bool tell_intervals(const struct run *run, const struct measured *of,
+                           const struct evaluation *evaluation, struct error *error)
 {
-    const struct row_list *part = &run->rows.split.split.part[which];
     const struct bootstrap bootstrap = {
         .metrics = &run->spec.evaluate.metrics,
         .set = &run->rows.samples->set,
         .shape = &run->model->distribution,
-        .row = row,
-        .n = part->n,
-        .prediction = prediction,
+        .row = of->rows.row,
+        .n = of->told.rows->n,
+        .prediction = of->prediction,
         .seed = run->seed,
         .times = run->spec.evaluate.bootstrap,
     };
 
-    if (which != SPLIT_TEST || bootstrap.times == 0)
+    if (of->part != SPLIT_TEST || bootstrap.times == 0)
         return true;
-    return bootstrap_report(&bootstrap, evaluation, split_part_name[which], error);
+    return bootstrap_report(&bootstrap, evaluation, split_part_name[of->part], error);
 }
 
 static bool evaluate_part(const struct run *run, enum split_part which, const double *naive,
                           struct error *error)
 {
-    const struct row_list *part = &run->rows.split.split.part[which];
-    const struct sample_set *set = &run->rows.samples->set;
     scoped(evaluation_release) struct evaluation evaluation = {0};
-    scoped(row_array_release) struct row_array rows = {0};
-    scoped(memory_free) double *prediction = NULL;
-    struct loss_sum sum = {0};
+    scoped(measured_release) struct measured part = {0};
 
-    if (part->n == 0)
+    if (run->rows.split.split.part[which].n == 0)
         return true;
-    return row_array_open(part, &rows, error) &&
-           pipeline_predict_rows(run->model, run->rows.samples, rows.row, part->n, 0, &prediction,
-                                 &sum, error) &&
-           tell_loss(which, &sum, error) &&
-           metric_evaluate(&run->spec.evaluate.metrics, set, &run->model->distribution, rows.row,
-                           part->n, prediction, naive, &evaluation, error) &&
+    return predict_part(run, which, &part, error) && tell_loss(which, &part.sum, error) &&
+           measure(run, &part, naive, &evaluation, error) &&
            metric_report(&evaluation, split_part_name[which], error) &&
-           measure_balanced(run, which, rows.row, prediction, error) &&
-           tell_intervals(run, which, rows.row, prediction, &evaluation, error);
+           measure_balanced(run, &part, error) && tell_intervals(run, &part, &evaluation, error);
 }
 
 static bool evaluate(const struct run *run, struct error *error)
 {
+    const struct sample_set *set = &run->rows.samples->set;
+    scoped(told_release) struct told train = {0};
     scoped(memory_free) double *naive =
         calloc((size_t)run->model->n_outputs_per_row + 1, sizeof(*naive));
 
     if (!naive)
         return no_memory(error);
-    if (!metric_naive_row(&run->rows.samples->set, &run->model->distribution,
-                          &run->rows.split.split.part[SPLIT_TRAIN], naive, error))
+    if (!told_open(set, &run->rows.split.split.part[SPLIT_TRAIN], &train, error) ||
+        !metric_naive_row(set, &run->model->distribution, train.rows, naive, error))
         return false;
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         if (!evaluate_part(run, (enum split_part)i, naive, error))
@@ -634,24 +664,16 @@ static bool evaluate(const struct run *run, struct error *error)
 static bool measure_snapshot(const struct run *run, enum split_part which, int64_t number,
                              struct error *error)
 {
-    const struct row_list *part = &run->rows.split.split.part[which];
     scoped(evaluation_release) struct evaluation evaluation = {0};
-    scoped(row_array_release) struct row_array rows = {0};
-    scoped(memory_free) double *prediction = NULL;
-    struct loss_sum sum = {0};
+    scoped(measured_release) struct measured part = {0};
     char name[METRIC_NAME_SIZE + 16];
 
-    if (part->n == 0)
+    if (run->rows.split.split.part[which].n == 0)
         return true;
-    if (!row_array_open(part, &rows, error) ||
-        !pipeline_predict_rows(run->model, run->rows.samples, rows.row, part->n, 0, &prediction,
-                               &sum, error) ||
-        !metric_evaluate(&run->spec.evaluate.metrics, &run->rows.samples->set,
-                         &run->model->distribution, rows.row, part->n, prediction, NULL,
-                         &evaluation, error))
+    if (!predict_part(run, which, &part, error) || !measure(run, &part, NULL, &evaluation, error))
         return false;
     (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);
-    if (!report_metric(name, sum.loss / sum.weight, number, NAN, error))
+    if (!report_metric(name, part.sum.loss / part.sum.weight, number, NAN, error))
         return false;
     for (int64_t i = 0; i < evaluation.n_values; i++) {
         (void)snprintf(name, sizeof(name), "%s.%s", split_part_name[which],

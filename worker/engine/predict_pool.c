@@ -65,8 +65,8 @@ static bool predict_piece(struct thread *thread, int64_t piece, struct error *er
 
     memory_free(&place->prediction);
     buffer_clear(&place->text);
-    return pipeline_predict_rows(thread->stored.model, thread->samples, row, n, pool->plan->batch,
-                                 &place->prediction, NULL, error) &&
+    return pipeline_predict_rows(thread->stored.model, thread->samples, pool->plan->samples, row, n,
+                                 pool->plan->batch, &place->prediction, NULL, error) &&
            (!pool->plan->text ||
             pipeline_write_rows(thread->stored.model, thread->samples, row, n, place->prediction,
                                 false, &place->text, error));

@@ -21,10 +21,11 @@ struct predicted_piece { /* borrowed for one call */
 };
 
 struct predict_plan {
-    const char *model;             /* a model file; each thread reads it */
-    const struct dataset *dataset; /* borrowed, as the next */
-    const struct row_list *list;   /* what is to be predicted; NULL: every row, in their order */
-    int64_t batch, n_cpus;         /* at least 1 */
+    const char *model;              /* a model file; each thread reads it */
+    const struct dataset *dataset;  /* borrowed, as the next */
+    const struct row_list *list;    /* what is to be predicted; NULL: every row, in their order */
+    const struct row_list *samples; /* that tell those (model_predict_rows()) */
+    int64_t batch, n_cpus;          /* at least 1 */
     bool text;
     void *context;
     /* In order, in the thread that calls predict_pool_run(). */

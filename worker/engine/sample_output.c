@@ -237,6 +237,10 @@ bool sample_output_open(const char *path, const struct samples *samples, int64_t
     output->text = ends_in(path, ".csv");
     if (!output->text && !ends_in(path, ".h5"))
         return error_set(error, ERROR_INVALID, "%s: samples go to a .csv or .h5 file", path);
+    if (samples->set.truth)
+        return error_set_at(error, ERROR_INVALID, "prepare",
+                            "samples are written with one label each, not one for each step "
+                            "(window.label)");
     output->path = strdup(path);
     if (!output->path || asprintf(&output->aside, "%s.new", path) < 0)
         return no_memory(error);

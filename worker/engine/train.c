@@ -24,6 +24,7 @@ static void trainer_release(struct trainer *trainer)
     free(trainer->row);
     free(trainer->prediction);
     watch_release(&trainer->watch);
+    told_release(&trainer->told);
 }
 
 /* State is carried on where at least some samples follow one another. */
@@ -45,6 +46,17 @@ static bool check_lanes(const struct trainer *trainer, struct error *error)
                                    "no state to carry on");
 }
 
+static bool prepare_watch(struct trainer *trainer, struct error *error)
+{
+    scoped(told_release) struct told train = {0};
+
+    return told_open(trainer->set, trainer->train, &train, error) &&
+           told_open(trainer->set, trainer->valid, &trainer->told, error) &&
+           watch_init(&trainer->watch, &trainer->config->early_stopping, trainer->context->metrics,
+                      trainer->set, &trainer->model->distribution, train.rows, trainer->told.rows,
+                      error);
+}
+
 static bool prepare(struct trainer *trainer, struct error *error)
 {
     const struct train_context *context = trainer->context;
@@ -52,9 +64,7 @@ static bool prepare(struct trainer *trainer, struct error *error)
 
     if (trainer->train->n == 0)
         return error_set_at(error, ERROR_INVALID, "data.split", "the training part is empty");
-    if (!watch_init(&trainer->watch, &trainer->config->early_stopping, context->metrics,
-                    trainer->set, &trainer->model->distribution, trainer->train, trainer->valid,
-                    error))
+    if (!prepare_watch(trainer, error))
         return false;
     trainer->restores_best = trainer->config->restore_best && trainer->watch.metric;
     trainer->keeps_best = trainer->restores_best || trainer->config->rollback.times > 0;
@@ -72,7 +82,7 @@ static bool prepare(struct trainer *trainer, struct error *error)
     trainer->row = calloc((size_t)trainer->config->batch, sizeof(*trainer->row));
     if (trainer->watch.n_metrics > 0 && trainer->valid->n > 0)
         trainer->prediction =
-            calloc((size_t)trainer->valid->n * outputs, sizeof(*trainer->prediction));
+            calloc((size_t)trainer->told.rows->n * outputs, sizeof(*trainer->prediction));
     if (!trainer->row ||
         (trainer->watch.n_metrics > 0 && trainer->valid->n > 0 && !trainer->prediction))
         return error_set(error, ERROR_NO_MEMORY, "preparing to train");

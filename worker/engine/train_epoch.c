@@ -50,19 +50,19 @@ static bool measure_full_loss(struct trainer *trainer, struct error *error)
 static bool validate(struct trainer *trainer, struct evaluation *ret_evaluation,
                      struct error *error)
 {
-    const struct row_list *valid = trainer->valid;
+    const struct row_list *told = trainer->told.rows;
     scoped(row_array_release) struct row_array array = {0};
     struct loss_sum sum = {0};
 
     trainer->at.valid_loss = NAN;
-    if (valid->n == 0)
+    if (told->n == 0)
         return true;
-    if (!row_array_open(valid, &array, error) ||
-        !model_predict(trainer->model, trainer->set, array.row, valid->n, trainer->prediction, &sum,
-                       error))
+    if (!row_array_open(told, &array, error) ||
+        !model_predict_rows(trainer->model, trainer->set, trainer->valid, array.row, told->n, 0,
+                            trainer->prediction, &sum, error))
         return false;
     trainer->at.valid_loss = sum.loss / sum.weight;
-    return !trainer->prediction || watch_evaluate(&trainer->watch, trainer->set, valid,
+    return !trainer->prediction || watch_evaluate(&trainer->watch, trainer->set, told,
                                                   trainer->prediction, ret_evaluation, error);
 }
 

@@ -4,6 +4,7 @@
 #define NIGHTJAR_WORKER_ENGINE_TRAINER_H
 
 #include "worker/engine/checkpoint.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/guard.h"
 #include "worker/engine/limit.h"
 #include "worker/engine/order.h"
@@ -36,6 +37,7 @@ struct trainer {
     struct model *model;
     const struct sample_set *set;
     const struct row_list *train, *valid;
+    struct told told; /* rows that the validation samples predict */
     const struct train_config *config;
     const struct train_context *context;
     struct progress at;
@@ -50,7 +52,7 @@ struct trainer {
     double full_loss;
     int64_t best_written; /* the epoch that best.ckpt holds */
     int64_t *row;         /* owned, [batch] */
-    double *prediction;   /* owned, of the validation part; NULL where none is needed */
+    double *prediction;   /* owned, of `told`; NULL where none is needed */
     struct order order;
     int64_t steps_per_epoch;
     int64_t checkpoint_ms, progress_ms; /* when the last ones were */

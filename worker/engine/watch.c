@@ -55,14 +55,13 @@ static bool rehearse(const struct watch *watch, const struct kind_choices *metri
     size_t width = (size_t)metric_width(set, &watch->shape);
     scoped(row_array_release) struct row_array array = {0};
     scoped(memory_free) double *naive = calloc(width, sizeof(*naive));
-    scoped(memory_free) double *prediction =
-        calloc(width * (size_t)(valid->n * set->truth_steps), sizeof(*prediction));
+    scoped(memory_free) double *prediction = calloc(width * (size_t)valid->n, sizeof(*prediction));
 
     if (!naive || !prediction)
         return error_set(error, ERROR_NO_MEMORY, "looking for a metric");
     if (!metric_naive_row(set, &watch->shape, train, naive, error))
         return false;
-    for (int64_t i = 0; i < valid->n * set->truth_steps; i++)
+    for (int64_t i = 0; i < valid->n; i++)
         memcpy(prediction + (size_t)i * width, naive, width * sizeof(*naive));
     return row_array_open(valid, &array, error) &&
            metric_evaluate(metrics, set, &watch->shape, array.row, valid->n, prediction, NULL,

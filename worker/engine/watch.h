@@ -21,7 +21,8 @@ struct watch {          /* all-zero is a valid empty one */
     int64_t n_metrics;
 };
 
-/* INVALID at train.early_stopping.metric where nothing of that name is measured. Without a
+/* `train` and `valid`: the rows that their samples tell (told.h).
+ * INVALID at train.early_stopping.metric where nothing of that name is measured. Without a
  * validation part and without patience a "valid." metric is not watched. */
 bool watch_init(struct watch *ret_watch, const struct early_stopping_config *config,
                 const struct kind_choices *metrics, const struct sample_set *set,

@@ -88,6 +88,23 @@ static inline int64_t fixture_before(const struct sample_set *set, int64_t row)
     return row - FIXTURE_CHAINS; /* negative: none */
 }
 
+/* Truth for each step, of rows that overlap as those of windows do: the last step's is the sample's
+ * own, and the first samples have none for what would lie before them. */
+static inline struct truth_span fixture_truth(const struct sample_set *set, int64_t row)
+{
+    int64_t steps = set->truth_steps;
+    int64_t n = set->input->varies ? fixture_length(row, steps) : steps;
+    int64_t first = row - n + 1, lacking = first < 0 ? -first : 0;
+
+    return (struct truth_span){.first = first + lacking, .n = n - lacking, .step = lacking};
+}
+
+static inline void fixture_tell_each_step(struct fixture *fixture)
+{
+    fixture->set.truth_steps = fixture->set.input->shape.steps;
+    fixture->set.truth = fixture_truth;
+}
+
 /* Classes are clouds round centres; targets are sums of the features, far from 0. */
 static inline void fixture_fill(struct fixture *fixture)
 {
@@ -231,6 +248,7 @@ static inline struct model_plan fixture_plan(const struct fixture *fixture)
         .task = fixture->set.task,
         .input = fixture->set.input,
         .n_inputs = fixture->set.n_inputs,
+        .truth_steps = fixture->set.truth_steps,
         .n_classes = fixture->set.n_classes,
         .n_targets = fixture->set.n_targets,
         .target_offset = fixture->offset,

@@ -79,55 +79,61 @@ static const struct kind_case {
     enum task task;
     struct shape shape;
     bool varies, counts; /* unequal lengths; whole numbers for an embedding */
+    bool each;           /* a target for each step */
 } cases[] = {
     {"dense",
      "{'type': 'dense', 'units': 6, 'activation': 'tanh'}, {'type': 'dropout', 'rate': 0.3}", "",
-     TASK_CLASSIFICATION, ROW, false, false},
+     TASK_CLASSIFICATION, ROW, false, false, false},
     {"conv1d",
      "{'type': 'conv1d', 'filters': 5, 'size': 3, 'activation': 'relu'}, {'type': 'max_pool1d'}, "
      "'flatten'",
-     "", TASK_CLASSIFICATION, SEQUENCE, false, false},
+     "", TASK_CLASSIFICATION, SEQUENCE, false, false, false},
     {"bidirectional lstm over unequal lengths",
      "{'type': 'lstm', 'units': 5, 'bidirectional': true, 'sequences': true, 'dropout': 0.3, "
      "'recurrent_dropout': 0.2, 'mask': 'per_gate'}, {'type': 'lstm', 'units': 4}",
-     "", TASK_CLASSIFICATION, SEQUENCE, true, false},
+     "", TASK_CLASSIFICATION, SEQUENCE, true, false, false},
     {"gru", "{'type': 'gru', 'units': 5, 'dropout': 0.2}", "", TASK_REGRESSION, SEQUENCE, true,
-     false},
+     false, false},
+    {"lstm with a label for each step",
+     "{'type': 'lstm', 'units': 5, 'sequences': true, 'dropout': 0.2}", "", TASK_CLASSIFICATION,
+     SEQUENCE, true, false, true},
     {"gru, reset before", "{'type': 'gru', 'units': 5, 'reset_after': false}", "",
-     TASK_CLASSIFICATION, SEQUENCE, true, false},
+     TASK_CLASSIFICATION, SEQUENCE, true, false, false},
     {"stateful lstm",
      "{'type': 'lstm', 'units': 5, 'stateful': true, 'sequences': true, 'dropout': 0.2}, "
      "{'type': 'gru', 'units': 4, 'stateful': true}",
-     "'shuffle': false", TASK_CLASSIFICATION, SEQUENCE, false, false},
+     "'shuffle': false", TASK_CLASSIFICATION, SEQUENCE, false, false, false},
     {"simple_rnn", "{'type': 'simple_rnn', 'units': 5, 'recurrent_dropout': 0.4}",
      "'optimizer': {'type': 'sgd', 'rate': 0.05, 'momentum': 0.9}", TASK_CLASSIFICATION, SEQUENCE,
-     false, false},
+     false, false, false},
     {"batch_norm",
      "{'type': 'dense', 'units': 6}, 'batch_norm', 'relu', {'type': 'dense', 'units': 6}, "
      "'layer_norm'",
-     "", TASK_CLASSIFICATION, ROW, false, false},
+     "", TASK_CLASSIFICATION, ROW, false, false, false},
     {"embedding",
      "{'type': 'embedding', 'units': 3, 'tokens': 7}, 'global_average_pool'",
      "'optimizer': 'adagrad'",
      TASK_CLASSIFICATION,
      {.steps = 6, .width = 1},
      false,
-     true},
+     true,
+     false},
     {"mixture density", "{'type': 'dense', 'units': 6, 'activation': 'tanh'}",
-     "'loss': {'type': 'normal', 'components': 3}", TASK_REGRESSION, ROW, false, false},
-    {"boosted_trees", NULL, "'shuffle': false", TASK_CLASSIFICATION, ROW, false, false},
-    {"boosted_trees of two targets", NULL, "'shuffle': false", TASK_REGRESSION, ROW, false, false},
+     "'loss': {'type': 'normal', 'components': 3}", TASK_REGRESSION, ROW, false, false, false},
+    {"boosted_trees", NULL, "'shuffle': false", TASK_CLASSIFICATION, ROW, false, false, false},
+    {"boosted_trees of two targets", NULL, "'shuffle': false", TASK_REGRESSION, ROW, false, false,
+     false},
     {"average, schedule, accumulation",
      "{'type': 'dense', 'units': 6, 'activation': 'tanh'}, {'type': 'dropout', 'rate': 0.1}",
      "'average': 0.9, 'accumulate': 3, 'clip': {'norm': 0.5}, "
      "'schedule': [{'type': 'warm_up', 'batches': 5}, 'cosine'], "
      "'parameters': [{'type': 'freeze', 'match': 'dense1.*', 'epochs': 1}]",
-     TASK_CLASSIFICATION, ROW, false, false},
+     TASK_CLASSIFICATION, ROW, false, false, false},
     {"branches",
      "{'type': 'branch', 'name': 'a'}, {'type': 'gru', 'units': 4}, {'type': 'branch', 'name': "
      "'b'}, {'type': 'conv1d', 'filters': 4, 'size': 2}, 'global_max_pool', 'concat'",
      "'loss': {'type': 'cross_entropy', 'reweight': true}", TASK_CLASSIFICATION, SEQUENCE, false,
-     false},
+     false, false},
 };
 #define N_CASES ((int)(sizeof(cases) / sizeof(cases[0])))
 
@@ -152,7 +158,7 @@ static void set_up(struct training *training, const struct kind_case *kind)
                    trees ? "" : ", " TAIL, kind->task == TASK_REGRESSION ? "rmse" : "accuracy",
                    trees ? TRAINING_ROWS * 3 / 4 : BATCH, trees ? 3 * EPOCHS : EPOCHS,
                    trees ? 1 : 2, *kind->train ? ", " : "", kind->train);
-    begin_sequences(training, kind->task, kind->shape, kind->varies, spec);
+    begin_sequences(training, kind->task, kind->shape, kind->varies, kind->each, spec);
     if (!trees && strstr(kind->model, "stateful"))
         training->fixture.set.before = one_before;
     for (int64_t i = 0; kind->counts && i < TRAINING_ROWS * kind->shape.steps; i++)
@@ -163,7 +169,7 @@ static void set_up(struct training *training, const struct kind_case *kind)
 
 static bool write_predictions(struct training *training, struct error *error)
 {
-    int64_t width = training->model->n_outputs_per_row;
+    int64_t width = training->model->n_outputs_per_row * training->fixture.set.truth_steps;
     size_t size = (size_t)(TRAINING_ROWS * width) * sizeof(double);
     double *prediction = malloc(size);
     char path[96];

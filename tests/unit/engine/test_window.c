@@ -16,6 +16,7 @@
 #include "tests/support/near.h"
 #include "worker/engine/dataset/samples.h"
 #include "worker/engine/dataset/split/split.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/engine_spec.h"
 
@@ -465,10 +466,10 @@ static void a_recording_has_a_scale_of_its_own(void **state)
 static void every_row_is_predicted_where_edges_repeat(void **state)
 {
     struct fixture *fixture = *state;
-    scoped(row_list_release) struct row_list list = {0};
+    scoped(row_list_release) struct row_list list = {0}, telling = {0};
 
     make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"stride\":4}");
-    assert_true(samples_list_all(fixture->samples, &list, &fixture->error));
+    assert_true(samples_list_all(fixture->samples, &telling, &list, &fixture->error));
     assert_int_equal(list.n, 2 * ROWS);
     for (int64_t i = 0; i < list.n; i++)
         assert_int_equal(dataset_file_row(fixture->dataset, row_list_at(&list, i)), i);
@@ -540,11 +541,107 @@ static void short_recordings_in_two_parts_are_in_none(void **state)
 static void rows_without_a_window_are_left_out_where_edges_drop(void **state)
 {
     struct fixture *fixture = *state;
-    scoped(row_list_release) struct row_list list = {0};
+    scoped(row_list_release) struct row_list list = {0}, telling = {0};
 
     make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"edges\":\"drop\"}");
-    assert_true(samples_list_all(fixture->samples, &list, &fixture->error));
+    assert_true(samples_list_all(fixture->samples, &telling, &list, &fixture->error));
     assert_int_equal(list.n, 2 * (ROWS - 7));
+}
+
+/* ---- a label for each step ---- */
+
+static void assert_truth(const struct fixture *fixture, int64_t row, int64_t first, int64_t n,
+                         int64_t step)
+{
+    const struct truth_span truth = sample_truth(&fixture->samples->set, row);
+
+    assert_int_equal(truth.first, first);
+    assert_int_equal(truth.n, n);
+    assert_int_equal(truth.step, step);
+}
+
+static void each_step_predicts_its_row(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"stride\":4,\"label\":\"each\"}");
+    assert_int_equal(fixture->samples->set.truth_steps, 8);
+    assert_truth(fixture, ROWS + 20, ROWS + 13, 8, 0);
+    assert_true(value_at(fixture, ROWS + 20, 0) == 1013);
+    assert_truth(fixture, ROWS + 2, ROWS, 3, 5);
+    tear_down(state);
+    set_up(state);
+    fixture = *state;
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"label\":\"each\",\"edges\":\"mask\"}");
+    assert_truth(fixture, ROWS + 2, ROWS, 3, 0);
+    tear_down(state);
+    set_up(state);
+    fixture = *state;
+    make(fixture, ALL, "{\"type\":\"window\",\"length\":8,\"label\":\"each\",\"horizon\":3}");
+    assert_truth(fixture, ROWS + 20, ROWS + 13, 8, 0);
+    assert_true(value_at(fixture, ROWS + 20, 0) == 1010);
+    assert_truth(fixture, ROWS + 7, ROWS, 8, 0); /* of the first row, repeated */
+}
+
+/* Overlapping windows of each part: its rows, each once, and never those of another part. */
+static void every_row_of_a_part_is_told_once(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t seen[2 * ROWS] = {0}, rows = 0;
+
+    make(fixture, ",\"split\":{\"train\":0.5,\"valid\":0.25,\"test\":0.25}",
+         "{\"type\":\"window\",\"length\":7,\"stride\":3,\"label\":\"each\"}");
+    assert_int_equal(fixture->plan.n_shared_rows, 0);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++) {
+        const struct row_list *list = &fixture->plan.split.part[part];
+        scoped(told_release) struct told told = {0};
+        int64_t before = -1;
+
+        assert_true(told_open(&fixture->samples->set, list, &told, &fixture->error));
+        for (struct row_walk at = {.list = told.rows}; row_walk(&at); rows++) {
+            const struct truth_span truth =
+                sample_truth(&fixture->samples->set, row_list_reach(list, at.row));
+
+            assert_true(at.row > before);
+            assert_int_equal(seen[at.row]++, 0);
+            assert_in_range(at.row, truth.first, truth.first + truth.n - 1);
+            before = at.row;
+        }
+    }
+    assert_true(rows > 2 * (ROWS - 3 * 3) - 1);
+}
+
+static void windows_cover_every_row_that_is_predicted(void **state)
+{
+    static const struct {
+        const char *how;
+        int64_t windows, rows;
+    } wanted[] = {
+        {"\"stride\":7", 2 * 9, 2 * ROWS},
+        {"\"stride\":3", 2 * 19, 2 * ROWS},
+        {"\"stride\":50", 2 * 9, 2 * ROWS},
+        {"\"stride\":7,\"horizon\":4", 2 * 9, 2 * ROWS},
+        {"\"stride\":7,\"horizon\":4,\"edges\":\"drop\"", 2 * 8, 2 * (ROWS - 4)},
+        {"\"stride\":7,\"edges\":\"mask\"", 2 * 9, 2 * ROWS},
+    };
+
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        struct fixture *fixture = *state;
+        scoped(row_list_release) struct row_list list = {0}, telling = {0};
+        char prepare[128];
+
+        (void)snprintf(prepare, sizeof(prepare),
+                       "{\"type\":\"window\",\"length\":7,\"label\":\"each\",%s}", wanted[i].how);
+        make(fixture, ALL, prepare);
+        assert_true(samples_list_all(fixture->samples, &telling, &list, &fixture->error));
+        assert_int_equal(telling.n, wanted[i].windows);
+        assert_int_equal(list.n, wanted[i].rows);
+        for (int64_t k = 1; k < list.n; k++) /* in the order of the file */
+            assert_true(dataset_file_row(fixture->dataset, row_list_at(&list, k - 1)) <
+                        dataset_file_row(fixture->dataset, row_list_at(&list, k)));
+        tear_down(state);
+        set_up(state);
+    }
 }
 
 static void what_cannot_be_is_refused(void **state)
@@ -593,6 +690,9 @@ int main(void)
         TEST(short_recordings_are_samples_of_their_own_length_where_they_are_kept),
         TEST(short_recordings_in_two_parts_are_in_none),
         TEST(rows_without_a_window_are_left_out_where_edges_drop),
+        TEST(each_step_predicts_its_row),
+        TEST(every_row_of_a_part_is_told_once),
+        TEST(windows_cover_every_row_that_is_predicted),
         TEST(what_cannot_be_is_refused),
     };
 

@@ -34,7 +34,7 @@ struct training {
 };
 
 static inline void begin_sequences(struct training *training, enum task task, struct shape shape,
-                                   bool varies, const char *spec)
+                                   bool varies, bool each, const char *spec)
 {
     struct error error;
 
@@ -47,6 +47,8 @@ static inline void begin_sequences(struct training *training, enum task task, st
                              task == TASK_REGRESSION ? 2 : TRAINING_CLASSES);
     training->fixture.input.varies = varies;
     training->fixture.on_gather = count_gathers;
+    if (each)
+        fixture_tell_each_step(&training->fixture);
     fixture_parse(&training->fixture, spec);
     fixture_suit_loss(&training->fixture);
     training->model = fixture_build(&training->fixture);
@@ -62,7 +64,7 @@ static inline void begin_sequences(struct training *training, enum task task, st
 static inline void begin(struct training *training, enum task task, const char *spec)
 {
     begin_sequences(training, task, (struct shape){.steps = 1, .width = TRAINING_WIDTH}, false,
-                    spec);
+                    false, spec);
 }
 
 static inline bool run(struct training *training)

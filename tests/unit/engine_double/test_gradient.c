@@ -335,6 +335,65 @@ static void every_form_of_a_loss_is_checked(void **state)
         check_spec(TASK_REGRESSION, "{'type': 'sigmoid'}", of_numbers[i]);
 }
 
+static void check_each_step(enum task task, bool varies, const char *layers, const char *loss)
+{
+    struct check check;
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [%s, {'type': 'dense', 'units': 'outputs'}],"
+                   " 'train': {'batch': %d, 'loss': %s}}",
+                   layers, BATCH, loss);
+    fixture_set_up_sequences(&check.fixture, task, BATCH, (struct shape){.steps = 4, .width = 2},
+                             3);
+    check.fixture.input.varies = varies;
+    fixture_parse(&check.fixture, spec);
+    fixture_suit_loss(&check.fixture);
+    fixture_tell_each_step(&check.fixture);
+    check.model = fixture_build(&check.fixture);
+    check.step = (struct model_step){
+        .set = &check.fixture.set, .row = check.fixture.row, .n = BATCH, .seed = 3, .step = 9};
+    check_gradients(&check, spec);
+    tear_down(&check);
+}
+
+/* With steps that have no truth: padded ones, and those before the first row. */
+static void every_loss_of_each_step_is_checked(void **state)
+{
+    static const char lstm[] = "{'type': 'lstm', 'units': 3, 'sequences': true}";
+
+    (void)state;
+    for (size_t i = 0; loss_registry.kind[i]; i++)
+        for (int varies = 0; varies < 2; varies++) {
+            const struct loss_kind *kind = (const struct loss_kind *)loss_registry.kind[i];
+            char loss[64];
+
+            (void)snprintf(loss, sizeof(loss), "'%s'", kind->kind.name);
+            if (kind->classification)
+                check_each_step(TASK_CLASSIFICATION, varies, lstm, loss);
+            if (kind->regression)
+                check_each_step(TASK_REGRESSION, varies, lstm, loss);
+        }
+}
+
+static void layers_that_keep_steps_have_the_gradients_of_each(void **state)
+{
+    static const char *const layers[] = {
+        "{'type': 'gru', 'units': 3, 'sequences': true, 'bidirectional': true, 'dropout': 0.3}",
+        "{'type': 'simple_rnn', 'units': 3, 'sequences': true, 'recurrent_dropout': 0.4}, "
+        "'layer_norm'",
+        "{'type': 'conv1d', 'filters': 3, 'size': 3, 'padding': 'causal', 'activation': 'tanh'}",
+        "{'type': 'dense', 'units': 3, 'activation': 'tanh'}",
+    };
+    static const char smooth[] =
+        "{'type': 'cross_entropy', 'smoothing': 0.1, 'class_weights': [0.5, 0, 2]}";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+        for (int varies = 0; varies < 2; varies++)
+            check_each_step(TASK_CLASSIFICATION, varies, layers[i], smooth);
+}
+
 /* States of the samples before are taken as given: they are no functions of the weights. */
 static void stateful_layers_have_their_gradients(void **state)
 {
@@ -442,6 +501,8 @@ int main(void)
         cmocka_unit_test(layers_along_the_steps_have_their_gradients),
         cmocka_unit_test(branches_share_what_they_begin_with),
         cmocka_unit_test(every_form_of_a_loss_is_checked),
+        cmocka_unit_test(every_loss_of_each_step_is_checked),
+        cmocka_unit_test(layers_that_keep_steps_have_the_gradients_of_each),
         cmocka_unit_test(stateful_layers_have_their_gradients),
         cmocka_unit_test(gradients_accumulate_until_the_optimizer_clears_them),
         cmocka_unit_test(dropout_follows_the_row_not_its_place),

@@ -62,16 +62,19 @@ int64_t dataset_file_row(const struct dataset *dataset, int64_t row)
     return dataset->source_row ? dataset->source_row[row] : row;
 }
 
-static bool is_told(const void *context, int64_t row)
+bool dataset_is_told(const struct dataset *dataset, int64_t row)
 {
-    const struct dataset *dataset = context;
-
     if (dataset->label)
         return dataset->label[row] >= 0;
     for (int64_t i = 0; i < dataset->n_targets; i++)
         if (isnan(dataset->target[row * dataset->n_targets + i]))
             return false;
     return true;
+}
+
+static bool is_told(const void *context, int64_t row)
+{
+    return dataset_is_told(context, row);
 }
 
 bool dataset_drop_untold(const struct dataset *dataset, struct row_list *list, struct error *error)

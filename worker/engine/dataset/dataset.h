@@ -78,6 +78,8 @@ void dataset_forget_pages(const struct dataset *dataset);
 
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
 
+/* Whether the row has a class, or all targets. */
+bool dataset_is_told(const struct dataset *dataset, int64_t row);
 /* Leaves out of the list the rows that have no target (data.missing_targets). */
 bool dataset_drop_untold(const struct dataset *dataset, struct row_list *list, struct error *error);
 

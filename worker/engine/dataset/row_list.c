@@ -181,6 +181,34 @@ int64_t row_list_find(const struct row_list *list, int64_t i)
     return run->first + (i - run->before) * run->stride;
 }
 
+/* The last row of a run. */
+static int64_t run_last(const struct row_run *run)
+{
+    return run->first + (run->n - 1) * run->stride;
+}
+
+int64_t row_list_reach(const struct row_list *list, int64_t row)
+{
+    int64_t low = 0, n = list->row ? list->n : list->n_runs, above;
+    const struct row_run *run;
+
+    for (int64_t high = n; low < high;) {
+        int64_t middle = low + (high - low) / 2;
+
+        if ((list->row ? list->row[middle] : run_last(&list->run[middle])) < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == n)
+        return -1;
+    if (list->row)
+        return list->row[low];
+    run = &list->run[low];
+    above = row > run->first ? row - run->first : 0;
+    return run->first + (above + run->stride - 1) / run->stride * run->stride;
+}
+
 void row_list_copy(const struct row_list *list, int64_t i, int64_t n, int64_t *ret_row)
 {
     const struct row_run *run = NULL;

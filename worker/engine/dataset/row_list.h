@@ -53,6 +53,9 @@ static inline int64_t row_list_at(const struct row_list *list, int64_t i)
     return list->row ? list->row[i] : row_list_find(list, i);
 }
 
+/* Of a list that ascends the first row that is not below `row`; -1: there is none. */
+int64_t row_list_reach(const struct row_list *list, int64_t row);
+
 /* Rows i .. i + n - 1. */
 void row_list_copy(const struct row_list *list, int64_t i, int64_t n, int64_t *ret_row);
 

@@ -25,6 +25,12 @@ struct sample_input {
     int64_t n_tokens;   /* > 0: values are whole, 0 .. n_tokens - 1, and meant for an embedding */
 };
 
+/* Where the truth of a sample's steps lies: entries first .. first + n - 1 of labels or targets are
+ * those of its steps `step` .. step + n - 1; the last of them has the sample's own number. */
+struct truth_span {
+    int64_t first, n, step;
+};
+
 struct sample_set {
     void *context; /* borrowed by gather */
     /* Fills x[0..n_inputs) (steps x n x width each, allocated by the caller) with the samples of
@@ -42,14 +48,17 @@ struct sample_set {
     int64_t n_samples;                /* rows are 0 .. n_samples - 1 */
     const uint64_t *row_id; /* [n_samples]: identity for randomness, stable across splits and
                               subsets; NULL: the sample's number */
-    int64_t truth_steps;  /* 1: one label or target a sample; else one for each step of its input */
+    int64_t truth_steps; /* 1: one label or target a sample; else one for each step of its input */
+    /* With several steps: which entries of the arrays below are theirs. NULL: a sample has that of
+     * its own number. */
+    struct truth_span (*truth)(const struct sample_set *set, int64_t row);
     int64_t n_classes;    /* classification */
-    const int32_t *label; /* [n_samples][truth_steps], 0 .. n_classes - 1, of listed rows; NULL in
-                          regression */
+    const int32_t *label; /* [n_samples], 0 .. n_classes - 1, of listed rows; NULL in regression;
+                             -1: not known */
     const char *const *class_name;
     int64_t n_targets;    /* regression */
-    const double *target; /* [n_samples][truth_steps][n_targets], in the target's own units; NULL in
-                             classification */
+    const double *target; /* [n_samples][n_targets], in the target's own units, NAN: not known;
+                             NULL in classification */
     /* What models learn instead, in the same shape: logarithms of targets, which model_predict()
      * makes values again. NULL: target */
     const double *learned;
@@ -58,8 +67,15 @@ struct sample_set {
     /* [n_targets]: networks train on (learned - offset) / scale; what they predict is given back in
      * the target's units */
     const double *target_offset, *target_scale;
-    const double *weight; /* [n_samples], of each sample in loss; NULL: all 1 */
+    const double *weight; /* [n_samples], of each sample (or step) in loss; NULL: all 1 */
 };
+
+static inline struct truth_span sample_truth(const struct sample_set *set, int64_t row)
+{
+    return set->truth ? set->truth(set, row) : (struct truth_span){.first = row, .n = 1};
+}
+/* Whether this entry has a label, or all targets. */
+bool sample_truth_is_known(const struct sample_set *set, int64_t entry);
 
 static inline const double *sample_set_learned(const struct sample_set *set)
 {

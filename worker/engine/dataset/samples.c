@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/transform/words.h"
 
 void samples_free(struct samples **samples)
@@ -86,6 +87,13 @@ static int64_t before(const struct sample_set *set, int64_t row)
                : -1;
 }
 
+static struct truth_span truth(const struct sample_set *set, int64_t row)
+{
+    const struct samples *samples = set->context;
+
+    return window_truth(samples->window, &samples->dataset->series, row);
+}
+
 static bool refuse_missing(const struct dataset *dataset, const struct preparation *preparation,
                            struct error *error)
 {
@@ -161,7 +169,8 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .n_inputs = preparation->n_inputs,
         .n_samples = dataset->n_rows,
         .row_id = (const uint64_t *)dataset->source_row,
-        .truth_steps = 1,
+        .truth_steps = window_truth_steps(samples->window),
+        .truth = window_truth_steps(samples->window) > 1 ? truth : NULL,
         .n_classes = preparation->n_classes,
         .label = samples->majority ? samples->majority : dataset->label,
         .class_name = (const char *const *)preparation->class_name,
@@ -208,24 +217,38 @@ static bool sort_rows(const struct dataset *dataset, struct row_list *list, stru
     return true;
 }
 
-bool samples_list_all(const struct samples *samples, struct row_list *ret_list, struct error *error)
+static bool list_rows(const struct samples *samples, struct row_list *ret_list, struct error *error)
 {
-    const struct dataset *dataset = samples->dataset;
-    scoped(row_list_release) struct row_list list = {0};
+    struct window_config every;
 
-    if (samples->window && samples->window->edges == WINDOW_EDGES_DROP) {
-        struct window_config every = *samples->window;
+    if (!samples->window || samples->window->edges != WINDOW_EDGES_DROP)
+        return row_list_make(tell_all, samples->dataset, ret_list, error);
+    every = *samples->window;
+    every.stride = 1;
+    every.offset = 0;
+    return window_list(&every, samples->dataset, NULL, 0, ret_list, error);
+}
 
-        every.stride = 1;
-        every.offset = 0;
-        if (!window_list(&every, dataset, NULL, 0, &list, error))
-            return false;
-    } else if (!row_list_make(tell_all, dataset, &list, error)) {
+/* The windows that together cover the rows, and what their steps predict. */
+static bool cover_rows(const struct samples *samples, struct row_list *ret_samples,
+                       struct row_list *ret_rows, struct error *error)
+{
+    return window_cover(samples->window, samples->dataset, ret_samples, error) &&
+           told_list(&samples->set, ret_samples, ret_rows, error);
+}
+
+bool samples_list_all(const struct samples *samples, struct row_list *ret_samples,
+                      struct row_list *ret_rows, struct error *error)
+{
+    scoped(row_list_release) struct row_list covering = {0}, rows = {0};
+
+    if (samples->set.truth ? !cover_rows(samples, &covering, &rows, error)
+                           : !list_rows(samples, &rows, error))
         return false;
-    }
-    if (dataset->source_row && !sort_rows(dataset, &list, error))
+    if (samples->dataset->source_row && !sort_rows(samples->dataset, &rows, error))
         return false;
-    *ret_list = list;
-    list = (struct row_list){0};
+    *ret_samples = covering;
+    *ret_rows = rows;
+    covering = rows = (struct row_list){0};
     return true;
 }

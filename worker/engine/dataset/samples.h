@@ -29,8 +29,9 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
                   const struct window_config *window, const struct stretches *stretches,
                   struct samples **ret_samples, struct error *error);
 
-/* All samples that can be predicted, each once, in the order of the file. */
-bool samples_list_all(const struct samples *samples, struct row_list *ret_list,
-                      struct error *error);
+/* All rows that can be predicted, each once, in the order of the file. *ret_samples: where several
+ * steps of a sample have a truth, the samples that tell those rows (told.h); else empty. */
+bool samples_list_all(const struct samples *samples, struct row_list *ret_samples,
+                      struct row_list *ret_rows, struct error *error);
 
 #endif

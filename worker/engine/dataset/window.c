@@ -68,6 +68,22 @@ struct row_span window_span(const struct window_config *window, const struct ser
     return span;
 }
 
+struct truth_span window_truth(const struct window_config *window, const struct series *series,
+                               int64_t row)
+{
+    struct truth_span truth = {.first = row, .n = 1};
+    struct row_span span;
+
+    if (window_truth_steps(window) == 1)
+        return truth;
+    span = window_span(window, series, row);
+    if (span.first + window->horizon < span.low)
+        truth.step = span.low - span.first - window->horizon;
+    truth.first = span.first + truth.step + window->horizon;
+    truth.n = row + 1 - truth.first;
+    return truth;
+}
+
 /* ---- lists ------------------------------------------------------------------------------------*/
 
 /* Rows from the window's first to the one that is predicted. */
@@ -135,6 +151,69 @@ bool window_list(const struct window_config *window, const struct dataset *datas
         .window = window, .dataset = dataset, .part = part, .which = which};
 
     return row_list_make(tell_segments, &listing, ret_list, error);
+}
+
+/* The first window of rows origin .. end - 1; one that begins before them sees the first of them
+ * repeated. -1: there is none. */
+static int64_t first_cover(const struct window_config *window, int64_t origin, int64_t end)
+{
+    bool repeats = window->edges == WINDOW_EDGES_REPEAT;
+    int64_t row = origin + (repeats ? window->length : span(window)) - 1;
+
+    if (row < end)
+        return row;
+    if (window->edges == WINDOW_EDGES_DROP ||
+        (window->edges == WINDOW_EDGES_MASK && end - origin <= window->horizon))
+        return -1;
+    return end - 1;
+}
+
+static void tell_cover(const void *context, struct row_teller *to)
+{
+    const struct listing *listing = context;
+    const struct window_config *window = listing->window;
+    const struct series *series = &listing->dataset->series;
+    int64_t stride = window->stride < window->length ? window->stride : window->length;
+
+    for (int64_t i = 0; i < series->n_segments; i++) {
+        int64_t last = series->segment[i + 1] - 1;
+        int64_t row = first_cover(window, series->segment[i], last + 1), n;
+
+        if (row < 0)
+            continue;
+        n = (last - row) / stride + 1;
+        row_tell(to, row, stride, n);
+        if (row + (n - 1) * stride < last)
+            row_tell(to, last, 1, 1);
+    }
+}
+
+bool window_cover(const struct window_config *window, const struct dataset *dataset,
+                  struct row_list *ret_list, struct error *error)
+{
+    const struct listing listing = {.window = window, .dataset = dataset};
+
+    return row_list_make(tell_cover, &listing, ret_list, error);
+}
+
+static bool tells_any(const void *context, int64_t row)
+{
+    const struct listing *listing = context;
+    const struct truth_span truth = window_truth(listing->window, &listing->dataset->series, row);
+
+    for (int64_t i = 0; i < truth.n; i++)
+        if (dataset_is_told(listing->dataset, truth.first + i))
+            return true;
+    return false;
+}
+
+bool window_drop_untold(const struct window_config *window, const struct dataset *dataset,
+                        struct row_list *list, struct error *error)
+{
+    const struct listing listing = {.window = window, .dataset = dataset};
+
+    return (!dataset->target && !dataset->label) ||
+           row_list_filter(list, tells_any, &listing, error);
 }
 
 bool window_check_length(const struct window_config *window, const struct dataset *dataset,
@@ -206,6 +285,8 @@ static void mark_rows(const struct window_config *window, const struct series *s
     for (struct row_walk at = {.list = list}; row_walk(&at);) {
         int64_t first = window_first(window, at.row), end = first + window->length;
 
+        if (window->label == WINDOW_LABEL_EACH)
+            end = at.row + 1;
         if (window->shorter == WINDOW_SHORT_KEEP) {
             const struct row_span span = window_span(window, series, at.row);
 
@@ -266,18 +347,20 @@ static bool covers_stretches(const struct window_config *window, const struct sp
         if (split->part[i].row && split->part[i].n > 0)
             return false;
     return window->shorter != WINDOW_SHORT_KEEP && window->stride <= window->length &&
-           (window->stride == 1 || window->horizon == 0);
+           (window->stride == 1 || window->horizon == 0 || window->label == WINDOW_LABEL_EACH);
 }
 
 static void add_edges(const struct window_config *window, const struct row_run *run, int part,
                       struct edge *edge)
 {
     int64_t last = run->first + (run->n - 1) * run->stride;
+    bool each = window->label == WINDOW_LABEL_EACH, apart = !each && window->horizon > 0;
 
     edge[0] = (struct edge){window_first(window, run->first), part, 1};
-    edge[1] = (struct edge){window_first(window, last) + window->length, part, -1};
-    edge[2] = (struct edge){run->first, part, window->horizon > 0};
-    edge[3] = (struct edge){last + 1, part, -(window->horizon > 0)};
+    edge[1] =
+        (struct edge){each ? last + 1 : window_first(window, last) + window->length, part, -1};
+    edge[2] = (struct edge){run->first, part, apart};
+    edge[3] = (struct edge){last + 1, part, -apart};
 }
 
 /* The same from where runs of windows begin and end: in a moment however many they are. */

@@ -4,7 +4,8 @@
  *
  * A window's sample number is the row that it predicts, so that labels, targets and ids of windows
  * are those of rows: the window's last row plus the horizon, or its first where labels are taken
- * from there. A window lies in one segment of a recording, and of a split in rows of one part.
+ * from there; where each step has a label, the last row that a step predicts. A window lies in one
+ * segment of a recording, and of a split in rows of one part.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_WINDOW_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_WINDOW_H
@@ -19,7 +20,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum window_label { WINDOW_LABEL_FIRST, WINDOW_LABEL_LAST, WINDOW_LABEL_MAJORITY };
+enum window_label {
+    WINDOW_LABEL_FIRST,
+    WINDOW_LABEL_LAST,
+    WINDOW_LABEL_MAJORITY,
+    WINDOW_LABEL_EACH
+};
 enum window_short { WINDOW_SHORT_DROP, WINDOW_SHORT_KEEP };
 enum window_edges { WINDOW_EDGES_DROP, WINDOW_EDGES_REPEAT, WINDOW_EDGES_MASK };
 
@@ -51,6 +57,16 @@ static inline int64_t window_first(const struct window_config *window, int64_t r
     return window->label == WINDOW_LABEL_FIRST ? row : row - window->horizon - window->length + 1;
 }
 
+/* Targets of a window: one, or one for each of its steps. */
+static inline int64_t window_truth_steps(const struct window_config *window)
+{
+    return window && window->label == WINDOW_LABEL_EACH ? window->length : 1;
+}
+/* Which rows the steps of the window of `row` predict, those left out that would lie before its
+ * segment: step s the row behind it by the horizon. */
+struct truth_span window_truth(const struct window_config *window, const struct series *series,
+                               int64_t row);
+
 /* What the window that predicts `row` sees. What lies outside of its segment is the segment's
  * nearest row, or where edges are masked not there: the rows that are come first. */
 struct row_span window_span(const struct window_config *window, const struct series *series,
@@ -64,6 +80,13 @@ bool window_list(const struct window_config *window, const struct dataset *datas
 /* The rows that lie in a listed window, ascending, each once. */
 bool window_rows(const struct window_config *window, const struct dataset *dataset,
                  const struct row_list *list, struct row_list *ret_rows, struct error *error);
+/* Where each step has a label, windows whose steps predict every row that has a window, at most
+ * `stride` rows from one to the next. */
+bool window_cover(const struct window_config *window, const struct dataset *dataset,
+                  struct row_list *ret_list, struct error *error);
+/* Leaves out of the list the windows of which no target is known. */
+bool window_drop_untold(const struct window_config *window, const struct dataset *dataset,
+                        struct row_list *list, struct error *error);
 /* INVALID where not one segment is long enough for a window. */
 bool window_check_length(const struct window_config *window, const struct dataset *dataset,
                          struct error *error);

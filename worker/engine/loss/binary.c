@@ -93,20 +93,20 @@ static void binary_predict(const struct loss *loss, const struct tensor *y, doub
     }
 }
 
-static bool binary_fit(void *config, const struct sample_set *set, const struct row_list *train,
+static bool binary_fit(void *config, const struct sample_set *set, const struct row_list *told,
                        struct error *error)
 {
-    int64_t width = set->truth_steps * set->n_targets;
+    int64_t width = set->n_targets;
 
     (void)config;
-    for (struct row_walk at = {.list = train}; row_walk(&at);)
+    for (struct row_walk at = {.list = told}; row_walk(&at);)
         for (int64_t k = 0; k < width; k++) {
             double value = set->target[at.row * width + k];
 
             if (!(value >= 0 && value <= 1))
                 return error_set_at(error, ERROR_INVALID, "train.loss",
                                     "binary needs targets from 0 to 1, but one of %s is %g",
-                                    set->target_name[k % set->n_targets], value);
+                                    set->target_name[k], value);
         }
     return true;
 }

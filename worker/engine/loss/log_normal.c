@@ -72,16 +72,14 @@ static bool fill(struct setting_reals *reals, size_t n, const double *value, str
     return true;
 }
 
-static bool fit_target(const struct sample_set *set, const struct row_list *train, int64_t target,
+static bool fit_target(const struct sample_set *set, const struct row_list *told, int64_t target,
                        double *ret_center, double *ret_spread, struct error *error)
 {
-    double sum = 0, squares = 0, n = (double)(train->n * set->truth_steps);
+    double sum = 0, squares = 0, n = (double)told->n;
 
     for (int pass = 0; pass < 2; pass++)
-        for (int64_t i = 0; i < train->n * set->truth_steps; i++) {
-            int64_t row = row_list_at(train, i / set->truth_steps);
-            int64_t at = row * set->truth_steps + i % set->truth_steps;
-            double value = set->target[at * set->n_targets + target];
+        for (struct row_walk at = {.list = told}; row_walk(&at);) {
+            double value = set->target[at.row * set->n_targets + target];
 
             if (!(value > 0))
                 return error_set_at(error, ERROR_INVALID, "train.loss",
@@ -97,7 +95,7 @@ static bool fit_target(const struct sample_set *set, const struct row_list *trai
     return true;
 }
 
-static bool log_normal_fit(void *config, const struct sample_set *set, const struct row_list *train,
+static bool log_normal_fit(void *config, const struct sample_set *set, const struct row_list *told,
                            struct error *error)
 {
     struct log_normal_config *log_normal = config;
@@ -108,7 +106,7 @@ static bool log_normal_fit(void *config, const struct sample_set *set, const str
     if (!center || !spread)
         return error_set(error, ERROR_NO_MEMORY, "fitting log_normal");
     for (size_t i = 0; i < n; i++)
-        if (!fit_target(set, train, (int64_t)i, &center[i], &spread[i], error))
+        if (!fit_target(set, told, (int64_t)i, &center[i], &spread[i], error))
             return false;
     return fill(&log_normal->center, n, center, error) &&
            fill(&log_normal->spread, n, spread, error);

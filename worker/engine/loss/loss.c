@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/told.h"
 
 static bool check_task(const struct loss *loss, struct error *error)
 {
@@ -80,8 +82,11 @@ bool loss_fit(const struct kind_choice *choice, const struct sample_set *set,
 {
     const struct loss_kind *kind = (const struct loss_kind *)choice->kind;
 
-    return set->task != TASK_REGRESSION || !kind->fit ||
-           kind->fit(choice->config, set, train, error);
+    scoped(told_release) struct told told = {0};
+
+    if (set->task != TASK_REGRESSION || !kind->fit)
+        return true;
+    return told_open(set, train, &told, error) && kind->fit(choice->config, set, told.rows, error);
 }
 
 /* ---- for the kinds ---- */
@@ -132,6 +137,11 @@ void loss_value_parts(const struct loss *loss, loss_part *part, int64_t width,
         double weight = loss_weight(truth, row), of_row = 0;
         double scale = total > 0 ? weight / total / (double)n : 0;
 
+        if (!(weight > 0)) { /* there may be no truth */
+            memset(dy->data + row * y->width, 0, (size_t)y->width * sizeof(real));
+            row_loss[row] = 0;
+            continue;
+        }
         for (int64_t k = 0; k < n; k++) {
             int64_t at = (row * n + k) * width;
 
@@ -140,7 +150,7 @@ void loss_value_parts(const struct loss *loss, loss_part *part, int64_t width,
                 dy->data[at + i] = (real)(scale * slope[i]);
         }
         row_loss[row] = of_row / (double)n;
-        sum->loss += weight > 0 ? weight * row_loss[row] : 0;
+        sum->loss += weight * row_loss[row];
     }
     sum->weight += total;
 }

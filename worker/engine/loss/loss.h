@@ -26,10 +26,10 @@ struct loss_sum {
     double weight; /* sum of weights; the mean is loss / weight */
 };
 
-struct loss_truth {       /* of a batch's samples; which one depends on the task */
-    const int32_t *label; /* [rows] */
-    const real *target;   /* [rows][n_targets], scaled by the set's offset and scale */
-    const double *weight; /* [rows]; NULL: all 1 */
+struct loss_truth {       /* of a batch's outputs; which one depends on the task */
+    const int32_t *label; /* [steps][rows] */
+    const real *target;   /* [steps][rows][n_targets], scaled by the set's offset and scale */
+    const double *weight; /* [steps][rows], 0: there is no truth; NULL: all 1 */
     bool training;
 };
 
@@ -51,7 +51,7 @@ struct loss_kind {
     bool (*build)(struct loss *loss, const char *path, struct error *error);
     /* Numbers that it takes from the training rows before anything else, into its config: they
      * travel with the spec. NULL: none. */
-    bool (*fit)(void *config, const struct sample_set *set, const struct row_list *train,
+    bool (*fit)(void *config, const struct sample_set *set, const struct row_list *told,
                 struct error *error);
     /* Adds to *sum. dy (may be y) becomes the gradient of the batch's mean. `row_loss`: room for a
      * number a row. */

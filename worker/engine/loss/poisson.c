@@ -28,13 +28,13 @@ static void poisson_predict(const struct loss *loss, const struct tensor *y, dou
         prediction[i] = exp((double)y->data[i]);
 }
 
-static bool poisson_fit(void *config, const struct sample_set *set, const struct row_list *train,
+static bool poisson_fit(void *config, const struct sample_set *set, const struct row_list *told,
                         struct error *error)
 {
-    int64_t width = set->truth_steps * set->n_targets;
+    int64_t width = set->n_targets;
 
     (void)config;
-    for (struct row_walk at = {.list = train}; row_walk(&at);)
+    for (struct row_walk at = {.list = told}; row_walk(&at);)
         for (int64_t k = 0; k < width; k++)
             if (!(set->target[at.row * width + k] >= 0))
                 return error_set_at(error, ERROR_INVALID, "train.loss",

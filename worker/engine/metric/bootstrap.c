@@ -51,7 +51,7 @@ static void fill(const struct bootstrap *bootstrap, int64_t number, int64_t widt
 static bool draw_all(const struct bootstrap *bootstrap, int64_t times, int64_t n_values,
                      double *ret_value, struct error *error)
 {
-    int64_t width = metric_width(bootstrap->set, bootstrap->shape) * bootstrap->set->truth_steps;
+    int64_t width = metric_width(bootstrap->set, bootstrap->shape);
     size_t n = (size_t)bootstrap->n;
     scoped(draw_release) struct draw draw = {
         .row = calloc(n, sizeof(int64_t)),

@@ -141,47 +141,46 @@ int64_t metric_width(const struct sample_set *set, const struct distribution_sha
 
 /* Each target's distribution over the training rows. */
 static bool naive_distributions(const struct sample_set *set,
-                                const struct distribution_shape *shape,
-                                const struct row_list *train, double *ret_row, struct error *error)
+                                const struct distribution_shape *shape, const struct row_list *told,
+                                double *ret_row, struct error *error)
 {
-    int64_t steps = set->truth_steps, n = set->n_targets, width = distribution_width(shape);
-    scoped(memory_free) double *value = calloc((size_t)(train->n * steps), sizeof(*value));
+    int64_t n = set->n_targets, width = distribution_width(shape);
+    scoped(memory_free) double *value = calloc((size_t)told->n, sizeof(*value));
 
     for (int64_t k = 0; k < n; k++) {
-        for (int64_t i = 0; value && i < train->n * steps; i++)
-            value[i] = set->target[(row_list_at(train, i / steps) * steps + i % steps) * n + k];
-        if (!value || !distribution_fit(shape, value, train->n * steps, ret_row + k * width))
+        int64_t i = 0;
+
+        for (struct row_walk at = {.list = told}; value && row_walk(&at);)
+            value[i++] = set->target[at.row * n + k];
+        if (!value || !distribution_fit(shape, value, told->n, ret_row + k * width))
             return error_set(error, ERROR_NO_MEMORY, "measuring naive scores");
     }
     return true;
 }
 
-static void naive_points(const struct sample_set *set, const struct row_list *train,
-                         double *ret_row)
+static void naive_points(const struct sample_set *set, const struct row_list *told, double *ret_row)
 {
-    int64_t width = width_of(set), steps = set->truth_steps;
+    int64_t width = width_of(set);
 
     for (int64_t k = 0; k < width; k++)
         ret_row[k] = 0;
-    for (int64_t i = 0; i < train->n * steps; i++) {
-        int64_t at = row_list_at(train, i / steps) * steps + i % steps;
-
+    for (struct row_walk at = {.list = told}; row_walk(&at);) {
         if (set->task == TASK_CLASSIFICATION)
-            ret_row[set->label[at]]++;
+            ret_row[set->label[at.row]]++;
         else
             for (int64_t k = 0; k < width; k++)
-                ret_row[k] += set->target[at * width + k];
+                ret_row[k] += set->target[at.row * width + k];
     }
     for (int64_t k = 0; k < width; k++)
-        ret_row[k] /= (double)(train->n * steps);
+        ret_row[k] /= (double)told->n;
 }
 
 bool metric_naive_row(const struct sample_set *set, const struct distribution_shape *shape,
-                      const struct row_list *train, double *ret_row, struct error *error)
+                      const struct row_list *told, double *ret_row, struct error *error)
 {
-    naive_points(set, train, ret_row);
+    naive_points(set, told, ret_row);
     return !shape || distribution_width(shape) == 0 || set->task != TASK_REGRESSION ||
-           naive_distributions(set, shape, train, ret_row + set->n_targets, error);
+           naive_distributions(set, shape, told, ret_row + set->n_targets, error);
 }
 
 static bool measure_all(const struct kind_choices *metrics, const struct outcome *outcome,
@@ -275,24 +274,21 @@ static void truth_release(struct truth *truth)
     free(truth->target);
 }
 
-/* Of each step of each row, as predictions lie. */
 static bool gather_truth(const struct sample_set *set, const int64_t *row, int64_t n,
                          struct truth *truth, struct error *error)
 {
-    int64_t steps = set->truth_steps, width = set->n_targets;
+    int64_t width = set->n_targets;
     bool classes = set->task == TASK_CLASSIFICATION;
 
-    truth->label = calloc((size_t)(n * steps), sizeof(*truth->label));
-    truth->target = calloc((size_t)(classes ? 1 : n * steps * width), sizeof(*truth->target));
+    truth->label = calloc((size_t)n, sizeof(*truth->label));
+    truth->target = calloc((size_t)(classes ? 1 : n * width), sizeof(*truth->target));
     if (!truth->label || !truth->target)
         return error_set(error, ERROR_NO_MEMORY, "measuring");
-    for (int64_t i = 0; i < n * steps; i++) {
-        int64_t at = row[i / steps] * steps + i % steps;
-
+    for (int64_t i = 0; i < n; i++) {
         if (classes)
-            truth->label[i] = set->label[at];
+            truth->label[i] = set->label[row[i]];
         else
-            memcpy(truth->target + i * width, set->target + at * width,
+            memcpy(truth->target + i * width, set->target + row[i] * width,
                    (size_t)width * sizeof(*truth->target));
     }
     return true;
@@ -311,7 +307,7 @@ bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set
     int64_t width = metric_width(set, shape);
     struct outcome outcome = {
         .task = set->task,
-        .n = n * set->truth_steps,
+        .n = n,
         .n_classes = set->n_classes,
         .class_name = set->class_name,
         .n_targets = set->n_targets,

@@ -90,12 +90,13 @@ bool metric_check(const struct kind_choices *metrics, enum task task,
  * parameters of its distribution. */
 int64_t metric_width(const struct sample_set *set, const struct distribution_shape *shape);
 
-/* A single row of prediction, made from the training rows without looking at any input: the
- * classes' shares, or the mean and the distribution of each target. ret_row: [metric_width]. */
+/* A single row of prediction, made from the rows that training samples tell (told.h) without
+ * looking at any input: the classes' shares, or the mean and the distribution of each target.
+ * ret_row: [metric_width]. */
 bool metric_naive_row(const struct sample_set *set, const struct distribution_shape *shape,
-                      const struct row_list *train, double *ret_row, struct error *error);
+                      const struct row_list *told, double *ret_row, struct error *error);
 
-/* All metrics on `n` rows of a set whose predictions are given ([n][metric_width]).
+/* All metrics on `n` told rows of a set whose predictions are given ([n][metric_width]).
  * naive_row NULL: values without a naive score. No metrics configured (n == 0): the task's defaults
  * (accuracy, balanced_accuracy, confusion, log_loss; mae, r2, rmse). */
 bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set *set,

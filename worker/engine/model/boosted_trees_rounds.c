@@ -244,9 +244,6 @@ static bool fill_weights(struct trees *trees, const struct model_step *step, str
 
 bool trees_take_rows(struct trees *trees, const struct model_step *step, struct error *error)
 {
-    if (step->set->truth_steps > 1)
-        return error_set_at(error, ERROR_INVALID, "model",
-                            "boosted_trees predict one thing a sample, not one a step");
     trees->n_train = step->n;
     trees->label = malloc((size_t)(trees->n_boosters * step->n) * sizeof(*trees->label));
     if (!trees->label)

@@ -123,7 +123,10 @@ bool member_take_dataset(struct member *member, const struct dataset *dataset, s
         !samples_make(dataset, member->stored.preparation,
                       window_find(&member->stored.spec.prepare), NULL, &member->samples, error))
         return error_wrap(error, "the model of %s", member->name);
-    return true;
+    return !member->samples->set.truth ||
+           error_set_at(error, ERROR_INVALID, PLACE,
+                        "%s predicts each step of a window, and an ensemble one thing a sample",
+                        member->name);
 }
 
 /* ---- what its run left ------------------------------------------------------------------------*/

@@ -25,16 +25,27 @@ static bool check_alone(const struct kind_choices *layers, struct error *error)
            error_set_at(error, ERROR_INVALID, "model", "%s stands alone", kind->kind.name);
 }
 
+static bool check_steps(const struct model_plan *plan, struct error *error)
+{
+    const struct model_kind *kind = model_kind_of(plan->layers);
+
+    return kind == &model_network || plan->truth_steps <= 1 ||
+           error_set_at(error, ERROR_INVALID, "model",
+                        "%s predicts one thing a window, not one for each step: another "
+                        "window.label",
+                        kind->kind.name);
+}
+
 bool model_build(const struct model_plan *plan, struct model **ret_model, struct error *error)
 {
-    return check_alone(plan->layers, error) &&
+    return check_alone(plan->layers, error) && check_steps(plan, error) &&
            model_kind_of(plan->layers)->build(plan, ret_model, error);
 }
 
 bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
                    struct error *error)
 {
-    return check_alone(plan->layers, error) &&
+    return check_alone(plan->layers, error) && check_steps(plan, error) &&
            model_kind_of(plan->layers)->measure(plan, ret_parameters, ret_memory, error);
 }
 
@@ -52,7 +63,7 @@ bool model_predict(struct model *model, const struct sample_set *set, const int6
         return false;
     if (!set->logarithm || !ret_prediction || model->kind->own_units)
         return true;
-    for (int64_t i = 0; i < n * model->n_outputs_per_row; i++)
+    for (int64_t i = 0; i < n * set->truth_steps * model->n_outputs_per_row; i++)
         ret_prediction[i] = exp(ret_prediction[i]);
     return true;
 }

@@ -5,6 +5,8 @@
  * A model's predictions are in the task's own terms, row by row and in double: probabilities
  * [n][n_classes] in classification, values in the targets' own units [n][n_targets] in regression,
  * each row followed by the parameters of the targets' distributions where the loss predicts them.
+ * Where each step of a sample has a truth there are so many rows a sample, step by step;
+ * model_predict_rows() makes one of each row of them.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_MODEL_MODEL_H
 #define NIGHTJAR_WORKER_ENGINE_MODEL_MODEL_H
@@ -29,6 +31,7 @@ struct model_plan {                    /* all borrowed, and needed as long as th
     enum task task;
     const struct sample_input *input; /* [n_inputs] */
     int n_inputs;
+    int64_t truth_steps;                        /* as of the samples; 0 is 1 */
     int64_t n_classes, n_targets;               /* the one that the task has; the other is 0 */
     const double *target_offset, *target_scale; /* [n_targets]; regression */
     uint64_t seed;                              /* initial weights */
@@ -131,6 +134,14 @@ bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64
 /* Calls through the kind. */
 bool model_predict(struct model *model, const struct sample_set *set, const int64_t *row, int64_t n,
                    double *ret_prediction, struct loss_sum *sum, struct error *error);
+/* A prediction of each of the rows (told.h), in any order: [n][n_outputs_per_row]. `samples`: those
+ * that tell them, ascending; not looked at where samples and rows are the same. `batch`: samples at
+ * a time; 0: as it likes. *sum (may be NULL) gets the loss of all steps of the samples that are
+ * asked. */
+bool model_predict_rows(struct model *model, const struct sample_set *set,
+                        const struct row_list *samples, const int64_t *row, int64_t n,
+                        int64_t batch, double *ret_prediction, struct loss_sum *sum,
+                        struct error *error);
 /* For the kinds that have no loss of their own: log loss of classes, squared errors of numbers in
  * the units of training. Predictions as the kind gives them. */
 void model_add_loss(const struct model_kind *kind, const struct model_plan *plan,

@@ -153,16 +153,22 @@ static bool check_output(const struct network *network, struct error *error)
     const struct shape *out = &network->layer[i].out;
     int64_t wanted = network->loss.n_outputs;
     bool classes = network->plan.task == TASK_CLASSIFICATION;
+    int64_t steps = network_truth_steps(network);
     bool apart = wanted != (classes ? network->plan.n_classes : network->plan.n_targets);
     char path[96];
 
-    if (out->steps == 1 && out->width == wanted)
+    if (out->steps == steps && out->width == wanted)
         return true;
     while (i > 0 && !has_units(&network->layer[i]))
         i--;
     (void)snprintf(path, sizeof(path), "%s%s", network->layer[i].path,
                    has_units(&network->layer[i]) ? ".units" : "");
-    if (out->steps != 1)
+    if (steps > 1 && out->steps != steps)
+        return error_set_at(error, ERROR_INVALID, path,
+                            "the network ends in %" PRId64 " steps, but each of the window's "
+                            "%" PRId64 " has a label (prepare, window.label)",
+                            out->steps, steps);
+    if (out->steps != steps)
         return error_set_at(error, ERROR_INVALID, path,
                             "the network ends in a sequence of %" PRId64 " steps, but one "
                             "prediction a sample is needed",

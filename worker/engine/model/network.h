@@ -73,6 +73,12 @@ bool network_build(const struct model_plan *plan, struct model **ret_model, stru
 bool network_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
                      struct error *error);
 
+/* Predictions of a sample: one, or one for each of its steps. */
+static inline int64_t network_truth_steps(const struct network *network)
+{
+    return network->plan.truth_steps > 1 ? network->plan.truth_steps : 1;
+}
+
 /* First values for all parameters, by the plan's seed. */
 bool network_fill(struct network *network, struct error *error);
 

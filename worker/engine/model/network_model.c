@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/owner.h"
@@ -180,9 +181,20 @@ static void predict_from(const struct network *network, const struct tensor *y, 
         network->loss.kind->predict(&network->loss, y, prediction);
         return;
     }
-    for (int64_t i = 0; i < y->rows * width; i++)
+    for (int64_t i = 0; i < loss_rows(y) * width; i++)
         prediction[i] =
             i % width < missing ? 0 : (double)y->data[i / width * y->width + i % width - missing];
+}
+
+/* From predictions as outputs lie, [steps][n][width], to those of samples. place: of each sample;
+ * NULL: they follow one another. */
+static void put_samples(const double *prediction, int64_t n, int64_t steps, int64_t width,
+                        const int64_t *place, double *ret_prediction)
+{
+    for (int64_t step = 0; step < steps; step++)
+        for (int64_t i = 0; i < n; i++, prediction += width)
+            memcpy(ret_prediction + ((place ? place[i] : i) * steps + step) * width, prediction,
+                   (size_t)width * sizeof(*prediction));
 }
 
 /* Up to a pass' capacity of chains side by side, the k-th sample of each in the k-th batch; chains
@@ -200,12 +212,17 @@ static void predict_side_by_side(struct network *network, const struct sample_se
         predict_from(network, outputs_of(network, set, batch->row, n, sum != NULL),
                      batch->prediction);
         pass_carry(pass, network, batch->row, n);
-        for (int64_t i = 0; ret_prediction && i < n; i++)
-            memcpy(ret_prediction + batch->place[i] * width, batch->prediction + i * width,
-                   (size_t)width * sizeof(*ret_prediction));
+        if (ret_prediction)
+            put_samples(batch->prediction, n, network_truth_steps(network), width, batch->place,
+                        ret_prediction);
         if (sum)
             pass_loss(pass, network, sum);
     }
+}
+
+static int64_t predicted_per_sample(const struct network *network)
+{
+    return network_truth_steps(network) * network->model.n_outputs_per_row;
 }
 
 /* Each sample after the one before it, where that is asked about too; whatever the order. */
@@ -218,7 +235,7 @@ static bool predict_chains(struct network *network, const struct sample_set *set
     int64_t capacity = network->predicting.pass.capacity;
 
     if (!chains_find(set, row, n, &chains, error) ||
-        !chain_batch_init(&batch, capacity, network->model.n_outputs_per_row, error))
+        !chain_batch_init(&batch, capacity, predicted_per_sample(network), error))
         return false;
     for (int64_t first = 0; first < chains.n; first += capacity)
         predict_side_by_side(network, set, row, &chains, first, &batch, ret_prediction, sum);
@@ -231,16 +248,23 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
 {
     struct network *network = network_of(model);
     struct network_pass *pass = &network->predicting;
-    int64_t width = model->n_outputs_per_row;
+    int64_t width = predicted_per_sample(network), steps = network_truth_steps(network);
+    scoped(memory_free) double *apart = NULL;
 
     if (model->stateful)
         return predict_chains(network, set, row, n, ret_prediction, sum, error);
+    if (ret_prediction && steps > 1 &&
+        !(apart = malloc((size_t)(pass->pass.capacity * width) * sizeof(*apart))))
+        return error_set(error, ERROR_NO_MEMORY, "predicting");
     for (int64_t first = 0; first < n; first += pass->pass.capacity) {
         int64_t rows = n - first < pass->pass.capacity ? n - first : pass->pass.capacity;
         const struct tensor *y = outputs_of(network, set, row + first, rows, sum != NULL);
 
         if (ret_prediction)
-            predict_from(network, y, ret_prediction + first * width);
+            predict_from(network, y, apart ? apart : ret_prediction + first * width);
+        if (apart)
+            put_samples(apart, rows, steps, model->n_outputs_per_row, NULL,
+                        ret_prediction + first * width);
         if (sum)
             pass_loss(pass, network, sum);
     }

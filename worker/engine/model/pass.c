@@ -16,6 +16,11 @@ static int64_t shape_size(const struct shape *shape)
     return shape->steps * shape->width;
 }
 
+static int64_t outputs_per_row(const struct network *network)
+{
+    return network_truth_steps(network) * network->loss.n_outputs;
+}
+
 static int64_t widest(const struct network *network)
 {
     int64_t most = 0;
@@ -112,7 +117,7 @@ static void place_gradients(const struct network *network, struct network_pass *
     for (int i = 0; i < 2; i++)
         if (training || i == last % 2)
             turn[i] =
-                slice(cursor, capacity * (training ? widest(network) : network->loss.n_outputs));
+                slice(cursor, capacity * (training ? widest(network) : outputs_per_row(network)));
     for (int i = 0; i <= last; i++) {
         bool own = training && i < last && !network->node[i].next_only;
         real *gradient = own ? slice(cursor, capacity * shape_size(&network->layer[i].out)) : NULL;
@@ -158,7 +163,7 @@ static int64_t place(const struct network *network, struct network_pass *pass, i
         place_added(network, pass, capacity, &cursor);
     place_carried(network, pass, capacity, BUFFER_CARRIED, &cursor);
     place_carried(network, pass, capacity, BUFFER_LEFT, &cursor);
-    target = slice(&cursor, capacity * network->loss.n_outputs);
+    target = slice(&cursor, capacity * outputs_per_row(network));
     if (pass)
         pass->target = target;
     return cursor.used;
@@ -207,6 +212,7 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
                bool training, struct error *error)
 {
     size_t layers = (size_t)network->n_layers, rows = (size_t)capacity;
+    size_t truths = rows * (size_t)network_truth_steps(network);
     bool carries = network->model.stateful;
 
     *pass = (struct network_pass){
@@ -217,9 +223,9 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         .filled = calloc(layers, sizeof(*pass->filled)),
         .buffer = (real **)calloc(layers * LAYER_BUFFERS_MAX, sizeof(*pass->buffer)),
         .row_id = calloc(rows, sizeof(*pass->row_id)),
-        .label = calloc(rows, sizeof(*pass->label)),
-        .weight = calloc(rows, sizeof(*pass->weight)),
-        .row_loss = calloc(rows, sizeof(*pass->row_loss)),
+        .label = calloc(truths, sizeof(*pass->label)),
+        .weight = calloc(truths, sizeof(*pass->weight)),
+        .row_loss = calloc(truths, sizeof(*pass->row_loss)),
         .previous = carries ? calloc(rows, sizeof(*pass->previous)) : NULL,
     };
     if ((carries && !pass->previous) || !allocate_lengths(pass, network, rows) || !pass->block ||
@@ -284,25 +290,41 @@ static void begin_rows(struct network_pass *pass, const struct network *network,
     }
 }
 
-static void gather_truth(const struct network *network, struct network_pass *pass,
-                         const struct sample_set *set, const int64_t *row, int64_t n)
+/* Of the output at `place`; without a truth it weighs nothing. */
+static void put_truth(const struct network *network, struct network_pass *pass,
+                      const struct sample_set *set, int64_t entry, int64_t place)
 {
     int64_t width = network->plan.n_targets;
     const double *target = sample_set_learned(set);
 
-    pass->weighted = set->weight != NULL;
-    for (int64_t i = 0; i < n && pass->weighted; i++)
-        pass->weight[i] = set->weight[row[i]];
-    if (network->plan.task == TASK_CLASSIFICATION) {
-        for (int64_t i = 0; i < n; i++)
-            pass->label[i] = set->label[row[i]];
-        return;
+    if (pass->weighted)
+        pass->weight[place] = entry < 0 ? 0 : set->weight ? set->weight[entry] : 1;
+    if (network->plan.task == TASK_CLASSIFICATION)
+        pass->label[place] = entry < 0 ? 0 : set->label[entry];
+    for (int64_t k = 0; k < width; k++)
+        pass->target[place * width + k] =
+            entry < 0 ? 0
+                      : (real)((target[entry * width + k] - network->plan.target_offset[k]) /
+                               network->plan.target_scale[k]);
+}
+
+static void gather_truth(const struct network *network, struct network_pass *pass,
+                         const struct sample_set *set, const int64_t *row, int64_t n)
+{
+    int64_t steps = network_truth_steps(network);
+
+    pass->weighted = set->weight || steps > 1;
+    for (int64_t i = 0; i < n; i++) {
+        const struct truth_span truth = sample_truth(set, row[i]);
+
+        for (int64_t step = 0; step < steps; step++) {
+            int64_t at = step - truth.step, entry = truth.first + at;
+            bool known =
+                at >= 0 && at < truth.n && (steps == 1 || sample_truth_is_known(set, entry));
+
+            put_truth(network, pass, set, known ? entry : -1, step * n + i);
+        }
     }
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < width; k++)
-            pass->target[i * width + k] =
-                (real)((target[row[i] * width + k] - network->plan.target_offset[k]) /
-                       network->plan.target_scale[k]);
 }
 
 void pass_gather(struct network_pass *pass, const struct network *network,

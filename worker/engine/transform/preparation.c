@@ -200,22 +200,32 @@ static bool copy_texts(char *const *from, int64_t n, char ***ret, int64_t *ret_n
 }
 
 /* A logarithm of all targets, those to be predicted too: their loss is measured by it. */
+static bool check_positive(const struct dataset *dataset, int64_t row, struct error *error)
+{
+    for (int64_t k = 0; k < dataset->n_targets; k++) {
+        double value = dataset->target[row * dataset->n_targets + k];
+
+        if (!(value > 0))
+            return error_set_at(error, ERROR_INVALID, "data.target_transform",
+                                "a logarithm needs targets above 0, but '%s' is %g in row "
+                                "%lld of %s",
+                                dataset->target_name[k], value,
+                                (long long)dataset_file_row(dataset, row), dataset->path);
+    }
+    return true;
+}
+
 static bool check_logarithm(const struct dataset *dataset, const struct split *split,
-                            struct error *error)
+                            const struct window_config *window, struct error *error)
 {
     for (int part = 0; part < SPLIT_PART_COUNT; part++)
-        for (struct row_walk at = {.list = &split->part[part]}; row_walk(&at);)
-            for (int64_t k = 0; k < dataset->n_targets; k++) {
-                double value = dataset->target[at.row * dataset->n_targets + k];
+        for (struct row_walk at = {.list = &split->part[part]}; row_walk(&at);) {
+            const struct truth_span truth = window_truth(window, &dataset->series, at.row);
 
-                if (!(value > 0))
-                    return error_set_at(error, ERROR_INVALID, "data.target_transform",
-                                        "a logarithm needs targets above 0, but '%s' is %g in row "
-                                        "%lld of %s",
-                                        dataset->target_name[k], value,
-                                        (long long)dataset_file_row(dataset, at.row),
-                                        dataset->path);
-            }
+            for (int64_t row = truth.first; row < truth.first + truth.n; row++)
+                if (dataset_is_told(dataset, row) && !check_positive(dataset, row, error))
+                    return false;
+        }
     return true;
 }
 
@@ -653,7 +663,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
         return error_set_at(error, ERROR_INVALID, "data.target_transform", "is for regression");
     preparation->target_log = config->target_transform == TARGET_TRANSFORM_LOG ||
                               config->target_transform == TARGET_TRANSFORM_LOG_STANDARD;
-    if (preparation->target_log && !check_logarithm(dataset, windows, error))
+    if (preparation->target_log && !check_logarithm(dataset, windows, window_find(prepare), error))
         return false;
     if (!fit_features(dataset, split, windows, stretches, config, prepare, preparation, warnings,
                       error))

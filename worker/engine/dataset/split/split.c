@@ -105,6 +105,14 @@ static bool add_samples(const struct splitting *at, int64_t *n)
     return true;
 }
 
+/* Samples of which no target is known are none (data.missing_targets). */
+static bool drop_untold(const struct splitting *at, struct row_list *list)
+{
+    return window_truth_steps(at->window) > 1
+               ? window_drop_untold(at->window, at->dataset, list, at->error)
+               : dataset_drop_untold(at->dataset, list, at->error);
+}
+
 static bool make_lists(const struct splitting *at, struct split_plan *plan)
 {
     for (int i = 0; i < SPLIT_PART_COUNT; i++) {
@@ -113,7 +121,7 @@ static bool make_lists(const struct splitting *at, struct split_plan *plan)
             i == SPLIT_TRAIN ||
             (at->said[i] && !(cJSON_IsNumber(at->said[i]) && at->said[i]->valuedouble == 0));
 
-        if (!list_part(at, i, plan) || !dataset_drop_untold(at->dataset, list, at->error))
+        if (!list_part(at, i, plan) || !drop_untold(at, list))
             return false;
         if (list->n == 0 && wanted)
             return error_set_at(at->error, ERROR_INVALID, "data.split", "the %s part %s",
