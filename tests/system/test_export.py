@@ -11,7 +11,7 @@ from engine import VOWEL
 from test_recordings import SENSORS, Folder, pilots, write_pilots
 
 
-class Export(Folder):
+class Exporting(Folder):
     def nj(self, *arguments, status=0):
         environment = {**os.environ, "NIGHTJAR_HOME": os.path.join(self.folder, "home"), "NIGHTJAR_DATA": ""}
         done = subprocess.run([os.path.join(BUILD, "nj"), "data", *arguments], cwd=self.folder, env=environment, capture_output=True,
@@ -33,6 +33,8 @@ class Export(Folder):
         with open(os.path.join(self.folder, name), encoding="ascii") as file:
             return list(csv.DictReader(file))
 
+
+class Export(Exporting):
     def test_a_table_is_scaled_by_its_training_rows(self):
         spec = {"data": {"source": VOWEL, "group": "V1", "target": "Class", "split": {"by": "group", "valid": 0.2, "test": 0.2}},
                 "prepare": ["standard"]}  # fmt: skip

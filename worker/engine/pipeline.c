@@ -21,6 +21,17 @@ void prepared_rows_release(struct prepared_rows *rows)
 
 /* ---- sampling ---------------------------------------------------------------------------------*/
 
+static bool tell_left_out(const struct dataset *dataset, struct prepared_rows *rows,
+                          struct error *error)
+{
+    const struct split_plan *plan = &rows->split;
+
+    return plan->left_out.size == 0 ||
+           buffer_append_format(
+               &rows->sampling, error, "data.where leaves out %lld of %lld rows (%s)",
+               (long long)plan->n_left_out, (long long)dataset->n_rows, plan->left_out.data);
+}
+
 /* Before anything is fitted: what is left out is as if it were not there. */
 static bool take_subset(const struct engine_spec *spec, const struct dataset *dataset,
                         struct prepared_rows *rows, struct error *error)
@@ -39,8 +50,9 @@ static bool take_subset(const struct engine_spec *spec, const struct dataset *da
         return true;
     return sampling_subset(config, &keys, rows->split.seed, train, error) &&
            sampling_coverage(dataset, train, &covered, error) &&
-           buffer_append_format(&rows->sampling, error, "training sees %lld of its %lld rows%s%s",
-                                (long long)train->n, (long long)all, covered.size > 0 ? ": " : "",
+           buffer_append_format(&rows->sampling, error, "%straining sees %lld of its %lld rows%s%s",
+                                rows->sampling.size > 0 ? "; " : "", (long long)train->n,
+                                (long long)all, covered.size > 0 ? ": " : "",
                                 covered.size > 0 ? covered.data : "");
 }
 
@@ -200,6 +212,7 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
 
     if (!refuse_own_past(spec, dataset, error) ||
         !split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
+        !tell_left_out(dataset, &rows, error) ||
         (along && !split_stretches(&rows.split, dataset, &stretches, error)) ||
         !take_subset(spec, dataset, &rows, error) ||
         !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, along, spec,

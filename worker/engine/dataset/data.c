@@ -1,6 +1,7 @@
 #include "worker/engine/dataset/data.h"
 
 #include "worker/engine/dataset/source/join.h"
+#include "worker/engine/dataset/where.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -90,6 +91,10 @@ const struct setting data_settings[] = {
     SETTING_TEXTS(struct data_config, dates, 0, NAMES_MAX,
                   "Columns of a CSV file that hold dates, as 2021-05-17 or 2021-05-17T23:59:01.5Z: "
                   "their values are seconds since 1970."),
+    SETTING_TEXTS(struct data_config, where, 0, WHERE_MAX,
+                  "Conditions, as in rad <= 1.8 or experiment != LOFT, all of which a row has to "
+                  "meet to be in any part of the split: <= >= < > == !=. A missing value meets "
+                  "none. Windows touch no row that is left out; predict answers all rows."),
     SETTING_INTEGER(struct data_config, max_categories, 1000, 2, 1000000, "categories",
                     "Most categories of one feature."),
     SETTING_CHOICE(struct data_config, task, DATA_TASK_AUTO, task_names,
@@ -147,6 +152,14 @@ void data_check(const struct data_config *config, const cJSON *object,
         diagnostics_add(diagnostics, "data.delimiter", "expected one character");
     if (config->allow_leak && !config->allow_leak[strspn(config->allow_leak, " \t\n")])
         diagnostics_add(diagnostics, "data.allow_leak", "expected a reason in words");
+    for (size_t i = 0; i < config->where.n; i++) {
+        struct where_condition condition = {0};
+        struct error error = {0};
+
+        if (!where_parse(config->where.item[i], &condition, &error))
+            diagnostics_add(diagnostics, error.path, "%s", error.message);
+        where_condition_release(&condition);
+    }
     split_check(config, json_member(object, "split"), diagnostics);
 }
 

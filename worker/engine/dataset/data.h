@@ -46,6 +46,7 @@ struct data_config {
     struct setting_texts constant;
     struct checks_config checks;
     struct setting_texts target, features, ignore, categorical, numeric, dates;
+    struct setting_texts where; /* conditions: where.h */
     int64_t max_categories;
     int task;             /* enum data_task */
     int unseen_classes;   /* enum unseen_classes */

@@ -11,6 +11,15 @@
 #include "worker/engine/dataset/files.h"
 #include "worker/engine/prepared/prepared.h"
 
+static void free_where(struct dataset *dataset)
+{
+    for (int64_t i = 0; i < dataset->n_where; i++) {
+        free(dataset->where[i].name);
+        dictionary_release(&dataset->where[i].dictionary);
+    }
+    free(dataset->where);
+}
+
 static void free_ids(struct dataset *dataset)
 {
     for (int64_t i = 0; i < dataset->n_ids; i++) {
@@ -34,6 +43,7 @@ void dataset_free(struct dataset **dataset)
     for (int64_t i = 0; gone->target_name && i < gone->n_targets; i++)
         free(gone->target_name[i]);
     free_ids(gone);
+    free_where(gone);
     free(gone->path);
     free(gone->folder);
     free(gone->feature);

@@ -15,6 +15,7 @@
 #include "worker/engine/dataset/series.h"
 #include "worker/engine/dataset/table.h"
 #include "worker/engine/dataset/warning.h"
+#include "worker/engine/dataset/where.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +57,9 @@ struct dataset {
 
     struct id *id; /* owned, [n_ids] */
     int64_t n_ids;
+
+    struct where_column *where; /* owned, [n_where]: what data.where looks at */
+    int64_t n_where;
 
     const int32_t *group;       /* NULL: no group is named */
     struct dictionary groups;   /* names; several columns joined by '/' */

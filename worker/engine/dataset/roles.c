@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/where.h"
 
 enum role {
     ROLE_ID = 1,
@@ -16,8 +17,10 @@ enum role {
     ROLE_IGNORE = 32,
     ROLE_SPLIT = 64,
     ROLE_SERIES = 128,
-    ROLE_CONSTANT = 256, /* is a role beside others: what has it only is a feature */
+    ROLE_CONSTANT = 256, /* these are roles beside others: what has them only is a feature */
+    ROLE_WHERE = 512,
 };
+#define ROLES_BESIDE ((unsigned)(ROLE_CONSTANT | ROLE_WHERE))
 
 struct resolving {
     const struct data_config *config;
@@ -39,6 +42,7 @@ void roles_release(struct roles *roles)
     free(roles->split_group);
     free(roles->series);
     free(roles->constant);
+    free(roles->where);
     *roles = (struct roles){0};
 }
 
@@ -130,7 +134,7 @@ static bool check_conflicts(const struct resolving *at)
         const char *setting, *other;
         unsigned others;
     } rule[] = {
-        {ROLE_IGNORE, "data.ignore", "another role", ~(unsigned)ROLE_IGNORE},
+        {ROLE_IGNORE, "data.ignore", "another role", ~((unsigned)ROLE_IGNORE | ROLE_WHERE)},
         {ROLE_TARGET, "data.target", "an id, group, series or time",
          ROLE_ID | ROLE_GROUP | ROLE_TIME | ROLE_SERIES},
         {ROLE_ID, "data.id", "a feature", ROLE_FEATURE},
@@ -160,7 +164,7 @@ static bool take_the_rest(const struct resolving *at)
     if (!at->roles->feature)
         return no_memory(at->error);
     for (int64_t i = 0; i < n; i++)
-        if ((at->role[i] & ~(unsigned)ROLE_CONSTANT) == 0 && !at->profile->column[i].aside) {
+        if ((at->role[i] & ~ROLES_BESIDE) == 0 && !at->profile->column[i].aside) {
             at->role[i] |= ROLE_FEATURE;
             at->roles->feature[at->roles->n_features++] = i;
         }
@@ -255,6 +259,8 @@ static void choose_forms(const struct resolving *at)
         else if (role & ROLE_ID)
             form =
                 column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER : FORM_TEXT;
+        else if (role & ROLE_WHERE && form == FORM_SKIP) /* ignored, but for that */
+            form = column->type == COLUMN_TEXT ? FORM_TEXT : FORM_REAL;
         roles->form[i] = form;
     }
 }
@@ -354,6 +360,14 @@ static bool assign_series(const struct resolving *at)
            assign_one(at, by_row ? NULL : config->time, "data.time", ROLE_TIME, &roles->time);
 }
 
+static bool assign_where(const struct resolving *at)
+{
+    scoped(where_columns_release) struct setting_texts columns = {0};
+
+    return where_columns(&at->config->where, &columns, at->error) &&
+           assign(at, &columns, "data.where", ROLE_WHERE, &at->roles->where, &at->roles->n_where);
+}
+
 static bool resolve(struct resolving *at)
 {
     const struct data_config *config = at->config;
@@ -367,7 +381,7 @@ static bool resolve(struct resolving *at)
         !assign_series(at) ||
         !assign(at, &config->constant, "data.constant", ROLE_CONSTANT, &roles->constant,
                 &roles->n_constant) ||
-        !assign(at, &config->ignore, "data.ignore", ROLE_IGNORE, NULL, NULL) ||
+        !assign_where(at) || !assign(at, &config->ignore, "data.ignore", ROLE_IGNORE, NULL, NULL) ||
         !assign_split_column(at) ||
         (by_group && !assign(at, &config->split.group, "data.split.group", ROLE_GROUP,
                              &roles->split_group, &roles->n_split_groups)))

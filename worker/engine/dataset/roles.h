@@ -14,8 +14,8 @@ struct roles { /* all-zero is a valid empty one; numbers are those of the file's
     const struct table_profile *profile; /* borrowed */
     enum column_form *form;              /* owned, [profile->n_columns] */
     bool *categorical;                   /* owned, [profile->n_columns] */
-    int64_t *feature, *target, *id, *group, *split_group, *series, *constant; /* owned */
-    int64_t n_features, n_targets, n_ids, n_groups, n_split_groups, n_series, n_constant;
+    int64_t *feature, *target, *id, *group, *split_group, *series, *constant, *where; /* owned */
+    int64_t n_features, n_targets, n_ids, n_groups, n_split_groups, n_series, n_constant, n_where;
     int64_t split_column; /* -1: none */
     int64_t time;         /* -1: none, or the row's number */
     bool by_time;         /* rows follow one another in time */

@@ -370,6 +370,7 @@ static cJSON *make_meta(const struct import *import)
         !add_features(import, meta) ||
         !add_columns(import, "targets", roles->target, roles->n_targets, -1, meta) ||
         !add_columns(import, "ids", roles->id, roles->n_ids, plan->first_id, meta) ||
+        !add_columns(import, "where", roles->where, roles->n_where, plan->first_where, meta) ||
         !add_field_texts(import, "classes", plan->label, meta) ||
         !add_field_texts(import, "series", plan->series, meta) ||
         !add_field_texts(import, "groups", plan->group, meta) ||

@@ -113,8 +113,9 @@ static void place_fields(struct record_plan *plan)
 bool record_plan_init(struct record_plan *plan, const struct roles *roles, struct error *error)
 {
     *plan = (struct record_plan){.roles = roles, .time = -1, .label = -1, .target = -1};
-    plan->texts = calloc((size_t)(roles->n_features + roles->n_ids + roles->n_constant) + 8,
-                         sizeof(*plan->texts));
+    plan->texts =
+        calloc((size_t)(roles->n_features + roles->n_ids + roles->n_constant + roles->n_where) + 8,
+               sizeof(*plan->texts));
     plan->texts_of_feature = calloc((size_t)roles->n_features + 1, sizeof(*plan->texts_of_feature));
     if (!plan->texts || !plan->texts_of_feature)
         return error_set(error, ERROR_NO_MEMORY, "importing data");
@@ -134,6 +135,8 @@ bool record_plan_init(struct record_plan *plan, const struct roles *roles, struc
     add_columns(plan, "constant", roles->constant, roles->n_constant, false);
     plan->first_id = plan->n_fields;
     add_columns(plan, "id", roles->id, roles->n_ids, true);
+    plan->first_where = plan->n_fields;
+    add_columns(plan, "where", roles->where, roles->n_where, true);
     place_fields(plan);
     return true;
 }

@@ -34,7 +34,7 @@ struct record_plan { /* all-zero is a valid empty one */
     int64_t size; /* bytes of a record, a multiple of 8 */
     /* fields, by number; -1: none */
     int row, time, value, label, target, series, group, split_group, split_value, first_constant,
-        first_id;
+        first_id, first_where;
     struct texts *texts; /* owned, [n_texts] */
     int64_t n_texts;
     int64_t *texts_of_feature; /* owned, [n_features]; -1: numbers */

@@ -177,6 +177,21 @@ static bool content_hash(const char *folder, const char *path, char ret[HASH_TEX
     return file_replace_fast(AT_FDCWD, note.data, ret, strlen(ret), error);
 }
 
+/* Of conditions only the columns that they look at. */
+static bool add_where(const struct store *store, cJSON *data, struct error *error)
+{
+    scoped(where_columns_release) struct setting_texts columns = {0};
+    cJSON *list;
+
+    cJSON_DeleteItemFromObjectCaseSensitive(data, "where");
+    if (store->config->where.n == 0)
+        return true;
+    if (!where_columns(&store->config->where, &columns, error))
+        return false;
+    list = cJSON_CreateStringArray((const char *const *)columns.item, (int)columns.n);
+    return json_add_item(data, "where", &list) || no_memory(error);
+}
+
 /* All of data that decides what is made of the file. */
 static bool settings_text(const struct store *store, struct buffer *text, struct error *error)
 {
@@ -196,7 +211,7 @@ static bool settings_text(const struct store *store, struct buffer *text, struct
     }
     if (!split_by_groups(&store->config->split))
         cJSON_DeleteItemFromObjectCaseSensitive(split, "group");
-    return json_print(data, text, error);
+    return add_where(store, data, error) && json_print(data, text, error);
 }
 
 static bool add_content(const struct store *store, const char *path, struct buffer *text,

@@ -200,6 +200,52 @@ static bool view_ids(struct viewing *at)
     return true;
 }
 
+/* A column of numbers or of codes, as the array says. */
+static bool view_where_column(struct viewing *at, const cJSON *item, int64_t number,
+                              struct where_column *column)
+{
+    bool texts = json_integer(item, "texts", -1) >= 0;
+    const struct hdf5_array *array;
+    char name[HDF5_NAME_SIZE];
+    const void *value;
+    enum hdf5_type type;
+
+    (void)snprintf(name, sizeof(name), "where%lld", (long long)number);
+    column->name = strdup(json_text(item, "name", ""));
+    if (!column->name)
+        return no_memory(at);
+    array = find(at->array, at->n, name);
+    type = texts ? HDF5_INT32 : array && array->type == HDF5_INT64 ? HDF5_INT64 : HDF5_FLOAT64;
+    if (!values(at, name, type, at->dataset->n_rows, 1, &value) ||
+        !take_texts(at, item, "texts", &column->dictionary))
+        return false;
+    if (type == HDF5_INT32)
+        column->code = value;
+    else if (type == HDF5_INT64)
+        column->integer = value;
+    else
+        column->real = value;
+    return value || corrupt(at, name);
+}
+
+static bool view_where(struct viewing *at)
+{
+    struct dataset *dataset = at->dataset;
+    const cJSON *list = json_member(at->meta, "where"), *item;
+
+    dataset->where = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*dataset->where));
+    if (!dataset->where)
+        return no_memory(at);
+    cJSON_ArrayForEach(item, list)
+    {
+        int64_t number = dataset->n_where++;
+
+        if (!view_where_column(at, item, number, &dataset->where[number]))
+            return false;
+    }
+    return true;
+}
+
 static bool view_groups(struct viewing *at)
 {
     struct dataset *dataset = at->dataset;
@@ -303,7 +349,7 @@ bool view_open(int fd, const char *name, const char *source, const struct hdf5_a
     if (dataset->n_rows < 1 || json_integer(meta, "v", 0) != 1)
         return corrupt(&at, "meta");
     if (!map(&at, fd) || !read_texts(&at) || !view_features(&at) || !view_targets(&at) ||
-        !view_ids(&at) || !view_groups(&at) || !view_series(&at))
+        !view_ids(&at) || !view_where(&at) || !view_groups(&at) || !view_series(&at))
         return false;
     *ret_dataset = take(&dataset);
     return true;

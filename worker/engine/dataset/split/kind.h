@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define SPLIT_NO_PART ((int8_t)-1)
+#define SPLIT_LEFT_OUT ((int8_t)-3) /* by data.where, once all have their parts */
 
 struct splitting {
     const struct data_config *config;

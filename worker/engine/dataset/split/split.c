@@ -20,6 +20,7 @@ void split_plan_release(struct split_plan *plan)
         row_list_release(&plan->split.part[i]);
         row_list_release(&plan->rows.part[i]);
     }
+    buffer_release(&plan->left_out);
     *plan = (struct split_plan){0};
 }
 
@@ -78,6 +79,38 @@ static bool take_valid(struct splitting *at)
     return true;
 }
 
+/* ---- rows that data.where leaves out ----------------------------------------------------------*/
+
+static bool leave_out(struct splitting *at, struct split_plan *plan)
+{
+    const struct dataset *dataset = at->dataset;
+    scoped(where_release) struct where where = {0};
+
+    if (at->config->where.n == 0)
+        return true;
+    if (!where_open(&at->config->where, dataset->where, dataset->n_where, &where, at->error))
+        return false;
+    for (int64_t row = 0; row < dataset->n_rows; row++)
+        if (!where_keeps(&where, row)) {
+            at->part[row] = SPLIT_LEFT_OUT;
+            plan->n_left_out++;
+        }
+    return where_tell(&where, &plan->left_out, at->error);
+}
+
+/* Windows that were dealt out one by one do not ask what their rows are. */
+static bool touches_none(const void *context, int64_t row)
+{
+    const struct splitting *at = context;
+    struct row_span span = window_span(at->window, &at->dataset->series, row);
+
+    for (int64_t i = 0; i < span.steps; i++)
+        if (span.first + i >= span.low && span.first + i < span.high &&
+            at->part[span.first + i] == SPLIT_LEFT_OUT)
+            return false;
+    return true;
+}
+
 /* ---- from parts to a plan ---------------------------------------------------------------------*/
 
 /* Of single windows dealt out at random all rows are those of some window. */
@@ -91,6 +124,7 @@ static bool list_part(const struct splitting *at, int part, struct split_plan *p
         return split_all_rows(at, (int8_t)part, rows) &&
                window_list(at->window, at->dataset, at->part, part, list, at->error);
     return split_all_rows(at, (int8_t)part, list) &&
+           (plan->n_left_out == 0 || row_list_filter(list, touches_none, at, at->error)) &&
            window_rows(at->window, at->dataset, list, rows, at->error);
 }
 
@@ -146,7 +180,7 @@ static bool count_groups(const struct splitting *at, struct split_plan *plan)
     if (!parts)
         return split_no_memory(at->error);
     for (int64_t row = 0; row < at->dataset->n_rows; row++)
-        if (at->part[row] != SPLIT_NO_PART)
+        if (at->part[row] >= 0)
             parts[of_row[row]] |= (uint8_t)(1U << at->part[row]);
     for (int32_t i = 0; i < names->n; i++) {
         for (int part = 0; part < SPLIT_PART_COUNT; part++)
@@ -155,7 +189,7 @@ static bool count_groups(const struct splitting *at, struct split_plan *plan)
     }
     for (int64_t row = 0; plan->n_shared_groups > 0 && row < at->dataset->n_rows; row++)
         plan->n_shared_rows +=
-            at->part[row] != SPLIT_NO_PART && (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
+            at->part[row] >= 0 && (parts[of_row[row]] & (parts[of_row[row]] - 1)) != 0;
     return true;
 }
 
@@ -246,8 +280,8 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
     plan.windows = window != NULL;
     plan.seed = at.seed;
     if ((window && !window_check_length(window, dataset, error)) || !kind->deal(&at) ||
-        !take_valid(&at) || !make_lists(&at, &plan) || !count_groups(&at, &plan) ||
-        !count_windows(&at, &plan) || !check_leak(&at, &plan))
+        !take_valid(&at) || !leave_out(&at, &plan) || !make_lists(&at, &plan) ||
+        !count_groups(&at, &plan) || !count_windows(&at, &plan) || !check_leak(&at, &plan))
         return false;
     *ret_plan = plan;
     plan = (struct split_plan){0};

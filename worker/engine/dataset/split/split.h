@@ -7,6 +7,7 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_SPLIT_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SPLIT_SPLIT_H
 
+#include "common/buffer.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "worker/engine/dataset/data.h"
@@ -16,14 +17,16 @@
 
 #include <stdint.h>
 
-struct split_plan {     /* all-zero is a valid empty one */
-    struct split split; /* owned: samples */
-    struct split rows;  /* owned: the rows they are made of, where they are windows; until
-                           split_forget_rows() */
-    bool windows;       /* samples are windows */
-    const char *by;     /* static */
-    uint64_t seed;      /* that decided */
-    int64_t n_unused;   /* samples of no part */
+struct split_plan {         /* all-zero is a valid empty one */
+    struct split split;     /* owned: samples */
+    struct split rows;      /* owned: the rows they are made of, where they are windows; until
+                               split_forget_rows() */
+    bool windows;           /* samples are windows */
+    const char *by;         /* static */
+    uint64_t seed;          /* that decided */
+    int64_t n_unused;       /* samples of no part */
+    int64_t n_left_out;     /* rows, by data.where */
+    struct buffer left_out; /* owned: by which of its conditions, in words */
     int64_t n_groups[SPLIT_PART_COUNT]; /* of data.group (else data.split.group); 0: none named */
     int64_t n_shared_groups;            /* of data.group, in several parts: a leak */
     int64_t n_shared_rows;              /* of such groups, or of windows of several parts */
