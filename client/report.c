@@ -55,6 +55,7 @@ static bool print_head(const struct render *render, const cJSON *batch, struct e
 static void print_time_used(const struct render *render, const cJSON *batch)
 {
     double took = json_number(batch, "ended", NAN) - json_number(batch, "created", NAN);
+    double elapsed = json_number(batch, "elapsed_s", NAN);
     char time[RENDER_NUMBER_SIZE];
 
     if (!(json_number(batch, "wall_s", 0) > 0))
@@ -65,6 +66,8 @@ static void print_time_used(const struct render *render, const cJSON *batch)
     fprintf(render->out, "%s in runs", render_duration(json_number(batch, "wall_s", NAN), time));
     fprintf(render->out, ", %s of processors",
             render_duration(json_number(batch, "cpu_s", NAN), time));
+    if (elapsed > 0 && json_number(batch, "wall_s", NAN) / elapsed >= 1.05)
+        fprintf(render->out, ", %.1f at a time", json_number(batch, "wall_s", NAN) / elapsed);
     if (json_number(batch, "wasted_s", 0) > 0)
         fprintf(render->out, ", %s spent on what failed or was stopped",
                 render_duration(json_number(batch, "wasted_s", 0), time));
@@ -260,6 +263,19 @@ static bool no_better_than_naive(const cJSON *batch, const cJSON *configuration)
     return isfinite(mean) && isfinite(naive) && (minimize ? mean >= naive : mean <= naive);
 }
 
+/* Whether one of the configurations has such a number. */
+static bool any_has(const cJSON *configurations, const char *name)
+{
+    const cJSON *configuration;
+
+    cJSON_ArrayForEach(configuration, configurations)
+    {
+        if (isfinite(json_number(configuration, name, NAN)))
+            return true;
+    }
+    return false;
+}
+
 /* So many that every deviation of the table shows two digits. */
 static int common_decimals(const cJSON *configurations)
 {
@@ -276,10 +292,21 @@ static int common_decimals(const cJSON *configurations)
     return decimals;
 }
 
+/* "0.481 .. 0.512", of a mean of at least two. */
+static void add_interval(struct table *table, const cJSON *configuration, int decimals)
+{
+    double low = json_number(configuration, "low", NAN);
+    double high = json_number(configuration, "high", NAN);
+    char text[ROW_TEXT_SIZE];
+
+    table_cell(table, STYLE_DIM, "%s", row_interval(low, high, decimals, text));
+}
+
 static void add_scores(struct table *table, const struct render *render, const cJSON *batch,
                        const cJSON *configuration)
 {
-    int decimals = common_decimals(json_member(batch, "configurations"));
+    const cJSON *configurations = json_member(batch, "configurations");
+    int decimals = common_decimals(configurations);
     char text[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
     long long n = (long long)json_integer(configuration, "n", 0);
     const cJSON *best = json_member(configuration, "best");
@@ -293,6 +320,11 @@ static void add_scores(struct table *table, const struct render *render, const c
                       : render_mean(render, json_number(configuration, "mean", NAN),
                                     n > 1 ? json_number(configuration, "sd", NAN) : NAN, decimals,
                                     number));
+    if (any_has(configurations, "low"))
+        add_interval(table, configuration, decimals);
+    if (any_has(configurations, "wall_s"))
+        table_cell(table, STYLE_DIM, "%s",
+                   render_duration(json_number(configuration, "wall_s", NAN), number));
     table_cell(table, STYLE_DIM, "%s", isfinite(naive) ? render_number(naive, number) : "");
     if (json_member(best, "id"))
         table_cell(table, STYLE_PLAIN, "%s (%lld)",
@@ -321,15 +353,18 @@ static void add_configuration(struct table *table, const struct render *render, 
 }
 
 static size_t make_columns(const cJSON *batch, const char *const *names, size_t n,
-                           struct table_column columns[PARAMETER_COLUMNS_LIMIT + 6])
+                           struct table_column columns[PARAMETER_COLUMNS_LIMIT + 8])
 {
     const struct table_column scores[] = {
         {.title = "n", .right = true},
         {.title = json_text(batch, "metric", "")},
+        {.title = "95 % of mean", .drops = true},
+        {.title = "time", .right = true, .drops = true},
         {.title = "naive", .right = true},
         {.title = "best", .right = true},
         {.title = "marks"},
     };
+    static const char *const needs[] = {NULL, NULL, "low", "wall_s", NULL, NULL, NULL};
     const cJSON *configurations = json_member(batch, "configurations");
     const cJSON *first = configurations ? configurations->child : NULL;
     const cJSON *parameters = json_member(first, "parameters");
@@ -341,8 +376,10 @@ static size_t make_columns(const cJSON *batch, const char *const *names, size_t 
         columns[used++] = (struct table_column){.title = spec_short_name(parameters, names[i]),
                                                 .right = all_numbers(configurations, names[i]),
                                                 .shrinks = true};
-    memcpy(columns + used, scores, sizeof(scores));
-    return used + sizeof(scores) / sizeof(*scores);
+    for (size_t i = 0; i < sizeof(scores) / sizeof(*scores); i++)
+        if (!needs[i] || any_has(configurations, needs[i]))
+            columns[used++] = scores[i];
+    return used;
 }
 
 /* One experiment: there is nothing to compare. */
@@ -371,7 +408,7 @@ static bool print_configurations(const struct render *render, const cJSON *batch
 {
     const cJSON *configurations = json_member(batch, "configurations"), *configuration;
     const char *names[PARAMETER_COLUMNS_LIMIT];
-    struct table_column columns[PARAMETER_COLUMNS_LIMIT + 6];
+    struct table_column columns[PARAMETER_COLUMNS_LIMIT + 8];
     size_t n = collect_parameters(configurations, names), rows = 0;
     long long total;
     scoped(table_free) struct table *table =

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,4 +198,21 @@ bool row_print_tabs(const struct render *render, const cJSON *const *row, size_t
         table_cell(table, STYLE_PLAIN, "%s", row_outcome(row[i], text));
     }
     return table_print_tabs(table, render, error);
+}
+
+const char *row_interval(double low, double high, int decimals, char text[ROW_TEXT_SIZE])
+{
+    char number[RENDER_NUMBER_SIZE];
+
+    *text = '\0';
+    if (!isfinite(low) || !isfinite(high))
+        return text;
+    if (decimals > 0 && fabs(low) < 1e6 && fabs(high) < 1e6) {
+        (void)snprintf(text, ROW_TEXT_SIZE, "%.*f .. %.*f", decimals, low, decimals, high);
+        return text;
+    }
+    (void)snprintf(text, ROW_TEXT_SIZE, "%s .. ", render_number(low, number));
+    (void)snprintf(text + strlen(text), ROW_TEXT_SIZE - strlen(text), "%s",
+                   render_number(high, number));
+    return text;
 }

@@ -33,4 +33,7 @@ bool row_print_table(const struct render *render, const cJSON *const *row, size_
 bool row_print_tabs(const struct render *render, const cJSON *const *row, size_t n,
                     struct error *error);
 
+/* "0.481 .. 0.512", with so many decimals (0: as it comes); "" where it is not known. */
+const char *row_interval(double low, double high, int decimals, char text[ROW_TEXT_SIZE]);
+
 #endif

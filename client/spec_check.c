@@ -55,6 +55,7 @@ void spec_check_release(struct spec_check *check)
     free(check->name);
     free(check->problem);
     json_free(&check->warnings);
+    json_free(&check->hints);
     json_free(&check->sources);
     *check = (struct spec_check){0};
 }
@@ -445,6 +446,7 @@ static bool read_checked(void *context, char *text, size_t size, struct error *e
     widen(&check->parameters, summary, "parameters");
     widen(&check->memory_bytes, summary, "memory_bytes");
     return add_texts(&check->warnings, json_member(line, "warnings"), error) &&
+           add_texts(&check->hints, json_member(line, "hints"), error) &&
            add_texts(&check->sources, json_member(line, "sources"), error);
 }
 
@@ -556,15 +558,26 @@ void spec_check_print_problems(const struct spec_check *check, FILE *out)
         fprintf(out, "%s%sthere are more problems than are listed\n", name, *name ? ": " : "");
 }
 
+static void print_texts(const struct spec_check *check, const char *what, const cJSON *list,
+                        FILE *out)
+{
+    const cJSON *text;
+
+    cJSON_ArrayForEach(text, list)
+    {
+        fprintf(out, "%s%s%s: %s\n", check->name ? check->name : "", check->name ? ": " : "", what,
+                text->valuestring);
+    }
+}
+
 void spec_check_print_warnings(const struct spec_check *check, FILE *out)
 {
-    const cJSON *warning;
+    print_texts(check, "warning", check->warnings, out);
+}
 
-    cJSON_ArrayForEach(warning, check->warnings)
-    {
-        fprintf(out, "%s%swarning: %s\n", check->name ? check->name : "", check->name ? ": " : "",
-                warning->valuestring);
-    }
+void spec_check_print_hints(const struct spec_check *check, FILE *out)
+{
+    print_texts(check, "hint", check->hints, out);
 }
 
 static bool add_range(cJSON *summary, const char *name, const struct spec_range *range)
@@ -626,7 +639,7 @@ cJSON *spec_check_json(const struct spec_check *check)
     if (!object || !json_add_text(object, "file", check->name) ||
         !json_add_boolean(object, "good", check->n_problems == 0) || !add_problems(object, check) ||
         !add_list(object, "warnings", check->warnings) ||
-        !add_list(object, "sources", check->sources) ||
+        !add_list(object, "hints", check->hints) || !add_list(object, "sources", check->sources) ||
         !json_add_integer(object, "experiments", check->n_experiments) ||
         !json_add_integer(object, "checked", check->n_checked) || !add_summary(object, check))
         return NULL;

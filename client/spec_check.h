@@ -35,6 +35,7 @@ struct spec_check {
     size_t n_problems;
     bool overflow;   /* there are more than are listed */
     cJSON *warnings; /* owned list of texts; NULL: none */
+    cJSON *hints;    /* owned list of texts, of what might be done better; NULL: none */
     cJSON *sources;  /* owned list of paths; NULL: none */
     int64_t n_experiments;
     int64_t n_checked; /* configurations the engine looked at; 0: commands only */
@@ -52,7 +53,8 @@ bool spec_check(const cJSON *params, const struct spec_file *file, struct spec_c
 /* One line each: "night.yaml:12: train.optimizer.rate: -1 is outside (0, 10]". */
 void spec_check_print_problems(const struct spec_check *check, FILE *out);
 void spec_check_print_warnings(const struct spec_check *check, FILE *out);
-/* {file, good, diagnostics:[{path, message, line}], warnings, sources, experiments, checked,
+void spec_check_print_hints(const struct spec_check *check, FILE *out);
+/* {file, good, diagnostics:[{path, message, line}], warnings, hints, sources, experiments, checked,
  * summary:{rows, features, classes, parameters:[low, high], memory_bytes:[low, high]}}. NULL: no
  * memory. Caller owns. */
 cJSON *spec_check_json(const struct spec_check *check);

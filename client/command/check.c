@@ -76,8 +76,10 @@ static bool tell(const struct spec_check *check, bool json, struct error *error)
     fflush(stdout);
     spec_check_print_problems(check, stderr);
     spec_check_print_warnings(check, stderr);
-    if (check->n_problems == 0)
+    if (check->n_problems == 0) {
         print_summary(check);
+        spec_check_print_hints(check, stdout);
+    }
     return true;
 }
 

@@ -130,6 +130,61 @@ static struct table_column *make_columns(const cJSON *result, size_t *ret_n)
     return columns;
 }
 
+/* "0.495 ± 0.024 (0.481 .. 0.512)" */
+static void add_mean(struct table *table, const struct render *render, const cJSON *figures)
+{
+    double sd = json_number(figures, "sd", NAN);
+    char mean[RENDER_NUMBER_SIZE], interval[ROW_TEXT_SIZE];
+    int decimals = render_decimals(sd);
+
+    row_interval(json_number(figures, "low", NAN), json_number(figures, "high", NAN), decimals,
+                 interval);
+    if (figures)
+        table_cell(table, STYLE_PLAIN, "%s%s%s%s",
+                   render_mean(render, json_number(figures, "mean", NAN), sd, decimals, mean),
+                   *interval ? " (" : "", interval, *interval ? ")" : "");
+    else
+        table_cell(table, STYLE_PLAIN, "%s", "");
+}
+
+static void add_replicates(struct table *table, const struct render *render, const cJSON *result,
+                           const cJSON *group)
+{
+    const cJSON *name;
+
+    table_cell(table, STYLE_PLAIN, "%d", cJSON_GetArraySize(json_member(group, "experiments")));
+    add_values(table, json_member(result, "parameters"), json_member(group, "parameters"), false);
+    cJSON_ArrayForEach(name, json_member(result, "metrics")) add_mean(
+        table, render,
+        json_member(json_member(group, "metrics"), cJSON_IsString(name) ? name->valuestring : ""));
+}
+
+/* n, the parameters, the metrics: what make_columns() has behind its first ones. */
+static bool print_replicates(cJSON *result, struct table_column *columns, size_t n,
+                             struct error *error)
+{
+    size_t n_fixed = n - (size_t)cJSON_GetArraySize(json_member(result, "parameters")) -
+                     (size_t)cJSON_GetArraySize(json_member(result, "metrics"));
+    struct table_column *shown = columns + n_fixed - 1;
+    scoped(table_free) struct table *table = NULL;
+    struct render render;
+    const cJSON *group;
+
+    if (!json_member(result, "replicates") || !json_member(result, "replicates")->child)
+        return true;
+    shown[0] = (struct table_column){.title = "n", .right = true};
+    for (size_t i = n_fixed; i < n; i++)
+        columns[i].right = columns[i].right && columns[i].shrinks;
+    table = table_new(shown, n - n_fixed + 1);
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    render_open(&render, stdout);
+    cJSON_ArrayForEach(group, json_member(result, "replicates"))
+        add_replicates(table, &render, result, group);
+    fputs("\nover seeds: mean, deviation and 95 % interval of the mean\n", stdout);
+    return table_print(table, &render, error);
+}
+
 static bool print(cJSON *result, bool tabs, struct error *error)
 {
     size_t n;
@@ -143,7 +198,9 @@ static bool print(cJSON *result, bool tabs, struct error *error)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
     cJSON_ArrayForEach(row, json_member(result, "rows")) add_row(table, result, row, tabs);
     render_open(&render, stdout);
-    return tabs ? table_print_tabs(table, &render, error) : table_print(table, &render, error);
+    if (tabs)
+        return table_print_tabs(table, &render, error);
+    return table_print(table, &render, error) && print_replicates(result, columns, n, error);
 }
 
 static bool run(struct client *client, struct error *error)

@@ -5,6 +5,7 @@
  * path, and the paths whose values are not all the same are told.
  */
 #include "daemon/report/metric.h"
+#include "daemon/report/replicates.h"
 #include "daemon/report/report.h"
 
 #include "common/owner.h"
@@ -224,10 +225,11 @@ static bool fill(struct table *table, const cJSON *params, cJSON *reply, struct 
 {
     cJSON *parameters = json_add_array(reply, "parameters");
     cJSON *metrics = json_add_array(reply, "metrics");
+    cJSON *replicates = json_add_array(reply, "replicates");
     cJSON *row;
 
     table->rows = json_add_array(reply, "rows");
-    if (!parameters || !metrics || !table->rows)
+    if (!parameters || !metrics || !replicates || !table->rows)
         return no_memory(error);
     if (!decide_flat(table, error))
         return false;
@@ -235,10 +237,16 @@ static bool fill(struct table *table, const cJSON *params, cJSON *reply, struct 
         if (!add_row(table, table->ids->item[i], error))
             return false;
     }
-    if (!choose_parameters(table->rows, parameters, error) ||
+    if (!replicates_add(table->rows, replicates, error) ||
+        !choose_parameters(table->rows, parameters, error) ||
         !choose_metrics(params, table->rows, metrics, error))
         return false;
     cJSON_ArrayForEach(row, table->rows)
+    {
+        keep_only(cJSON_GetObjectItemCaseSensitive(row, "parameters"), parameters);
+        keep_only(cJSON_GetObjectItemCaseSensitive(row, "metrics"), metrics);
+    }
+    cJSON_ArrayForEach(row, replicates)
     {
         keep_only(cJSON_GetObjectItemCaseSensitive(row, "parameters"), parameters);
         keep_only(cJSON_GetObjectItemCaseSensitive(row, "metrics"), metrics);

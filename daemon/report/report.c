@@ -54,6 +54,9 @@ static bool add_configuration(cJSON *list, const struct summary_group *group, st
             json_add_integer(object, "n", (int64_t)group->n) &&
             json_add_number(object, "mean", summary_mean(group)) &&
             json_add_number(object, "sd", summary_sd(group)) &&
+            json_add_number(object, "low", summary_mean(group) - summary_half(group)) &&
+            json_add_number(object, "high", summary_mean(group) + summary_half(group)) &&
+            json_add_number(object, "wall_s", group->n ? group->wall_s / (double)group->n : NAN) &&
             json_add_number(object, "naive", group->naive) && add_best_of(object, group) &&
             add_copy(object, "marks", group->marks) &&
             add_copy(object, "experiments", group->ids)) ||
@@ -226,9 +229,18 @@ static bool add_next(const struct store_batch_head *head, const struct summary *
     return summary->waiting + summary->live > 0 || summary_suggest(summary, head->id, list, error);
 }
 
+/* From the first run's start to the last one's end. */
+static double elapsed_s(const struct summary *summary)
+{
+    bool ended = summary->started_ms && summary->ended_ms > summary->started_ms;
+
+    return ended ? (double)(summary->ended_ms - summary->started_ms) / 1000 : (double)NAN;
+}
+
 static bool add_times(const struct summary *summary, cJSON *batch, struct error *error)
 {
-    return (json_add_number(batch, "wall_s", summary->wall_s) &&
+    return (json_add_number(batch, "elapsed_s", elapsed_s(summary)) &&
+            json_add_number(batch, "wall_s", summary->wall_s) &&
             json_add_number(batch, "cpu_s", summary->cpu_s) &&
             json_add_number(batch, "wasted_s", summary->wasted_s)) ||
            no_memory(error);

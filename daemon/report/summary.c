@@ -3,6 +3,7 @@
 #include "common/hash.h"
 #include "common/owner.h"
 #include "common/spec/spec.h"
+#include "daemon/report/interval.h"
 #include "daemon/store/report.h"
 
 #include <assert.h>
@@ -164,6 +165,7 @@ static bool add_value(struct summary *summary, struct summary_group *group,
     if (!isnan(outcome->naive))
         group->naive = outcome->naive;
     group->value[group->n++] = outcome->value;
+    group->wall_s += outcome->wall_s;
     return true;
 }
 
@@ -209,6 +211,10 @@ static bool add_outcome(const struct store_outcome *outcome, void *context, stru
     summary->wall_s += outcome->wall_s;
     summary->cpu_s += outcome->cpu_s;
     summary->wasted_s += outcome->wasted_s;
+    if (outcome->started_ms && (!summary->started_ms || outcome->started_ms < summary->started_ms))
+        summary->started_ms = outcome->started_ms;
+    if (outcome->ended_ms > summary->ended_ms)
+        summary->ended_ms = outcome->ended_ms;
     if (outcome->state == EXPERIMENT_DONE) {
         summary->done++;
         summary->done_wall_s += outcome->wall_s;
@@ -255,6 +261,11 @@ double summary_sd(const struct summary_group *group)
     for (size_t i = 0; i < group->n; i++)
         squares += (group->value[i] - mean) * (group->value[i] - mean);
     return sqrt(squares / (double)(group->n - 1));
+}
+
+double summary_half(const struct summary_group *group)
+{
+    return interval_half(group->n, summary_sd(group));
 }
 
 static int compare(const struct summary_group *a, const struct summary_group *b, int direction)

@@ -17,7 +17,8 @@ struct summary_group {
     char name[128];    /* of its first experiment */
     double *value;     /* owned: of those that are done */
     size_t n, capacity;
-    double naive; /* NaN: none */
+    double naive;  /* NaN: none */
+    double wall_s; /* of those n, in all their runs */
     int64_t best_id;
     double best_value;
 };
@@ -37,7 +38,8 @@ struct summary {
     struct summary_failure *failure; /* owned */
     size_t n_failures;
     double wall_s, cpu_s, wasted_s;
-    double done_wall_s; /* of those that are done */
+    double done_wall_s;           /* of those that are done */
+    int64_t started_ms, ended_ms; /* of the first and the last of its runs; 0: none */
     int64_t done, waiting, live;
 };
 
@@ -48,6 +50,7 @@ bool summary_make(struct store *store, const struct store_batch_head *head,
 void summary_sort(struct summary *summary);
 double summary_mean(const struct summary_group *group); /* NaN: n == 0 */
 double summary_sd(const struct summary_group *group);   /* NaN: n < 2 */
+double summary_half(const struct summary_group *group); /* of the mean's 95 % interval; alike */
 /* "split=group units=32" */
 bool summary_label(const struct summary_group *group, struct buffer *out, struct error *error);
 

@@ -116,6 +116,8 @@ static bool visit_outcome(sqlite3_stmt *row, void *context, struct error *error)
         .wall_s = or_zero(column_real(row, 14)),
         .cpu_s = or_zero(column_real(row, 15)),
         .wasted_s = or_zero(column_real(row, 16)),
+        .started_ms = column_int(row, 17),
+        .ended_ms = column_int(row, 18),
     };
 
     return outcomes->visit(&outcome, outcomes->context, error);
@@ -137,7 +139,9 @@ bool store_outcomes(struct store *store, int64_t first, int64_t last, const char
         " (SELECT sum(wall_s) FROM run AS r WHERE r.experiment = e.id),"
         " (SELECT sum(cpu_s) FROM run AS r WHERE r.experiment = e.id),"
         " (SELECT sum(wall_s) FROM run AS r WHERE r.experiment = e.id"
-        " AND r.verdict NOT IN (0, 1, 9))"
+        " AND r.verdict NOT IN (0, 1, 9)),"
+        " (SELECT min(started_ms) FROM run AS r WHERE r.experiment = e.id),"
+        " (SELECT max(ended_ms) FROM run AS r WHERE r.experiment = e.id)"
         " FROM experiment AS e LEFT JOIN result AS v ON v.experiment = e.id AND v.name = ?3"
         " WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id",
         BIND(INT(first), INT(last), INT(name)));

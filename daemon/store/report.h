@@ -40,6 +40,7 @@ struct store_outcome { /* texts are borrowed for the visit */
     double value, naive;                      /* of the metric asked for; NaN: none */
     double wall_s, cpu_s;                     /* of all its runs */
     double wasted_s;                          /* of runs that came to nothing */
+    int64_t started_ms, ended_ms;             /* of its first and its last run; 0: not yet */
 };
 typedef bool store_outcome_visit(const struct store_outcome *outcome, void *context,
                                  struct error *error);

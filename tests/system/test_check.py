@@ -54,6 +54,23 @@ class Check(unittest.TestCase):
             r"^night.yaml: good: 1 experiment, 40 rows, 2 features, 2 classes, 6 parameters, .* of memory\n$",
         )
 
+    def test_batches_that_come_out_even_are_hinted_at(self):
+        self.write("night.yaml", PIPELINE)
+        for batch, more, hint in (
+            (8, [], r"28 training rows are 3 batches of 8 and 4 more, which are a shorter last batch; even: 4, 7, 14"),
+            (8, ["train.last_batch=drop"], "which are left out of each epoch; even: 4, 7, 14"),
+            (25, ["train.last_batch=pad"], "which are filled up with others; even: 14, 28"),
+            (14, [], None),
+        ):
+            with self.subTest(batch=batch, more=more):
+                sets = [text for item in (f"train.batch={batch}", *more) for text in ("--set", item)]
+                done = self.nj("check", "night.yaml", *sets)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                if hint:
+                    self.assertRegex(done.stdout, r"night.yaml: hint: train\.batch: .*" + hint + r"\n")
+                else:
+                    self.assertNotIn("hint", done.stdout)
+
     def test_every_problem_is_told_by_line(self):
         self.assertEqual(
             self.problems(

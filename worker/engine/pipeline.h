@@ -68,7 +68,8 @@ bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, co
 
 /* Answers each line {"spec":{...}, "cwd":"...", "runs":"...", "seed":1} of `in` with a line of
  * `out`:
- * {"diagnostics":[{path,message}], "warnings":["..."], "sources":["..."], "summary":{...}}.
+ * {"diagnostics":[{path,message}], "warnings":["..."], "hints":["..."], "sources":["..."],
+ * "summary":{...}}.
  * *ret_good: no line had a diagnostic. */
 bool pipeline_check(FILE *in, FILE *out, bool *ret_good, struct error *error);
 

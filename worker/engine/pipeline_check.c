@@ -6,6 +6,7 @@
  * splits of it with what was fitted on them, good or bad.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "common/owner.h"
 #include "common/spec/spec.h"
 #include "worker/engine/dataset/files.h"
+#include "worker/engine/dataset/told.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/watch.h"
@@ -49,7 +51,7 @@ struct question { /* one line */
 
 struct answer {
     struct diagnostics diagnostics;
-    cJSON *warnings, *sources, *summary;
+    cJSON *warnings, *hints, *sources, *summary;
 };
 
 static void forget_rows(struct kept_rows *kept)
@@ -79,6 +81,7 @@ static void answer_release(struct answer *answer)
 {
     diagnostics_release(&answer->diagnostics);
     json_free(&answer->warnings);
+    json_free(&answer->hints);
     json_free(&answer->sources);
     json_free(&answer->summary);
 }
@@ -252,10 +255,46 @@ static bool summarise(const struct dataset *dataset, const struct prepared_rows 
            (rows->split.n_shared_rows == 0 || json_add_text(summary, "mark", "LEAK"));
 }
 
+/* Sizes from half the batch to twice it that leave no last one that is shorter: "54, 66, 99". */
+static bool list_divisors(int64_t rows, int64_t batch, struct buffer *out, struct error *error)
+{
+    for (int64_t size = (batch + 1) / 2; size <= 2 * batch && size <= rows; size++)
+        if (rows % size == 0 &&
+            !buffer_append_format(out, error, "%s%" PRId64, out->size ? ", " : "", size))
+            return false;
+    return true;
+}
+
+/* What becomes of an epoch's last rows, and which batches would come out even. */
+static bool hint_batches(const struct question *question, const struct prepared_rows *rows,
+                         cJSON *hints, struct error *error)
+{
+    const struct train_config *config = &question->spec.train;
+    int64_t n = rows->training.part[SPLIT_TRAIN].n, batch = config->batch, left = n % batch;
+    scoped(buffer_release) struct buffer divisors = {0}, text = {0};
+
+    if (model_kind_of(&question->spec.model)->whole || left == 0 || n < batch)
+        return true;
+    if (!list_divisors(n, batch, &divisors, error) ||
+        !buffer_append_format(&text, error,
+                              "train.batch: %" PRId64 " training %s are %" PRId64
+                              " batches of %" PRId64 " and %" PRId64 " more, which are %s; %s%s",
+                              n, rows->samples->window ? "windows" : "rows", n / batch, batch, left,
+                              config->last_batch == LAST_BATCH_DROP  ? "left out of each epoch"
+                              : config->last_batch == LAST_BATCH_PAD ? "filled up with others"
+                                                                     : "a shorter last batch",
+                              divisors.size ? "even: " : "no size near it comes out even",
+                              divisors.size ? divisors.data : ""))
+        return false;
+    return cJSON_AddItemToArray(hints, cJSON_CreateString(text.data)) || no_memory(error);
+}
+
 static bool check_training(struct question *question, const struct prepared_rows *rows,
                            struct error *error)
 {
     const struct split *split = &rows->split.split;
+    const struct sample_set *set = &rows->samples->set;
+    scoped(told_release) struct told train = {0}, valid = {0};
     scoped(watch_release) struct watch watch = {0};
     const struct kind_choices *metrics = &question->spec.evaluate.metrics;
     const struct loss_task task = pipeline_loss_task(rows->preparation);
@@ -263,11 +302,13 @@ static bool check_training(struct question *question, const struct prepared_rows
     struct distribution_shape shape;
 
     return train_complete(config, rows->preparation->task, error) &&
-           loss_fit(&config->loss, &rows->samples->set, &split->part[SPLIT_TRAIN], error) &&
+           loss_fit(&config->loss, set, &split->part[SPLIT_TRAIN], error) &&
            loss_shape(&config->loss, &task, &shape, error) &&
            metric_check(metrics, rows->preparation->task, &shape, "evaluate.metrics", error) &&
-           watch_init(&watch, &config->early_stopping, metrics, &rows->samples->set, &shape,
-                      &split->part[SPLIT_TRAIN], &split->part[SPLIT_VALID], error);
+           told_open(set, &split->part[SPLIT_TRAIN], &train, error) &&
+           told_open(set, &split->part[SPLIT_VALID], &valid, error) &&
+           watch_init(&watch, &config->early_stopping, metrics, set, &shape, train.rows, valid.rows,
+                      error);
 }
 
 /* Reads the data, splits them, measures the network. */
@@ -283,7 +324,8 @@ static bool look_inside(struct checker *checker, struct question *question, stru
     if (!add_warnings(answer->warnings, &checker->warnings) ||
         !add_warnings(answer->warnings, &kept->warnings))
         return no_memory(error);
-    if (!check_training(question, &kept->rows, error))
+    if (!check_training(question, &kept->rows, error) ||
+        !hint_batches(question, &kept->rows, answer->hints, error))
         return false;
     plan = pipeline_plan(&question->spec, kept->rows.preparation, question->seed, true);
     if (!model_measure(&plan, &parameters, &memory, error))
@@ -320,6 +362,7 @@ static bool print_answer(struct answer *answer, FILE *out, struct error *error)
 
     if (!json_add_item(line, "diagnostics", &diagnostics) ||
         !json_add_item(line, "warnings", &answer->warnings) ||
+        !json_add_item(line, "hints", &answer->hints) ||
         !json_add_item(line, "sources", &answer->sources) ||
         !json_add_item(line, "summary", &answer->summary))
         return no_memory(error);
@@ -334,6 +377,7 @@ static bool answer_line(struct checker *checker, const cJSON *line, FILE *out, b
                         struct error *error)
 {
     scoped(answer_release) struct answer answer = {.warnings = cJSON_CreateArray(),
+                                                   .hints = cJSON_CreateArray(),
                                                    .sources = cJSON_CreateArray(),
                                                    .summary = cJSON_CreateObject()};
     struct question question = {.root = json_member(line, "spec"),
@@ -341,7 +385,7 @@ static bool answer_line(struct checker *checker, const cJSON *line, FILE *out, b
                                 .runs = json_text(line, "runs", NULL)};
     bool answered;
 
-    if (!answer.warnings || !answer.sources || !answer.summary)
+    if (!answer.warnings || !answer.hints || !answer.sources || !answer.summary)
         return no_memory(error);
     if (!cJSON_IsObject(question.root))
         return error_set(error, ERROR_INVALID, "a line has no spec");

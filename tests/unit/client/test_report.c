@@ -62,6 +62,28 @@ static void configurations_stand_beside_the_naive_score(void **state)
     free(text);
 }
 
+static void replicates_have_an_interval_and_runs_a_speed(void **state)
+{
+    char *text = print(
+        "{\"id\":4,\"metric\":\"test.accuracy\",\"goal\":\"maximize\",\"wall_s\":65,\"cpu_s\":60,"
+        "\"elapsed_s\":"
+        "26,"
+        "\"configurations\":[{\"parameters\":{\"units\":16},\"n\":3,\"mean\":0.495,\"sd\":0.0237,"
+        "\"low\":0.4361,\"high\":0.5539,\"wall_s\":1.2,\"best\":{\"id\":24,\"value\":0.52},"
+        "\"marks\":[]},"
+        "{\"parameters\":{\"units\":32},\"n\":1,\"mean\":0.4,\"sd\":null,\"low\":null,\"wall_s\":2,"
+        "\"high\":"
+        "null,"
+        "\"best\":{\"id\":25,\"value\":0.4},\"marks\":[]}]}");
+
+    (void)state;
+    expect(text, "95 % of mean");
+    expect(text, "16  3  0.495 +- 0.024  0.436 .. 0.554  1.2s  0.52 (24)");
+    expect(text, "32  1  0.400                           2.0s   0.4 (25)");
+    expect(text, "1m 05s in runs, 1m 00s of processors, 2.5 at a time");
+    free(text);
+}
+
 static void what_leaks_is_never_called_the_best(void **state)
 {
     char *text = print("{\"id\":4,\"metric\":\"test.accuracy\",\"goal\":\"maximize\","
@@ -151,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configurations_stand_beside_the_naive_score),
+        cmocka_unit_test(replicates_have_an_interval_and_runs_a_speed),
         cmocka_unit_test(what_leaks_is_never_called_the_best),
         cmocka_unit_test(best_follows_the_goal),
         cmocka_unit_test(no_better_than_naive_is_said_so),

@@ -1,6 +1,7 @@
 /* Reports: the numbers that answer a batch's question, with their marks. */
 #include "tests/unit/daemon/store_fixture.h"
 
+#include "daemon/report/interval.h"
 #include "daemon/report/metric.h"
 #include "daemon/report/report.h"
 #include "daemon/report/summary.h"
@@ -73,6 +74,9 @@ static void report_answers_the_question(void **state)
     last = json_at(batch, "configurations[3]");
     assert_near(json_number(first, "mean", 0), 0.91, 1e-9);
     assert_near(json_number(first, "sd", 0), 0.01, 1e-9);
+    /* 4.302653 0.01 / sqrt 3 */
+    assert_near(json_number(first, "low", 0), 0.91 - 0.0248414, 1e-7);
+    assert_near(json_number(first, "high", 0), 0.91 + 0.0248414, 1e-7);
     assert_near(json_number(first, "naive", 0), 0.09, 1e-9);
     assert_int_equal(json_integer(first, "n", 0), 3);
     assert_string_equal(print_json(json_member(first, "marks")), "[\"LEAK\"]");
@@ -82,6 +86,7 @@ static void report_answers_the_question(void **state)
     assert_string_equal(print_json(json_at(batch, "best.marks")), "[\"LEAK\"]");
     assert_near(json_number(batch, "wall_s", 0), 24, 1e-9);
     assert_near(json_number(batch, "wasted_s", 9), 0, 1e-9);
+    assert_true(json_member(batch, "elapsed_s") != NULL);
     assert_true(cJSON_IsNull(json_member(batch, "waiting")));
 
     found = cJSON_GetStringValue(json_at(batch, "findings[0]"));
@@ -309,6 +314,46 @@ static void compare_shows_what_differs(void **state)
            "'experiments':[{},{'command':['a','--slow']}]}");
     assert_true(report_compare(store, across, &reply, &error));
     assert_string_equal(print_json(json_member(reply, "parameters")), "[\"command[1]\"]");
+}
+
+/* Experiments that differ in their seeds alone, beside others. */
+static void compare_tells_the_spread_of_replicates(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'ids':[[1,7]]}}");
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *group, *metric;
+    struct error error;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(7);
+    assert_true(report_compare(store, params, &reply, &error));
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "replicates")), 2);
+    group = json_at(reply, "replicates[1]");
+    metric = json_member(json_member(group, "metrics"), "test.accuracy");
+    assert_string_equal(print_json(json_member(group, "experiments")), "[4,5,6]");
+    assert_int_equal(json_integer(json_member(group, "parameters"), "model[0].units", 0), 16);
+    assert_int_equal(json_integer(metric, "n", 0), 3);
+    assert_near(json_number(metric, "mean", 0), 0.91, 1e-9);
+    assert_near(json_number(metric, "sd", 0), 0.01, 1e-9);
+    assert_near(json_number(metric, "high", 0), 0.91 + 0.0248414, 1e-7);
+}
+
+/* By the tables of Student's distribution, to their last digit. */
+static void intervals_are_those_of_students_distribution(void **state)
+{
+    static const struct {
+        size_t degrees;
+        double t;
+    } table[] = {{1, 12.706},  {2, 4.303},    {3, 3.182},     {4, 2.776},  {5, 2.571},
+                 {9, 2.262},   {10, 2.228},   {29, 2.045},    {30, 2.042}, {99, 1.984},
+                 {120, 1.980}, {1000, 1.962}, {100001, 1.960}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        assert_near(interval_t(table[i].degrees), table[i].t, 5.01e-4);
+    assert_true(isnan(interval_half(1, 0.5)));
+    assert_near(interval_half(10, 2), 2.262157 * 2 / sqrt(10), 1e-5);
 }
 
 static void compare_has_room_for_the_test_rows_first(void **state)
@@ -719,6 +764,8 @@ int main(void)
         TEST(end_is_expected_at_the_pace_of_those_done),
         TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
+        TEST(compare_tells_the_spread_of_replicates),
+        TEST(intervals_are_those_of_students_distribution),
         TEST(compare_has_room_for_the_test_rows_first),
         TEST(why_explains_every_state),
         TEST(why_tells_how_long_it_ran_and_who_ended_it),
