@@ -151,10 +151,14 @@ static void check_stateful(const struct engine_spec *spec, struct diagnostics *d
 bool engine_spec_parse(const cJSON *root, bool stored, struct engine_spec *spec,
                        struct diagnostics *diagnostics)
 {
-    scoped(json_free) cJSON *part = engine_part(root);
+    scoped(json_free) cJSON *part = cJSON_IsObject(root) ? engine_part(root) : NULL;
     const struct window_config *window;
     struct error error = {0};
 
+    if (!cJSON_IsObject(root)) {
+        diagnostics_add(diagnostics, "", "expected a mapping of settings");
+        return false;
+    }
     if (!part) {
         diagnostics_add(diagnostics, "", "out of memory");
         return false;
