@@ -6,6 +6,7 @@
  */
 #include "common/file.h"
 #include "common/owner.h"
+#include "daemon/store/gather.h"
 #include "daemon/store/internal.h"
 
 #include <assert.h>
@@ -270,12 +271,16 @@ static bool migrate(struct store *store, int64_t version, struct error *error)
 
 static bool open_database(struct store *store, struct error *error)
 {
-    /* The environments of submitters are in it. */
-    mode_t mask = umask(077);
+    const char *file_system;
+    mode_t mask;
+
+    if (!gather_register(&file_system, error))
+        return false;
+    mask = umask(077); /* the environments of submitters are in it */
     int code = sqlite3_open_v2(store->path, &store->database,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                                    SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+                               file_system);
 
     (void)umask(mask);
     if (code != SQLITE_OK)

@@ -34,7 +34,7 @@ struct pending {
 struct content {
     bool exists;
     char *data; /* owned */
-    int64_t size;
+    int64_t size, capacity;
 };
 
 struct known {
@@ -78,13 +78,14 @@ static sqlite3_file *real_of(sqlite3_file *file)
 
 static void content_resize(struct content *content, int64_t size)
 {
-    char *data = realloc(content->data, (size_t)size + 1);
-
-    if (!data)
+    if (size >= content->capacity) {
+        content->capacity = 2 * size + 1;
+        content->data = realloc(content->data, (size_t)content->capacity);
+    }
+    if (!content->data)
         die("memory");
     if (size > content->size)
-        memset(data + content->size, 0, (size_t)(size - content->size));
-    content->data = data;
+        memset(content->data + content->size, 0, (size_t)(size - content->size));
     content->size = size;
 }
 
