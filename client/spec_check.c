@@ -441,6 +441,7 @@ static bool read_checked(void *context, char *text, size_t size, struct error *e
     add_answered(checking, json_member(line, "diagnostics"), checking->n_answered++);
     summary = json_member(line, "summary");
     widen(&check->rows, summary, "rows");
+    widen(&check->train, summary, "train");
     widen(&check->features, summary, "features");
     widen(&check->classes, summary, "classes");
     widen(&check->parameters, summary, "parameters");
@@ -513,11 +514,36 @@ static bool check_all(struct checking *checking, struct error *error)
     return ask_engine(checking, error);
 }
 
+#define SIZES_DIFFER 1.5 /* times: folds and groups alone differ by less */
+
+/* With another axis beside it, the number of training rows decides which configuration is best. */
+static bool warn_sizes(struct checking *checking, struct error *error)
+{
+    struct spec_check *check = checking->check;
+    const cJSON *inner = json_member(json_member(checking->params, "base"), "sweep");
+    const cJSON *outer = json_member(checking->params, "sweep");
+    const cJSON *parameters = json_member(outer ? outer : inner, "parameters");
+    scoped(json_free) cJSON *list = NULL;
+    char text[256];
+
+    if (cJSON_GetArraySize(parameters) < 2 ||
+        !(check->train.high > SIZES_DIFFER * check->train.low))
+        return true;
+    (void)snprintf(
+        text, sizeof(text),
+        "the sweep varies how many rows train (%.0f to %.0f) beside other settings: more "
+        "data look like better settings; fix the number, or vary nothing else",
+        check->train.low, check->train.high);
+    list = cJSON_CreateStringArray((const char *const[]){text}, 1);
+    return list ? add_texts(&check->warnings, list, error) : no_memory(error);
+}
+
 bool spec_check(const cJSON *params, const struct spec_file *file, struct spec_check *ret_check,
                 struct error *error)
 {
     static const struct spec_range nothing = {INFINITY, -INFINITY};
     scoped(spec_check_release) struct spec_check check = {.rows = nothing,
+                                                          .train = nothing,
                                                           .features = nothing,
                                                           .classes = nothing,
                                                           .parameters = nothing,
@@ -531,7 +557,8 @@ bool spec_check(const cJSON *params, const struct spec_file *file, struct spec_c
     checking->check = &check;
     if (file && !(check.name = strdup(file->name)))
         return no_memory(error);
-    if (!check_all(checking, error) || !give_problems(checking, error))
+    if (!check_all(checking, error) || !give_problems(checking, error) ||
+        !warn_sizes(checking, error))
         return false;
     check.all_checked = !checking->too_many;
     *ret_check = check;

@@ -41,6 +41,7 @@ struct spec_check {
     int64_t n_checked; /* configurations the engine looked at; 0: commands only */
     bool all_checked;  /* there are no more of them */
     struct spec_range rows, features, classes, parameters, memory_bytes;
+    struct spec_range train; /* rows to train on */
 };
 void spec_check_release(struct spec_check *check);
 

@@ -1,5 +1,6 @@
 /* nj best: the experiments with the best value of a metric. */
 #include "client/row.h"
+#include "client/scale.h"
 #include "client/select.h"
 
 #include "common/owner.h"
@@ -78,7 +79,7 @@ static bool run(struct client *client, struct error *error)
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
     if (!arguments_flag(&client->arguments, "parsable"))
-        return print(result, error);
+        return scale_best(&client->arguments, result, error) && print(result, error);
     cJSON_ArrayForEach(row, json_member(result, "rows"))
         printf("%lld\n", (long long)json_integer(row, "id", 0));
     return true;
@@ -103,6 +104,7 @@ static const struct command_option options[] = {
      .low = 1,
      .high = 10000,
      .help = "How many; 5 where not said."},
+    COMMAND_OPTION_SCALE,
     COMMAND_OPTION_STATE,
     COMMAND_OPTION_JSON,
     {.name = "parsable", .help = "Print the ids, best first, one a line, and nothing else."},
@@ -111,7 +113,8 @@ static const struct command_option options[] = {
 
 const struct command command_best = {
     .name = "best",
-    .synopsis = "[ID]... [--metric NAME] [--goal GOAL] [--top N] [--json|--parsable]",
+    .synopsis = "[ID]... [--metric NAME] [--goal GOAL] [--top N] [--scale METRIC=FACTOR]... "
+                "[--json|--parsable]",
     .help = "List the experiments with the best value of a metric.",
     .description = SELECT_HELP " Without any: the last submission.\n\n"
                                "    nj best batch:4 --metric valid.log_loss --goal minimize",

@@ -1,5 +1,6 @@
 /* nj compare: experiments side by side: the parameters that differ, and their metrics. */
 #include "client/row.h"
+#include "client/scale.h"
 #include "client/select.h"
 
 #include "common/owner.h"
@@ -211,7 +212,8 @@ static bool run(struct client *client, struct error *error)
         return false;
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
-    return print(result, arguments_flag(&client->arguments, "parsable"), error);
+    return scale_compare(&client->arguments, result, error) &&
+           print(result, arguments_flag(&client->arguments, "parsable"), error);
 }
 
 static const struct command_option options[] = {
@@ -221,6 +223,7 @@ static const struct command_option options[] = {
      .repeats = true,
      .value = "NAME",
      .help = "Only this metric; may be given several times."},
+    COMMAND_OPTION_SCALE,
     COMMAND_OPTION_STATE,
     COMMAND_OPTION_JSON,
     {.name = "parsable", .help = "Print full numbers apart by tabs, without titles."},
@@ -229,7 +232,8 @@ static const struct command_option options[] = {
 
 const struct command command_compare = {
     .name = "compare",
-    .synopsis = "[ID]... [--metric NAME]... [--state STATES] [--json|--parsable]",
+    .synopsis = "[ID]... [--metric NAME]... [--scale METRIC=FACTOR]... [--state STATES] "
+                "[--json|--parsable]",
     .help = "Show experiments side by side: the parameters that differ, and their metrics.",
     .description = SELECT_HELP " Without any: the last submission.\n\n"
                                "    nj compare 3-9 --metric test.accuracy --metric test.log_loss",

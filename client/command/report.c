@@ -1,6 +1,7 @@
 /* nj report: the morning in text: what each batch asked, and what was learnt. */
 #include "client/report.h"
 
+#include "client/scale.h"
 #include "client/select.h"
 #include "common/owner.h"
 
@@ -73,6 +74,8 @@ static bool run(struct client *client, struct error *error)
         return false;
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
+    if (!scale_report(&client->arguments, result, error))
+        return false;
     render_open(&render, stdout);
     return report_print(&render, result, error);
 }
@@ -82,6 +85,7 @@ static const struct command_option options[] = {
      .type = OPTION_DURATION,
      .value = "TIME",
      .help = "Batches that ended or ran within this time; 24h where not said."},
+    COMMAND_OPTION_SCALE,
     COMMAND_OPTION_JSON,
     {0},
 };
@@ -89,7 +93,7 @@ static const struct command_option options[] = {
 const struct command command_report = {
     .name = "report",
     .alias = "morning",
-    .synopsis = "[batch:N|ID]... [--since TIME] [--json]",
+    .synopsis = "[batch:N|ID]... [--since TIME] [--scale METRIC=FACTOR]... [--json]",
     .help = "Tell what was learnt: questions, configurations, the best, failures, what waits.",
     .description =
         "Per batch: its question, how many are done or failed and why, the configurations with "

@@ -1,5 +1,6 @@
 /* nj show: everything about an experiment. */
 #include "client/show.h"
+#include "client/curves.h"
 #include "client/engine.h"
 #include "client/select.h"
 
@@ -29,13 +30,26 @@ static bool show_model(struct client *client, struct error *error)
     return engine_call_run(client, "inspect", &call, error);
 }
 
+static bool draw_curves(struct client *client, const char *path, struct error *error)
+{
+    scoped(id_list_release) struct id_list ids = {0};
+
+    return select_ids(client, "last", &ids, error) && curves_draw(client, &ids, path, error);
+}
+
 static bool run(struct client *client, struct error *error)
 {
+    const char *curves = arguments_text(&client->arguments, "curves", NULL);
     scoped(id_list_release) struct id_list ids = {0};
     struct error single;
     struct render render;
     int64_t id;
 
+    if (!curves && (arguments_option(&client->arguments, "metric") ||
+                    arguments_option(&client->arguments, "smooth")))
+        return error_set(error, ERROR_INVALID, "--metric and --smooth are for --curves");
+    if (curves)
+        return draw_curves(client, curves, error);
     if (arguments_flag(&client->arguments, "model"))
         return show_model(client, error);
     render_open(&render, stdout);
@@ -56,6 +70,22 @@ static bool run(struct client *client, struct error *error)
 }
 
 static const struct command_option options[] = {
+    {.name = "curves",
+     .type = OPTION_TEXT,
+     .value = "FILE.svg",
+     .help = "Draw what was reported by steps, a panel a metric, a colour an experiment."},
+    {.name = "metric",
+     .letter = 'm',
+     .type = OPTION_TEXT,
+     .repeats = true,
+     .value = "NAME",
+     .help = "With --curves: only this one, as valid.loss; may be given several times."},
+    {.name = "smooth",
+     .type = OPTION_INTEGER,
+     .value = "STEPS",
+     .low = 1,
+     .high = 1e6,
+     .help = "With --curves: values of a moving average; a twentieth of all where not said."},
     COMMAND_OPTION_STATE,
     COMMAND_OPTION_JSON,
     {.name = "model", .help = "Its model instead: layers, shapes, parameters, memory."},
@@ -65,9 +95,14 @@ static const struct command_option options[] = {
 const struct command command_show = {
     .name = "show",
     .alias = "info",
-    .synopsis = "[ID]... [--model] [--json]",
+    .synopsis = "[ID]... [--model] [--json]\n"
+                "[ID]... --curves FILE.svg [--metric NAME]... [--smooth STEPS]",
     .help = "Show everything about an experiment: result, runs, files, warnings, spec.",
-    .description = "Without an ID the last experiment. --json prints one line an experiment.",
+    .description =
+        "Without an ID the last experiment. --json prints one line an experiment.\n\n"
+        "Curves lie beside one another, as of a batch that varies train.shuffle; a moving average "
+        "calms them.\n\n"
+        "    nj show batch:4 --curves loss.svg --metric train.loss --metric valid.loss",
     .options = options,
     .takes = ARGUMENT_IDS,
     .max_arguments = -1,

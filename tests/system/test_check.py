@@ -71,6 +71,14 @@ class Check(unittest.TestCase):
                 else:
                     self.assertNotIn("hint", done.stdout)
 
+    def test_a_sweep_over_the_train_size_is_warned_of(self):
+        sizes = "sweep: {parameters: {data.split: [{by: fraction, train: 0.3, test: 0.2}, {by: fraction, train: 0.7, test: 0.2}]%s}}\n"
+        for more, warned in ((", train.batch: [8, 16]", True), ("", False)):
+            self.write("night.yaml", PIPELINE + sizes % more)
+            done = self.nj("check", "night.yaml")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("the sweep varies how many rows train (12 to 28) beside other settings" in done.stderr, warned, done.stderr)
+
     def test_every_problem_is_told_by_line(self):
         self.assertEqual(
             self.problems(
