@@ -150,6 +150,16 @@ static bool print_after(const struct render *render, const cJSON *experiment, st
     return print_field(render, "after", text.data, error);
 }
 
+/* The test part is the last one that is told. */
+static bool add_looks(const cJSON *split, struct buffer *text, struct error *error)
+{
+    long long n = (long long)json_integer(split, "test_looks", 1);
+
+    if (n == 0)
+        return buffer_append_text(text, ", which stay closed", error);
+    return n == 1 || buffer_append_format(text, error, ", which %lld experiments have measured", n);
+}
+
 /* "by group: train 528 rows of 8 groups, test 462 rows of 7 groups" */
 static bool print_split(const struct render *render, const cJSON *experiment, struct error *error)
 {
@@ -176,7 +186,7 @@ static bool print_split(const struct render *render, const cJSON *experiment, st
             !buffer_append_format(&text, error, " of %lld group%s", groups, groups == 1 ? "" : "s"))
             return false;
     }
-    return print_field(render, "split", text.data, error);
+    return add_looks(split, &text, error) && print_field(render, "split", text.data, error);
 }
 
 static bool print_head(const struct render *render, const cJSON *experiment, struct error *error)

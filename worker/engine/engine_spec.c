@@ -31,6 +31,9 @@ static const struct setting evaluate_settings[] = {
     SETTING_BOOLEAN(struct evaluate_config, balanced, false,
                     "Also measure rows of which each class has as many, the rarest's number: "
                     "test.balanced.accuracy beside test.accuracy."),
+    SETTING_BOOLEAN(struct evaluate_config, test, true,
+                    "Measure and predict the test part. false keeps it closed while one searches: "
+                    "nj evaluate opens it, and says how often it was looked at."),
     SETTING_TEXT(struct evaluate_config, snapshots, NULL, 0,
                  "Train nothing, but measure each snapshot of an experiment (its number), a run or "
                  "a folder; steps are their numbers, in order."),

@@ -15,6 +15,7 @@ struct evaluate_config {
     bool predictions, logits;
     int64_t bootstrap; /* draws of the test rows; 0: none */
     bool balanced;     /* measure classes in equal numbers, too */
+    bool test;         /* the test part is measured and predicted */
     char *snapshots;   /* a run whose snapshots are measured, instead of training; NULL: none */
 };
 

@@ -13,6 +13,8 @@
 #include "worker/engine/dataset/told.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/prepared/looks.h"
+#include "worker/engine/prepared/store.h"
 
 #define SPEC_FILE_LIMIT ((size_t)64 * 1024 * 1024)
 
@@ -249,6 +251,23 @@ static bool measure_file(struct evaluating *evaluating, FILE *out, struct error 
     return measure(evaluating, &list, &rows, "data", out, error);
 }
 
+/* Whoever asks by hand opens it, whether or not the run has measured it. */
+static bool tell_look(const struct evaluating *evaluating, struct error *error)
+{
+    const struct row_list *test = &evaluating->split.split.part[SPLIT_TEST];
+    scoped(buffer_release) struct buffer folder = {0};
+    int64_t n;
+
+    if (test->n == 0)
+        return true;
+    if (!store_folder(evaluating->request->model, &folder, error) ||
+        !looks_add(folder.data, evaluating->dataset, test, "nj evaluate", false, &n, error))
+        return false;
+    (void)fprintf(stderr, "the test rows were measured %lld time%s, this one too\n", (long long)n,
+                  n == 1 ? "" : "s");
+    return true;
+}
+
 static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error *error)
 {
     scoped(json_free) cJSON *run = NULL;
@@ -271,7 +290,7 @@ static bool measure_parts(struct evaluating *evaluating, FILE *out, struct error
     for (int i = 0; i < SPLIT_PART_COUNT; i++)
         if (!measure_part(evaluating, (enum split_part)i, out, error))
             return false;
-    return true;
+    return tell_look(evaluating, error);
 }
 
 static bool evaluate(struct evaluating *evaluating, const char *path, FILE *out,

@@ -21,6 +21,7 @@
 #include "worker/engine/metric/bootstrap.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/prepared/looks.h"
 #include "worker/engine/prepared/store.h"
 #include "worker/engine/report.h"
 #include "worker/engine/stages.h"
@@ -218,8 +219,8 @@ static bool write_table(const struct run *run, const struct row_list *part, cons
 static bool write_predictions(const struct run *run, struct error *error)
 {
     const struct split *split = &run->rows.split.split;
-    const struct row_list *part =
-        split->part[SPLIT_TEST].n > 0 ? &split->part[SPLIT_TEST] : &split->part[SPLIT_VALID];
+    bool test = split->part[SPLIT_TEST].n > 0 && run->spec.evaluate.test;
+    const struct row_list *part = &split->part[test ? SPLIT_TEST : SPLIT_VALID];
 
     if (part->n == 0)
         return true;
@@ -254,6 +255,28 @@ static bool tell_warnings(const struct warning_list *warnings, struct error *err
     return true;
 }
 
+/* "test_looks": how many experiments have measured the test rows, this one too; 0: they stay
+ * closed. */
+static bool count_look(const struct run *run, cJSON *fields, struct error *error)
+{
+    const struct row_list *test = &run->rows.split.split.part[SPLIT_TEST];
+    scoped(buffer_release) struct buffer who = {0};
+    scoped(memory_free) char *folder = NULL;
+    int64_t n = 0;
+
+    if (test->n == 0)
+        return true;
+    if (run->spec.evaluate.test) {
+        if (!buffer_append_format(&who, error, "%s/..", run->folder))
+            return false;
+        folder = realpath(who.data, NULL);
+        if (!looks_add(run->dataset->folder, run->dataset, test, folder ? folder : run->folder,
+                       true, &n, error))
+            return false;
+    }
+    return json_add_integer(fields, "test_looks", n) || no_memory(error);
+}
+
 static bool tell_split(const struct run *run, struct error *error)
 {
     const struct split_plan *split = &run->rows.split;
@@ -261,8 +284,10 @@ static bool tell_split(const struct run *run, struct error *error)
 
     if (!fields || !json_add_text(fields, "of", run->rows.samples->window ? "windows" : "rows"))
         return no_memory(error);
-    if (!report_event("split", &fields, error))
+    if (!count_look(run, fields, error) || !report_event("split", &fields, error)) {
+        json_free(&fields);
         return false;
+    }
     return split->n_shared_rows == 0 ||
            report_mark("LEAK", run->spec.data.allow_leak, split->n_shared_rows, error);
 }
@@ -300,16 +325,32 @@ static bool tell_data(const struct run *run, bool built, int64_t took_ms, struct
     return report_event("data", &fields, error);
 }
 
+/* It is read once: later runs map what was made of it. */
+static void warn_slow(const struct run *run, struct warning_list *warnings)
+{
+    const struct stage *import = &run->stages.stage[run->stages.n - 1];
+
+    if (stage_waited(import))
+        warning_add(
+            warnings, "data.source", (double)run->dataset->n_rows / import->wall_s,
+            "reading it took %.0f s, most of which no processor worked: %.0f rows a second; "
+            "a copy on a disk of this machine would be faster",
+            import->wall_s, (double)run->dataset->n_rows / import->wall_s);
+}
+
 static bool open_data(struct run *run, struct warning_list *warnings, struct error *error)
 {
     scoped(buffer_release) struct buffer folder = {0};
     int64_t began = clock_system.monotonic_ms(NULL);
     bool built;
 
-    return store_folder(run->folder, &folder, error) &&
-           store_open(folder.data, &run->spec.data, run->cwd, &run->dataset, &built, warnings,
-                      error) &&
-           tell_data(run, built, clock_system.monotonic_ms(NULL) - began, error);
+    if (!store_folder(run->folder, &folder, error) ||
+        !store_open(folder.data, &run->spec.data, run->cwd, &run->dataset, &built, warnings, error))
+        return false;
+    stages_end(&run->stages, "import");
+    if (built)
+        warn_slow(run, warnings);
+    return tell_data(run, built, clock_system.monotonic_ms(NULL) - began, error);
 }
 
 static bool tell_sampling(const struct run *run, struct error *error)
@@ -331,7 +372,6 @@ static bool import_rows(struct run *run, struct warning_list *warnings, struct e
 {
     if (!open_data(run, warnings, error))
         return false;
-    stages_end(&run->stages, "import");
     if (!prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
                             error))
         return false;
@@ -633,7 +673,8 @@ static bool evaluate_part(const struct run *run, enum split_part which, const do
     scoped(evaluation_release) struct evaluation evaluation = {0};
     scoped(measured_release) struct measured part = {0};
 
-    if (run->rows.split.split.part[which].n == 0)
+    if (run->rows.split.split.part[which].n == 0 ||
+        (which == SPLIT_TEST && !run->spec.evaluate.test))
         return true;
     return predict_part(run, which, &part, error) && tell_loss(which, &part.sum, error) &&
            measure(run, &part, naive, &evaluation, error) &&

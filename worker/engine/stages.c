@@ -8,6 +8,8 @@
 #include "common/owner.h"
 #include "worker/engine/report.h"
 
+#define LONG_S 10.0
+#define BUSY_SHARE 0.3
 #define BLOCK 512 /* of ru_inblock, whatever the disk's */
 
 static struct stage counters(void)
@@ -40,6 +42,11 @@ void stages_end(struct stages *stages, const char *name)
         .read_mib = now.read_mib - before->read_mib,
     };
     stages->before = now;
+}
+
+bool stage_waited(const struct stage *stage)
+{
+    return stage->wall_s >= LONG_S && stage->processor_s < BUSY_SHARE * stage->wall_s;
 }
 
 static bool add_row(const struct stage *stage, cJSON *rows)

@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define STAGES_MAX 8
@@ -24,6 +25,9 @@ struct stages { /* all-zero: none has ended */
 void stages_start(struct stages *stages);
 /* What was done since the start, or the end of the stage before, was `name`. */
 void stages_end(struct stages *stages, const char *name);
+/* Whether it took long, and most of that time no processor worked: the disk is slow, or far away.
+ */
+bool stage_waited(const struct stage *stage);
 /* Reports the table "stages". */
 bool stages_report(const struct stages *stages, struct error *error);
 
