@@ -142,7 +142,7 @@ class Scores(Folder):
         run = self.run_spec(spec)
         took = time.monotonic() - began
         (table,) = (event for event in run.events("table") if event["name"] == "stages")
-        self.assertEqual(table["columns"], ["stage", "seconds", "of processors", "MiB read"])
+        self.assertEqual(table["columns"], ["stage", "seconds", "of processors", "waiting for files", "MiB read"])
         self.assertEqual([row[0] for row in table["rows"]], ["import", "prepare", "train", "write", "evaluate"])
         self.assertTrue(all(figure >= 0 for row in table["rows"] for figure in row[1:]))
         self.assertLessEqual(sum(row[1] for row in table["rows"]), took)
@@ -431,6 +431,31 @@ class Stopping(Folder):
             with open(whole.artifact("predictions.csv")) as one, open(second.artifact("predictions.csv")) as two:
                 self.assertEqual(one.read(), two.read())
 
+    def test_run_that_follows_one_without_memory_goes_on_with_batches_in_parts(self):
+        def spec(**more):
+            return {**self.spec(), "train": {**self.spec()["train"], "epochs": 60, "out_of_memory": "halve", **more}}
+
+        whole = self.run_spec(spec(), "enough")
+        first = Run(self.path("short"), spec())
+        process = first.start()
+        self.wait_for(first, "checkpoint", process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=DEADLINE)
+        with open(os.path.join(first.folder, "events.jsonl"), "w") as file:
+            file.write('{"v":1,"seq":1,"t":1,"event":"started","pid":1}\n')
+            file.write('{"v":1,"seq":2,"t":2,"event":"exit","status":-1,"signal":9,"reason":"out_of_memory"}\n')
+        second = Run(self.path("short"), spec(), run=2)
+        done = second.finish()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        texts = [event["text"] for event in second.events("warning")]
+        self.assertIn("1 runs before were ended for want of memory: batches are worked out in 2 parts", texts)
+        self.assertFalse([text for text in texts if "not resumed" in text])
+        self.assertGreater(min(event["step"] for event in second.events("checkpoint")), 50)
+        for name, value in whole.results().items():
+            self.assertAlmostEqual(second.results()[name], value, 1)
+        done = Run(self.path("reweighted"), spec(loss={"type": "cross_entropy", "reweight": True})).finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("train.out_of_memory: train.loss.reweight looks at the losses of whole batches", done.stderr)
 
     def test_checkpoint_of_other_data_is_not_taken_up(self):
         """A source that changed between two runs of an experiment starts the training anew, and says so."""

@@ -17,6 +17,7 @@
 #include "common/hash.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/told.h"
+#include "worker/engine/earlier_runs.h"
 #include "worker/engine/kernel/kernel.h"
 #include "worker/engine/metric/bootstrap.h"
 #include "worker/engine/metric/metric.h"
@@ -36,6 +37,7 @@ struct run {
     const cJSON *root;
     const char *cwd;
     uint64_t seed;
+    int64_t parts;                /* of a batch; 0: as the spec says */
     char *artifacts, *checkpoint; /* owned */
     char *runs;                   /* owned: the folder of all experiments' runs */
     struct engine_spec spec;
@@ -427,6 +429,7 @@ static bool hash_configuration(const struct run *run, uint64_t *ret, struct erro
     cJSON_DeleteItemFromObjectCaseSensitive(train, "epochs");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "checkpoint");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "limit");
+    cJSON_DeleteItemFromObjectCaseSensitive(train, "out_of_memory");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "snapshots");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "full_loss");
     cJSON_DeleteItemFromObjectCaseSensitive(train, "logits");
@@ -464,7 +467,30 @@ static bool build_model(struct run *run, struct error *error)
     plan = pipeline_plan(&run->spec, preparation, run->seed, true);
     plan.cwd = run->cwd;
     plan.runs = run->runs;
+    plan.parts = run->parts > 0 ? run->parts : plan.parts;
     return model_build(&plan, &run->model, error);
+}
+
+/* Twice as many parts for each run before that had too little memory. */
+static bool choose_parts(struct run *run, struct error *error)
+{
+    const struct train_config *config = &run->spec.train;
+    int64_t number = json_integer(run->file, "run", 0), ended;
+
+    if (config->out_of_memory != OUT_OF_MEMORY_HALVE || run->stored)
+        return true;
+    if (!earlier_runs_out_of_memory(run->folder, number, &ended, error))
+        return false;
+    run->parts = config->parts;
+    for (int64_t i = 0; i < ended && run->parts < config->batch; i++)
+        run->parts *= 2;
+    if (run->parts > config->batch)
+        run->parts = config->batch;
+    return run->parts == config->parts ||
+           report_warning("train.out_of_memory", (double)run->parts, error,
+                          "%lld runs before were ended for want of memory: batches are worked out "
+                          "in %lld parts",
+                          (long long)ended, (long long)run->parts);
 }
 
 /* The model, and what training it needs to know. */
@@ -476,7 +502,8 @@ static bool make_model(struct run *run, struct train_context *ret_context, struc
                                           .snapshot = write_snapshot,
                                           .snapshot_context = run,
                                           .stop = run->stop};
-    return build_model(run, error) && hash_configuration(run, &ret_context->configuration, error);
+    return choose_parts(run, error) && build_model(run, error) &&
+           hash_configuration(run, &ret_context->configuration, error);
 }
 
 /* Of a model that sees all rows in a step an epoch is one batch. */

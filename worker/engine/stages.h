@@ -1,7 +1,7 @@
 /*
- * Where a run's time goes: of each stage how long it took, what of that the processors worked, and
- * what was read from the disk. A stage that waits most of its time waits for the disk, or for
- * others who use the processors.
+ * Where a run's time goes: of each stage how long it took, what of that the processors worked, how
+ * long nothing of it worked or was in line for a processor, which is the wait for files, and what
+ * was read from the disk. What is left of a stage's time others used the processors.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_STAGES_H
 #define NIGHTJAR_WORKER_ENGINE_STAGES_H
@@ -16,11 +16,16 @@
 struct stage {
     const char *name; /* static */
     double wall_s, processor_s, read_mib;
+    double file_wait_s; /* NAN: not known */
+};
+struct stage_counters { /* since the process began */
+    double wall_s, processor_s, read_mib;
+    double scheduled_s; /* of this thread: it ran, or was in line for a processor; 0: not known */
 };
 struct stages { /* all-zero: none has ended */
     struct stage stage[STAGES_MAX];
     int n;
-    struct stage before; /* counters when the one under way began */
+    struct stage_counters before; /* when the one under way began */
 };
 void stages_start(struct stages *stages);
 /* What was done since the start, or the end of the stage before, was `name`. */

@@ -85,6 +85,7 @@ static const struct setting start_settings[] = {
 };
 
 static const char *const guard_names[] = {"warn", "stop", "reseed", NULL};
+static const char *const out_of_memory_names[] = {"repeat", "halve", NULL};
 static const char *const last_batch_names[] = {"keep", "drop", "pad", NULL};
 
 const struct setting train_settings[] = {
@@ -109,6 +110,12 @@ const struct setting train_settings[] = {
     SETTING_INTEGER(struct train_config, epochs, 10, 1, 1000000000, "epochs",
                     "How often all training rows are seen."),
     SETTING_INTEGER(struct train_config, batch, 32, 1, 1 << 24, "rows", "Rows of one step."),
+    SETTING_INTEGER(struct train_config, parts, 1, 1, 1 << 24, "parts",
+                    "In how many parts a batch's gradients are worked out, one after the other: "
+                    "less memory for the same step, but that class weights hold within a part."),
+    SETTING_CHOICE(struct train_config, out_of_memory, OUT_OF_MEMORY_REPEAT, out_of_memory_names,
+                   "What a run does that follows one which was ended for want of memory: the same "
+                   "again, or go on from its checkpoint with batches in twice as many parts."),
     SETTING_CHOICE(struct train_config, last_batch, LAST_BATCH_KEEP, last_batch_names,
                    "What becomes of an epoch's last rows where they do not fill a batch: a shorter "
                    "batch, nothing, or a batch filled up with the epoch's first rows."),

@@ -41,6 +41,7 @@ struct start_config {
     struct setting_texts names; /* "dense1=logits": what layers are called in another program's */
 };
 enum guard { GUARD_WARN, GUARD_STOP, GUARD_RESEED };
+enum out_of_memory { OUT_OF_MEMORY_REPEAT, OUT_OF_MEMORY_HALVE };
 enum last_batch { LAST_BATCH_KEEP, LAST_BATCH_DROP, LAST_BATCH_PAD };
 
 struct train_config {
@@ -52,7 +53,9 @@ struct train_config {
     int64_t accumulate; /* batches of an update */
     double average;     /* decay of the weights' running average; 0: none */
     int64_t epochs, batch;
-    int last_batch; /* enum last_batch */
+    int64_t parts;     /* of a batch, whose gradients are worked out one after the other */
+    int out_of_memory; /* enum out_of_memory: what the next run does */
+    int last_batch;    /* enum last_batch */
     bool shuffle;
     bool restore_best; /* end with the weights of the best epoch rather than the last one's */
     struct early_stopping_config early_stopping;

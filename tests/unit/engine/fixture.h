@@ -245,6 +245,8 @@ static inline struct model_plan fixture_plan(const struct fixture *fixture)
         .loss = &fixture->spec.train.loss,
         .update = train_update_plan(&fixture->spec.train),
         .batch = fixture->spec.train.batch,
+        .parts = fixture->spec.train.parts,
+        .divides = fixture->spec.train.parts > 1,
         .task = fixture->set.task,
         .input = fixture->set.input,
         .n_inputs = fixture->set.n_inputs,

@@ -94,6 +94,38 @@ static void gathered_batches_step_like_one_large_batch(void **state)
     tear_down(&large);
 }
 
+/* Parts that do not come out even, also where a step is of several batches. */
+static void parts_of_a_batch_step_like_the_whole(void **state)
+{
+    static const char *const how[] = {
+        "'batch': 24, 'optimizer': {'type': 'sgd', 'rate': 0.1}",
+        "'batch': 12, 'accumulate': 2, 'optimizer': {'type': 'sgd', 'rate': 0.1}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+        struct net whole, parts;
+        int64_t batch;
+        char train[128];
+
+        (void)snprintf(train, sizeof(train), "'parts': 5, %s", how[i]);
+        set_up(&whole, how[i]);
+        set_up(&parts, train);
+        batch = whole.fixture.spec.train.batch;
+        assert_int_equal(parts.network->training.pass.capacity, (batch + 4) / 5);
+        assert_true(parts.model->memory < whole.model->memory);
+        for (int64_t at = 0; at < 48; at += batch) {
+            advance(&whole, (int)at, (int)batch);
+            advance(&parts, (int)at, (int)batch);
+        }
+        assert_int_equal(parts.network->update.at.updates, 2);
+        assert_true(largest_change(&whole, &parts, "dense1.weight") < 1e-6);
+        assert_true(largest_change(&whole, &parts, "dense3.bias") < 1e-6);
+        tear_down(&parts);
+        tear_down(&whole);
+    }
+}
+
 static void last_batch_of_an_epoch_uses_what_is_gathered(void **state)
 {
     struct net large, small;
@@ -339,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gathered_batches_step_like_one_large_batch),
+        cmocka_unit_test(parts_of_a_batch_step_like_the_whole),
         cmocka_unit_test(last_batch_of_an_epoch_uses_what_is_gathered),
         cmocka_unit_test(frozen_parameters_stay_until_their_epoch),
         cmocka_unit_test(parameter_that_thaws_takes_first_steps_of_the_usual_size),

@@ -311,7 +311,7 @@ static int64_t memory_of(const struct network *network)
     int64_t arenas = network->plan.batch > 0 ? 3 + update_arenas(&network->plan.update) : 1;
     int64_t elements =
         arenas * network->n_elements + pass_elements(network, predict_rows(network), false) +
-        (network->plan.batch > 0 ? pass_elements(network, network->plan.batch, true) : 0);
+        (network->plan.batch > 0 ? pass_elements(network, network_trip_rows(network), true) : 0);
 
     return elements * (int64_t)sizeof(real);
 }
@@ -339,6 +339,19 @@ static bool carries(const struct network *network)
     return false;
 }
 
+/* What a step leaves to the next is of all of its rows together. */
+static bool check_parts(const struct network *network, struct error *error)
+{
+    const char *setting = network->plan.parts > 1 ? "train.parts" : "train.out_of_memory";
+
+    if (network->model.stateful)
+        return error_set_at(error, ERROR_INVALID, setting,
+                            "a stateful layer carries its state by the rows of whole batches");
+    return network->loss.n_memory == 0 ||
+           error_set_at(error, ERROR_INVALID, setting,
+                        "train.loss.reweight looks at the losses of whole batches");
+}
+
 static bool network_plan(const struct model_plan *plan, struct network **ret_network,
                          struct error *error)
 {
@@ -364,6 +377,8 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     if (plan->task == TASK_CLASSIFICATION)
         network->model.n_logits = network->loss.n_outputs;
     network->model.stateful = carries(network);
+    if (plan->divides && !check_parts(network, error))
+        return false;
     network->model.memory = memory_of(network);
     *ret_network = take(&network);
     return true;
@@ -477,8 +492,9 @@ bool network_build(const struct model_plan *plan, struct model **ret_model, stru
 
     if (!network_plan(plan, &network, error) || !allocate_arenas(network, error))
         return false;
-    if (plan->batch > 0 && (!init_update(network, error) ||
-                            !pass_init(&network->training, network, plan->batch, true, error)))
+    if (plan->batch > 0 &&
+        (!init_update(network, error) ||
+         !pass_init(&network->training, network, network_trip_rows(network), true, error)))
         return false;
     if (!pass_init(&network->predicting, network, predict_rows(network), false, error))
         return false;

@@ -79,14 +79,23 @@ static inline int64_t network_truth_steps(const struct network *network)
     return network->plan.truth_steps > 1 ? network->plan.truth_steps : 1;
 }
 
+/* Most rows that a trip of training takes: a batch, or a part of one. */
+static inline int64_t network_trip_rows(const struct network *network)
+{
+    int64_t batch = network->plan.batch, parts = network->plan.parts;
+
+    return parts > 1 ? (batch + parts - 1) / parts : batch;
+}
+
 /* First values for all parameters, by the plan's seed. */
 bool network_fill(struct network *network, struct error *error);
 
 /* The parameter of that name ("dense1.weight"); NULL: none. */
 struct parameter *network_parameter(struct network *network, const char *name);
 
-/* A forward trip in training mode and its loss; with `backward` the gradients of the mean loss are
- * added to the parameters'. The optimizer takes no step. */
+/* A forward trip in training mode of at most network_trip_rows() rows, and its loss; with
+ * `backward` the gradients of the mean loss are added to the parameters'. The optimizer takes no
+ * step. */
 void network_trip(struct network *network, const struct model_step *step, bool backward,
                   struct loss_sum *sum);
 

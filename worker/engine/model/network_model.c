@@ -80,8 +80,9 @@ static void network_swap_average(struct model *model)
     update_swap_average(&network->update, network->value);
 }
 
-void network_trip(struct network *network, const struct model_step *step, bool backward,
-                  struct loss_sum *sum)
+/* `share`: of the gradient that the rows have. */
+static void trip(struct network *network, const struct model_step *step, bool backward, real share,
+                 struct loss_sum *sum)
 {
     struct network_pass *pass = &network->training;
 
@@ -91,8 +92,31 @@ void network_trip(struct network *network, const struct model_step *step, bool b
     pass_gather(pass, network, step->set, step->row, step->n, true);
     (void)pass_forward(pass, network);
     pass_loss(pass, network, sum);
+    if (backward && share != 1)
+        pass_share(pass, network, share);
     if (backward)
         pass_backward(pass, network);
+}
+
+void network_trip(struct network *network, const struct model_step *step, bool backward,
+                  struct loss_sum *sum)
+{
+    trip(network, step, backward, 1, sum);
+}
+
+/* The gradient of a batch's mean is that of its parts' means, by their rows. */
+static void trip_in_parts(struct network *network, const struct model_step *step,
+                          struct loss_sum *sum)
+{
+    int64_t most = network_trip_rows(network);
+
+    for (int64_t first = 0; first < step->n; first += most) {
+        struct model_step part = *step;
+
+        part.row += first;
+        part.n = step->n - first < most ? step->n - first : most;
+        trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
+    }
 }
 
 /* What is frozen in this epoch has no gradient. */
@@ -126,8 +150,9 @@ static bool network_advance(struct model *model, const struct model_step *step,
     if (step->first)
         pass_forget(&network->training);
     freeze(network, step->epoch);
-    network_trip(network, step, true, sum);
-    pass_carry(&network->training, network, step->row, step->n);
+    trip_in_parts(network, step, sum);
+    if (model->stateful)
+        pass_carry(&network->training, network, step->row, step->n);
     pass_learn(&network->training, network);
     if (step->inspect && !inspect_trip(network, step->step == 1, &serious, error))
         return false;

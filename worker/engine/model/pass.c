@@ -414,6 +414,14 @@ void pass_loss(struct network_pass *pass, const struct network *network, struct 
                               &pass->gradient[last], pass->row_loss, sum);
 }
 
+void pass_share(struct network_pass *pass, const struct network *network, real share)
+{
+    struct tensor *gradient = &pass->gradient[network->n_layers - 1];
+
+    for (int64_t i = 0; i < loss_rows(gradient) * gradient->width; i++)
+        gradient->data[i] *= share;
+}
+
 void pass_learn(const struct network_pass *pass, struct network *network)
 {
     const struct loss_truth truth = truth_of(pass);
