@@ -65,11 +65,15 @@ bool row_list_make(void (*tell)(const void *context, struct row_teller *to), con
 int64_t bytes_run_end(const void *byte, int64_t from, int64_t end)
 {
     const uint8_t *at = byte;
-    uint64_t same = 0x0101010101010101U * at[from], word;
+    uint64_t same = 0x0101010101010101U * at[from], word[8];
 
     for (; from + (int64_t)sizeof(word) <= end; from += (int64_t)sizeof(word)) {
-        memcpy(&word, at + from, sizeof(word));
-        if (word != same)
+        uint64_t differs = 0;
+
+        memcpy(word, at + from, sizeof(word));
+        for (int i = 0; i < 8; i++)
+            differs |= word[i] ^ same;
+        if (differs)
             break;
     }
     while (from < end && at[from] == (uint8_t)same)

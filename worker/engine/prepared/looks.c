@@ -12,19 +12,6 @@
 
 #define LOOKS_LIMIT ((size_t)64 * 1024 * 1024)
 
-/* The same for the same rows in whatever order. */
-static uint64_t hash_rows(const struct dataset *dataset, const struct row_list *rows)
-{
-    uint64_t sum = 0;
-
-    for (struct row_walk at = {.list = rows}; row_walk(&at);) {
-        int64_t row = dataset_file_row(dataset, at.row);
-
-        sum += hash_bytes(&row, sizeof(row));
-    }
-    return sum;
-}
-
 static bool path_of(const char *folder, const struct dataset *dataset, const struct row_list *rows,
                     struct buffer *ret, struct error *error)
 {
@@ -33,7 +20,7 @@ static bool path_of(const char *folder, const struct dataset *dataset, const str
 
     return buffer_append_format(&text, error, "%s %lld %lld %016llx", dataset->path,
                                 (long long)dataset->n_rows, (long long)rows->n,
-                                (unsigned long long)hash_rows(dataset, rows)) &&
+                                (unsigned long long)row_list_hash(rows)) &&
            buffer_append_format(ret, error, "%s/looks", folder) &&
            file_make_folders(ret->data, error) &&
            buffer_append_format(ret, error, "/%s", hash_text(text.data, text.size, key));

@@ -1,7 +1,7 @@
 /*
  * How often a test part was looked at: each measurement of it makes the best of all a little too
  * good. Counted by the rows of the source that it has, whatever the features, transforms and
- * models:
+ * models (recordings and windows put rows into lists of their own):
  *
  *   <folder>/looks/<hash of source and rows>   a line for each look: seconds since 1970, and who
  */

@@ -139,9 +139,12 @@ static bool add_samples(const struct splitting *at, int64_t *n)
     return true;
 }
 
-/* Samples of which no target is known are none (data.missing_targets). */
+/* Samples of which no target is known are none (data.missing_targets); where rows without one were
+ * refused there is nothing to look for. */
 static bool drop_untold(const struct splitting *at, struct row_list *list)
 {
+    if (at->config->missing_targets == MISSING_TARGETS_REFUSE)
+        return true;
     return window_truth_steps(at->window) > 1
                ? window_drop_untold(at->window, at->dataset, list, at->error)
                : dataset_drop_untold(at->dataset, list, at->error);
