@@ -13,6 +13,7 @@
  *
  * A value that has a label, and any object, is kept as {"label": text, "value": ...}.
  */
+#include "daemon/parameter.h"
 #include "common/owner.h"
 #include "daemon/sampler/sampler.h"
 
@@ -366,4 +367,88 @@ cJSON *sampler_parameter_value(const struct sampler_parameter *parameter, int64_
                        parameter->low + (double)index * step_of(parameter));
         return cJSON_CreateNumber(strtod(text, NULL));
     }
+}
+
+/* ---- places -----------------------------------------------------------------------------------*/
+
+static double clamp(const struct sampler_parameter *parameter, double value)
+{
+    return fmin(fmax(value, parameter->low), parameter->high);
+}
+
+/* Six digits are more than a sweep can tell apart, and a person can read them. */
+static double six_digits(double value)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%.6g", value);
+    return strtod(text, NULL);
+}
+
+static double draw_real(const struct sampler_parameter *parameter, double u)
+{
+    double low = parameter->low, high = parameter->high;
+    double value =
+        parameter->log ? exp(log(low) + u * (log(high) - log(low))) : low + u * (high - low);
+
+    return clamp(parameter, six_digits(clamp(parameter, value)));
+}
+
+static double draw_log_integer(const struct sampler_parameter *parameter, double u)
+{
+    double low = log(parameter->low), high = log(parameter->high + 1);
+
+    return clamp(parameter, floor(exp(low + u * (high - low))));
+}
+
+cJSON *sampler_parameter_at(const struct sampler_parameter *parameter, double place)
+{
+    int64_t n = parameter->log ? 0 : sampler_parameter_count(parameter), index;
+
+    if (n > 0) {
+        index = (int64_t)(place * (double)n);
+        return sampler_parameter_value(parameter, index < n ? index : n - 1);
+    }
+    return cJSON_CreateNumber(parameter->form == SAMPLER_INTEGER
+                                  ? draw_log_integer(parameter, place)
+                                  : draw_real(parameter, place));
+}
+
+static double place_in_list(const struct sampler_parameter *parameter, const cJSON *value)
+{
+    for (int64_t i = 0; i < parameter->n_values; i++)
+        if (cJSON_Compare(parameter_value(parameter->value[i]), parameter_value(value), true))
+            return ((double)i + 0.5) / (double)parameter->n_values;
+    return NAN;
+}
+
+/* Of the middle of what draws the value. */
+static double place_in_range(const struct sampler_parameter *parameter, double value)
+{
+    int64_t n = parameter->log ? 0 : sampler_parameter_count(parameter);
+    double low = parameter->low, high = parameter->high;
+
+    if (n > 0)
+        return fmin((round((value - low) / step_of(parameter)) + 0.5) / (double)n, 1);
+    if (high == low)
+        return 0.5;
+    if (parameter->form == SAMPLER_INTEGER)
+        return (log(value + 0.5) - log(low)) / (log(high + 1) - log(low));
+    return parameter->log ? (log(value) - log(low)) / (log(high) - log(low))
+                          : (value - low) / (high - low);
+}
+
+double sampler_parameter_place(const struct sampler_parameter *parameter, const cJSON *value)
+{
+    const cJSON *number = value ? parameter_value(value) : NULL;
+
+    if (!value)
+        return NAN;
+    if (parameter->form == SAMPLER_CHOICE)
+        return place_in_list(parameter, value);
+    if (!cJSON_IsNumber(number) || !(number->valuedouble >= parameter->low) ||
+        !(number->valuedouble <= parameter->high) ||
+        (parameter->form == SAMPLER_INTEGER && !is_whole(number->valuedouble)))
+        return NAN;
+    return place_in_range(parameter, number->valuedouble);
 }

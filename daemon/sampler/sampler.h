@@ -1,8 +1,9 @@
 /*
  * Sweeps: a search space, and the methods that propose trials from it.
  *
- * A proposal is a function of (space, seed, trial): no history, so that any trial can be had again
- * at any time. A method is one file with one descriptor, listed in registry.c.
+ * What a method proposes at the submission is a function of (space, seed, trial). One that learns
+ * proposes anew when a trial begins, from what is known then of the others; what it said is stored.
+ * A method is one file with one descriptor, listed in registry.c.
  */
 #ifndef NIGHTJAR_DAEMON_SAMPLER_SAMPLER_H
 #define NIGHTJAR_DAEMON_SAMPLER_SAMPLER_H
@@ -36,6 +37,19 @@ struct sampler_space {
     uint64_t seed;
 };
 
+struct sampler_trial { /* one that has begun */
+    int64_t number;
+    const cJSON *parameters; /* borrowed */
+    double value;            /* NaN: none, or none yet */
+};
+struct sampler_history {
+    const struct sampler_trial *trial; /* borrowed */
+    size_t n;
+    bool minimize;
+};
+
+struct sampler_sweep; /* below */
+
 struct sampler_kind {
     struct kind kind; /* "grid"; first, so that a registry of kinds leads back here */
     /* How many trials. INVALID, with the path of the setting: this space has no such thing. */
@@ -43,10 +57,15 @@ struct sampler_kind {
     /* Sets the value (labelled or not) of each parameter in `parameters`. */
     bool (*propose)(const struct sampler_space *space, int64_t trial, cJSON *parameters,
                     struct error *error);
+    /* The same from what is known; *ret_done false: it stays with what propose() said. NULL: a
+     * method that does not learn. */
+    bool (*improve)(const struct sampler_sweep *sweep, int64_t trial,
+                    const struct sampler_history *history, cJSON *parameters, bool *ret_done,
+                    struct error *error);
 };
 
 extern const struct kind_registry sampler_registry;
-extern const struct sampler_kind sampler_grid, sampler_random;
+extern const struct sampler_kind sampler_grid, sampler_random, sampler_tpe;
 
 struct sweep_goal {
     char *minimize, *maximize; /* names of metrics; at most one of them */
@@ -54,6 +73,7 @@ struct sweep_goal {
 struct sweep_config {
     struct kind_choice method;
     cJSON *parameters;
+    cJSON *first; /* NULL: none */
     int64_t trials;
     int64_t replicates;
     int64_t seed;
@@ -78,6 +98,10 @@ bool sampler_sweep_read(const cJSON *sweep, uint64_t seed, struct sampler_sweep 
 /* The parameters of one trial; caller owns. */
 bool sampler_propose(const struct sampler_sweep *sweep, int64_t trial, cJSON **ret_parameters,
                      struct error *error);
+/* What it begins with instead, by a method that learns. *ret_parameters NULL: it stays as it is. */
+bool sampler_improve(const struct sampler_sweep *sweep, int64_t trial,
+                     const struct sampler_history *history, cJSON **ret_parameters,
+                     struct error *error);
 
 /* For methods. */
 bool sampler_parameter_read(const char *name, const cJSON *json,
@@ -87,5 +111,9 @@ bool sampler_parameter_read(const char *name, const cJSON *json,
 int64_t sampler_parameter_count(const struct sampler_parameter *parameter);
 /* The index-th of them. NULL: no memory. Caller owns. */
 cJSON *sampler_parameter_value(const struct sampler_parameter *parameter, int64_t index);
+/* The value at a place from 0 to 1 of the range, or of the list. NULL: no memory. Caller owns. */
+cJSON *sampler_parameter_at(const struct sampler_parameter *parameter, double place);
+/* The place of a value, or NaN: the parameter has no such value. */
+double sampler_parameter_place(const struct sampler_parameter *parameter, const cJSON *value);
 
 #endif

@@ -4,7 +4,10 @@
 #include "daemon/sampler/sampler.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct setting goal_settings[] = {
     SETTING_TEXT(struct sweep_goal, minimize, NULL, 0, "The metric whose lowest value is best."),
@@ -21,6 +24,9 @@ const struct setting sweep_settings[] = {
                  "The search space. Each is a path of the spec, or a name that {name} stands for, "
                  "with a list of values (one of them may be {label, value}), or with low and "
                  "high and, where wanted, log: true, int: true, step."),
+    SETTING_JSON(struct sweep_config, first, 0,
+                 "What the first trials take instead of draws: a list of {parameter: value}, such "
+                 "as what was best for another target."),
     SETTING_INTEGER(struct sweep_config, trials, 0, 0, BATCH_EXPERIMENTS_LIMIT, "",
                     "How many configurations to draw."),
     SETTING_INTEGER(struct sweep_config, replicates, 1, 1, BATCH_EXPERIMENTS_LIMIT, "",
@@ -87,6 +93,88 @@ static bool count_trials(struct sampler_sweep *sweep, struct diagnostics *diagno
     return true;
 }
 
+static const struct sampler_parameter *find_parameter(const struct sampler_space *space,
+                                                      const char *name)
+{
+    for (size_t i = 0; i < space->n; i++)
+        if (strcmp(space->parameter[i].name, name) == 0)
+            return &space->parameter[i];
+    return NULL;
+}
+
+static bool check_first_trial(const struct sampler_sweep *sweep, const cJSON *trial, int index,
+                              struct diagnostics *diagnostics)
+{
+    const cJSON *item;
+    char path[192];
+    bool good = cJSON_IsObject(trial);
+
+    (void)snprintf(path, sizeof(path), "sweep.first[%d]", index);
+    if (!good) {
+        diagnostics_add(diagnostics, path, "expected {parameter: value}");
+        return false;
+    }
+    cJSON_ArrayForEach(item, trial)
+    {
+        const struct sampler_parameter *parameter = find_parameter(&sweep->space, item->string);
+
+        if (parameter && !isnan(sampler_parameter_place(parameter, item)))
+            continue;
+        (void)snprintf(path, sizeof(path), "sweep.first[%d].%s", index, item->string);
+        diagnostics_add(diagnostics, path, "%s",
+                        parameter ? "the parameter has no such value"
+                                  : "there is no such parameter in sweep.parameters");
+        good = false;
+    }
+    return good;
+}
+
+static bool check_first(const struct sampler_sweep *sweep, struct diagnostics *diagnostics)
+{
+    const cJSON *first = sweep->config.first, *trial;
+    bool good = true;
+    int i = 0;
+
+    if (!first)
+        return true;
+    if (!cJSON_IsArray(first) || cJSON_GetArraySize(first) > sweep->trials) {
+        diagnostics_add(diagnostics, "sweep.first",
+                        "expected a list, of at most as many as trials");
+        return false;
+    }
+    if (sweep->method == &sampler_grid) {
+        diagnostics_add(diagnostics, "sweep.first", "a grid tries every combination anyway");
+        return false;
+    }
+    cJSON_ArrayForEach(trial, first) good &= check_first_trial(sweep, trial, i++, diagnostics);
+    return good;
+}
+
+/* What is decided when a trial begins cannot be what decides whether it may, nor its seed. */
+static bool check_learning(const struct sampler_sweep *sweep, struct diagnostics *diagnostics)
+{
+    const char *method = sweep->method->kind.name;
+    char path[160];
+    bool good = true;
+
+    if (!sweep->config.goal.minimize && !sweep->config.goal.maximize) {
+        diagnostics_add(diagnostics, "sweep.goal", "missing: what %s learns from", method);
+        good = false;
+    }
+    for (size_t i = 0; i < sweep->space.n; i++) {
+        const char *name = sweep->space.parameter[i].name;
+
+        if (strncmp(name, "resources", 9) != 0 && strncmp(name, "queue", 5) != 0 &&
+            strcmp(name, "seed") != 0)
+            continue;
+        (void)snprintf(path, sizeof(path), "sweep.parameters.%s", name);
+        diagnostics_add(diagnostics, path, "%s decides when a trial begins, which is too late",
+                        method);
+        good = false;
+    }
+    return good;
+}
+
 bool sampler_sweep_read(const cJSON *json, uint64_t seed, struct sampler_sweep *ret_sweep,
                         struct diagnostics *diagnostics)
 {
@@ -106,7 +194,51 @@ bool sampler_sweep_read(const cJSON *json, uint64_t seed, struct sampler_sweep *
     sweep->space.seed = seed;
     /* Names are borrowed from the caller's tree: the config's copy goes with the config. */
     good = read_parameters(json_member(json, "parameters"), &sweep->space, diagnostics);
-    return good && count_trials(sweep, diagnostics);
+    good = good && count_trials(sweep, diagnostics);
+    return good && check_first(sweep, diagnostics) &&
+           (!sweep->method->improve || check_learning(sweep, diagnostics));
+}
+
+/* Given values stand in the place of drawn ones. */
+static bool put_first(const struct sampler_sweep *sweep, int64_t trial, cJSON *parameters,
+                      struct error *error)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, cJSON_GetArrayItem(sweep->config.first, (int)trial))
+    {
+        cJSON *copy = cJSON_Duplicate(item, true);
+
+        if (!copy || !cJSON_ReplaceItemInObjectCaseSensitive(parameters, item->string, copy)) {
+            cJSON_Delete(copy);
+            return error_set(error, ERROR_NO_MEMORY, "proposing trial %" PRId64, trial);
+        }
+    }
+    return true;
+}
+
+static bool is_first(const struct sampler_sweep *sweep, int64_t trial)
+{
+    return sweep->config.first && trial < cJSON_GetArraySize(sweep->config.first);
+}
+
+bool sampler_improve(const struct sampler_sweep *sweep, int64_t trial,
+                     const struct sampler_history *history, cJSON **ret_parameters,
+                     struct error *error)
+{
+    scoped(json_free) cJSON *parameters = cJSON_CreateObject();
+    bool done;
+
+    *ret_parameters = NULL;
+    if (!sweep->method->improve || is_first(sweep, trial))
+        return true;
+    if (!parameters)
+        return error_set(error, ERROR_NO_MEMORY, "proposing trial %" PRId64, trial);
+    if (!sweep->method->improve(sweep, trial, history, parameters, &done, error))
+        return false;
+    if (done)
+        *ret_parameters = take(&parameters);
+    return true;
 }
 
 bool sampler_propose(const struct sampler_sweep *sweep, int64_t trial, cJSON **ret_parameters,
@@ -116,7 +248,8 @@ bool sampler_propose(const struct sampler_sweep *sweep, int64_t trial, cJSON **r
 
     if (!parameters)
         return error_set(error, ERROR_NO_MEMORY, "proposing trial %" PRId64, trial);
-    if (!sweep->method->propose(&sweep->space, trial, parameters, error))
+    if (!sweep->method->propose(&sweep->space, trial, parameters, error) ||
+        (is_first(sweep, trial) && !put_first(sweep, trial, parameters, error)))
         return false;
     *ret_parameters = take(&parameters);
     return true;

@@ -127,6 +127,9 @@ bool store_breaker_count(struct store *store, int64_t experiment, enum experimen
 bool store_breaker_tell(struct store *store, int64_t experiment, struct error *error);
 /* One of it was released: it begins to count anew. */
 bool store_breaker_reset(struct store *store, int64_t experiment, struct error *error);
+/* propose.c. Before its first run a trial of a sweep that learns gets what it is to try. */
+bool store_propose(struct store *store, int64_t experiment, struct error *error);
+
 /* submit.c. The row of this need, made where there is none. */
 bool store_need(struct store *store, const struct scheduler_need *need, int64_t *ret_id,
                 struct error *error);

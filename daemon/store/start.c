@@ -136,7 +136,8 @@ bool store_start(struct store *store, int64_t experiment, uint64_t gpu_mask, int
     if (!change.decision.allowed)
         return error_set(error, ERROR_INVALID, "experiment %" PRId64 " %s", experiment,
                          change.decision.reason);
-    if (!store_execute(store, error, "UPDATE experiment SET run = run + 1 WHERE id = ?",
+    if (!store_propose(store, experiment, error) ||
+        !store_execute(store, error, "UPDATE experiment SET run = run + 1 WHERE id = ?",
                        BIND(INT(experiment))) ||
         !store_execute(
             store, error,

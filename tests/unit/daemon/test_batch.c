@@ -303,7 +303,7 @@ static void settings_describe_sweeps(void **state)
     (void)state;
     assert_true(batch_settings(&settings, &error));
     assert_string_equal(json_text(json_at(settings, "sweep.settings[0]"), "name", ""), "method");
-    assert_int_equal(cJSON_GetArraySize(json_at(settings, "sweep.settings[0].kinds")), 2);
+    assert_int_equal(cJSON_GetArraySize(json_at(settings, "sweep.settings[0].kinds")), 3);
 }
 
 int main(void)
