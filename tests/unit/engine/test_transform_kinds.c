@@ -14,6 +14,7 @@
 #include "common/random.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/transform/apply.h"
+#include "worker/engine/transform/kinds.h"
 #include "worker/engine/transform/preparation.h"
 #include "worker/engine/transform/row_stream.h"
 
@@ -141,6 +142,8 @@ static struct small_table *make_for(const struct kind *kind)
         {"last_value", STEPS "\"last_value\"]"},
         {"moving_average", STEPS "\"moving_average\"]"},
         {"paa", STEPS "{\"type\":\"paa\",\"segments\":3}]"},
+        {"row_yeo_johnson",
+         "[\"impute\",{\"type\":\"drop\",\"columns\":[\"large\",\"color\"]},\"row_yeo_johnson\"]"},
         {"reshape", STEPS "{\"type\":\"reshape\",\"width\":2,\"steps\":0}]"},
         {"series_scale", STEPS "\"series_scale\"]"},
         {"set_steps", STEPS "{\"type\":\"set_steps\",\"steps\":2}]"},
@@ -403,6 +406,76 @@ static void quantiles_of_many_rows_are_exact(void **state)
     }
 }
 
+/* A sample's values are a column's, side by side. */
+static void a_row_is_transformed_as_a_column_of_its_values(void **state)
+{
+    enum { VALUES = 40 };
+    float rows[VALUES * VALUES], columns[VALUES * VALUES];
+    struct feature feature[VALUES] = {0};
+    struct prepared_feature prepared[VALUES] = {0};
+    int64_t number[VALUES], first[VALUES + 1] = {0};
+    scoped(layout_release) struct layout layout = {.steps = 1};
+    struct transform row = {.kind = &transform_row_yeo_johnson,
+                            .column = number,
+                            .n_columns = VALUES,
+                            .first = first,
+                            .width = VALUES};
+    struct transform column = {
+        .kind = &transform_yeo_johnson, .column = number, .n_columns = VALUES, .width = VALUES};
+    struct row_list list = {.row = number, .n = VALUES};
+    struct dataset dataset = {.n_rows = VALUES, .feature = feature, .n_features = VALUES};
+    struct preparation of_rows = {.feature = prepared, .n_features = VALUES, .transform = &row};
+    struct preparation of_columns = of_rows;
+    scoped(applier_free) struct applier *applier = NULL, *other = NULL;
+    struct row_stream stream = {.rows = &list};
+    const struct transform_config config = {.fit_on = FIT_ON_TRAIN};
+    struct fitting fitting = {.config = &config,
+                              .path = "",
+                              .dataset = &dataset,
+                              .rows = &stream,
+                              .layout = &layout,
+                              .transform = &column};
+    const struct block *block;
+    struct error error;
+
+    (void)state;
+    of_columns.transform = &column;
+    for (int64_t i = 0; i < VALUES * VALUES; i++) {
+        double z = random_normal(7, (uint64_t)i, 0, 0);
+
+        rows[i] = columns[i % VALUES * VALUES + i / VALUES] =
+            (float)(i / VALUES % 3 == 0   ? exp(z)
+                    : i / VALUES % 3 == 1 ? z
+                                          : -exp(z) + 2);
+    }
+    for (int64_t i = 0; i < VALUES; i++) {
+        char name[] = "v";
+
+        number[i] = i;
+        assert_true(
+            layout_add(&layout, &(struct layout_column){.name = name, .feature = i}, &error));
+    }
+    dataset.value = columns;
+    assert_true(applier_make(&of_columns, &dataset, NULL, &stream.applier, &error));
+    assert_true(column.kind->fit(&fitting, &error));
+    applier_free(&stream.applier);
+    of_columns.n_transforms = of_rows.n_transforms = 1;
+    assert_true(applier_make(&of_columns, &dataset, NULL, &other, &error));
+    block = applier_rows(other, number, VALUES);
+    for (int64_t i = 0; i < VALUES * VALUES; i++) /* of the column i / VALUES row i % VALUES */
+        columns[i] = (float)block->value[i];
+    dataset.value = rows;
+    assert_true(applier_make(&of_rows, &dataset, NULL, &applier, &error));
+    block = applier_rows(applier, number, VALUES);
+    for (int64_t i = 0; i < VALUES * VALUES; i++) {
+        double got = block->value[i % VALUES * VALUES + i / VALUES], expected = (double)columns[i];
+
+        assert_true(fabs(got - expected) < 1e-5 * fmax(1, fabs(expected)));
+    }
+    free(column.first);
+    free(column.state);
+}
+
 /* Two recordings: nothing goes from one into the other, and windows see what was computed along
  * them. */
 static void recordings_are_gone_along(void **state)
@@ -460,6 +533,7 @@ int main(void)
         cmocka_unit_test(inverse_leads_back),
         cmocka_unit_test(affine_transforms_fold),
         cmocka_unit_test(quantiles_of_many_rows_are_exact),
+        cmocka_unit_test(a_row_is_transformed_as_a_column_of_its_values),
         cmocka_unit_test(recordings_are_gone_along),
         cmocka_unit_test(rows_that_do_not_follow_one_another_are_not_gone_along),
     };

@@ -26,6 +26,7 @@ extern const struct transform_kind transform_paa;
 extern const struct transform_kind transform_quantile;
 extern const struct transform_kind transform_reshape;
 extern const struct transform_kind transform_robust;
+extern const struct transform_kind transform_row_yeo_johnson;
 extern const struct transform_kind transform_scale;
 extern const struct transform_kind transform_series_scale;
 extern const struct transform_kind transform_set_steps;

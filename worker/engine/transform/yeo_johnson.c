@@ -10,6 +10,7 @@
  * of the rows; where a step would leave the interval in which the maximum is known to lie, that is
  * halved.
  */
+#include "worker/engine/transform/yeo_johnson.h"
 #include "worker/engine/transform/kinds.h"
 
 #include <math.h>
@@ -25,8 +26,6 @@
 #define ROUGHLY 1e-2
 #define PARTS 16 /* of the rows, one of which says roughly where the maximum is */
 #define SERIES_BELOW 0.05
-#define HIGHEST \
-    60.0 /* of the training values: exp() of it, which float32 holds with room to spare */
 
 struct yeo_johnson_config {
     struct transform_config base;
@@ -40,14 +39,6 @@ static const struct setting yeo_johnson_settings[] = {
 
 /* ---- the function -----------------------------------------------------------------------------*/
 
-static double forward(double k, double x)
-{
-    double l = log1p(fabs(x)), power = x >= 0 ? k : 2 - k;
-    double y = power == 0 ? l : expm1(power * l) / power;
-
-    return x >= 0 ? y : -y;
-}
-
 static double backward(double k, double y)
 {
     double power = y >= 0 ? k : 2 - k;
@@ -60,7 +51,7 @@ static void map(const double *state, int64_t n_state, double *x, int64_t n)
 {
     (void)n_state;
     for (int64_t i = 0; i < n; i++)
-        x[i] = forward(state[0], x[i]);
+        x[i] = yeo_johnson(state[0], x[i]);
 }
 
 static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
@@ -245,8 +236,10 @@ static void find(const struct fitting *fitting, struct search *search,
     for (int64_t i = 0; i < fitting->transform->n_columns; i++)
         search[i] = (struct search){
             .k = search[i].k,
-            .low = fmax(-HIGHEST, 2 - HIGHEST / log1p(fmax(0, -figures[i].minimum))),
-            .high = fmin(HIGHEST, HIGHEST / log1p(fmax(0, figures[i].maximum)))};
+            .low = fmax(-YEO_JOHNSON_HIGHEST,
+                        2 - YEO_JOHNSON_HIGHEST / log1p(fmax(0, -figures[i].minimum))),
+            .high = fmin(YEO_JOHNSON_HIGHEST,
+                         YEO_JOHNSON_HIGHEST / log1p(fmax(0, figures[i].maximum)))};
     for (int i = 0; i < MOST_PASSES && !done; i++)
         done = pass(fitting, search, part, close_enough, room);
 }
