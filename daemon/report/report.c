@@ -213,6 +213,7 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
     if (!findings || !warnings || !remarks || !notes)
         return no_memory(error);
     return summary_find(summary, findings, error) &&
+           summary_extrapolate(summary, findings, error) &&
            store_warnings(store, head->first, head->last, TEXTS_LIMIT, warnings, error) &&
            store_remarks(store, head->first, head->last, TEXTS_LIMIT, remarks, error) &&
            store_batch_notes(store, head->id, notes, error) &&

@@ -57,6 +57,9 @@ bool summary_label(const struct summary_group *group, struct buffer *out, struct
 /* finding.c: appends sentences about each swept parameter to `list`: which of its settings differ
  * by more than twice their pooled standard error, and which do not. */
 bool summary_find(const struct summary *summary, cJSON *list, struct error *error);
+/* curve.c: appends a sentence about more training rows than were tried, where a batch varies their
+ * number and nothing else. */
+bool summary_extrapolate(const struct summary *summary, cJSON *list, struct error *error);
 /* next.c: appends what to try next to `list`, for a batch that has ended. Wants the groups sorted.
  */
 bool summary_suggest(const struct summary *summary, int64_t batch, cJSON *list,

@@ -101,6 +101,60 @@ static void report_answers_the_question(void **state)
         "the cheaper one\"]");
 }
 
+#define SIZES                                                                             \
+    "{'name':'sizes','base':{'data':{'source':'v.csv'},'prepare':[{'type':'subset'}],"    \
+    "'model':[{'type':'dense','units':8}],'evaluate':{'metrics':['accuracy']}},'sweep':{" \
+    "'goal':{'maximize':'test.accuracy'},'parameters':{'prepare[0].%s':[%s]}}}"
+
+static void learning_curve_is_extrapolated(void **state)
+{
+    static const double rows[] = {100, 200, 400, 800, 1600};
+    scoped(json_free) cJSON *reply = NULL;
+    double twice, tenfold;
+    char text[1024];
+    const char *found = NULL;
+    const cJSON *item;
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), SIZES, "rows", "100,200,400,800,1600");
+    submit(text);
+    for (int i = 0; i < 5; i++)
+        finish(i + 1, 0.9 - 2 / sqrt(rows[i]), false);
+    reply = report_of("{'batch':[1]}");
+    cJSON_ArrayForEach(item, json_at(reply, "batches[0].findings"))
+    {
+        if (strncmp(item->valuestring, "learning curve", 14) == 0)
+            found = item->valuestring;
+    }
+    assert_non_null(found);
+    assert_non_null(strstr(found, "test.accuracy goes as 0.9 - 2 n^-0.50, within "));
+    found = strstr(found, "by that ");
+    assert_non_null(found);
+    assert_int_equal(
+        sscanf(found, "by that %lf with twice as many rows, %lf with ten times", &twice, &tenfold),
+        2);
+    assert_near(twice, 0.9 - 2 / sqrt(3200), 2e-4); /* of numbers with four digits */
+    assert_near(tenfold, 0.9 - 2 / sqrt(16000), 5e-4);
+}
+
+static void too_few_points_are_no_learning_curve(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    char text[1024];
+    const cJSON *item;
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), SIZES, "share", "0.1,0.2,0.4");
+    submit(text);
+    for (int i = 0; i < 3; i++)
+        finish(i + 1, 0.5 + 0.1 * i, false);
+    reply = report_of("{'batch':[1]}");
+    cJSON_ArrayForEach(item, json_at(reply, "batches[0].findings"))
+    {
+        assert_null(strstr(item->valuestring, "learning curve"));
+    }
+}
+
 static const char *finding_where(bool first_leaks, bool second_leaks)
 {
     static const double noise[] = {0, 0.01, 0.02};
@@ -746,6 +800,8 @@ int main(void)
         TEST(old_batches_are_not_in_the_morning_report),
         TEST(report_of_an_unknown_batch_is_refused),
         TEST(metric_comes_from_goal_then_evaluate_then_the_first_final),
+        TEST(learning_curve_is_extrapolated),
+        TEST(too_few_points_are_no_learning_curve),
         cmocka_unit_test(direction_is_known_by_name),
         TEST(best_ranks_by_the_goal_and_leaks_last),
         TEST(difference_of_less_than_two_standard_errors_is_none),
