@@ -505,6 +505,31 @@ static void stored_split_lists_the_rows(void **state)
     unmake(&fixture);
 }
 
+static void equal_splits_have_equal_hashes(void **state)
+{
+    static const uint64_t seed[] = {11, 11, 12};
+    char hash[3][HASH_TEXT_SIZE];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct fixture fixture;
+        scoped(split_plan_release) struct split_plan plan = {0};
+        scoped(json_free) cJSON *json = NULL, *event = NULL;
+
+        make(&fixture, 40, 4,
+             "{\"allow_leak\":\"a test\",\"split\":{\"by\":\"fraction\",\"test\":0.3}}");
+        plan = split(&fixture, seed[i]);
+        json = split_json(&plan, &fixture.dataset);
+        event = split_event(&plan);
+        (void)snprintf(hash[i], sizeof(hash[i]), "%s", json_text(json, "hash", ""));
+        assert_string_equal(hash[i], json_text(event, "hash", ""));
+        assert_int_equal(strlen(hash[i]), HASH_TEXT_SIZE - 1);
+        unmake(&fixture);
+    }
+    assert_string_equal(hash[0], hash[1]);
+    assert_string_not_equal(hash[0], hash[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +548,7 @@ int main(void)
         cmocka_unit_test(reason_without_a_leak_marks_nothing),
         cmocka_unit_test(parts_that_cannot_be_filled_are_refused),
         cmocka_unit_test(stored_split_lists_the_rows),
+        cmocka_unit_test(equal_splits_have_equal_hashes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

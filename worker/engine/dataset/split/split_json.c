@@ -1,6 +1,7 @@
 /* A split as JSON: its lists for those who read them, its counts for whoever watches. */
 #include "worker/engine/dataset/split/split.h"
 
+#include "common/hash.h"
 #include "common/owner.h"
 
 static bool add_run(cJSON *runs, int64_t first, int64_t n, int64_t stride)
@@ -54,6 +55,17 @@ static bool add_rows(cJSON *object, const char *name, const struct dataset *data
     return rows != NULL;
 }
 
+/* Of splits into the same samples it is the same. */
+static bool add_hash(cJSON *object, const struct split_plan *plan)
+{
+    uint64_t part[SPLIT_PART_COUNT];
+    char text[HASH_TEXT_SIZE];
+
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        part[i] = row_list_hash(&plan->split.part[i]);
+    return json_add_text(object, "hash", hash_text(part, sizeof(part), text));
+}
+
 cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset)
 {
     scoped(json_free) cJSON *object = cJSON_CreateObject();
@@ -61,7 +73,8 @@ cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset)
     if (!json_add_text(object, "by", plan->by) ||
         !json_add_integer(object, "seed", (int64_t)plan->seed) ||
         !json_add_integer(object, "rows", dataset->n_rows) ||
-        !json_add_integer(object, "shared_groups", plan->n_shared_groups))
+        !json_add_integer(object, "shared_groups", plan->n_shared_groups) ||
+        !add_hash(object, plan))
         return NULL;
     if (plan->windows)
         return add_windows(object, plan) ? take(&object) : NULL;
@@ -80,7 +93,7 @@ cJSON *split_event(const struct split_plan *plan)
         if (!json_add_integer(object, split_part_name[i], plan->split.part[i].n))
             return NULL;
     if (!json_add_text(object, "by", plan->by) ||
-        !json_add_integer(object, "unused", plan->n_unused))
+        !json_add_integer(object, "unused", plan->n_unused) || !add_hash(object, plan))
         return NULL;
     if (plan->n_groups[SPLIT_TRAIN] == 0)
         return take(&object);
