@@ -54,6 +54,7 @@ void spec_check_release(struct spec_check *check)
 {
     free(check->name);
     free(check->problem);
+    free(check->first);
     json_free(&check->warnings);
     json_free(&check->hints);
     json_free(&check->sources);
@@ -294,8 +295,11 @@ static bool add_input(struct checking *checking, const cJSON *spec, struct error
         json_free(&copy);
         return no_memory(error);
     }
-    return json_print(line, &checking->input, error) &&
-           buffer_append_text(&checking->input, "\n", error);
+    if (!json_print(line, &checking->input, error))
+        return false;
+    if (!checking->check->first && !(checking->check->first = strdup(checking->input.data)))
+        return no_memory(error);
+    return buffer_append_text(&checking->input, "\n", error);
 }
 
 static bool add_configuration(struct checking *checking, const cJSON *spec, const cJSON *parameters,

@@ -37,6 +37,8 @@ struct spec_check {
     cJSON *warnings; /* owned list of texts; NULL: none */
     cJSON *hints;    /* owned list of texts, of what might be done better; NULL: none */
     cJSON *sources;  /* owned list of paths; NULL: none */
+    char *first;     /* owned: JSON, what the engine is asked about the first configuration; NULL:
+                        there are commands only */
     int64_t n_experiments;
     int64_t n_checked; /* configurations the engine looked at; 0: commands only */
     bool all_checked;  /* there are no more of them */

@@ -1,5 +1,6 @@
 /* nj check: is a spec good, and what would it do? */
 #include "client/client.h"
+#include "client/command/data_request.h"
 #include "client/render.h"
 #include "client/spec_check.h"
 #include "client/submission.h"
@@ -83,6 +84,27 @@ static bool tell(const struct spec_check *check, bool json, struct error *error)
     return true;
 }
 
+/* From import to predictions with a few rows, as the first run would. */
+static bool try_first(struct client *client, const struct spec_check *check, struct error *error)
+{
+    scoped(json_free) cJSON *request = NULL;
+    scoped(json_free) cJSON *answer = NULL;
+    char text[RENDER_NUMBER_SIZE];
+    int before = client->exit_status; /* of other files */
+
+    if (!check->first)
+        return true;
+    if (!json_parse(check->first, strlen(check->first), &request, error) ||
+        !data_request_add_folder(request, error) ||
+        !data_request_ask(client, "try", request, &answer, error))
+        return false;
+    client->exit_status = client->exit_status ? client->exit_status : before;
+    if (answer && !arguments_flag(&client->arguments, "json"))
+        printf("%s: tried in %s: every stage of the first configuration runs\n", check->name,
+               render_duration(json_number(answer, "seconds", 0), text));
+    return true;
+}
+
 /* What is wrong with the text itself, told as any other problem. */
 static void as_problem(const struct error *failure, const char *path, struct spec_problem *problem,
                        struct spec_check *check)
@@ -119,7 +141,9 @@ static bool run(struct client *client, struct error *error)
         }
         if (check.n_problems)
             client->exit_status = error_exit_status(ERROR_INVALID);
-        if (!tell(&check, json, error))
+        if (!tell(&check, json, error) ||
+            (check.n_problems == 0 && arguments_flag(arguments, "try") &&
+             !try_first(client, &check, error)))
             return false;
     }
     return true;
@@ -132,18 +156,24 @@ static const struct command_option options[] = {
      .repeats = true,
      .value = "PATH=VALUE",
      .help = "Put a value into the spec first, as in train.epochs=5."},
+    {.name = "try",
+     .help = "Also go through all stages of the first configuration, with two batches and a few "
+             "rows of each part."},
     {0},
 };
 
 const struct command command_check = {
     .name = "check",
-    .synopsis = "FILE... [--set PATH=VALUE]... [--json]",
+    .synopsis = "FILE... [--set PATH=VALUE]... [--try] [--json]",
     .help = "Tell everything that is wrong with a spec, or what it would do.",
     .description =
         "Each problem is one line with the file's line and the setting's path; the exit status is "
         "2 then. Sweeps are expanded, data are looked at; nothing is queued, and no daemon is "
         "needed. A file - is standard input.\n\n"
-        "    nj check examples/vowels.yaml --set train.epochs=5",
+        "    nj check examples/vowels.yaml --set train.epochs=5\n\n"
+        "With --try what would fail at the end of a night fails at once: data are imported (and "
+        "stay prepared), two batches trained, metrics measured, files written, in a folder that "
+        "vanishes.",
     .options = options,
     .takes = ARGUMENT_FILE,
     .min_arguments = 1,

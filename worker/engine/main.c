@@ -11,6 +11,7 @@
  *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
  *   trace                                  tells rows of a source for a picture, alike
+ *   try                                    goes through a spec once with a few rows, alike
  *   inspect RUN [--json]                   a stored model's layers, shapes, parameters, memory
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
@@ -125,6 +126,12 @@ static int verb_trace(int n, char **argument)
 {
     (void)argument;
     return answer(n, "trace < {\"data\":{...},\"cwd\":\"...\",\"columns\":[...]}", trace_answer);
+}
+
+static int verb_try(int n, char **argument)
+{
+    (void)argument;
+    return answer(n, "try < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\"}", pipeline_try);
 }
 
 static int verb_settings(int n, char **argument)
@@ -274,6 +281,7 @@ int main(int n, char **argument)
         {"run", verb_run},
         {"settings", verb_settings},
         {"trace", verb_trace},
+        {"try", verb_try},
         {"verify", verb_verify},
     };
 
@@ -286,6 +294,6 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|data|describe|drift|export|trace|settings|predict|evaluate|inspect|"
+    return usage("run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|inspect|"
                  "verify|blas-check ...");
 }

@@ -228,6 +228,36 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
     return true;
 }
 
+/* As many of the list as are wanted, equally far apart. */
+static bool thin_out(struct row_list *list, int64_t n, struct error *error)
+{
+    struct row_list thin = {.row = calloc((size_t)n, sizeof(*thin.row)), .n = n};
+
+    if (!thin.row)
+        return error_set(error, ERROR_NO_MEMORY, "choosing samples");
+    for (int64_t i = 0; i < n; i++)
+        thin.row[i] = row_list_at(list, i * list->n / n);
+    row_list_release(list);
+    *list = thin;
+    return true;
+}
+
+bool prepared_rows_sample(struct prepared_rows *rows, int64_t n, struct error *error)
+{
+    for (int i = 0; i < SPLIT_PART_COUNT; i++) {
+        struct row_list *list = &rows->split.split.part[i];
+
+        if (list->n > n && !thin_out(list, n, error))
+            return false;
+    }
+    if (rows->balanced.n > n && !thin_out(&rows->balanced, n, error))
+        return false;
+    rows->training = rows->split.split;
+    if (rows->balanced.n > 0)
+        rows->training.part[SPLIT_TRAIN] = rows->balanced;
+    return true;
+}
+
 struct model_plan pipeline_plan(const struct engine_spec *spec,
                                 const struct preparation *preparation, uint64_t seed,
                                 bool for_training)

@@ -41,6 +41,9 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
                         struct prepared_rows *ret_rows, struct warning_list *warnings,
                         struct error *error);
 
+/* Leaves at most n samples of each part, from all over it. */
+bool prepared_rows_sample(struct prepared_rows *rows, int64_t n, struct error *error);
+
 /* Does as data.unseen_classes says about rows of validation and test whose class no training row
  * has; a warning is preparation_fit()'s. */
 bool pipeline_unseen_classes(const struct data_config *config, const struct samples *samples,
@@ -59,6 +62,16 @@ struct loss_task pipeline_loss_task(const struct preparation *preparation);
  * go on later. Results go to reported.jsonl and artifacts/. */
 bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *ret_stopped,
                   struct error *error);
+
+/* The same with a few samples of each part, for who only tries; `runs`: the folder of all
+ * experiments' runs, NULL: beside the folder. */
+bool pipeline_run_sample(const char *folder, const char *runs, int64_t samples,
+                         struct error *error);
+
+/* Goes through all of a spec once, from import to predictions, with two batches and a few samples,
+ * in a folder that vanishes; only prepared data stay. A line of JSON in, {"spec", "cwd", "runs",
+ * "folder" of prepared data}, and one out: {"seconds"}. Errors are those that a run would have. */
+bool pipeline_try(FILE *in, FILE *out, struct error *error);
 
 /* Whether what the spec takes from other experiments is there, but for what it waits for. `root`:
  * the whole spec; `runs`: as in pipeline_find_model(), NULL: not known, so that numbers are not

@@ -38,6 +38,7 @@ struct run {
     const char *cwd;
     uint64_t seed;
     int64_t parts;                /* of a batch; 0: as the spec says */
+    int64_t sample;               /* samples that are left of each part; 0: all */
     char *artifacts, *checkpoint; /* owned */
     char *runs;                   /* owned: the folder of all experiments' runs */
     struct engine_spec spec;
@@ -268,7 +269,7 @@ static bool count_look(const struct run *run, cJSON *fields, struct error *error
 
     if (test->n == 0)
         return true;
-    if (run->spec.evaluate.test) {
+    if (run->spec.evaluate.test && run->sample == 0) {
         if (!buffer_append_format(&who, error, "%s/..", run->folder))
             return false;
         folder = realpath(who.data, NULL);
@@ -375,7 +376,8 @@ static bool import_rows(struct run *run, struct warning_list *warnings, struct e
     if (!open_data(run, warnings, error))
         return false;
     if (!prepared_rows_make(&run->spec, run->cwd, run->dataset, run->seed, &run->rows, warnings,
-                            error))
+                            error) ||
+        (run->sample > 0 && !prepared_rows_sample(&run->rows, run->sample, error)))
         return false;
     stages_end(&run->stages, "prepare");
     return true;
@@ -913,6 +915,21 @@ bool pipeline_run(const char *folder, const volatile sig_atomic_t *stop, bool *r
     done = go_through(&run, ret_stopped, error);
     if (!done)
         report_failure(error);
+    report_stop();
+    return done;
+}
+
+bool pipeline_run_sample(const char *folder, const char *runs, int64_t samples, struct error *error)
+{
+    static const volatile sig_atomic_t stop = 0;
+    scoped(run_release) struct run run = {.folder = folder, .stop = &stop, .sample = samples};
+    bool stopped = false, done;
+
+    if (runs && !(run.runs = strdup(runs)))
+        return no_memory(error);
+    if (!report_start(error))
+        return false;
+    done = go_through(&run, &stopped, error);
     report_stop();
     return done;
 }
