@@ -96,6 +96,46 @@ class Export(Exporting):
                 scaled = (float(row[sensor]) - low[sensor]) / (high[sensor] - low[sensor])
                 self.assertAlmostEqual(float(x[i, -1, k]), scaled, places=4)
 
+    def test_labels_of_each_step_stand_beside_the_steps(self):
+        try:
+            import h5py
+        except ImportError:
+            self.skipTest("python3-h5py is not installed")
+        write_pilots(self.source)
+        with open(self.source, encoding="ascii") as file:
+            given = {int(row["id"]): row for row in csv.DictReader(file)}
+        spec = pilots(self.source)
+        spec["data"]["features"] = ["r"]
+        spec["prepare"] = [{"type": "window", "length": 16, "stride": 16, "label": "each"}]
+        self.export(spec, "out.h5", "--part", "test")
+        with h5py.File(os.path.join(self.folder, "out.h5")) as file:
+            x, labels, ids, meta = file["x"][:], file["label"][:], file["id"][:], json.loads(file["meta"][()])
+        self.assertEqual(labels.shape, (*x.shape[:2], 1))
+        for i, label in enumerate(labels[:, :, 0]):
+            last = given[int(ids[i, 0])]
+            recording = sorted((row for row in given.values() if (row["crew"], row["seat"]) == (last["crew"], last["seat"])),
+                               key=lambda row: float(row["time"]))  # fmt: skip
+            end = recording.index(last) + 1
+            self.assertEqual([meta["classes"][code] for code in label], [row["event"] for row in recording[end - 16 : end]])
+        self.assertIn("go to an .h5 file", self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+
+    def test_draws_of_a_planet_become_one_row(self):
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("planet,draw,a,b,y\n")
+            for planet in range(12):
+                for draw in range(5):
+                    out.write(f"{planet},{draw},{planet * 10 + draw},{draw / 10},{planet / 4}\n")
+        spec = {"data": {"source": self.source, "series": "planet", "time": "draw", "target": "y", "task": "regression",
+                         "group": "planet", "features": ["a", "b"], "split": {"by": "group", "test": 0.25}},
+                "prepare": [{"type": "window", "length": 5, "stride": 5}, "reshape"]}  # fmt: skip
+        self.assertEqual(self.export(spec, "out.csv")["inputs"], {"x": [1, 10]})
+        rows = self.rows("out.csv")
+        planets = [int(row["row"]) // 5 for row in rows]
+        self.assertEqual(sorted(planets), list(range(12)))
+        for row, planet in zip(rows, planets):
+            self.assertEqual([float(row[f"v{i + 1}"]) for i in range(0, 10, 2)], [planet * 10 + draw for draw in range(5)])
+            self.assertEqual(float(row["y"]), planet / 4)
+
     def test_what_was_exported_is_a_source(self):
         write_pilots(self.source)
         spec = pilots(self.source)

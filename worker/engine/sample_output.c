@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,11 +156,14 @@ static void shape_arrays(struct sample_output *output, int64_t n)
     }
     beside[ARRAY_LENGTH] = (struct hdf5_array){
         .name = "length", .type = HDF5_INT32, .rows = n, .columns = output->length[0] ? 1 : 0};
-    beside[ARRAY_TRUTH] =
-        classes(output)
-            ? (struct hdf5_array){.name = "label", .type = HDF5_INT32, .rows = n, .columns = 1}
-            : (struct hdf5_array){
-                  .name = "target", .type = HDF5_FLOAT64, .rows = n, .columns = set->n_targets};
+    beside[ARRAY_TRUTH] = (struct hdf5_array){
+        .type = classes(output) ? HDF5_INT32 : HDF5_FLOAT64,
+        .rows = n,
+        .steps = set->truth_steps > 1 ? set->truth_steps : 0,
+        .columns = classes(output) ? 1 : set->n_targets,
+    };
+    (void)snprintf(beside[ARRAY_TRUTH].name, sizeof(beside[ARRAY_TRUTH].name), "%s",
+                   classes(output) ? "label" : "target");
     beside[ARRAY_ID] =
         (struct hdf5_array){.name = "id", .type = HDF5_INT64, .rows = n, .columns = output->n_ids};
     beside[ARRAY_PART] =
@@ -170,7 +174,7 @@ static void shape_arrays(struct sample_output *output, int64_t n)
 static bool make_room(struct sample_output *output, struct error *error)
 {
     const struct sample_set *set = &output->samples->set;
-    int64_t values = output->n_ids + set->n_targets + 1;
+    int64_t values = output->n_ids + set->truth_steps * (set->n_targets + 1);
     bool good = true;
 
     for (int i = 0; i < set->n_inputs; i++)
@@ -237,10 +241,8 @@ bool sample_output_open(const char *path, const struct samples *samples, int64_t
     output->text = ends_in(path, ".csv");
     if (!output->text && !ends_in(path, ".h5"))
         return error_set(error, ERROR_INVALID, "%s: samples go to a .csv or .h5 file", path);
-    if (samples->set.truth)
-        return error_set_at(error, ERROR_INVALID, "prepare",
-                            "samples are written with one label each, not one for each step "
-                            "(window.label)");
+    if (output->text && samples->set.truth_steps > 1)
+        return error_set(error, ERROR_INVALID, "%s: targets of each step go to an .h5 file", path);
     output->path = strdup(path);
     if (!output->path || asprintf(&output->aside, "%s.new", path) < 0)
         return no_memory(error);
@@ -279,18 +281,34 @@ static bool put_input(struct sample_output *output, int input, int64_t n, struct
     return put_piece(output, input, n, error);
 }
 
+/* The label or the targets of one step; of one that the sample has not, -1 or NAN. */
+static void *write_step(const struct sample_set *set, int64_t entry, bool there, void *to)
+{
+    int32_t *label = to;
+    double *target = to;
+
+    if (set->task == TASK_CLASSIFICATION) {
+        *label = there ? set->label[entry] : -1;
+        return label + 1;
+    }
+    for (int64_t k = 0; k < set->n_targets; k++)
+        *target++ = there ? set->target[entry * set->n_targets + k] : (double)NAN;
+    return target;
+}
+
 static bool put_truth(struct sample_output *output, const int64_t *row, int64_t n,
                       struct error *error)
 {
     const struct sample_set *set = &output->samples->set;
-    int32_t *label = output->piece;
-    double *target = output->piece;
+    void *to = output->piece;
 
-    for (int64_t i = 0; i < n && classes(output); i++)
-        label[i] = set->label[row[i]];
-    for (int64_t i = 0; i < n && !classes(output); i++)
-        memcpy(target + i * set->n_targets, set->target + row[i] * set->n_targets,
-               (size_t)set->n_targets * sizeof(*target));
+    for (int64_t i = 0; i < n; i++) {
+        struct truth_span span = sample_truth(set, row[i]);
+
+        for (int64_t step = 0; step < set->truth_steps; step++)
+            to = write_step(set, span.first + step - span.step,
+                            step >= span.step && step < span.step + span.n, to);
+    }
     return put_piece(output, output->n_inputs + ARRAY_TRUTH, n, error);
 }
 

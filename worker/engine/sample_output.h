@@ -5,7 +5,8 @@
  *   /x             float32 [samples][width], of windows [samples][steps][width]
  *   /x.<feature>   of each further input (words, tokens)
  *   /length        int32: steps that a sample has, where that varies
- *   /label         int32: of classes; or /target float64 [samples][targets], in their own units
+ *   /label         int32: of classes; or /target float64 [samples][targets], in their own units;
+ *                  of each step [samples][steps][...], -1 or NAN of steps that a sample has not
  *   /id            int64 [samples][ids]; the row in the file where there are no ids or texts
  *   /part          int32: 0 train, 1 valid, 2 test
  *   /meta          JSON: names of columns, classes, targets, ids; seed, source, what was fitted
