@@ -4,11 +4,13 @@ import csv
 import json
 import os
 import random
+import re
 import struct
+import subprocess
 import tempfile
 import unittest
 
-from engine import Run, engine
+from engine import DEADLINE, ENGINE, Run, engine
 
 
 class Stored(unittest.TestCase):
@@ -134,6 +136,38 @@ class Stored(unittest.TestCase):
         self.assertRegex(done.stdout, r"^data\.r2 -?[0-9.]+\n$")
         done = engine("evaluate", self.run_.folder, "--metric", "acuracy")
         self.assertEqual((done.returncode, "did you mean 'accuracy'" in done.stderr), (2, True), done.stderr)
+
+
+class Long(unittest.TestCase):
+    def test_how_long_it_will_take_is_told_before_it_does(self):
+        """From the rate of the first batches: what is left, and how long that takes."""
+        with tempfile.TemporaryDirectory(prefix="nightjar-long-") as folder:
+            rows = 400000
+            for name, n in (("train.csv", 600), ("new.csv", rows)):
+                with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                    file.write("t,a" + (",y" if n < rows else "") + "\n")
+                    file.writelines(f"{i},{i % 7}" + (f",{'pq'[i // 300 % 2]}" if n < rows else "") + "\n" for i in range(n))
+            run = Run(os.path.join(folder, "run"), {
+                "data": {"source": os.path.join(folder, "train.csv"), "time": "t", "target": "y",
+                         "split": {"train": 1, "valid": 0, "test": 0}},
+                "prepare": [{"type": "window", "length": 256, "stride": 64}],
+                "model": [{"type": "lstm", "units": 16 if os.environ.get("NIGHTJAR_SANITIZE") else 96}, {"type": "dense", "units": "classes"}],
+                "train": {"epochs": 1}})
+            done = run.finish()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            out = os.path.join(folder, "out.csv")
+            process = subprocess.Popen([ENGINE, "predict", run.folder, "--data", os.path.join(folder, "new.csv"), "-o", out],
+                                       stderr=subprocess.PIPE, text=True)
+            line = process.stderr.readline()
+            process.kill()
+            process.communicate(timeout=DEADLINE)
+            told = re.fullmatch(r"(\d+) rows/s; about (\d+\.?\d*) (s|min|h) for the (\d+) rows that are left\n", line)
+            self.assertTrue(told, line)
+            rate, left = int(told[1]), int(told[4])
+            seconds = float(told[2]) * {"s": 1, "min": 60, "h": 3600}[told[3]]
+            self.assertTrue(0 < left < rows)
+            self.assertTrue(0.5 * left <= rate * seconds <= 2 * left, line)
+            self.assertFalse(os.path.exists(out))
 
 
 if __name__ == "__main__":

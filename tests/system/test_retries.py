@@ -6,6 +6,8 @@ import unittest
 
 from harness import Daemon, wait_until
 
+SOURCE = os.environ.get("NIGHTJAR_SOURCE", os.getcwd())
+
 
 class Retries(unittest.TestCase):
     def test_retry_waits_and_why_tells_how_long(self):
@@ -42,6 +44,32 @@ class Retries(unittest.TestCase):
             row = daemon.wait(slow)[0]
             self.assertEqual(row["verdict"], "timeout")
             self.assertIn("time limit reached after 1 s", row["message"])
+
+    def test_crash_of_one_experiment_is_its_own(self):
+        """A program and an engine that crash: told with their signals, and nobody else notices."""
+        with Daemon(slots=3) as daemon:
+            before = daemon.call("daemon.status")["pid"]
+            gate = os.path.join(daemon.folder, "gate")
+            beside = daemon.submit("sh", "-c", f"until test -e {gate}; do sleep 0.02; done")
+            base = {"data": {"source": os.path.join(SOURCE, "examples/data/sklearn_iris/iris.csv"), "skip": 1, "target": "c5"},
+                    "model": [{"type": "dense", "units": "classes"}], "train": {"epochs": 1000000000, "batch": 1}}
+            engine = daemon.call("submit", base=base)["first"]
+            crashing = daemon.submit("sh", "-c", "kill -SEGV $$")
+            wait_until(lambda: daemon.show(engine).get("progress"))
+            with open(f"{daemon.home}/runs/{engine}/1/events.jsonl", encoding="utf-8") as file:
+                os.kill(int(file.read().split('"pid":')[1].split(",")[0]), signal.SIGABRT)
+            rows = daemon.wait(engine, crashing)
+            self.assertEqual([row["verdict"] for row in rows], ["failed", "failed"])
+            told = [failure["message"] for number in (engine, crashing)
+                    for batch in daemon.call("report", batch=[daemon.show(number)["batch"]])["batches"]
+                    for failure in batch["failures"]]
+            self.assertRegex(told[0], r"^signal 6 \(Aborted\)")
+            self.assertRegex(told[1], r"^signal 11 \(Segmentation fault\)")
+            self.assertEqual(daemon.show(beside)["state"], "running")
+            with open(gate, "w", encoding="utf-8"):
+                pass
+            self.assertEqual(daemon.wait(beside)[0]["state"], "done")
+            self.assertEqual(daemon.call("daemon.status")["pid"], before)
 
     def test_three_losses_without_progress_hold(self):
         with Daemon() as daemon:

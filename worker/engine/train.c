@@ -22,6 +22,7 @@
 static void trainer_release(struct trainer *trainer)
 {
     free(trainer->row);
+    free(trainer->batch_sum);
     free(trainer->prediction);
     watch_release(&trainer->watch);
     told_release(&trainer->told);
@@ -133,7 +134,9 @@ static bool take_step(struct trainer *trainer, struct error *error)
         .last = at->batch + 1 == trainer->steps_per_epoch,
         .inspect = at->batch == 0,
         .ret_serious = &trainer->serious,
+        .class_sum = trainer_class_sums(trainer),
     };
+    const struct loss_sum before = at->sum;
 
     if (!trainer->model->kind->advance(trainer->model, &step, &at->sum, error))
         return false;
@@ -146,7 +149,8 @@ static bool take_step(struct trainer *trainer, struct error *error)
                             "the loss is not finite at step %" PRIu64 " (epoch %" PRId64
                             "); a lower train.optimizer.rate may help",
                             at->step, at->epoch + 1);
-    return trainer_act(trainer, error) && trainer_tell_progress(trainer, false, error) &&
+    return trainer_add_batch(trainer, &before, error) && trainer_act(trainer, error) &&
+           trainer_tell_progress(trainer, false, error) &&
            trainer_snapshot(trainer, false, error) &&
            trainer_checkpoint_after_batch(trainer, error);
 }

@@ -29,6 +29,7 @@ bool trainer_declare(struct trainer *trainer, struct error *error)
 
     if (!state_add(&trainer->state, "progress", &trainer->at, sizeof(trainer->at), error) ||
         !schedule_declare(&trainer->schedule, &trainer->state, error) ||
+        !trainer_declare_batches(trainer, error) ||
         !kind->declare(trainer->model, &trainer->state, error))
         return false;
     if (!trainer->keeps_best)

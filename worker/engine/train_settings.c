@@ -139,6 +139,10 @@ const struct setting train_settings[] = {
     SETTING_BOOLEAN(struct train_config, full_loss, false,
                     "Whether to measure the loss over all training rows after each epoch, too: "
                     "train.full_loss."),
+    SETTING_INTEGER(
+        struct train_config, batch_losses, 0, 0, 1000000000, "batches",
+        "Every so many batches tell their mean loss, train.batch_loss, and of a network's "
+        "classes each one's without weights, train.batch_loss[class]; 0: not."),
     SETTING_INTEGER(struct train_config, logits, 0, 0, 1000000000, "epochs",
                     "Every so many epochs a table of a network's outputs before softmax: how many "
                     "validation rows (without any: training rows) of each class, and of others, "

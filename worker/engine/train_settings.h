@@ -64,9 +64,10 @@ struct train_config {
     struct rollback_config rollback;
     struct snapshots_config snapshots;
     struct start_config start;
-    bool full_loss; /* over all training rows, after each epoch */
-    int64_t logits; /* epochs from one table of outputs to the next; 0: none */
-    int guard;      /* enum guard */
+    bool full_loss;       /* over all training rows, after each epoch */
+    int64_t batch_losses; /* batches from one report of their losses to the next; 0: none */
+    int64_t logits;       /* epochs from one table of outputs to the next; 0: none */
+    int guard;            /* enum guard */
 };
 extern const struct setting train_settings[]; /* for struct train_config */
 

@@ -50,9 +50,10 @@ struct trainer {
     struct limit limit;
     bool serious; /* something was seen for which train.guard may act */
     double full_loss;
-    int64_t best_written; /* the epoch that best.ckpt holds */
-    int64_t *row;         /* owned, [batch] */
-    double *prediction;   /* owned, of `told`; NULL where none is needed */
+    struct loss_sum *batch_sum; /* owned; NULL: not asked for */
+    int64_t best_written;       /* the epoch that best.ckpt holds */
+    int64_t *row;               /* owned, [batch] */
+    double *prediction;         /* owned, of `told`; NULL where none is needed */
     struct order order;
     int64_t steps_per_epoch;
     int64_t checkpoint_ms, progress_ms; /* when the last ones were */
@@ -77,6 +78,11 @@ bool trainer_snapshot(struct trainer *trainer, bool epoch_ended, struct error *e
 /* train.c: at most every so often, unless always. */
 bool trainer_tell_progress(struct trainer *trainer, bool always, struct error *error);
 double trainer_rate_scale(const struct trainer *trainer); /* of schedules and roll-backs */
+/* train_batches.c. Registers what is gathered; of each class, for a step; after a step, with what
+ * progress had summed before it. */
+bool trainer_declare_batches(struct trainer *trainer, struct error *error);
+struct loss_sum *trainer_class_sums(const struct trainer *trainer);
+bool trainer_add_batch(struct trainer *trainer, const struct loss_sum *before, struct error *error);
 /* train_epoch.c */
 bool trainer_end_epoch(struct trainer *trainer, struct error *error);
 /* Weights and their running average trade places, where there is one. */

@@ -201,6 +201,69 @@ static void without_roll_backs_it_fails_as_before(void **state)
 
 /* ---- what is measured and kept ---- */
 
+static double reported(const struct training *training, const char *name, int step)
+{
+    scoped(json_free) cJSON *event = NULL;
+    char quoted[64], at[32], *line;
+    struct error error;
+    double value;
+
+    (void)snprintf(quoted, sizeof(quoted), "\"%s\"", name);
+    (void)snprintf(at, sizeof(at), "\"step\":%d,", step);
+    line = find_event(training, "\"metric\"", quoted, at);
+    if (!line)
+        fail_msg("no %s at step %d", name, step);
+    assert_true(json_parse(line, strlen(line), &event, &error));
+    value = json_number(event, "value", NAN);
+    free(line);
+    return value;
+}
+
+/* Over an epoch they are its loss, and the classes' together the whole. */
+static void losses_of_batches_and_classes_add_up(void **state)
+{
+    struct training training;
+    const struct row_list *train;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'batch_losses': 2"));
+    training.fixture.spec.train.batch_losses = STEPS_PER_EPOCH;
+    train = &training.fixture.split.part[SPLIT_TRAIN];
+    must_run(&training);
+    for (int epoch = 1; epoch <= 4; epoch++) {
+        double all = reported(&training, "train.batch_loss", epoch * STEPS_PER_EPOCH), sum = 0;
+
+        for (int class = 0; class < TRAINING_CLASSES; class ++) {
+            char name[64];
+            int n = 0;
+
+            (void)snprintf(name, sizeof(name), "train.batch_loss[c%d]", class);
+            for (int64_t i = 0; i < train->n; i++)
+                n += training.fixture.label[train->row[i]] == class;
+            sum += n * reported(&training, name, epoch * STEPS_PER_EPOCH);
+        }
+        assert_true(fabs(all - reported(&training, "train.loss", epoch)) < 1e-9);
+        assert_true(fabs(sum / (double)train->n - all) < 1e-6);
+    }
+    end(&training);
+}
+
+/* Each so many batches one figure, whatever epochs there are. */
+static void losses_of_batches_go_on_across_epochs(void **state)
+{
+    struct training training;
+    int told = 0;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, CLASSIFIER("'batch_losses': 4"));
+    must_run(&training);
+    for (int64_t step = 4; step <= training.result.steps; step += 4)
+        told += isfinite(reported(&training, "train.batch_loss", (int)step));
+    assert_int_equal(told, training.result.steps / 4);
+    assert_not_reported(&training, "\"train.batch_loss\"", "\"step\":5,");
+    end(&training);
+}
+
 static void full_loss_is_that_of_the_weights_at_the_epochs_end(void **state)
 {
     struct training training;
@@ -431,6 +494,8 @@ int main(void)
         cmocka_unit_test(sleep_of_the_machine_is_no_training_but_the_hour_comes),
         cmocka_unit_test(training_that_diverges_goes_back_and_slows_down),
         cmocka_unit_test(without_roll_backs_it_fails_as_before),
+        cmocka_unit_test(losses_of_batches_and_classes_add_up),
+        cmocka_unit_test(losses_of_batches_go_on_across_epochs),
         cmocka_unit_test(full_loss_is_that_of_the_weights_at_the_epochs_end),
         cmocka_unit_test(outputs_of_each_class_are_told_by_epoch),
         cmocka_unit_test(bins_of_outputs_do_not_depend_on_the_order),

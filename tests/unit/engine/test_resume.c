@@ -109,6 +109,7 @@ static void every_feature_resumes(void **state)
         "'optimizer': {'type': 'rmsprop', 'centered': true, 'momentum': 0.9}",
         "'accumulate': 4",
         "'parts': 3",
+        "'batch_losses': 4",
         "'average': 0.9",
         "'average': 0.9, 'restore_best': false, 'accumulate': 3, 'last_batch': 'drop'",
         "'clip': {'value': 0.1, 'norm': 0.2}",

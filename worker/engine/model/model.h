@@ -45,12 +45,13 @@ struct model_step { /* which samples, and where randomness stands */
     const int64_t *row; /* [n] */
     int64_t n;
     uint64_t seed;
-    uint64_t step;     /* from 1 */
-    int64_t epoch;     /* from 0 */
-    double rate_scale; /* of the schedules; 1: the rate as configured */
-    bool first, last;  /* of its epoch */
-    bool inspect;      /* look at gradients and units, and warn (report.h) */
-    bool *ret_serious; /* NULL, or becomes whether nothing can be learnt like this */
+    uint64_t step;              /* from 1 */
+    int64_t epoch;              /* from 0 */
+    double rate_scale;          /* of the schedules; 1: the rate as configured */
+    bool first, last;           /* of its epoch */
+    bool inspect;               /* look at gradients and units, and warn (report.h) */
+    bool *ret_serious;          /* NULL, or becomes whether nothing can be learnt like this */
+    struct loss_sum *class_sum; /* NULL, or a network adds what its rows lose: [n_classes] */
 };
 
 struct model_array {  /* what a model file stores */

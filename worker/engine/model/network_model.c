@@ -92,6 +92,8 @@ static void trip(struct network *network, const struct model_step *step, bool ba
     pass_gather(pass, network, step->set, step->row, step->n, true);
     (void)pass_forward(pass, network);
     pass_loss(pass, network, sum);
+    if (step->class_sum)
+        pass_sum_classes(pass, network, step->class_sum);
     if (backward && share != 1)
         pass_share(pass, network, share);
     if (backward)

@@ -414,6 +414,21 @@ void pass_loss(struct network_pass *pass, const struct network *network, struct 
                               &pass->gradient[last], pass->row_loss, sum);
 }
 
+void pass_sum_classes(const struct network_pass *pass, const struct network *network,
+                      struct loss_sum *class_sum)
+{
+    int64_t rows = loss_rows(&pass->output[network->n_layers - 1]);
+
+    for (int64_t row = 0; row < rows; row++) {
+        struct loss_sum *sum = &class_sum[pass->label[row]];
+
+        if (pass->weighted && !(pass->weight[row] > 0))
+            continue;
+        sum->loss += pass->row_loss[row];
+        sum->weight++;
+    }
+}
+
 void pass_share(struct network_pass *pass, const struct network *network, real share)
 {
     struct tensor *gradient = &pass->gradient[network->n_layers - 1];

@@ -21,6 +21,9 @@ void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth);
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network);
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum);
+/* After pass_loss: adds the losses of its rows to those of their classes, each row once. */
+void pass_sum_classes(const struct network_pass *pass, const struct network *network,
+                      struct loss_sum *class_sum);
 /* After pass_loss: of the gradient only a share goes backward. */
 void pass_share(struct network_pass *pass, const struct network *network, real share);
 /* After pass_loss: what the loss remembers of the batch. */
