@@ -63,6 +63,8 @@ def main():
         ([{"type": "standard", "divide": False}, "maxabs"], through([StandardScaler(with_std=False), MaxAbsScaler()], x)),
         (["yeo_johnson"], through([PowerTransformer(standardize=False)], x)),
         (["yeo_johnson", "standard"], through([PowerTransformer()], x)),
+        (["minmax", "row_yeo_johnson"],
+         PowerTransformer(standardize=False).fit_transform(through([MinMaxScaler()], x).T).T),
         (["minmax", "yeo_johnson", "minmax"],
          through([MinMaxScaler(), PowerTransformer(standardize=False), MinMaxScaler()], x)),
         ([{"type": "quantile", "quantiles": 100}], through([QuantileTransformer(**quantile)], x)),

@@ -136,6 +136,28 @@ class Export(Exporting):
             self.assertEqual([float(row[f"v{i + 1}"]) for i in range(0, 10, 2)], [planet * 10 + draw for draw in range(5)])
             self.assertEqual(float(row["y"]), planet / 4)
 
+    def test_columns_are_counted_over_recordings(self):
+        """In most recordings a goes with y; over all rows b does, since one recording lies far away."""
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("run,step,a,b,c,y\n")
+            for run in range(7):
+                for step in range(20):
+                    y, noise = step, (step * 7 + run * 3) % 11
+                    far = 1000 if run == 6 else 0
+                    out.write(f"{run},{step},{-y + 0.01 * noise if run < 6 else noise},{noise + far},{(noise * 5) % 11},{y + far}\n")
+        spec = {"data": {"source": self.source, "series": "run", "time": "step", "target": "y", "task": "regression", "features": ["a", "b", "c"],
+                         "split": {"train": 1, "valid": 0, "test": 0}}}  # fmt: skip
+        for more, stays in (({}, "b"), ({"over": "recordings"}, "a")):
+            spec["prepare"] = [{"type": "top_k", "k": 1, **more}]
+            done = self.nj("export", self.write_spec(spec), "-o", "out.csv")
+            self.assertEqual(set(self.rows("out.csv")[0]), {"row", "part", stays, "y"})
+            self.assertEqual("prepare[0]: of 7 lists a is in 6, a, the last of the 1 that stay, in 6" in done.stderr, bool(more), done.stderr)
+        spec["prepare"] = [{"type": "top_k", "k": 3, "list": 1, "over": "recordings"}]
+        done = self.nj("export", self.write_spec(spec), "-o", "out.csv")
+        self.assertIn("all columns stay: of 7 lists a is in 6", done.stderr)
+        del spec["data"]["series"], spec["data"]["time"]
+        self.assertIn("over: recordings needs data.series", self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+
     def test_what_was_exported_is_a_source(self):
         write_pilots(self.source)
         spec = pilots(self.source)

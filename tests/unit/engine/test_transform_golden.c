@@ -196,7 +196,7 @@ static void transforms_equal_scikit_learns(void **state)
         check_case(item, false);
         n++;
     }
-    assert_int_equal(n, 24);
+    assert_int_equal(n, 25);
 }
 
 static void transforms_of_missing_values_equal_scikit_learns(void **state)

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define GOLDEN 0.3819660112501051 /* (3 - sqrt 5) / 2 */
-#define FARTHEST 10.0             /* an exponent */
+#define FARTHEST 100.0            /* an exponent */
 #define CLOSE_ENOUGH 1e-9
 #define MOST_STEPS 100
 
