@@ -214,6 +214,7 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
         return no_memory(error);
     return summary_find(summary, findings, error) &&
            summary_extrapolate(summary, findings, error) &&
+           summary_outliers(summary, findings, error) &&
            store_warnings(store, head->first, head->last, TEXTS_LIMIT, warnings, error) &&
            store_remarks(store, head->first, head->last, TEXTS_LIMIT, remarks, error) &&
            store_batch_notes(store, head->id, notes, error) &&

@@ -155,6 +155,50 @@ static void too_few_points_are_no_learning_curve(void **state)
     }
 }
 
+/* Of eight outputs one learns far less than the others. */
+static void target_that_stands_out_is_named(void **state)
+{
+    static const double accuracy[] = {0.90, 0.91, 0.89, 0.92, 0.55, 0.90, 0.91, 0.88};
+    scoped(json_free) cJSON *reply = NULL;
+    const char *found = NULL;
+    const cJSON *item;
+
+    (void)state;
+    submit("{'name':'probe','base':{'data':{'source':'v.csv'},'model':[{'type':'dense','units':8}],"
+           "'evaluate':{'metrics':['accuracy']}},'sweep':{'goal':{'maximize':'test.accuracy'},"
+           "'parameters':{'data.target':['t0','t1','t2','t3','t4','t5','t6','t7']}}}");
+    for (int i = 0; i < 8; i++)
+        finish(i + 1, accuracy[i], false);
+    reply = report_of("{'batch':[1]}");
+    cJSON_ArrayForEach(item, json_at(reply, "batches[0].findings"))
+    {
+        if (strstr(item->valuestring, "stands out"))
+            found = item->valuestring;
+    }
+    assert_non_null(found);
+    assert_string_equal(found,
+                        "t4 (0.55) stands out: the median test.accuracy of 8 targets is 0.9");
+}
+
+static void alike_targets_do_not_stand_out(void **state)
+{
+    static const double accuracy[] = {0.90, 0.91, 0.89, 0.92, 0.87, 0.99};
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *item;
+
+    (void)state;
+    submit("{'name':'probe','base':{'data':{'source':'v.csv'},'model':[{'type':'dense','units':8}],"
+           "'evaluate':{'metrics':['accuracy']}},'sweep':{'goal':{'maximize':'test.accuracy'},"
+           "'parameters':{'data.target':['t0','t1','t2','t3','t4','t5']}}}");
+    for (int i = 0; i < 6; i++)
+        finish(i + 1, accuracy[i], false);
+    reply = report_of("{'batch':[1]}");
+    cJSON_ArrayForEach(item, json_at(reply, "batches[0].findings"))
+    {
+        assert_null(strstr(item->valuestring, "out: the median"));
+    }
+}
+
 static const char *finding_where(bool first_leaks, bool second_leaks)
 {
     static const double noise[] = {0, 0.01, 0.02};
@@ -801,6 +845,8 @@ int main(void)
         TEST(report_of_an_unknown_batch_is_refused),
         TEST(metric_comes_from_goal_then_evaluate_then_the_first_final),
         TEST(learning_curve_is_extrapolated),
+        TEST(target_that_stands_out_is_named),
+        TEST(alike_targets_do_not_stand_out),
         TEST(too_few_points_are_no_learning_curve),
         cmocka_unit_test(direction_is_known_by_name),
         TEST(best_ranks_by_the_goal_and_leaks_last),
