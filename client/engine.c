@@ -53,20 +53,34 @@ static bool find_run(struct client *client, struct buffer *ret_folder, struct er
            buffer_append_format(ret_folder, error, "%lld", (long long)wanted);
 }
 
-bool engine_call_run(struct client *client, const char *verb, const struct engine_call *call,
-                     struct error *error)
+/* `folder` NULL: none. */
+static bool become_engine(const char *verb, const char *folder, const struct engine_call *call,
+                          struct error *error)
 {
-    scoped(buffer_release) struct buffer path = {0}, folder = {0};
-    const char *argument[ENGINE_ARGUMENTS_MAX + 4] = {"nightjar-engine", verb};
+    scoped(buffer_release) struct buffer path = {0};
+    const char *argument[ENGINE_ARGUMENTS_MAX + 4] = {"nightjar-engine", verb, folder};
     char *plain[ENGINE_ARGUMENTS_MAX + 4];
 
-    if (!find_run(client, &folder, error) || !launch_program_path("nightjar-engine", &path, error))
+    if (!launch_program_path("nightjar-engine", &path, error))
         return false;
-    argument[2] = folder.data;
-    memcpy((void *)(argument + 3), (const void *)call->argument, call->n * sizeof(*call->argument));
+    memcpy((void *)(argument + (folder ? 3 : 2)), (const void *)call->argument,
+           call->n * sizeof(*call->argument));
     memcpy((void *)plain, (const void *)argument,
            sizeof(plain)); /* execv wants them without const */
     (void)fflush(stdout);
     execv(path.data, plain);
     return error_set_errno(error, errno, "%s", path.data);
+}
+
+bool engine_call_run(struct client *client, const char *verb, const struct engine_call *call,
+                     struct error *error)
+{
+    scoped(buffer_release) struct buffer folder = {0};
+
+    return find_run(client, &folder, error) && become_engine(verb, folder.data, call, error);
+}
+
+bool engine_call_files(const char *verb, const struct engine_call *call, struct error *error)
+{
+    return become_engine(verb, NULL, call, error);
 }

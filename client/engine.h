@@ -18,6 +18,9 @@ bool engine_call_add(struct engine_call *call, const char *name, const char *val
 bool engine_call_run(struct client *client, const char *verb, const struct engine_call *call,
                      struct error *error);
 
+/* The same of files alone: no experiment is asked for. */
+bool engine_call_files(const char *verb, const struct engine_call *call, struct error *error);
+
 #define ENGINE_OPTION_RUN                                                           \
     {                                                                               \
         .name = "run", .type = OPTION_INTEGER, .value = "N", .low = 1, .high = 1e9, \

@@ -1,4 +1,5 @@
-"""32 equal experiments on two processors: a batch of ours beside a script with PyTorch and multiprocessing.
+"""32 equal experiments on two processors: a batch of ours beside a script with PyTorch and multiprocessing, and beside
+itself with one experiment at a time that has both processors.
 
 Both begin with nothing: our daemon is started, the table imported, the batch submitted, and its last verdict waited for;
 the script's interpreter and PyTorch are started, and its pool.
@@ -13,7 +14,7 @@ import tempfile
 from figure import Figure, alternate
 from laboratory import ROOT, Laboratory
 
-FIGURES = ["pool_32_fork", "pool_32_spawn"]
+FIGURES = ["pool_32_fork", "pool_32_spawn", "pool_32_threads"]
 PEER = ROOT / "tests" / "bench" / "peers" / "torch_pool.py"
 EXPERIMENTS, PROCESSES, EPOCHS, ROUNDS = 32, 2, 15, 3
 ROWS, FEATURES = 5000, 64
@@ -29,7 +30,7 @@ def write_table(path):
             print(*(f"{value:.4f}" for value in x), f"{y:.4f}", sep=",", file=out)
 
 
-def spec(folder):
+def spec(folder, cpus=1):
     parts = {"train": [], "test": []}
     for row in range(ROWS):
         parts["test" if row % 5 == 4 else "train"].append(f"{row}\n")
@@ -45,7 +46,7 @@ def spec(folder):
         "train": {"loss": {"type": "normal", "components": 3}, "optimizer": {"type": "adam", "rate": 1e-3}, "batch": 100,
                   "epochs": EPOCHS},
         "evaluate": {"metrics": ["nll"]},
-        "resources": {"cpus": 1},
+        "resources": {"cpus": cpus},
         "sweep": {"replicates": EXPERIMENTS, "parameters": {"train.batch": [100]}, "goal": {"minimize": "test.nll"}},
     }
 
@@ -54,11 +55,12 @@ def measure(only):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_table(folder / "table.csv")
-        (folder / "batch.json").write_text(json.dumps(spec(folder)), encoding="utf-8")
+        for cpus in (1, PROCESSES):
+            (folder / f"batch{cpus}.json").write_text(json.dumps(spec(folder, cpus)), encoding="utf-8")
 
-        def ours():
+        def ours(cpus=1):
             with Laboratory(PROCESSES) as laboratory:
-                laboratory.nj("submit", "--wait", folder / "batch.json")
+                laboratory.nj("submit", "--wait", folder / f"batch{cpus}.json")
                 done = json.loads(laboratory.nj("status", "--json").stdout)
                 if done["counts"]["done"] != EXPERIMENTS:
                     raise RuntimeError(f"not all are done: {done['counts']}")
@@ -69,6 +71,11 @@ def measure(only):
 
         for figure in (figure for figure in FIGURES if figure.startswith(only)):
             how = figure.rsplit("_", 1)[1]
+            if how == "threads":
+                mine, peer = alternate(ROUNDS, ours, lambda: ours(PROCESSES))
+                yield Figure(figure, mine, "s", peer, peer / mine, 1.0,
+                             against=f"the same batch with {PROCESSES} processors for each experiment, one at a time")
+                continue
             mine, peer = alternate(ROUNDS, ours, lambda: theirs(how))
             yield Figure(figure, mine, "s", peer, peer / mine, 3.0,
                          against=f"PyTorch in a pool of {PROCESSES} processes ({how}), start-up included")

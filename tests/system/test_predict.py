@@ -125,6 +125,32 @@ class Stored(unittest.TestCase):
             new = list(csv.DictReader(self.predict(model=run.folder).stdout.splitlines()))
             self.assertEqual(list(new[0]), ["key", "predicted[y]", *(f"{name}[y]" for name in columns)])
 
+    def test_files_of_predictions_are_compared_by_their_scores(self):
+        """By the figures of the run that wrote them; what is not of the same truth is refused."""
+        mine, worse = self.run_.artifact("predictions.csv"), os.path.join(self.folder, "worse.csv")
+        with open(mine) as file:
+            rows = list(csv.DictReader(file))
+        with open(worse, "w") as file:
+            file.write("key,actual[y],predicted[y]\n")
+            file.writelines(f"{row['key']},{row['actual[y]']},{float(row['actual[y]']) + 2}\n" for row in rows)
+        done = engine("score", mine, worse, "--metric", "rmse", "--metric", "mae")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [line.split() for line in done.stdout.splitlines()]
+        self.assertEqual(lines[0], [str(len(rows)), "rows", mine, worse])
+        figures = {line[0]: [float(figure) for figure in line[1:]] for line in lines[1:]}
+        for name in ("rmse", "mae"):
+            self.assertAlmostEqual(figures[name][0], self.run_.results()[f"test.{name}"], 6)
+            self.assertAlmostEqual(figures[name][1], 2, 6)
+        short, words = os.path.join(self.folder, "short.csv"), os.path.join(self.folder, "words.csv")
+        for path, text in ((short, "key,actual[y],predicted[y]\n1,2,3\n"), (words, "key,actual[y],predicted[y]\n1,x,3\n")):
+            with open(path, "w") as file:
+                file.write(text)
+        for files, text in (((mine, short), "has not the rows and columns"), ((words,), "line 2, column 2: 'x' is no number"),
+                            ((self.new,), "has no columns of predictions")):
+            done = engine("score", *files)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(text, done.stderr)
+
     def test_figures_are_those_of_the_run_and_new_ones_need_no_training(self):
         done = engine("evaluate", self.run_.folder, "--metric", "rmse", "--metric", "mae", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -12,6 +12,7 @@
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
  *   trace                                  tells rows of a source for a picture, alike
  *   try                                    goes through a spec once with a few rows, alike
+ *   score FILE... [--metric NAME]...       files of predictions beside one another
  *   inspect RUN [--json]                   a stored model's layers, shapes, parameters, memory
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
@@ -247,6 +248,27 @@ static int verb_evaluate(int n, char **argument)
     return pipeline_evaluate(&request, stdout, &error) ? 0 : fail(&error);
 }
 
+static int verb_score(int n, char **argument)
+{
+    static const struct option options[] = {{"metric", required_argument, NULL, 'm'}, {0}};
+    static const char help[] = "score FILE... [--metric NAME]...";
+    struct score_request request = {0};
+    struct error error = {0};
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(n, argument, "m:", options, NULL)) != -1) {
+        if (option != 'm' || request.n_metrics == EVALUATE_METRICS_MAX)
+            return usage(help);
+        request.metric[request.n_metrics++] = optarg;
+    }
+    if (optind == n || n - optind > SCORE_FILES_MAX)
+        return usage(help);
+    while (optind < n)
+        request.file[request.n_files++] = argument[optind++];
+    return pipeline_score(&request, stdout, &error) ? 0 : fail(&error);
+}
+
 static int verb_inspect(int n, char **argument)
 {
     bool json = n == 3 && strcmp(argument[2], "--json") == 0;
@@ -279,6 +301,7 @@ int main(int n, char **argument)
         {"inspect", verb_inspect},
         {"predict", verb_predict},
         {"run", verb_run},
+        {"score", verb_score},
         {"settings", verb_settings},
         {"trace", verb_trace},
         {"try", verb_try},
@@ -294,6 +317,7 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|inspect|"
-                 "verify|blas-check ...");
+    return usage(
+        "run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|score|inspect|"
+        "verify|blas-check ...");
 }

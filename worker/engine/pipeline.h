@@ -119,6 +119,25 @@ bool pipeline_evaluate(const struct evaluate_request *request, FILE *out, struct
  * "bytes"}. A spec without a model will do. Memory does not grow with the data. */
 bool pipeline_export(FILE *in, FILE *out, struct error *error);
 
+/* Metrics by their names; all-zero is a valid empty one. */
+struct metric_choices {
+    struct kind_choices metrics;
+};
+bool metric_choices_read(struct metric_choices *ret, const char *const *name, size_t n,
+                         struct error *error);
+void metric_choices_release(struct metric_choices *choices);
+
+#define SCORE_FILES_MAX 16
+
+struct score_request {
+    const char *file[SCORE_FILES_MAX];        /* as predictions.csv */
+    size_t n_files;                           /* at least 1 */
+    const char *metric[EVALUATE_METRICS_MAX]; /* names; none: the task's defaults */
+    size_t n_metrics;
+};
+/* Files of predictions by what they say is true: a line a figure, a column a file. */
+bool pipeline_score(const struct score_request *request, FILE *out, struct error *error);
+
 /* What a stored model is made of: lines for a person, or one of JSON. */
 bool pipeline_inspect(const char *model, bool json, FILE *out, struct error *error);
 

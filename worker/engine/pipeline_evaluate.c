@@ -21,9 +21,7 @@
 struct evaluating {
     const struct evaluate_request *request;
     struct stored_model stored;
-    struct {
-        struct kind_choices metrics;
-    } wanted;
+    struct metric_choices wanted;
     struct dataset *dataset; /* owned, as the rest */
     struct split_plan split; /* of the run's own data */
     struct samples *samples;
@@ -41,6 +39,25 @@ static const struct setting wanted_settings[] = {
     {0},
 };
 
+void metric_choices_release(struct metric_choices *choices)
+{
+    settings_release(wanted_settings, choices);
+}
+
+bool metric_choices_read(struct metric_choices *ret, const char *const *name, size_t n,
+                         struct error *error)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *object = cJSON_CreateObject();
+    cJSON *list = cJSON_CreateStringArray(name, (int)n);
+
+    if (!json_add_item(object, "metrics", &list))
+        return error_set(error, ERROR_NO_MEMORY, "evaluating");
+    return settings_parse(wanted_settings, object, "", ret, &diagnostics) ||
+           error_set(error, ERROR_INVALID, "--metric: %s",
+                     diagnostics.n ? diagnostics.item[0].message : "out of memory");
+}
+
 static void evaluating_release(struct evaluating *evaluating)
 {
     samples_free(&evaluating->samples);
@@ -48,7 +65,7 @@ static void evaluating_release(struct evaluating *evaluating)
     split_plan_release(&evaluating->split);
     dataset_free(&evaluating->dataset);
     stored_model_release(&evaluating->stored);
-    settings_release(wanted_settings, &evaluating->wanted);
+    metric_choices_release(&evaluating->wanted);
     json_free(&evaluating->answer);
 }
 
@@ -60,16 +77,9 @@ static bool no_memory(struct error *error)
 static bool read_metrics(struct evaluating *evaluating, struct error *error)
 {
     const struct evaluate_request *request = evaluating->request;
-    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
-    scoped(json_free) cJSON *object = cJSON_CreateObject();
-    cJSON *list = cJSON_CreateStringArray(request->metric, (int)request->n_metrics);
 
-    if (!json_add_item(object, "metrics", &list))
-        return no_memory(error);
-    if (!settings_parse(wanted_settings, object, "", &evaluating->wanted, &diagnostics))
-        return error_set(error, ERROR_INVALID, "--metric: %s",
-                         diagnostics.n ? diagnostics.item[0].message : "out of memory");
-    return metric_check(&evaluating->wanted.metrics, evaluating->stored.preparation->task,
+    return metric_choices_read(&evaluating->wanted, request->metric, request->n_metrics, error) &&
+           metric_check(&evaluating->wanted.metrics, evaluating->stored.preparation->task,
                         &evaluating->stored.model->distribution, "--metric", error);
 }
 
