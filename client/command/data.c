@@ -492,8 +492,7 @@ const struct command command_data = {
     .name = "data",
     .synopsis = "describe SOURCE [--set PATH=VALUE]... [--window LENGTH[/STRIDE]] [--json]\n"
                 "head SOURCE [-n N] [--set PATH=VALUE]... [--json]\n"
-                "plot SOURCE -o FILE.svg [--columns NAMES] [--rows FIRST-LAST] [--recording NAME] "
-                "[--color COLUMN] [--samples N [--window LENGTH]] [--set PATH=VALUE]...\n"
+                "plot SOURCE -o FILE.svg [--columns NAMES] [--rows FIRST-LAST] [options]\n"
                 "drift SPEC [-o FILE] [--columns NAMES] [--chunk ROWS] [--set PATH=VALUE]...\n"
                 "export SPEC -o FILE [--part PART] [--shuffle] [--set PATH=VALUE]... [--json]\n"
                 "list [--json]\n"
