@@ -4,6 +4,7 @@
 #include "common/buffer.h"
 #include "common/owner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,21 +45,41 @@ static bool run(struct client *client, struct error *error)
 {
     scoped(json_free) cJSON *params = NULL, *result = NULL;
     scoped(buffer_release) struct buffer text = {0};
+    int64_t per_day;
 
     if (!join_text(&client->arguments, &text, error) || !client_object(&params, error) ||
         !add_target(client, params, error))
         return false;
-    if (!json_add_text(params, "text", text.data))
+    per_day = (int64_t)arguments_number(&client->arguments, "per-day", 0);
+    if (!json_add_text(params, "text", text.data) ||
+        (per_day > 0 && !json_add_integer(params, "per_day", per_day)))
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
-    return client_call(client, "note", &params, &result, error);
+    if (!client_call(client, "note", &params, &result, error))
+        return false;
+    if (per_day > 0)
+        printf("%.*s: %lld of %lld today\n", (int)strcspn(text.data, " "), text.data,
+               (long long)json_integer(result, "today", 0), (long long)per_day);
+    return true;
 }
+
+static const struct command_option options[] = {
+    {.name = "per-day",
+     .type = OPTION_INTEGER,
+     .value = "N",
+     .low = 1,
+     .high = 1e6,
+     .help = "Refuse it where so many notes of today begin with the same word, and tell how many."},
+    {0},
+};
 
 const struct command command_note = {
     .name = "note",
-    .synopsis = "ID|batch:N TEXT...",
+    .synopsis = "ID|batch:N TEXT... [--per-day N]",
     .help = "Keep a remark with an experiment or a batch.",
     .description = "Shown by nj show and nj report.\n\n"
-                   "    nj note batch:4 \"dropout calms it; try 0.4 next\"",
+                   "    nj note batch:4 \"dropout calms it; try 0.4 next\"\n"
+                   "    nj note 12 upload 9617 points --per-day 1",
+    .options = options,
     .takes = ARGUMENT_IDS,
     .min_arguments = 2,
     .max_arguments = -1,

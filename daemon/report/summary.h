@@ -60,8 +60,8 @@ bool summary_find(const struct summary *summary, cJSON *list, struct error *erro
 /* curve.c: appends a sentence about more training rows than were tried, where a batch varies their
  * number and nothing else. */
 bool summary_extrapolate(const struct summary *summary, cJSON *list, struct error *error);
-/* outlier.c: appends a sentence about targets that score worse than the others, where a batch varies
- * the target and nothing else. */
+/* outlier.c: appends a sentence about targets that score worse than the others, where a batch
+ * varies the target and nothing else. */
 bool summary_outliers(const struct summary *summary, cJSON *list, struct error *error);
 /* next.c: appends what to try next to `list`, for a batch that has ended. Wants the groups sorted.
  */

@@ -3,7 +3,9 @@
 #include "daemon/store/internal.h"
 #include "daemon/store/report.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define NOTE_LIMIT (16 * 1024)
 #define OLDEST_S 1e10
@@ -33,8 +35,48 @@ bool store_batch_notes(struct store *store, int64_t batch, cJSON *list, struct e
                       BIND(INT(batch)));
 }
 
-bool store_note(struct store *store, const cJSON *params, int64_t now_ms, struct error *error)
+/* When the day began, where we are. */
+static int64_t midnight_ms(int64_t now_ms)
 {
+    time_t now = (time_t)(now_ms / 1000);
+    struct tm day;
+
+    if (!localtime_r(&now, &day))
+        return now_ms;
+    day.tm_hour = day.tm_min = day.tm_sec = 0;
+    day.tm_isdst = -1;
+    return (int64_t)mktime(&day) * 1000;
+}
+
+/* Notes of today that begin with the same word, this one too. Of uploads some may be made a day. */
+static bool count_today(struct store *store, const char *text, int64_t per_day, int64_t now_ms,
+                        int64_t *ret_today, struct error *error)
+{
+    size_t size = strcspn(text, " ");
+    char word[64];
+
+    if (size >= sizeof(word))
+        return error_set_at(error, ERROR_INVALID, "text",
+                            "its first word, which is counted, is longer than %zu bytes",
+                            sizeof(word) - 1);
+    (void)snprintf(word, sizeof(word), "%.*s", (int)size, text);
+    if (!store_integer(store, 0, ret_today, error,
+                       "SELECT count(*) FROM note WHERE created_ms >= ?1 AND (text = ?2"
+                       " OR substr(text, 1, length(?2) + 1) = ?2 || ' ')",
+                       BIND(INT(midnight_ms(now_ms)), TEXT(word))))
+        return false;
+    if (*ret_today >= per_day)
+        return error_set_at(error, ERROR_INVALID, "per_day",
+                            "%lld of %lld '%s' are of today already", (long long)*ret_today,
+                            (long long)per_day, word);
+    ++*ret_today;
+    return true;
+}
+
+bool store_note(struct store *store, const cJSON *params, int64_t now_ms, int64_t *ret_today,
+                struct error *error)
+{
+    int64_t per_day = json_integer(params, "per_day", 0);
     int64_t experiment = json_integer(params, "id", 0), batch = json_integer(params, "batch", 0);
     const char *text = json_text(params, "text", NULL);
     bool ended, ok;
@@ -45,6 +87,9 @@ bool store_note(struct store *store, const cJSON *params, int64_t now_ms, struct
         return error_set_at(error, ERROR_INVALID, "text", "longer than %d bytes", NOTE_LIMIT);
     if (!experiment == !batch)
         return error_set_at(error, ERROR_INVALID, "id", "a note is of an experiment or of a batch");
+    *ret_today = 0;
+    if (per_day > 0 && !count_today(store, text, per_day, now_ms, ret_today, error))
+        return false;
     return store_is_ended(store, batch ? 1 : 0, batch ? batch : experiment, &ended, &ok, error) &&
            store_execute(store, error,
                          "INSERT INTO note (experiment, batch, created_ms, text)"

@@ -210,7 +210,10 @@ bool store_counts(struct store *store, cJSON **ret_counts, struct error *error);
 
 /* ---- notes, cleaning ---- */
 
-bool store_note(struct store *store, const cJSON *params, int64_t now_ms, struct error *error);
+/* With `per_day` *ret_today is how many notes of today begin with its first word; else 0. INVALID
+ * where there were so many already. */
+bool store_note(struct store *store, const cJSON *params, int64_t now_ms, int64_t *ret_today,
+                struct error *error);
 /* Of `clean`: ended experiments with a run folder, ended at least older_s ago. */
 bool store_cleanable(struct store *store, const cJSON *params, int64_t now_ms,
                      struct store_ids *ret_ids, struct error *error);

@@ -334,6 +334,14 @@ class Reading(Case):
         self.assertIn("looks fine", self.nj("show", self.good).out)
         self.assertIn("try more", self.nj("report", "batch:1").out)
 
+    def test_uploads_of_a_day_are_counted(self):
+        self.assertEqual(self.nj("note", self.good, "upload", "9617", "--per-day", 2).out, "upload: 1 of 2 today\n")
+        self.nj("note", self.good, "uploads are few")
+        self.assertEqual(self.nj("note", self.good, "upload", "9620", "--per-day", 2).out, "upload: 2 of 2 today\n")
+        self.refused("note", self.good, "upload", "9621", "--per-day", "2", message="2 of 2 'upload' are of today already")
+        self.assertNotIn("9621", self.nj("show", self.good).out)
+        self.assertEqual(self.nj("note", self.good, "upload", "9621", "--per-day", 3).out, "upload: 3 of 3 today\n")
+
     def test_clean_removes_files_but_not_the_record(self):
         path = self.nj("log", self.good, "--path").out.strip()
         dry = self.nj("clean", self.good, "--dry-run", "--json").json()

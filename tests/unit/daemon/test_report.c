@@ -259,6 +259,7 @@ static void what_runs_remark_and_what_people_note_stand_apart(void **state)
     scoped(json_free) cJSON *reply = NULL;
     const cJSON *batch;
     struct error error;
+    int64_t today;
 
     (void)state;
     submit("{'base':{'command':['x']},'experiments':[{},{}]}");
@@ -268,7 +269,7 @@ static void what_runs_remark_and_what_people_note_stand_apart(void **state)
         end_with(id, 0);
     }
     assert_true(store_begin(store, &error));
-    assert_true(store_note(store, note, now_ms, &error));
+    assert_true(store_note(store, note, now_ms, &today, &error));
     assert_true(store_commit(store, &error));
     reply = report_of("{'batch':[1]}");
     batch = json_at(reply, "batches[0]");

@@ -969,13 +969,14 @@ static void notes_and_cleaning(void **state)
     scoped(memory_free) char *text = NULL;
     scoped(store_ids_release) struct store_ids ids = {0};
     struct error error;
+    int64_t today;
 
     (void)state;
     submit("{'base':{'command':['true']},'experiments':[{},{}]}");
     run_to_end(1, 0);
     assert_true(store_begin(store, &error));
-    assert_true(store_note(store, note, now_ms, &error));
-    assert_false(store_note(store, nowhere, now_ms, &error));
+    assert_true(store_note(store, note, now_ms, &today, &error));
+    assert_false(store_note(store, nowhere, now_ms, &today, &error));
     assert_int_equal(error.kind, ERROR_NOT_FOUND);
     assert_true(store_commit(store, &error));
     text = dump(1);

@@ -59,6 +59,7 @@ static void transaction_that_sqlite_gave_up_cannot_be_kept(void **state)
 {
     scoped(json_free) cJSON *note = parse_json("{'id':1,'text':'x'}");
     struct error error;
+    int64_t today;
 
     (void)state;
     submit("{" COMMAND "}");
@@ -69,7 +70,7 @@ static void transaction_that_sqlite_gave_up_cannot_be_kept(void **state)
                      SQLITE_OK);
     assert_true(store_begin(store, &error));
     assert_true(store_savepoint(store, &error));
-    assert_false(store_note(store, note, now_ms, &error));
+    assert_false(store_note(store, note, now_ms, &today, &error));
     assert_false(store_keep(store, &error));
     assert_false(store_undo(store, &error));
     assert_false(store_set_setting(store, "slots", 3, &error));
