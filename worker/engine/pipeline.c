@@ -267,6 +267,7 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
         .loss = &spec->train.loss,
         .update = for_training ? train_update_plan(&spec->train) : (struct update_plan){0},
         .batch = for_training ? spec->train.batch : 0,
+        .configured_batch = spec->train.batch,
         .parts = spec->train.parts,
         .divides = for_training &&
                    (spec->train.parts > 1 || spec->train.out_of_memory == OUT_OF_MEMORY_HALVE),

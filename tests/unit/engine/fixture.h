@@ -245,6 +245,7 @@ static inline struct model_plan fixture_plan(const struct fixture *fixture)
         .loss = &fixture->spec.train.loss,
         .update = train_update_plan(&fixture->spec.train),
         .batch = fixture->spec.train.batch,
+        .configured_batch = fixture->spec.train.batch,
         .parts = fixture->spec.train.parts,
         .divides = fixture->spec.train.parts > 1,
         .task = fixture->set.task,

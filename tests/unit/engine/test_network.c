@@ -437,9 +437,10 @@ static void sizes_may_be_formulas(void **state)
 
     (void)state;
     fixture_set_up(&fixture, TASK_CLASSIFICATION, 12, 4, 3);
-    fixture_parse(&fixture, "{'model': [{'type': 'dense', 'units': '131*9'},"
-                            " {'type': 'dense', 'units': '2*(features+1)', 'bias': false},"
-                            " {'type': 'dense', 'units': 'classes'}]}");
+    fixture_parse(&fixture,
+                  "{'train': {'batch': 10}, 'model': [{'type': 'dense', 'units': '131*9'},"
+                  " {'type': 'dense', 'units': 'batch+2*(features-4)', 'bias': false},"
+                  " {'type': 'dense', 'units': 'classes'}]}");
     model = fixture_build(&fixture);
     assert_int_equal(model->n_parameters, 1179 * 4 + 1179 + 10 * 1179 + 3 * 10 + 3);
     plan = fixture_plan(&fixture);

@@ -19,8 +19,8 @@ struct dense_config {
 
 static const struct setting dense_settings[] = {
     SETTING_EXPRESSION(struct dense_config, units, NULL, 1, 1 << 20, SETTING_REQUIRED,
-                       "Number of outputs: a number or a formula over classes, targets, features "
-                       "and steps."),
+                       "Number of outputs: a number or a formula over classes, targets, outputs, "
+                       "features, steps and batch, such as 2 * (features + 1)."),
     SETTING_CHOICE(struct dense_config, activation, ACTIVATION_LINEAR, activation_name,
                    "What the sums pass through; leaky_relu has slope 0.01 here."),
     SETTING_BOOLEAN(struct dense_config, bias, true, "Whether a bias is added."),

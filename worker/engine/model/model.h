@@ -28,8 +28,9 @@ struct model_plan {                    /* all borrowed, and needed as long as th
     const struct kind_choice *loss;    /* train.loss: says what outputs mean */
     struct update_plan update;         /* how weights move; all-zero: the model only predicts */
     int64_t batch;                     /* most rows of a step; 0: the model only predicts */
-    int64_t parts; /* in which a step is worked out, one after the other; 0 is 1 */
-    bool divides;  /* there may be several parts, in this run or a later one */
+    int64_t configured_batch; /* train.batch, also where the model only predicts: for formulas */
+    int64_t parts;            /* in which a step is worked out, one after the other; 0 is 1 */
+    bool divides;             /* there may be several parts, in this run or a later one */
     enum task task;
     const struct sample_input *input; /* [n_inputs] */
     int n_inputs;

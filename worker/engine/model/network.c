@@ -366,6 +366,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
     network->variable[2] = (struct expression_variable){"steps", plan->input[0].shape.steps};
     network->variable[TOKENS_VARIABLE] = (struct expression_variable){"tokens", 0};
+    network->variable[6] = (struct expression_variable){"batch", plan->configured_batch};
     if (!build_loss(network, error))
         return false;
     network->variable[3] = (struct expression_variable){"outputs", network->loss.n_outputs};

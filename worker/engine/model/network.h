@@ -16,7 +16,7 @@
 #include "worker/engine/optimizer/update.h"
 
 #define NETWORK_LAYERS_MAX 1024
-#define NETWORK_VARIABLES 6
+#define NETWORK_VARIABLES 7
 
 struct network_pass {
     struct pass pass;
