@@ -426,19 +426,22 @@ static bool finish_record(struct scan *scan, const char *from)
 bool csv_next(struct csv_reader *reader, const struct csv_record **ret_record, struct error *error)
 {
     for (;;) {
-        const char *from = reader->window + reader->start;
-        struct scan scan = {.reader = reader,
-                            .at = from,
-                            .end = reader->window + reader->end,
-                            .line = reader->line,
-                            .error = error};
+        struct scan scan = {.reader = reader, .line = reader->line, .error = error};
         enum scan_result result;
+        const char *from;
         int64_t line;
 
-        if (reader->start == reader->end && reader->at_end) {
-            *ret_record = NULL;
-            return true;
+        if (reader->start == reader->end) { /* at first there is no window, either */
+            if (reader->at_end) {
+                *ret_record = NULL;
+                return true;
+            }
+            if (!refill(reader, error))
+                return false;
+            continue;
         }
+        scan.at = from = reader->window + reader->start;
+        scan.end = reader->window + reader->end;
         result = scan_record(&scan);
         line = scan.line;
         if (result == SCAN_FAILED)
