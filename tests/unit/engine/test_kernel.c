@@ -735,6 +735,64 @@ static void products_within_matrices_are_those_of_the_schoolbook(void **state)
     each_kernel(check_product_within);
 }
 
+/* a of many columns, transposed: few rows of c are taken at a time, or c is turned. The same bits
+ * as from one product, which asks the memory for something meanwhile. */
+static void check_turned_within(const struct kernel *kernel, int64_t n)
+{
+    enum { M = 70, K = 300, WIDE = 600 };
+    static float a[K * WIDE], b[K * SIZE_MAX_TESTED], c[2][M * (SIZE_MAX_TESTED + 3)];
+    const struct product_part part = {
+        .a = a, .a_row = 1, .a_column = WIDE, .b = b, .b_row = n, .b_panel = kernel->panel, .k = K};
+
+    for (size_t i = 0; a[0] == 0 && i < sizeof(a) / sizeof(*a); i++)
+        a[sizeof(a) / sizeof(*a) - 1 - i] = (float)random_normal(1, i, 0, 1);
+    for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
+        b[i] = (float)random_normal(2, i, 0, 1);
+    for (int add = 0; add < 2; add++) {
+        for (size_t i = 0; i < sizeof(c[0]) / sizeof(*c[0]); i++)
+            c[0][i] = c[1][i] = 0.5f;
+        kernel_product_within(&(struct matrix_product){.kernel = kernel,
+                                                       .transpose_a = true,
+                                                       .add = add,
+                                                       .m = M,
+                                                       .n = n,
+                                                       .k = K,
+                                                       .a = a,
+                                                       .a_row = WIDE,
+                                                       .b = b,
+                                                       .b_row = n,
+                                                       .c = c[0],
+                                                       .c_row = n + 3});
+        kernel->product(&(struct product){.m = M,
+                                          .n = n,
+                                          .c = c[1],
+                                          .c_row = n + 3,
+                                          .add = add,
+                                          .part = &part,
+                                          .n_parts = 1,
+                                          .soon = a,
+                                          .n_soon = K * WIDE});
+        for (int64_t i = 0; i < M * (n + 3); i++) {
+            int64_t row = i / (n + 3), column = i % (n + 3);
+            double expected = add ? 0.5 : 0;
+
+            for (int64_t k = 0; k < K; k++)
+                expected += (double)a[k * WIDE + row] * (double)b[k * n + column % n];
+            assert_true(fabs((double)c[1][i] - (column < n ? expected : 0.5)) < 1e-3);
+            if (kernel != &kernel_plain)
+                assert_true(memcmp(&c[0][i], &c[1][i], sizeof(float)) == 0);
+            else
+                assert_true(fabs((double)c[0][i] - (double)c[1][i]) < 1e-3);
+        }
+    }
+}
+
+static void products_of_many_columns_turned_are_the_same(void **state)
+{
+    (void)state;
+    each_kernel(check_turned_within);
+}
+
 static void denormals_are_zero_only_while_flushed(void **state)
 {
     volatile float tiny = 1e-38f, half = 0.5f, tenth = 0.01f;
@@ -770,6 +828,7 @@ int main(void)
         cmocka_unit_test(kernel_can_be_chosen_by_name),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(products_within_matrices_are_those_of_the_schoolbook),
+        cmocka_unit_test(products_of_many_columns_turned_are_the_same),
         cmocka_unit_test(denormals_are_zero_only_while_flushed),
     };
 

@@ -82,6 +82,8 @@ void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, in
 #define SMALL_BLOCK (1 << 16)  /* elements of b for a block of k */
 #define SMALL_RESULT (1 << 18) /* of c */
 #define SMALL_PACKED (1 << 14) /* of b, where it has to be transposed */
+#define SMALL_STRIDE 512       /* of a transposed: from here on its lines displace each other */
+#define SMALL_ROWS 12          /* of c at a time, where they do; a multiple of a tile's */
 
 static bool is_small(const struct matrix_product *product)
 {
@@ -116,6 +118,34 @@ static void small_transposed_product(const struct matrix_product *product)
     product->kernel->product(&small);
 }
 
+/* a transposed: what a tile reads lies a row of a apart, in lines that share few places of the
+ * nearest cache. For some rows of the result at a time it is brought together first. */
+static void gathered_product(const struct kernel *kernel, const struct product *product)
+{
+    real gathered[SMALL_ROWS * SMALL_DEPTH];
+    struct product_part part = product->part[0];
+    struct product few = *product;
+    const real *a = part.a;
+    int64_t a_column = part.a_column;
+
+    part.a = gathered;
+    part.a_column = SMALL_ROWS;
+    few.part = &part;
+    for (int64_t row = 0; row < product->m; row += SMALL_ROWS) {
+        few.m = product->m - row < SMALL_ROWS ? product->m - row : SMALL_ROWS;
+        few.c = product->c + row * product->c_row;
+        if (few.m == SMALL_ROWS)
+            for (int64_t k = 0; k < part.k; k++)
+                memcpy(gathered + k * SMALL_ROWS, a + row + k * a_column,
+                       SMALL_ROWS * sizeof(real));
+        else
+            for (int64_t k = 0; k < part.k; k++)
+                memcpy(gathered + k * SMALL_ROWS, a + row + k * a_column,
+                       (size_t)few.m * sizeof(real));
+        kernel->product(&few);
+    }
+}
+
 static void small_product(const struct matrix_product *product)
 {
     struct product_part part = {
@@ -136,9 +166,46 @@ static void small_product(const struct matrix_product *product)
         part.a = product->a + k * part.a_column;
         part.b = product->b + k * product->b_row;
         part.k = product->k - k < SMALL_DEPTH ? product->k - k : SMALL_DEPTH;
-        product->kernel->product(&small);
+        if (product->transpose_a && product->a_row >= SMALL_STRIDE)
+            gathered_product(product->kernel, &small);
+        else
+            product->kernel->product(&small);
         small.add = true;
     }
+}
+
+/* Half a vector of columns or less, of many rows: c transposed fills its vectors. */
+static bool is_narrow(const struct matrix_product *product)
+{
+    return product->transpose_a && !product->transpose_b &&
+           product->n <= product->kernel->panel / 8 && product->m >= product->kernel->panel &&
+           product->m * product->n <= SMALL_PACKED;
+}
+
+/* c[m][n] = a'[m][k] b[k][n] as c'[n][m] = b'[n][k] a[k][m]: the same sums in the same order. */
+static void narrow_product(const struct matrix_product *product)
+{
+    real turned[SMALL_PACKED];
+    const struct matrix_product small = {.kernel = product->kernel,
+                                         .transpose_a = true,
+                                         .add = product->add,
+                                         .m = product->n,
+                                         .n = product->m,
+                                         .k = product->k,
+                                         .a = product->b,
+                                         .b = product->a,
+                                         .c = turned,
+                                         .a_row = product->b_row,
+                                         .b_row = product->a_row,
+                                         .c_row = product->m};
+
+    for (int64_t i = 0; product->add && i < product->m; i++)
+        for (int64_t j = 0; j < product->n; j++)
+            turned[j * product->m + i] = product->c[i * product->c_row + j];
+    small_product(&small);
+    for (int64_t i = 0; i < product->m; i++)
+        for (int64_t j = 0; j < product->n; j++)
+            product->c[i * product->c_row + j] = turned[j * product->m + i];
 }
 
 void kernel_product_within(const struct matrix_product *product)
@@ -147,6 +214,8 @@ void kernel_product_within(const struct matrix_product *product)
         blas_product(product, 1, product->add ? 1 : 0);
     else if (product->transpose_b)
         small_transposed_product(product);
+    else if (is_narrow(product))
+        narrow_product(product);
     else
         small_product(product);
 }

@@ -65,6 +65,8 @@ struct product { /* c[m][n] = sum of the parts, in their order; `add`: to what c
     bool add;
     const struct product_part *part; /* [n_parts], borrowed */
     int n_parts;
+    const real *soon; /* [n_soon], borrowed: needed next, so that it is asked of the memory */
+    int64_t n_soon;   /* meanwhile; 0: nothing */
 };
 
 struct lstm_step { /* one step of `rows` rows of `units` cells; gates i, f, g, o one after the other

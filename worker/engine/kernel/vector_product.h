@@ -21,16 +21,31 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+#define LINE 64 /* bytes of a cache's */
+
+/* What is asked of the memory while sums are computed, a line at each k. */
+struct ahead {
+    const char *at;
+    int64_t lines; /* still to ask for */
+};
+
 INLINE void tile_terms(const struct product_part *part, int64_t row, int64_t column, int rows,
-                       int vectors, MASK mask, VECTOR sum[TILE_ROWS_MAX][PANEL_VECTORS])
+                       int vectors, MASK mask, struct ahead *ahead,
+                       VECTOR sum[TILE_ROWS_MAX][PANEL_VECTORS])
 {
     const float *a = part->a + row * part->a_row;
     const float *b = part->b + column / (PANEL_VECTORS * LANES) * part->b_panel;
     int64_t a_row = part->a_row, a_column = part->a_column, b_row = part->b_row;
 
-    for (int64_t k = 0; k < part->k; k++, a += a_column, b += b_row) {
+    int64_t line = ahead->lines > 0 ? LINE : 0;
+    const char *soon = line > 0 ? ahead->at : (const char *)a;
+
+    ahead->at += line * part->k;
+    ahead->lines -= part->k;
+    for (int64_t k = 0; k < part->k; k++, a += a_column, b += b_row, soon += line) {
         VECTOR right[PANEL_VECTORS];
 
+        __builtin_prefetch(soon, 0, 2); /* into the second cache; beyond the end it does no harm */
         UNROLL for (int v = 0; v < vectors; v++) right[v] =
             v + 1 < vectors ? v_load(b + v * LANES) : v_load_part(b + v * LANES, mask);
         UNROLL for (int i = 0; i < rows; i++)
@@ -43,7 +58,7 @@ INLINE void tile_terms(const struct product_part *part, int64_t row, int64_t col
 }
 
 INLINE void tile(const struct product *product, int64_t row, int64_t column, int rows, int vectors,
-                 MASK mask)
+                 MASK mask, struct ahead *ahead)
 {
     VECTOR sum[TILE_ROWS_MAX][PANEL_VECTORS];
     float *c = product->c + row * product->c_row + column;
@@ -54,7 +69,7 @@ INLINE void tile(const struct product *product, int64_t row, int64_t column, int
         : v + 1 < vectors ? v_load(c + i * c_row + v * LANES)
                           : v_load_part(c + i * c_row + v * LANES, mask);
     for (int p = 0; p < product->n_parts; p++)
-        tile_terms(&product->part[p], row, column, rows, vectors, mask, sum);
+        tile_terms(&product->part[p], row, column, rows, vectors, mask, ahead, sum);
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < vectors; v++) if (v + 1 < vectors)
             v_store(c + i * c_row + v * LANES, sum[i][v]);
@@ -62,9 +77,9 @@ INLINE void tile(const struct product *product, int64_t row, int64_t column, int
 }
 
 /* One function for each shape of a tile: its loops are unrolled into registers. */
-#define TILE_CASE(rows, vectors)                         \
-    case rows:                                           \
-        tile(product, row, column, rows, vectors, mask); \
+#define TILE_CASE(rows, vectors)                                \
+    case rows:                                                  \
+        tile(product, row, column, rows, vectors, mask, ahead); \
         break;
 #define TILES_TO_SIX(vectors) \
     TILE_CASE(1, vectors)     \
@@ -77,7 +92,7 @@ INLINE void tile(const struct product *product, int64_t row, int64_t column, int
 
 #define TILES(name, vectors, cases)                                                         \
     VECTOR_ISA static void name(const struct product *product, int64_t row, int64_t column, \
-                                int rows, MASK mask)                                        \
+                                int rows, MASK mask, struct ahead *ahead)                   \
     {                                                                                       \
         switch (rows) {                                                                     \
             cases(vectors) default : break;                                                 \
@@ -94,21 +109,21 @@ TILES(tiles_of_two, 2, TILES_TO_SIX)
 #endif
 
 VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64_t column, int rows,
-                               int vectors, MASK mask)
+                               int vectors, MASK mask, struct ahead *ahead)
 {
     switch (vectors) {
     case 1:
-        tiles_of_one(product, row, column, rows, mask);
+        tiles_of_one(product, row, column, rows, mask, ahead);
         break;
     case 2:
-        tiles_of_two(product, row, column, rows, mask);
+        tiles_of_two(product, row, column, rows, mask, ahead);
         break;
 #if PANEL_VECTORS == 4
     case 3:
-        tiles_of_three(product, row, column, rows, mask);
+        tiles_of_three(product, row, column, rows, mask, ahead);
         break;
     case 4:
-        tiles_of_four(product, row, column, rows, mask);
+        tiles_of_four(product, row, column, rows, mask, ahead);
         break;
 #endif
     default:
@@ -119,6 +134,8 @@ VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64
 VECTOR_ISA static void vector_product(const struct product *product)
 {
     int64_t panel = (int64_t)PANEL_VECTORS * LANES;
+    struct ahead ahead = {(const char *)product->soon,
+                          product->n_soon * (int64_t)sizeof(float) / LINE};
 
     for (int64_t column = 0; column < product->n; column += panel) {
         int64_t width = product->n - column < panel ? product->n - column : panel;
@@ -129,7 +146,7 @@ VECTOR_ISA static void vector_product(const struct product *product)
         for (int64_t i = 0, row = 0; i < tiles; i++) { /* of nearly equal heights */
             int64_t end = product->m * (i + 1) / tiles;
 
-            tile_of(product, row, column, (int)(end - row), vectors, mask);
+            tile_of(product, row, column, (int)(end - row), vectors, mask, &ahead);
             row = end;
         }
     }

@@ -11,8 +11,7 @@ const char *const recurrent_mask_name[] = {"shared", "per_gate", NULL};
 const char *const recurrent_convention_name[] = {"keras", "pytorch", NULL};
 const char *const recurrent_gate_name[] = {"sigmoid", "hard_sigmoid", NULL};
 
-#define CHUNK_BYTES ((int64_t)512 * 1024) /* of sums: they stay in the second cache */
-#define CHUNK_ROWS 32                     /* the batch that a chunk is made for */
+#define CHUNK_ROWS 32 /* of a batch; of a larger one a chunk has fewer steps */
 
 /* What was chosen; else what the convention has. */
 static struct kind_choice first_values(const struct kind_choice *chosen, const char *keras,
@@ -110,7 +109,7 @@ static void add_back_buffers(struct layer *layer, struct recurrent *recurrent)
 
     for (int i = 0; i < recurrent->n_blocks; i++)
         back += kernel_packed_size(recurrent->kernel, recurrent->block[i].n * units, units);
-    recurrent->chunk = CHUNK_BYTES / step > 0 ? CHUNK_BYTES / step : 1;
+    recurrent->chunk = RECURRENT_CHUNK_BYTES / step > 0 ? RECURRENT_CHUNK_BYTES / step : 1;
     if (recurrent->chunk > recurrent->steps)
         recurrent->chunk = recurrent->steps;
     recurrent->packed_back = layer_add_buffer(layer, BUFFER_SAVED, 0, back);

@@ -85,6 +85,7 @@ struct recurrent_config {
 #define RECURRENT_BLOCKS_MAX 4
 #define RECURRENT_GATES_MAX 4
 #define RECURRENT_DIRECTIONS 2
+#define RECURRENT_CHUNK_BYTES ((int64_t)512 * 1024) /* of sums: they stay in the second cache */
 
 struct recurrent_block { /* columns of the sums and rows of the weights, in units */
     int column, n;
@@ -144,7 +145,7 @@ struct recurrent { /* a layer's memory */
     int n_blocks, n_masks; /* masks: 1, or one for each gate */
     int n_directions;
     int64_t in, units, steps;
-    int64_t chunk; /* steps whose gradients are taken at once */
+    int64_t chunk; /* most steps whose gradients are taken at once */
     uint32_t input_purpose, state_purpose;
     struct recurrent_weights direction[RECURRENT_DIRECTIONS];
     /* buffers of either direction */

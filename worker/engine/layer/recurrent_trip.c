@@ -265,6 +265,15 @@ static struct seen seen_by(const struct trip *trip, const struct recurrent_block
     return (struct seen){before + (own ? block->gate * trip->rows * trip->units : 0), trip->units};
 }
 
+/* The sums of a step that is to come lie far away where all steps are kept: they are asked for. */
+static void ask_for(const struct trip *trip, int64_t step, struct product *product)
+{
+    if (step < 0 || step >= trip->steps || !trip->pass->training)
+        return;
+    product->soon = steps_at(trip, &trip->weights->sums, step);
+    product->n_soon = trip->rows * trip->sums;
+}
+
 /* Of the reset block, or of the others. */
 static void sum_step(const struct trip *trip, int64_t step, const real *before, real *sums,
                      bool reset)
@@ -292,6 +301,8 @@ static void sum_step(const struct trip *trip, int64_t step, const real *before, 
         if (seen.state && block->state_row != RECURRENT_NONE)
             part[product.n_parts++] =
                 kernel_packed_part(trip->kernel, seen.state, seen.row, packed_state, trip->units);
+        if (i == 0)
+            ask_for(trip, step + 1, &product);
         if (block->reset == reset && (product.n_parts > 0 || !product.add))
             trip->kernel->product(&product);
         packed_input += kernel_packed_size(trip->kernel, trip->in, n);
@@ -472,8 +483,8 @@ static void take_gradient(const struct trip *trip, const struct tensor *dy, int6
                                  step, row, gradient);
 }
 
-/* Gradients of the sums to that of the state a step ago. */
-static void gradient_of_state(const struct trip *trip, const real *sums)
+/* Gradients of a step's sums to that of the state before it. */
+static void gradient_of_state(const struct trip *trip, int64_t step, const real *sums)
 {
     const struct recurrent *recurrent = trip->recurrent;
     real *gradient = trip->pass->buffer[recurrent->gradient];
@@ -497,6 +508,7 @@ static void gradient_of_state(const struct trip *trip, const real *sums)
                 trip->kernel, sums + block->column * trip->units, trip->sums, packed, k);
         packed += kernel_packed_size(trip->kernel, k, trip->units);
     }
+    ask_for(trip, step - 1, &product);
     trip->kernel->product(&product);
 }
 
@@ -703,7 +715,18 @@ static void step_back(const struct trip *trip, const struct tensor *dy, int64_t 
     if (state_mask(trip))
         gradient_of_masked_state(trip, now.sums);
     else
-        gradient_of_state(trip, now.sums);
+        gradient_of_state(trip, step, now.sums);
+}
+
+/* Steps whose gradients are taken at once: their sums stay in the second cache. */
+static int64_t chunk_of(const struct trip *trip)
+{
+    int64_t step = trip->sums * trip->rows * (int64_t)sizeof(real);
+    int64_t chunk = RECURRENT_CHUNK_BYTES / step;
+
+    if (chunk > trip->recurrent->chunk)
+        return trip->recurrent->chunk;
+    return chunk > 0 ? chunk : 1;
 }
 
 static void direction_back(const struct trip *trip, const struct tensor *dy, struct tensor *dx)
@@ -711,6 +734,7 @@ static void direction_back(const struct trip *trip, const struct tensor *dy, str
     const struct recurrent *recurrent = trip->recurrent;
     size_t size = (size_t)(trip->rows * trip->units) * sizeof(real);
     bool direct = recurrent->n_directions == 1;
+    int64_t chunk = chunk_of(trip);
     real *found = !dx || direct ? NULL : trip->pass->buffer[recurrent->dx];
 
     if (dx && direct)
@@ -718,8 +742,8 @@ static void direction_back(const struct trip *trip, const struct tensor *dy, str
     pack_back(trip);
     memset(trip->pass->buffer[recurrent->gradient], 0, size);
     memset(trip->pass->buffer[recurrent->cell_gradient], 0, size);
-    for (int64_t end = trip->steps; end > 0; end -= recurrent->chunk) {
-        int64_t first = end > recurrent->chunk ? end - recurrent->chunk : 0;
+    for (int64_t end = trip->steps; end > 0; end -= chunk) {
+        int64_t first = end > chunk ? end - chunk : 0;
 
         for (int64_t step = end - 1; step >= first; step--)
             step_back(trip, dy, step);
