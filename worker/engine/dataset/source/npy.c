@@ -270,8 +270,8 @@ static bool read_raw(struct npy_array *npy, int64_t first, int64_t n, struct err
 {
     size_t size = (size_t)n * npy->item_size;
 
-    if (size > npy->raw_size) {
-        char *raw = realloc(npy->raw, size);
+    if (!npy->raw || size > npy->raw_size) { /* texts may have no character at all */
+        char *raw = realloc(npy->raw, size > 0 ? size : 1);
 
         if (!raw)
             return error_set(error, ERROR_NO_MEMORY, "reading %s", npy->path);
