@@ -92,7 +92,8 @@ static bool list_columns(struct trace *at, struct feature_wish *wish, struct err
     for (size_t i = 0; i < at->config.features.n && !columns && at->n_columns < COLUMNS_MAX; i++)
         wish[at->n_columns++] = (struct feature_wish){at->config.features.item[i], false};
     return at->n_columns > 0 ||
-           error_set(error, ERROR_INVALID, "which columns? a spec has data.features");
+           error_set(error, ERROR_INVALID,
+                     "which columns? name some: --columns a,b, or data.features of a spec");
 }
 
 static bool import_rows(struct trace *at, struct error *error)
