@@ -17,6 +17,7 @@
 #include "tests/support/near.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 
 static char home[64];
 static struct store *store;
@@ -51,6 +52,8 @@ static inline int close_store(void **state)
     return file_remove_tree(AT_FDCWD, home, &error) ? 0 : -1;
 }
 
+#define COMMAND "'base':{'name':'job','command':['true']}"
+
 /* "" where it went well, else "path: message" of the first complaint. Borrowed until the next. */
 static inline const char *try_submit(const char *params, cJSON **ret_reply)
 {
@@ -81,6 +84,15 @@ static inline int64_t submit(const char *params)
     if (*complaint)
         fail_msg("%s", complaint);
     return json_integer(reply, "first", 0);
+}
+
+static inline int64_t submit_after(const char *key, int64_t id)
+{
+    char params[256];
+
+    (void)snprintf(params, sizeof(params),
+                   "{'base':{'command':['true'],'queue':{'%s':['%" PRId64 "']}}}", key, id);
+    return submit(params);
 }
 
 static inline struct store_change apply_exit(int64_t id, enum experiment_event event,
@@ -179,6 +191,20 @@ static inline const char *print_json(const cJSON *json)
     buffer_clear(&text);
     assert_true(json_print(json, &text, &error));
     return text.data;
+}
+
+/* All that the store tells of an experiment, as text; caller frees. */
+static inline char *dump(int64_t id)
+{
+    scoped(json_free) cJSON *shown = NULL, *history = NULL, *params = cJSON_CreateObject();
+    struct buffer text = {0};
+    struct error error;
+
+    assert_true(json_add_integer(params, "id", id));
+    assert_true(store_show(store, id, now_ms, &shown, &error));
+    assert_true(store_history(store, params, &history, &error));
+    assert_true(json_print(shown, &text, &error) && json_print(history, &text, &error));
+    return buffer_take(&text);
 }
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "tests/unit/daemon/store_fixture.h"
 
-#define COMMAND "'base':{'command':['true']}"
-
 static void execute(sqlite3 *database, const char *sql)
 {
     char *message = NULL;

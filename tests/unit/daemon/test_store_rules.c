@@ -5,8 +5,6 @@
 
 #include <inttypes.h>
 
-#define COMMAND "'base':{'name':'job','command':['true']}"
-
 static int64_t integer(const char *sql)
 {
     struct error error;
