@@ -15,6 +15,7 @@
 #include "worker/engine/dataset/files.h"
 #include "worker/engine/dataset/source/source.h"
 #include "worker/engine/dataset/summary.h"
+#include "worker/engine/question.h"
 
 #define GROUPS_MAX 100000
 #define CLASSES_MAX 100
@@ -78,21 +79,7 @@ static void description_release(struct description *at)
 
 static bool read_request(struct description *at, FILE *in, struct error *error)
 {
-    scoped(memory_free) char *text = NULL;
-    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
-    size_t room = 0;
-    ssize_t size = getline(&text, &room, in);
-
-    if (size < 0)
-        return error_set(error, ERROR_INVALID, "expected a line of JSON");
-    if (!json_parse(text, (size_t)size, &at->request, error))
-        return false;
-    if (settings_parse(data_settings, json_member(at->request, "data"), "data", &at->config,
-                       &diagnostics))
-        return true;
-    return diagnostics.n > 0 ? error_set_at(error, ERROR_INVALID, diagnostics.item[0].path, "%s",
-                                            diagnostics.item[0].message)
-                             : no_memory(error);
+    return question_read(in, &at->request, error) && question_data(at->request, &at->config, error);
 }
 
 static bool open_source(struct description *at, struct error *error)

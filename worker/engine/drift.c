@@ -13,6 +13,7 @@
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/prepared/store.h"
+#include "worker/engine/question.h"
 
 #define CHUNKS_MAX 10000
 
@@ -59,19 +60,12 @@ static bool no_memory(struct error *error)
 
 static bool read_request(struct drift *at, FILE *in, struct error *error)
 {
-    scoped(memory_free) char *text = NULL;
-    size_t room = 0;
-    ssize_t size = getline(&text, &room, in);
+    const char *folder;
     cJSON *root;
 
-    if (size < 0)
-        return error_set(error, ERROR_INVALID, "expected a line of JSON");
-    if (!json_parse(text, (size_t)size, &at->request, error))
-        return false;
-    root = cJSON_GetObjectItemCaseSensitive(at->request, "spec");
-    if (!cJSON_IsObject(root) || !json_text(at->request, "folder", NULL))
-        return error_set(error, ERROR_INVALID, "nothing that can be done is asked");
-    return engine_spec_parse_data(root, &at->spec, error);
+    return question_read(in, &at->request, error) &&
+           question_spec(at->request, &root, &folder, error) &&
+           engine_spec_parse_data(root, &at->spec, error);
 }
 
 static bool open_rows(struct drift *at, struct error *error)

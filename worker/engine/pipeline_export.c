@@ -7,6 +7,7 @@
 #include "common/owner.h"
 #include "worker/engine/order.h"
 #include "worker/engine/prepared/store.h"
+#include "worker/engine/question.h"
 #include "worker/engine/sample_output.h"
 
 #define FORGOTTEN_VALUES ((int64_t)8 * 1024 * 1024) /* read between two dataset_forget_pages() */
@@ -61,19 +62,15 @@ static bool read_part(struct exporting *at, struct error *error)
 
 static bool read_request(struct exporting *at, FILE *in, struct error *error)
 {
-    scoped(memory_free) char *text = NULL;
-    size_t room = 0;
-    ssize_t size = getline(&text, &room, in);
+    const char *folder;
 
-    if (size < 0)
-        return error_set(error, ERROR_INVALID, "expected a line of JSON");
-    if (!json_parse(text, (size_t)size, &at->request, error))
+    if (!question_read(in, &at->request, error) ||
+        !question_spec(at->request, &at->root, &folder, error))
         return false;
-    at->root = cJSON_GetObjectItemCaseSensitive(at->request, "spec");
     at->cwd = json_text(at->request, "cwd", NULL);
     at->path = json_text(at->request, "output", NULL);
     at->shuffle = json_boolean(at->request, "shuffle", false);
-    if (!cJSON_IsObject(at->root) || !at->path || !json_text(at->request, "folder", NULL))
+    if (!at->path)
         return error_set(error, ERROR_INVALID, "nothing that can be done is asked");
     at->seed = (uint64_t)json_integer(at->root, "seed", 0);
     return read_part(at, error) && engine_spec_parse_data(at->root, &at->spec, error);

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/owner.h"
+#include "worker/engine/question.h"
 
 #define SAMPLES 64 /* of each part */
 #define BATCHES 2
@@ -35,17 +36,10 @@ static bool no_memory(struct error *error)
 
 static bool read_request(struct attempt *at, FILE *in, struct error *error)
 {
-    scoped(memory_free) char *text = NULL;
-    size_t room = 0;
-    ssize_t size = getline(&text, &room, in);
+    const char *folder;
 
-    if (size < 0)
-        return error_set(error, ERROR_INVALID, "expected a line of JSON");
-    if (!json_parse(text, (size_t)size, &at->request, error))
-        return false;
-    at->root = cJSON_GetObjectItemCaseSensitive(at->request, "spec");
-    return (cJSON_IsObject(at->root) && json_text(at->request, "folder", NULL)) ||
-           error_set(error, ERROR_INVALID, "nothing that can be done is asked");
+    return question_read(in, &at->request, error) &&
+           question_spec(at->request, &at->root, &folder, error);
 }
 
 /* What an ensemble trains is nothing. */

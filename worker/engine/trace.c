@@ -14,6 +14,7 @@
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/files.h"
 #include "worker/engine/prepared/prepared.h"
+#include "worker/engine/question.h"
 
 #define COLUMNS_MAX 32
 #define CLASSES_MAX 12 /* more values of a colour are intervals */
@@ -54,22 +55,10 @@ static bool no_memory(struct error *error)
 
 static bool read_request(struct trace *at, FILE *in, struct error *error)
 {
-    scoped(memory_free) char *text = NULL;
-    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
-    size_t room = 0;
-    ssize_t size = getline(&text, &room, in);
-
-    if (size < 0)
-        return error_set(error, ERROR_INVALID, "expected a line of JSON");
-    if (!json_parse(text, (size_t)size, &at->request, error))
+    if (!question_read(in, &at->request, error))
         return false;
     at->color = json_text(at->request, "color", NULL);
-    if (settings_parse(data_settings, json_member(at->request, "data"), "data", &at->config,
-                       &diagnostics))
-        return true;
-    return diagnostics.n > 0 ? error_set_at(error, ERROR_INVALID, diagnostics.item[0].path, "%s",
-                                            diagnostics.item[0].message)
-                             : no_memory(error);
+    return question_data(at->request, &at->config, error);
 }
 
 /* A colour by place is no column of the source. */
