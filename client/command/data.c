@@ -64,17 +64,13 @@ static bool make_request(const struct arguments *arguments, const char *path, in
 {
     scoped(spec_file_free) struct spec_file *file = NULL;
     scoped(json_free) cJSON *request = cJSON_CreateObject();
-    cJSON *data;
 
     if (!request)
         return no_memory(error);
     if (!data_request_read(arguments, path, &file, error))
         return false;
-    data = cJSON_DetachItemFromObjectCaseSensitive(file->root, "data");
-    if (!data)
-        return error_set_at(error, ERROR_INVALID, path, "has no data");
-    if (!json_add_item(request, "data", &data))
-        return no_memory(error);
+    if (!data_request_add_data(path, file, request, error))
+        return false;
     if (!data_request_add_cwd(path, request, error) ||
         !add_window(arguments, file->root, request, error))
         return false;

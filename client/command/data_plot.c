@@ -103,7 +103,6 @@ static bool plot_request(const struct arguments *arguments, cJSON **ret, struct 
     const char *path = arguments->argument[1];
     scoped(spec_file_free) struct spec_file *file = NULL;
     scoped(json_free) cJSON *request = cJSON_CreateObject();
-    cJSON *data;
 
     if (!request)
         return no_memory(error);
@@ -113,11 +112,8 @@ static bool plot_request(const struct arguments *arguments, cJSON **ret, struct 
         !add_windows(arguments, file->root, request, error) ||
         !add_texts(arguments, file->root, request, error))
         return false;
-    data = cJSON_DetachItemFromObjectCaseSensitive(file->root, "data");
-    if (!data)
-        return error_set_at(error, ERROR_INVALID, path, "has no data");
-    if (!json_add_item(request, "data", &data))
-        return no_memory(error);
+    if (!data_request_add_data(path, file, request, error))
+        return false;
     *ret = take(&request);
     return true;
 }

@@ -72,6 +72,17 @@ bool data_request_add_cwd(const char *path, cJSON *request, struct error *error)
     return json_add_text(request, "cwd", folder.data) || no_memory(error);
 }
 
+bool data_request_add_data(const char *path, struct spec_file *file, cJSON *request,
+                           struct error *error)
+{
+    cJSON *data = cJSON_DetachItemFromObjectCaseSensitive(file->root, "data");
+
+    if (!data)
+        return error_set_at(error, ERROR_INVALID, path, "has no data");
+    return json_add_item(request, "data", &data) ||
+           error_set(error, ERROR_NO_MEMORY, "asking about data");
+}
+
 bool data_request_add_folder(cJSON *request, struct error *error)
 {
     scoped(buffer_release) struct buffer path = {0};

@@ -11,6 +11,9 @@ bool data_request_read(const struct arguments *arguments, const char *path, stru
                        struct error *error);
 /* "cwd": from where its paths are seen. */
 bool data_request_add_cwd(const char *path, cJSON *request, struct error *error);
+/* "data": moved out of the spec, which has to have some. */
+bool data_request_add_data(const char *path, struct spec_file *file, cJSON *request,
+                           struct error *error);
 /* "folder": that of prepared data. */
 bool data_request_add_folder(cJSON *request, struct error *error);
 
