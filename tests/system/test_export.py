@@ -33,6 +33,16 @@ class Exporting(Folder):
         with open(os.path.join(self.folder, name), encoding="ascii") as file:
             return list(csv.DictReader(file))
 
+    def recorded(self):
+        """What reads HDF5, and the source's rows by their ids; skips where there is none."""
+        try:
+            import h5py
+        except ImportError:
+            self.skipTest("python3-h5py is not installed")
+        write_pilots(self.source)
+        with open(self.source, encoding="ascii") as file:
+            return h5py, {int(row["id"]): row for row in csv.DictReader(file)}
+
 
 class Export(Exporting):
     def test_a_table_is_scaled_by_its_training_rows(self):
@@ -71,13 +81,7 @@ class Export(Exporting):
         self.assertLess(abs(sum(row in half for row in orders["once"][: n // 2]) - n // 4), n // 10)
 
     def test_windows_become_an_array_of_three_dimensions(self):
-        try:
-            import h5py
-        except ImportError:
-            self.skipTest("python3-h5py is not installed")
-        write_pilots(self.source)
-        with open(self.source, encoding="ascii") as file:
-            given = {int(row["id"]): row for row in csv.DictReader(file)}
+        h5py, given = self.recorded()
         training = [row for row in given.values() if int(row["crew"]) <= 4]
         low, high = ({sensor: choose(float(row[sensor]) for row in training) for sensor in SENSORS} for choose in (min, max))
         answer = self.export(pilots(self.source), "out.h5", "--shuffle")
@@ -97,13 +101,7 @@ class Export(Exporting):
                 self.assertAlmostEqual(float(x[i, -1, k]), scaled, places=4)
 
     def test_labels_of_each_step_stand_beside_the_steps(self):
-        try:
-            import h5py
-        except ImportError:
-            self.skipTest("python3-h5py is not installed")
-        write_pilots(self.source)
-        with open(self.source, encoding="ascii") as file:
-            given = {int(row["id"]): row for row in csv.DictReader(file)}
+        h5py, given = self.recorded()
         spec = pilots(self.source)
         spec["data"]["features"] = ["r"]
         spec["prepare"] = [{"type": "window", "length": 16, "stride": 16, "label": "each"}]
