@@ -168,7 +168,7 @@ class Long(unittest.TestCase):
     def test_how_long_it_will_take_is_told_before_it_does(self):
         """From the rate of the first batches: what is left, and how long that takes."""
         with tempfile.TemporaryDirectory(prefix="nightjar-long-") as folder:
-            rows = 400000
+            rows = 800000
             for name, n in (("train.csv", 600), ("new.csv", rows)):
                 with open(os.path.join(folder, name), "w", encoding="ascii") as file:
                     file.write("t,a" + (",y" if n < rows else "") + "\n")
@@ -177,7 +177,7 @@ class Long(unittest.TestCase):
                 "data": {"source": os.path.join(folder, "train.csv"), "time": "t", "target": "y",
                          "split": {"train": 1, "valid": 0, "test": 0}},
                 "prepare": [{"type": "window", "length": 256, "stride": 64}],
-                "model": [{"type": "lstm", "units": 16 if os.environ.get("NIGHTJAR_SANITIZE") else 96}, {"type": "dense", "units": "classes"}],
+                "model": [{"type": "lstm", "units": 32 if os.environ.get("NIGHTJAR_SANITIZE") else 160}, {"type": "dense", "units": "classes"}],
                 "train": {"epochs": 1}})
             done = run.finish()
             self.assertEqual(done.returncode, 0, done.stderr)
