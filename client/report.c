@@ -33,22 +33,29 @@ static void print_label(const struct render *render, const char *label)
             render_reset(render, STYLE_DIM));
 }
 
+/* A line of what its owner said of it; nothing where nothing was said. */
+static bool print_said(const struct render *render, const cJSON *batch, const char *name,
+                       const char *label, struct error *error)
+{
+    const char *text = json_text(batch, name, "");
+
+    if (!*text)
+        return true;
+    print_label(render, label);
+    if (!print_clean(render, text, error))
+        return false;
+    fputc('\n', render->out);
+    return true;
+}
+
 static bool print_head(const struct render *render, const cJSON *batch, struct error *error)
 {
-    const char *question = json_text(batch, "question", "");
-
     fprintf(render->out, "%sbatch %lld  ", render_style(render, STYLE_BOLD),
             (long long)json_integer(batch, "id", 0));
     if (!print_clean(render, json_text(batch, "name", ""), error))
         return false;
     fprintf(render->out, "%s\n", render_reset(render, STYLE_BOLD));
-    if (!*question)
-        return true;
-    print_label(render, "question");
-    if (!print_clean(render, question, error))
-        return false;
-    fputc('\n', render->out);
-    return true;
+    return print_said(render, batch, "question", "question", error);
 }
 
 /* How long one waited for it, and what it cost: runs beside one another count each. */
@@ -93,7 +100,6 @@ static void print_counts(const struct render *render, const cJSON *batch)
         first = false;
     }
     fputc('\n', render->out);
-    print_time_used(render, batch);
 }
 
 /* [{text or message, count, experiments}] or plain texts. */
@@ -153,7 +159,23 @@ static bool told_before(const cJSON *list, const cJSON *item)
     return false;
 }
 
-/* The text, and whose it is: "dropout calms it (3, 9)". */
+bool report_append_links(const cJSON *links, struct buffer *text, struct error *error)
+{
+    const cJSON *link;
+
+    cJSON_ArrayForEach(link, links)
+    {
+        bool batch = json_member(link, "batch") != NULL;
+
+        if (!buffer_append_format(text, error, "%s%s%lld", link == links->child ? " -> " : ", ",
+                                  batch ? "batch:" : "",
+                                  (long long)json_integer(link, batch ? "batch" : "id", 0)))
+            return false;
+    }
+    return true;
+}
+
+/* The text, whose it is, and what it points at: "dropout calms it (3, 9) -> batch:4". */
 static bool append_whose(const cJSON *item, struct buffer *text, struct error *error)
 {
     const cJSON *id;
@@ -168,7 +190,8 @@ static bool append_whose(const cJSON *item, struct buffer *text, struct error *e
             return false;
         shown++;
     }
-    return !shown || buffer_append_text(text, shown > 5 ? ", ...)" : ")", error);
+    return (!shown || buffer_append_text(text, shown > 5 ? ", ...)" : ")", error)) &&
+           report_append_links(json_member(item, "links"), text, error);
 }
 
 /* Each as it stands: findings and notes. */
@@ -456,11 +479,11 @@ static const cJSON *best_configuration(const cJSON *batch, bool marked)
     return found;
 }
 
+/* `best` is its experiment and value. */
 static bool print_best_of(const struct render *render, const cJSON *batch,
-                          const cJSON *configuration, const char *label, enum render_style style,
-                          struct error *error)
+                          const cJSON *configuration, const cJSON *best, const char *label,
+                          enum render_style style, struct error *error)
 {
-    const cJSON *best = json_member(configuration, "best");
     double naive = json_number(configuration, "naive", NAN);
     scoped(buffer_release) struct buffer clean = {0};
     char marks[ROW_TEXT_SIZE], parameters[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
@@ -485,16 +508,20 @@ static bool print_best_of(const struct render *render, const cJSON *batch,
     return true;
 }
 
-/* What is marked (a leak) is never called the best: it is told apart. */
+/* What is marked (a leak) is never called the best: it is told apart. What was expected stands
+ * where it can be held against what came. */
 static bool print_best(const struct render *render, const cJSON *batch, struct error *error)
 {
     const cJSON *best = best_configuration(batch, false);
     const cJSON *marked = best_configuration(batch, true);
     const char *label = is_single(json_member(batch, "configurations")) ? "result" : "best";
 
-    if (best && !print_best_of(render, batch, best, label, STYLE_BOLD, error))
+    if (!print_said(render, batch, "expectation", "expected", error) ||
+        (best &&
+         !print_best_of(render, batch, best, json_member(best, "best"), label, STYLE_BOLD, error)))
         return false;
-    return !marked || print_best_of(render, batch, marked, "marked", STYLE_RED, error);
+    return !marked || print_best_of(render, batch, marked, json_member(marked, "best"), "marked",
+                                    STYLE_RED, error);
 }
 
 static bool print_waiting(const struct render *render, const cJSON *batch, struct error *error)
@@ -520,6 +547,7 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
     if (!print_head(render, batch, error))
         return false;
     print_counts(render, batch);
+    print_time_used(render, batch);
     return print_configurations(render, batch, error) && print_best(render, batch, error) &&
            print_each(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
@@ -545,5 +573,119 @@ bool report_print(const struct render *render, const cJSON *report, struct error
     }
     if (first)
         fputs("nothing ran in that time\n", render->out);
+    return true;
+}
+
+/* ---- what was searched for ---- */
+
+/* Of the batch itself, which stands in its head. */
+static bool stands_above(const cJSON *match)
+{
+    const char *where = json_text(match, "where", "");
+
+    return !json_member(match, "experiment") &&
+           (strcmp(where, "name") == 0 || strcmp(where, "question") == 0 ||
+            strcmp(where, "expectation") == 0);
+}
+
+/* "note of 12: dropout calms it", "outcome of 3 and 4 others: ..." */
+static bool print_match(const struct render *render, const cJSON *match, struct error *error)
+{
+    long long id = (long long)json_integer(match, "experiment", 0);
+    long long others = (long long)json_integer(match, "count", 0) - 1;
+    scoped(buffer_release) struct buffer text = {0};
+
+    if (!buffer_append_text(&text, json_text(match, "where", ""), error) ||
+        (id && !buffer_append_format(&text, error, " of %lld", id)) ||
+        (others > 0 && !buffer_append_format(&text, error, " and %lld other%s", others,
+                                             others == 1 ? "" : "s")) ||
+        !buffer_append_format(&text, error, ": %s", json_text(match, "text", "")))
+        return false;
+    return render_paragraph(render, text.data, 4, error);
+}
+
+/* What the head has is named, the rest is told. */
+static bool print_matches(const struct render *render, const cJSON *matches, struct error *error)
+{
+    const cJSON *match;
+    int named = 0;
+
+    print_label(render, "found in");
+    cJSON_ArrayForEach(match, matches)
+    {
+        if (stands_above(match))
+            fprintf(render->out, "%s%s", named++ ? ", " : "", json_text(match, "where", ""));
+    }
+    fputc('\n', render->out);
+    cJSON_ArrayForEach(match, matches)
+    {
+        if (!stands_above(match) && !print_match(render, match, error))
+            return false;
+    }
+    return true;
+}
+
+static void print_links(const struct render *render, const cJSON *links)
+{
+    static const struct {
+        const char *by, *text;
+    } words[] = {
+        {"note", "see"}, {"noted", "mentioned by"}, {"after", "after"}, {"before", "before"}};
+    const char *last = "";
+    const cJSON *link;
+
+    if (cJSON_GetArraySize(links) == 0)
+        return;
+    print_label(render, "links");
+    cJSON_ArrayForEach(link, links)
+    {
+        const char *by = json_text(link, "by", ""), *text = by;
+        bool batch = json_member(link, "batch") != NULL;
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            text = strcmp(words[i].by, by) == 0 ? words[i].text : text;
+        if (strcmp(by, last) == 0)
+            fputs(", ", render->out);
+        else
+            fprintf(render->out, "%s%s ", *last ? "; " : "", text);
+        fprintf(render->out, "%s%lld", batch ? "batch:" : "",
+                (long long)json_integer(link, batch ? "batch" : "id", 0));
+        last = by;
+    }
+    fputc('\n', render->out);
+}
+
+static bool print_found(const struct render *render, const cJSON *batch, struct error *error)
+{
+    const cJSON *best = json_member(batch, "best"), *marked = json_member(batch, "marked");
+    bool single = json_integer(batch, "first", 0) == json_integer(batch, "last", 1);
+
+    if (!print_head(render, batch, error) ||
+        !print_said(render, batch, "expectation", "expected", error))
+        return false;
+    print_counts(render, batch);
+    if (cJSON_IsObject(best) &&
+        !print_best_of(render, batch, best, best, single ? "result" : "best", STYLE_BOLD, error))
+        return false;
+    if (cJSON_IsObject(marked) &&
+        !print_best_of(render, batch, marked, marked, "marked", STYLE_RED, error))
+        return false;
+    print_links(render, json_member(batch, "links"));
+    return print_matches(render, json_member(batch, "matches"), error);
+}
+
+bool report_print_found(const struct render *render, const cJSON *found, struct error *error)
+{
+    const cJSON *batches = json_member(found, "batches"), *batch;
+
+    cJSON_ArrayForEach(batch, batches)
+    {
+        if (batch != batches->child)
+            fputc('\n', render->out);
+        if (!print_found(render, batch, error))
+            return false;
+    }
+    if (json_boolean(found, "more", false))
+        fprintf(render->out, "\n... and older ones: -n says how many are shown\n");
     return true;
 }

@@ -7,5 +7,10 @@
 
 /* The daemon's `report`, for a person. */
 bool report_print(const struct render *render, const cJSON *report, struct error *error);
+/* The daemon's `search`. */
+bool report_print_found(const struct render *render, const cJSON *found, struct error *error);
+
+/* Appends what a note points at: " -> 7, batch:4"; nothing where `links` is NULL. */
+bool report_append_links(const cJSON *links, struct buffer *text, struct error *error);
 
 #endif

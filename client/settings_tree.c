@@ -130,9 +130,10 @@ static bool add_program(cJSON *tree, const char *program, struct error *error)
 /* In the order in which a spec is written. */
 static bool sort_tree(cJSON *unsorted, cJSON **ret_tree, struct error *error)
 {
-    static const char *const order[] = {"name",  "question",    "tags",  "seed",      "command",
-                                        "data",  "prepare",     "model", "train",     "evaluate",
-                                        "sweep", "experiments", "queue", "resources", "on_finish"};
+    static const char *const order[] = {"name",        "question", "expectation", "tags",
+                                        "seed",        "command",  "data",        "prepare",
+                                        "model",       "train",    "evaluate",    "sweep",
+                                        "experiments", "queue",    "resources",   "on_finish"};
     scoped(json_free) cJSON *tree = cJSON_CreateArray();
     cJSON *setting;
 

@@ -1,5 +1,6 @@
 #include "client/show.h"
 
+#include "client/report.h"
 #include "client/row.h"
 #include "common/clock.h"
 #include "common/owner.h"
@@ -212,6 +213,8 @@ static bool print_head(const struct render *render, const cJSON *experiment, str
              (long long)json_integer(experiment, "replicate", 0),
              (long long)json_integer(experiment, "priority", 0));
     return print_field(render, "batch", text, error) &&
+           print_field(render, "question", json_text(experiment, "question", ""), error) &&
+           print_field(render, "expected", json_text(experiment, "expectation", ""), error) &&
            print_field(render, "parameters",
                        row_parameters(json_member(experiment, "parameters"), text), error) &&
            print_times(render, experiment, error) && print_after(render, experiment, error) &&
@@ -423,6 +426,7 @@ static bool print_texts(const struct render *render, const char *title, const cJ
 
         if (!buffer_append_format(&line, error, "%s%s%s", told ? "" : where, told ? "" : ": ",
                                   text) ||
+            !report_append_links(json_member(item, "links"), &line, error) ||
             !render_paragraph(render, line.data, 2, error))
             return false;
     }

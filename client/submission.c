@@ -255,10 +255,18 @@ bool submission_of_file(const struct arguments *arguments, struct spec_file *fil
 static const struct place {
     const char *option, *path;
 } places[] = {
-    {"name", "name"},           {"question", "question"},       {"seed", "seed"},
-    {"on-finish", "on_finish"}, {"priority", "queue.priority"}, {"retries", "queue.retries"},
-    {"hold", "queue.hold"},     {"cpus", "resources.cpus"},     {"memory", "resources.memory"},
-    {"time", "resources.time"}, {"gpus", "resources.gpus"},
+    {"name", "name"},
+    {"question", "question"},
+    {"expectation", "expectation"},
+    {"seed", "seed"},
+    {"on-finish", "on_finish"},
+    {"priority", "queue.priority"},
+    {"retries", "queue.retries"},
+    {"hold", "queue.hold"},
+    {"cpus", "resources.cpus"},
+    {"memory", "resources.memory"},
+    {"time", "resources.time"},
+    {"gpus", "resources.gpus"},
 };
 
 static cJSON *value_of(const struct option_value *value)

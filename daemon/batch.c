@@ -160,7 +160,7 @@ static bool strip(const cJSON *base, struct batch_head *head, struct error *erro
 /* What belongs to a batch as a whole would be silently passed over in one experiment. */
 static void check_whose(const cJSON *delta, const char *path, struct diagnostics *diagnostics)
 {
-    static const char *const names[] = {"question", "on_finish"};
+    static const char *const names[] = {"question", "expectation", "on_finish"};
 
     if (json_member(delta, "sweep") || json_member(delta, "experiments"))
         diagnostics_add(diagnostics, path, "sweep and experiments stand at the top of a file");
@@ -174,7 +174,8 @@ static void check_whose(const cJSON *delta, const char *path, struct diagnostics
 static void check_types(const cJSON *params, const struct batch_head *head,
                         struct diagnostics *diagnostics)
 {
-    static const char *const texts[] = {"name", "question", "on_finish", "cwd", "token"};
+    static const char *const texts[] = {"name",      "question", "expectation",
+                                        "on_finish", "cwd",      "token"};
     const cJSON *item;
 
     check_type(head->sweep, cJSON_Object, "sweep", "an object", diagnostics);
@@ -209,6 +210,7 @@ bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
     head.environment = unless_null(json_member(params, "environment"));
     head.fingerprints = unless_null(json_member(params, "fingerprints"));
     head.question = json_text(params, "question", json_text(head.base, "question", NULL));
+    head.expectation = json_text(params, "expectation", json_text(head.base, "expectation", NULL));
     head.on_finish = json_text(params, "on_finish", json_text(head.base, "on_finish", NULL));
     head.cwd = json_text(params, "cwd", "/");
     head.token = json_text(params, "token", NULL);

@@ -29,6 +29,7 @@ struct batch_source {
 struct batch_head {
     char name[128];
     const char *question;     /* NULL: none */
+    const char *expectation;  /* NULL: none */
     const char *on_finish;    /* NULL: none */
     const cJSON *base;        /* without sweep and experiments: batch_head_read strips a copy */
     cJSON *stripped;          /* owned; what base points at where it had to be copied */

@@ -41,6 +41,19 @@ static bool add_target(struct client *client, cJSON *params, struct error *error
     return added || error_set(error, ERROR_NO_MEMORY, "preparing the request");
 }
 
+static bool add_links(struct client *client, cJSON *params, struct error *error)
+{
+    const char *text = arguments_text(&client->arguments, "link", NULL);
+    scoped(json_free) cJSON *words = NULL;
+
+    if (!text)
+        return true;
+    if (!select_words(client, text, &words, error))
+        return error_wrap(error, "--link");
+    return json_add_item(params, "links", &words) ||
+           error_set(error, ERROR_NO_MEMORY, "preparing the request");
+}
+
 static bool run(struct client *client, struct error *error)
 {
     scoped(json_free) cJSON *params = NULL, *result = NULL;
@@ -51,6 +64,8 @@ static bool run(struct client *client, struct error *error)
         !add_target(client, params, error))
         return false;
     per_day = (int64_t)arguments_number(&client->arguments, "per-day", 0);
+    if (!add_links(client, params, error))
+        return false;
     if (!json_add_text(params, "text", text.data) ||
         (per_day > 0 && !json_add_integer(params, "per_day", per_day)))
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
@@ -63,6 +78,10 @@ static bool run(struct client *client, struct error *error)
 }
 
 static const struct command_option options[] = {
+    {.name = "link",
+     .type = OPTION_TEXT,
+     .value = "IDS",
+     .help = "What it points at: 12, 3-9, batch:4, last; several separated by commas."},
     {.name = "per-day",
      .type = OPTION_INTEGER,
      .value = "N",
@@ -74,10 +93,11 @@ static const struct command_option options[] = {
 
 const struct command command_note = {
     .name = "note",
-    .synopsis = "ID|batch:N TEXT... [--per-day N]",
+    .synopsis = "ID|batch:N TEXT... [--link IDS] [--per-day N]",
     .help = "Keep a remark with an experiment or a batch.",
-    .description = "Shown by nj show and nj report.\n\n"
+    .description = "Shown by nj show and nj report, and found by nj search.\n\n"
                    "    nj note batch:4 \"dropout calms it; try 0.4 next\"\n"
+                   "    nj note batch:6 \"0.4 was no better\" --link batch:4,31\n"
                    "    nj note 12 upload 9617 points --per-day 1",
     .options = options,
     .takes = ARGUMENT_IDS,

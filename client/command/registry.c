@@ -29,6 +29,7 @@ extern const struct command command_release;
 extern const struct command command_report;
 extern const struct command command_restart;
 extern const struct command command_resume;
+extern const struct command command_search;
 extern const struct command command_show;
 extern const struct command command_status;
 extern const struct command command_submit;
@@ -59,6 +60,7 @@ const struct command *const command_registry[] = {
     &command_report,
     &command_restart,
     &command_resume,
+    &command_search,
     &command_show,
     &command_status,
     &command_submit,

@@ -47,6 +47,8 @@ const struct setting common_settings[] = {
     SETTING_TEXT(struct common_config, name, NULL, 0, "What the batch is called."),
     SETTING_TEXT(struct common_config, question, NULL, 0,
                  "What the batch is to answer; kept with the verdict."),
+    SETTING_TEXT(struct common_config, expectation, NULL, 0,
+                 "What you expect it to answer, said before; shown beside the outcome."),
     SETTING_TEXTS(struct common_config, tags, 0, 100, "Words to find it by."),
     SETTING_INTEGER(struct common_config, seed, 0, 0, SEED_LIMIT, "",
                     "Where all randomness comes from; the same seed gives the same result."),

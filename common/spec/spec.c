@@ -12,14 +12,14 @@ static const struct {
     enum spec_owner owner;
     bool identity; /* part of the configuration's key */
 } top_level[] = {
-    {"name", SPEC_OWNER_COMMON, false},       {"question", SPEC_OWNER_COMMON, false},
-    {"tags", SPEC_OWNER_COMMON, false},       {"seed", SPEC_OWNER_COMMON, false},
-    {"command", SPEC_OWNER_COMMON, true},     {"data", SPEC_OWNER_ENGINE, true},
-    {"prepare", SPEC_OWNER_ENGINE, true},     {"model", SPEC_OWNER_ENGINE, true},
-    {"train", SPEC_OWNER_ENGINE, true},       {"evaluate", SPEC_OWNER_ENGINE, true},
-    {"resources", SPEC_OWNER_COMMON, false},  {"queue", SPEC_OWNER_COMMON, false},
-    {"on_finish", SPEC_OWNER_COMMON, false},  {"sweep", SPEC_OWNER_DAEMON, true},
-    {"experiments", SPEC_OWNER_DAEMON, true},
+    {"name", SPEC_OWNER_COMMON, false},        {"question", SPEC_OWNER_COMMON, false},
+    {"expectation", SPEC_OWNER_COMMON, false}, {"tags", SPEC_OWNER_COMMON, false},
+    {"seed", SPEC_OWNER_COMMON, false},        {"command", SPEC_OWNER_COMMON, true},
+    {"data", SPEC_OWNER_ENGINE, true},         {"prepare", SPEC_OWNER_ENGINE, true},
+    {"model", SPEC_OWNER_ENGINE, true},        {"train", SPEC_OWNER_ENGINE, true},
+    {"evaluate", SPEC_OWNER_ENGINE, true},     {"resources", SPEC_OWNER_COMMON, false},
+    {"queue", SPEC_OWNER_COMMON, false},       {"on_finish", SPEC_OWNER_COMMON, false},
+    {"sweep", SPEC_OWNER_DAEMON, true},        {"experiments", SPEC_OWNER_DAEMON, true},
 };
 #define N_TOP_LEVEL (sizeof(top_level) / sizeof(top_level[0]))
 

@@ -2,7 +2,7 @@
  * The spec file: YAML or JSON in, one cJSON tree out, with the line on which each path stands.
  *
  * Top-level keys have owners, and only the owner reads them:
- *     common   name question tags seed command queue resources on_finish
+ *     common   name question expectation tags seed command queue resources on_finish
  *     daemon   sweep experiments
  *     engine   data prepare model train evaluate
  * An experiment is either a command or a pipeline (data, model and what goes with them). A file
@@ -80,7 +80,7 @@ struct resources_config {
 };
 struct common_config {
     char *name;
-    char *question;
+    char *question, *expectation;
     struct setting_texts tags;
     int64_t seed;
     struct setting_texts command; /* n == 0: a pipeline */
@@ -107,7 +107,7 @@ bool spec_parse_common(const cJSON *root, struct common_config *config,
 bool spec_set_at(cJSON *root, const char *path, cJSON **value, struct error *error);
 
 /* The same configuration under another seed has the same key: hash of the spec less name, question,
- * tags, seed, queue, resources, on_finish. */
+ * expectation, tags, seed, queue, resources, on_finish. */
 bool spec_configuration_key(const cJSON *spec, char ret_key[33], struct error *error);
 
 #endif

@@ -25,7 +25,8 @@ static bool no_memory(struct error *error)
 
 static bool is_identity(const char *key)
 {
-    static const char *const names[] = {"name", "seed", "question", "tags", "on_finish"};
+    static const char *const names[] = {"name",        "seed", "question",
+                                        "expectation", "tags", "on_finish"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], key) == 0)

@@ -2,7 +2,7 @@
 #include "daemon/report/report.h"
 
 #include "common/owner.h"
-#include "daemon/report/summary.h"
+#include "daemon/report/outcome.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -74,30 +74,6 @@ static bool add_configurations(cJSON *batch, const struct summary *summary, stru
             return false;
     }
     return json_add_integer(batch, "configurations_total", (int64_t)summary->n) || no_memory(error);
-}
-
-/* The best single experiment; it need not be of the best configuration. */
-static bool add_best(cJSON *batch, const struct summary *summary, struct error *error)
-{
-    const struct summary_group *best = NULL;
-    cJSON *object;
-
-    for (size_t i = 0; i < summary->n; i++) {
-        const struct summary_group *group = &summary->group[i];
-
-        if (group->n &&
-            (!best || report_metric_better(&summary->metric, group->best_value, best->best_value)))
-            best = group;
-    }
-    if (!best)
-        return cJSON_AddNullToObject(batch, "best") || no_memory(error);
-    object = json_add_object(batch, "best");
-    return (object && json_add_integer(object, "id", best->best_id) &&
-            json_add_number(object, "value", best->best_value) &&
-            json_add_number(object, "naive", best->naive) &&
-            add_copy(object, "parameters", best->parameters) &&
-            add_copy(object, "marks", best->marks)) ||
-           no_memory(error);
 }
 
 static bool add_failures(cJSON *batch, const struct summary *summary, struct error *error)
@@ -180,28 +156,6 @@ static bool add_waiting(struct store *store, const struct store_batch_head *head
 
 /* ---- a batch ---- */
 
-static bool add_head(struct store *store, const struct store_batch_head *head,
-                     const struct summary *summary, cJSON *batch, struct error *error)
-{
-    cJSON *counts;
-
-    if (!store_batch_counts(store, head->id, &counts, error))
-        return false;
-    return (json_add_integer(batch, "id", head->id) && json_add_text(batch, "name", head->name) &&
-            (head->question ? json_add_text(batch, "question", head->question)
-                            : cJSON_AddNullToObject(batch, "question") != NULL) &&
-            json_add_integer(batch, "first", head->first) &&
-            json_add_integer(batch, "last", head->last) &&
-            json_add_number(batch, "created", (double)head->created_ms / 1000) &&
-            (head->ended_ms ? json_add_number(batch, "ended", (double)head->ended_ms / 1000)
-                            : cJSON_AddNullToObject(batch, "ended") != NULL) &&
-            json_add_item(batch, "counts", &counts) &&
-            (*summary->metric.name ? json_add_text(batch, "metric", summary->metric.name)
-                                   : cJSON_AddNullToObject(batch, "metric") != NULL) &&
-            json_add_text(batch, "goal", summary->metric.minimize ? "minimize" : "maximize")) ||
-           no_memory(error);
-}
-
 static bool add_texts(struct store *store, const struct store_batch_head *head,
                       const struct summary *summary, cJSON *batch, struct error *error)
 {
@@ -259,12 +213,13 @@ static bool report_batch(struct store *store, int64_t id, const struct report_vi
         return no_memory(error);
     if (!store_batch_head(store, id, &head, error) ||
         !summary_make(store, &head, &summary, error) ||
-        !add_head(store, &head, &summary, batch, error) ||
+        !outcome_add_head(store, &head, &summary, batch, error) ||
         !add_texts(store, &head, &summary, batch, error))
         return false;
     /* Findings name settings in the order of the file; configurations stand best first. */
     summary_sort(&summary);
-    return add_configurations(batch, &summary, error) && add_best(batch, &summary, error) &&
+    return add_configurations(batch, &summary, error) &&
+           outcome_add_best(batch, "best", &summary, OUTCOME_ANY, error) &&
            add_failures(batch, &summary, error) && add_next(&head, &summary, batch, error) &&
            add_times(&summary, batch, error) &&
            add_waiting(store, &head, &summary, view, batch, error);

@@ -1,6 +1,6 @@
 /*
- * What was learnt: the answers of `report`, `best`, `compare` and `why`, as docs/protocol.md has
- * them. One file each; all rows come from the store.
+ * What was learnt: the answers of `report`, `best`, `compare`, `search` and `why`, as
+ * docs/protocol.md has them. One file each; all rows come from the store.
  */
 #ifndef NIGHTJAR_DAEMON_REPORT_REPORT_H
 #define NIGHTJAR_DAEMON_REPORT_REPORT_H
@@ -27,6 +27,9 @@ bool report_batches(struct store *store, const cJSON *params, const struct repor
 bool report_best(struct store *store, const cJSON *params, cJSON **ret_reply, struct error *error);
 bool report_compare(struct store *store, const cJSON *params, cJSON **ret_reply,
                     struct error *error);
+/* {words, limit} -> {batches, more} */
+bool report_search(struct store *store, const cJSON *params, cJSON **ret_reply,
+                   struct error *error);
 bool report_why(struct store *store, int64_t experiment, const struct report_view *view,
                 cJSON **ret_reply, struct error *error);
 

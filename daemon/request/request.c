@@ -30,6 +30,7 @@ const struct request_kind *const request_kinds[] = {
     &request_report,
     &request_restart,
     &request_resume,
+    &request_search,
     &request_show,
     &request_submit,
     &request_submit_add,

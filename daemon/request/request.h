@@ -60,6 +60,7 @@ extern const struct request_kind request_release;
 extern const struct request_kind request_report;
 extern const struct request_kind request_restart;
 extern const struct request_kind request_resume;
+extern const struct request_kind request_search;
 extern const struct request_kind request_show;
 extern const struct request_kind request_submit;
 extern const struct request_kind request_submit_add;

@@ -39,6 +39,7 @@ struct store {
     bool in_transaction;
     bool relaxed; /* commits are not synced now */
     int savepoints;
+    bool folds; /* the connection has folded() of search.c */
     struct store_statement cache[STORE_STATEMENTS_LIMIT]; /* open addressing by address of sql */
     size_t n_statements;
     struct store_ids changed; /* whose state changed, in any order */

@@ -1,5 +1,6 @@
 /* Notes of people; what may be cleaned. */
 #include "common/owner.h"
+#include "common/spec/spec.h"
 #include "daemon/store/internal.h"
 #include "daemon/store/report.h"
 
@@ -8,30 +9,44 @@
 #include <time.h>
 
 #define NOTE_LIMIT (16 * 1024)
+#define LINKS_LIMIT 100 /* of one note */
 #define OLDEST_S 1e10
 
 /* ---- notes ---- */
 
+/* What the note points at: [{id or batch}]; NULL where it points at nothing. */
+#define LINKS_OF_NOTE                                                                            \
+    "(SELECT nullif(json_group_array(json_object(iif(kind, 'batch', 'id'), target)), '[]') FROM" \
+    " (SELECT kind, target FROM link WHERE note = note.id ORDER BY kind, target))"
+
 static bool add_note(sqlite3_stmt *row, void *context, struct error *error)
 {
+    scoped(json_free) cJSON *links = NULL;
     cJSON *list = context, *item = cJSON_CreateObject();
 
-    return (item && cJSON_AddItemToArray(list, item) && column_add_time(row, 0, item, "time") &&
-            json_add_text(item, "text", column_text(row, 1))) ||
+    if (!item || !cJSON_AddItemToArray(list, item))
+        return store_no_memory(error);
+    if (!column_json(row, 2, &links, error))
+        return false;
+    return (column_add_time(row, 0, item, "time") &&
+            json_add_text(item, "text", column_text(row, 1)) &&
+            (!links || json_add_item(item, "links", &links))) ||
            store_no_memory(error);
 }
 
 bool store_add_notes(struct store *store, int64_t experiment, cJSON *list, struct error *error)
 {
     return store_each(store, error, add_note, list,
-                      "SELECT created_ms, text FROM note WHERE experiment = ? ORDER BY id",
+                      "SELECT created_ms, text, " LINKS_OF_NOTE
+                      " FROM note WHERE experiment = ? ORDER BY id",
                       BIND(INT(experiment)));
 }
 
 bool store_batch_notes(struct store *store, int64_t batch, cJSON *list, struct error *error)
 {
     return store_each(store, error, add_note, list,
-                      "SELECT created_ms, text FROM note WHERE batch = ? ORDER BY id",
+                      "SELECT created_ms, text, " LINKS_OF_NOTE
+                      " FROM note WHERE batch = ? ORDER BY id",
                       BIND(INT(batch)));
 }
 
@@ -73,6 +88,41 @@ static bool count_today(struct store *store, const char *text, int64_t per_day, 
     return true;
 }
 
+static bool add_link(struct store *store, int64_t note, bool batch, int64_t target,
+                     struct error *error)
+{
+    bool ended, ok;
+
+    return store_is_ended(store, batch, target, &ended, &ok, error) &&
+           store_execute(store, error,
+                         "INSERT INTO link VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                         BIND(INT(note), INT(batch), INT(target)));
+}
+
+static bool add_links(struct store *store, const cJSON *list, struct error *error)
+{
+    int64_t note = store_last_id(store), n = 0;
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *text = cJSON_GetStringValue(item);
+        struct spec_reference reference = {0};
+
+        if (!text || !spec_reference_parse(text, &reference) || reference.last)
+            return error_set_at(error, ERROR_INVALID, "links", "expected ids: 12, 3-9, batch:4");
+        n += reference.last_id - reference.first + 1;
+        if (n > LINKS_LIMIT)
+            return error_set_at(error, ERROR_INVALID, "links",
+                                "more than %d; a whole batch is one: batch:4", LINKS_LIMIT);
+        for (int64_t id = reference.first; id <= reference.last_id; id++) {
+            if (!add_link(store, note, reference.batch, id, error))
+                return false;
+        }
+    }
+    return true;
+}
+
 bool store_note(struct store *store, const cJSON *params, int64_t now_ms, int64_t *ret_today,
                 struct error *error)
 {
@@ -94,7 +144,8 @@ bool store_note(struct store *store, const cJSON *params, int64_t now_ms, int64_
            store_execute(store, error,
                          "INSERT INTO note (experiment, batch, created_ms, text)"
                          " VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4)",
-                         BIND(INT(experiment), INT(batch), INT(now_ms), TEXT(text)));
+                         BIND(INT(experiment), INT(batch), INT(now_ms), TEXT(text))) &&
+           add_links(store, json_member(params, "links"), error);
 }
 
 /* ---- cleaning ---- */

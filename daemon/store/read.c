@@ -321,6 +321,7 @@ static bool add_batch(sqlite3_stmt *row, void *context, struct error *error)
             json_add_integer(batch, "id", column_int(row, 0)) &&
             json_add_text(batch, "name", column_text(row, 1)) &&
             column_add_text(row, 2, batch, "question") &&
+            column_add_text(row, 7, batch, "expectation") &&
             json_add_integer(batch, "first", column_int(row, 3)) &&
             json_add_integer(batch, "last", column_int(row, 4)) &&
             column_add_time(row, 5, batch, "created") && column_add_time(row, 6, batch, "ended")) ||
@@ -335,8 +336,8 @@ bool store_batches(struct store *store, cJSON **ret_reply, struct error *error)
     if (!batches.list)
         return store_no_memory(error);
     if (!store_each(store, error, add_batch, &batches,
-                    "SELECT * FROM (SELECT id, name, question, first, last, created_ms, ended_ms"
-                    " FROM batch ORDER BY id DESC LIMIT ?) ORDER BY id",
+                    "SELECT * FROM (SELECT id, name, question, first, last, created_ms, ended_ms,"
+                    " expectation FROM batch ORDER BY id DESC LIMIT ?) ORDER BY id",
                     BIND(INT(BATCHES_LIMIT))))
         return false;
     *ret_reply = take(&reply);

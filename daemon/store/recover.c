@@ -111,13 +111,13 @@ static bool add_batch(struct store *store, const struct recovered *recovered, st
     return store_execute(
                store, error,
                "INSERT INTO batch (id, name, question, base, seed, cwd, fingerprints, first, last,"
-               " created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) ON CONFLICT DO "
-               "NOTHING",
+               " created_ms, expectation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)"
+               " ON CONFLICT DO NOTHING",
                BIND(INT(recovered->batch), TEXT(name), TEXT(recovered->config.question),
                     TEXT(recovered->text.data), INT(recovered->seed),
                     TEXT(json_text(recovered->document, "cwd", "/")),
                     TEXT(recovered->fingerprints.data), INT(recovered->id),
-                    INT(recovered->created_ms))) &&
+                    INT(recovered->created_ms), TEXT(recovered->config.expectation))) &&
            store_execute(store, error,
                          "UPDATE batch SET first = min(first, ?2), last = max(last, ?2),"
                          " ended_ms = NULL WHERE id = ?1",

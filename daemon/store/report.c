@@ -17,6 +17,7 @@ void store_batch_head_release(struct store_batch_head *head)
 {
     free(head->name);
     free(head->question);
+    free(head->expectation);
     free(head->metric);
     free(head->broken);
     json_free(&head->base);
@@ -39,7 +40,7 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
 
     if (!store_get(store, &row, error, "batch", batch,
                    "SELECT first, last, created_ms, ended_ms, minimize, name, question, metric,"
-                   " base, broken FROM batch WHERE id = ?"))
+                   " base, broken, expectation FROM batch WHERE id = ?"))
         return false;
     head.first = column_int(row, 0);
     head.last = column_int(row, 1);
@@ -48,7 +49,7 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
     head.minimize = column_int(row, 4);
     if (!copy_text(row, 5, &head.name, error) || !copy_text(row, 6, &head.question, error) ||
         !copy_text(row, 7, &head.metric, error) || !column_json(row, 8, &head.base, error) ||
-        !copy_text(row, 9, &head.broken, error))
+        !copy_text(row, 9, &head.broken, error) || !copy_text(row, 10, &head.expectation, error))
         return false;
     *ret_head = head;
     head = (struct store_batch_head){0};
@@ -221,7 +222,8 @@ static bool add_remark(sqlite3_stmt *row, void *context, struct error *error)
 /* Texts of experiments ?1 to ?2, at most ?3 of them, each with how often and with the first ?4 ids.
  * `source` has text and experiment. */
 #define REMARKS_FROM(source, order)                                                        \
-    "SELECT text, count(*), json_group_array(experiment) FILTER (WHERE place <= ?4) FROM"  \
+    "SELECT text, count(*) AS n, json_group_array(experiment) FILTER (WHERE place <= ?4)"  \
+    " AS ids FROM"                                                                         \
     " (SELECT text, experiment, row_number() OVER (PARTITION BY text ORDER BY experiment)" \
     " AS place FROM " source " WHERE experiment BETWEEN ?1 AND ?2 AND text IS NOT NULL)"   \
     " GROUP BY text ORDER BY " order ", text LIMIT ?3"
@@ -245,11 +247,30 @@ bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t lim
         BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT), INT(STORE_EVENT_NOTE)));
 }
 
+/* A note about several experiments points at what any of its kin does. */
+static bool add_linked(sqlite3_stmt *row, void *context, struct error *error)
+{
+    scoped(json_free) cJSON *links = NULL;
+    cJSON *list = context;
+
+    if (!add_remark(row, list, error) || !column_json(row, 3, &links, error))
+        return false;
+    return !links ||
+           json_add_item(cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1), "links", &links) ||
+           store_no_memory(error);
+}
+
 bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                  struct error *error)
 {
-    return store_each(store, error, add_remark, list, REMARKS_FROM("note", "min(experiment)"),
-                      BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
+    return store_each(
+        store, error, add_linked, list,
+        "SELECT text, n, ids, (SELECT nullif(json_group_array(json_object(iif(kind, 'batch',"
+        " 'id'), target)), '[]') FROM (SELECT DISTINCT kind, target FROM link JOIN note AS of"
+        " ON of.id = link.note WHERE of.experiment BETWEEN ?1 AND ?2 AND of.text = alike.text"
+        " ORDER BY kind, target)) FROM"
+        " (" REMARKS_FROM("note", "min(experiment)") ") AS alike",
+        BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 
 /* ---- the line ---- */

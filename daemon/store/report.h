@@ -7,7 +7,8 @@
 struct store_batch_head {
     int64_t id, first, last;
     int64_t created_ms, ended_ms; /* ended 0: not yet */
-    char *name, *question;        /* owned; question NULL: none */
+    char *name;                   /* owned */
+    char *question, *expectation; /* owned; NULL: none */
     char *metric;                 /* owned: sweep.goal; NULL: none */
     bool minimize;                /* of metric */
     cJSON *base;                  /* owned */
@@ -68,6 +69,19 @@ bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t lim
                    struct error *error);
 bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                  struct error *error);
+/* ---- the journal ---- */
+
+/* Appends, the newest first, at most `limit` hits {batch, matches: [{where, text, experiment?,
+ * count?}]} whose texts have all the words in them; at most 50 matches each. `experiment` is the
+ * first of the `count` that have this text. */
+bool store_search(struct store *store, const cJSON *words, int64_t limit, cJSON *hits,
+                  struct error *error);
+/* Appends {id or batch, by} for what a batch belongs together with, at most 50: what its notes
+ * point at ("note"), whose notes point at it ("noted"), what it waited for ("after"), and what
+ * waited for it ("before"). */
+bool store_links(struct store *store, const struct store_batch_head *head, cJSON *list,
+                 struct error *error);
+
 /* What `why` tells of one in line. */
 struct store_place {
     struct scheduler_candidate candidate;

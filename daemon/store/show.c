@@ -23,7 +23,8 @@ static bool add_spec(struct store *store, int64_t experiment, cJSON *reply, stru
     if (!json_add_item(reply, "spec", &spec))
         return store_no_memory(error);
     if (!store_get(store, &row, error, "experiment", experiment,
-                   "SELECT b.cwd, e.configuration, e.retries_left, e.run, b.name"
+                   "SELECT b.cwd, e.configuration, e.retries_left, e.run, b.name,"
+                   " b.question, b.expectation"
                    " FROM experiment AS e JOIN batch AS b ON b.id = e.batch WHERE e.id = ?"))
         return false;
     (void)snprintf(directory, sizeof(directory), "%s/runs/%" PRId64 "/%" PRId64, store->home,
@@ -32,6 +33,8 @@ static bool add_spec(struct store *store, int64_t experiment, cJSON *reply, stru
             json_add_text(reply, "configuration", column_text(row, 1)) &&
             json_add_integer(reply, "retries_left", column_int(row, 2)) &&
             json_add_text(reply, "batch_name", column_text(row, 4)) &&
+            column_add_text(row, 5, reply, "question") &&
+            column_add_text(row, 6, reply, "expectation") &&
             (column_int(row, 3) ? json_add_text(reply, "directory", directory)
                                 : cJSON_AddNullToObject(reply, "directory") != NULL)) ||
            store_no_memory(error);

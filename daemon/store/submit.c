@@ -79,13 +79,14 @@ static bool add_batch(struct submission *submission, struct error *error)
         return false;
     if (!store_execute(store, error,
                        "INSERT INTO batch (name, question, base, sweep, seed, cwd, environment,"
-                       " fingerprints, on_finish, token, metric, minimize, created_ms) VALUES"
-                       " (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, nullif(?11, ''),"
-                       " ?12, ?13)",
+                       " fingerprints, on_finish, token, metric, minimize, created_ms, expectation)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10,"
+                       " nullif(?11, ''), ?12, ?13, ?14)",
                        BIND(TEXT(head->name), TEXT(head->question), TEXT(base_text),
                             TEXT(sweep_text), INT(head->seed), TEXT(head->cwd), INT(environment),
                             TEXT(fingerprints_text), TEXT(head->on_finish), TEXT(head->token),
-                            TEXT(head->metric), INT(head->minimize), INT(submission->now_ms))))
+                            TEXT(head->metric), INT(head->minimize), INT(submission->now_ms),
+                            TEXT(head->expectation))))
         return false;
     submission->batch = store_last_id(store);
     return true;

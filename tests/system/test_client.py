@@ -334,6 +334,21 @@ class Reading(Case):
         self.assertIn("looks fine", self.nj("show", self.good).out)
         self.assertIn("try more", self.nj("report", "batch:1").out)
 
+    def test_journal_is_searched_by_its_words(self):
+        (number,) = self.submit("--question", "Is it calm?", "--expectation", "by a third", "--", "true")
+        self.nj("wait", number)
+        self.nj("note", number, "dropout", "did", "it", "--link", f"{self.good},batch:1")
+        self.assertIn("dropout did it -> %s, batch:1" % self.good, self.nj("show", number).out)
+        self.assertRegex(self.nj("show", number).out, r"question +Is it calm\?\nexpected +by a third\n")
+        self.assertRegex(self.nj("report", number).out, r"  expected +by a third\n")
+        found = self.nj("search", "DROPOUT", "calm").out
+        self.assertIn("found in   question\n    note of %s: dropout did it" % number, found)
+        self.assertIn("see %s, batch:1" % self.good, found)
+        (batch,) = self.nj("search", "by a third", "--json").json()["batches"]
+        self.assertEqual([match["where"] for match in batch["matches"]], ["expectation"])
+        self.refused("search", "dropout", "nowhere", message="no batch has all of these", status=3)
+        self.refused("note", number, "see", "--link", "999", message="there is no experiment 999", status=3)
+
     def test_uploads_of_a_day_are_counted(self):
         self.assertEqual(self.nj("note", self.good, "upload", "9617", "--per-day", 2).out, "upload: 1 of 2 today\n")
         self.nj("note", self.good, "uploads are few")

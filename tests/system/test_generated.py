@@ -149,7 +149,7 @@ class Schema(unittest.TestCase):
         self.assertEqual(
             set(self.schema["properties"]),
             set(
-                "name question tags seed command data prepare model train evaluate sweep experiments "
+                "name question expectation tags seed command data prepare model train evaluate sweep experiments "
                 "queue resources on_finish".split()
             ),
         )

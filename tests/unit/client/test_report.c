@@ -16,7 +16,9 @@
     ",\"sd\":" sd ",\"naive\":0.09,\"best\":{\"id\":" id ",\"value\":" value "},\"marks\":[" marks \
     "],\"experiments\":[]}"
 
-static char *print(const char *batch)
+typedef bool printer(const struct render *render, const cJSON *report, struct error *error);
+
+static char *print_with(printer *how, const char *batch)
 {
     struct render render = {0};
     struct error error = {0};
@@ -29,11 +31,16 @@ static char *print(const char *batch)
         fail_msg("%s", error.message);
     render.out = open_memstream(&text, &size);
     assert_non_null(render.out);
-    assert_true(report_print(&render, report, &error));
+    assert_true(how(&render, report, &error));
     fclose(render.out);
     json_free(&report);
     free(json);
     return text;
+}
+
+static char *print(const char *batch)
+{
+    return print_with(report_print, batch);
 }
 
 static void expect(const char *text, const char *part)
@@ -45,6 +52,7 @@ static void expect(const char *text, const char *part)
 static void configurations_stand_beside_the_naive_score(void **state)
 {
     char *text = print("{\"id\":4,\"name\":\"vowels\",\"question\":\"does it matter?\","
+                       "\"expectation\":\"a little\","
                        "\"counts\":{\"done\":6,\"failed\":1},\"metric\":\"test.accuracy\","
                        "\"goal\":\"maximize\",\"wall_s\":65,\"cpu_s\":42,\"wasted_s\":2,"
                        "\"configurations\":[" CONFIGURATION(
@@ -58,6 +66,7 @@ static void configurations_stand_beside_the_naive_score(void **state)
     expect(text, "outcome    6 done, 1 failed\n");
     expect(text, "1m 05s in runs, 42s of processors, 2.0s spent on what failed");
     expect(text, "rows         16  3  0.970 +- 0.012   0.09  0.98 (14)  LEAK\n");
+    expect(text, "  expected   a little\n  best       test.accuracy 0.52, experiment 24");
     expect(text, "speakers     16  3  0.495 +- 0.024   0.09  0.52 (24)\n");
     free(text);
 }
@@ -169,6 +178,26 @@ static void what_waits_is_told_with_its_end(void **state)
     free(text);
 }
 
+static void what_is_found_is_told_with_place_and_links(void **state)
+{
+    char *text = print_with(
+        report_print_found,
+        "{\"id\":4,\"name\":\"vowels\",\"question\":\"why?\",\"expectation\":\"so\",\"first\":3,"
+        "\"last\":9,\"counts\":{\"done\":6},\"metric\":\"loss\",\"goal\":\"minimize\","
+        "\"best\":{\"id\":7,\"value\":0.25,\"parameters\":{\"units\":8},\"marks\":[]},"
+        "\"marked\":null,\"links\":[{\"id\":2,\"by\":\"noted\"},{\"batch\":1,\"by\":\"noted\"},"
+        "{\"id\":31,\"by\":\"after\"}],\"matches\":[{\"where\":\"question\",\"text\":\"why?\"},"
+        "{\"where\":\"note\",\"text\":\"calm \\u001b[31m\",\"experiment\":5,\"count\":3}]}");
+
+    (void)state;
+    expect(text, "batch 4  vowels\n  question   why?\n  expected   so\n  outcome    6 done\n"
+                 "  best       loss 0.25, experiment 7: units=8\n"
+                 "  links      mentioned by 2, batch:1; after 31\n"
+                 "  found in   question\n    note of 5 and 2 others: calm ");
+    assert_null(strchr(text, 27));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +209,7 @@ int main(void)
         cmocka_unit_test(failures_that_differ_in_numbers_are_told_once),
         cmocka_unit_test(single_experiment_has_a_result_and_no_table),
         cmocka_unit_test(what_waits_is_told_with_its_end),
+        cmocka_unit_test(what_is_found_is_told_with_place_and_links),
     };
 
     setenv("TZ", "UTC", 1);

@@ -9,7 +9,8 @@
 #include <inttypes.h>
 
 #define VOWELS                                                                                 \
-    "{'name':'vowels','question':'does the split matter?','base':{'data':{'source':'v.csv'},"  \
+    "{'name':'vowels','question':'does the split matter?','expectation':'not "                 \
+    "much','base':{'data':{'source':'v.csv'},"                                                 \
     "'model':[{'type':'dense','units':8}],'evaluate':{'metrics':['accuracy']}},'sweep':{"      \
     "'goal':{'maximize':'test.accuracy'},'parameters':{'data.split':["                         \
     "{'label':'rows','value':{'by':'fraction'}},{'label':'speakers','value':{'by':'group'}}]," \
@@ -66,6 +67,7 @@ static void report_answers_the_question(void **state)
     reply = report_of("{'batch':[1]}");
     batch = json_at(reply, "batches[0]");
     assert_string_equal(json_text(batch, "question", ""), "does the split matter?");
+    assert_string_equal(json_text(batch, "expectation", ""), "not much");
     assert_string_equal(json_text(batch, "metric", ""), "test.accuracy");
     assert_string_equal(json_text(batch, "goal", ""), "maximize");
     assert_int_equal(json_integer(json_member(batch, "counts"), "done", 0), 12);
@@ -277,6 +279,165 @@ static void what_runs_remark_and_what_people_note_stand_apart(void **state)
                         "[{\"text\":\"was slow\",\"count\":2,\"experiments\":[1,2]}]");
     assert_string_equal(print_json(json_member(batch, "notes")),
                         "[{\"text\":\"dropout calms it\",\"count\":1,\"experiments\":[1]}]");
+}
+
+static void note(const char *params)
+{
+    scoped(json_free) cJSON *json = parse_json(params);
+    struct error error;
+    int64_t today;
+
+    assert_true(store_begin(store, &error));
+    if (!store_note(store, json, now_ms, &today, &error))
+        fail_msg("%s", error.message);
+    assert_true(store_commit(store, &error));
+}
+
+static void refuse_note(const char *params, const char *expected)
+{
+    scoped(json_free) cJSON *json = parse_json(params);
+    struct error error, undo;
+    int64_t today;
+
+    assert_true(store_begin(store, &error));
+    assert_true(store_savepoint(store, &error));
+    assert_false(store_note(store, json, now_ms, &today, &error));
+    assert_non_null(strstr(error.message, expected));
+    assert_true(store_undo(store, &undo));
+    assert_true(store_commit(store, &error));
+}
+
+static void notes_point_at_what_exists(void **state)
+{
+    scoped(json_free) cJSON *shown = NULL, *reply = NULL;
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'command':['x']},'experiments':[{},{},{}]}");
+    note("{'id':1,'text':'as before','links':['2-3','batch:1','2']}");
+    note("{'id':2,'text':'as before','links':['1']}");
+    note("{'batch':1,'text':'all in all','links':['3']}");
+    refuse_note("{'id':1,'text':'a','links':['4']}", "there is no experiment 4");
+    refuse_note("{'id':1,'text':'a','links':['batch:2']}", "there is no batch 2");
+    refuse_note("{'id':1,'text':'a','links':['2-']}", "expected ids");
+    refuse_note("{'id':1,'text':'a','links':['last']}", "expected ids");
+    refuse_note("{'id':1,'text':'a','links':['1-1000000000']}", "more than 100");
+    assert_true(store_show(store, 1, now_ms, &shown, &error));
+    assert_string_equal(print_json(json_at(shown, "notes[0].links")),
+                        "[{\"id\":2},{\"id\":3},{\"batch\":1}]");
+    assert_int_equal(cJSON_GetArraySize(json_member(shown, "notes")), 1);
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(reply, "batches[0].notes[0].links")), "[{\"id\":3}]");
+    assert_string_equal(print_json(json_at(reply, "batches[0].notes[1].links")),
+                        "[{\"id\":1},{\"id\":2},{\"id\":3},{\"batch\":1}]");
+}
+
+static cJSON *search(const char *params)
+{
+    scoped(json_free) cJSON *json = parse_json(params);
+    struct error error;
+    cJSON *reply;
+
+    if (!report_search(store, json, &reply, &error))
+        fail_msg("%s", error.message);
+    return reply;
+}
+
+/* "2 1": the batches found, in order. */
+static void assert_found(const char *params, const char *expected)
+{
+    scoped(json_free) cJSON *reply = search(params);
+    const cJSON *batch;
+    char text[64] = "";
+    size_t used = 0;
+
+    cJSON_ArrayForEach(batch, json_member(reply, "batches")) used +=
+        (size_t)snprintf(text + used, sizeof(text) - used, "%s%" PRId64, used ? " " : "",
+                         json_integer(batch, "id", 0));
+    if (strcmp(text, expected) != 0)
+        fail_msg("%s found '%s', expected '%s'", params, text, expected);
+}
+
+static void search_finds_batches_by_all_of_their_words(void **state)
+{
+    (void)state;
+    submit("{'name':'vowels','question':'does the Speaker matter?','expectation':'a little',"
+           "'base':{'command':['x'],'tags':['weekend']},'experiments':[{'name':'calm'},{},{}]}");
+    submit("{'name':'seats','question':'does the speaker sit?','base':{'command':['x']}}");
+    note("{'id':2,'text':'Dropout 50% calms_it','links':['batch:2']}");
+    note("{'batch':2,'text':'\xc3\x9c"
+         "beranpassung'}");
+    run_to_end(3, 7);
+    assert_found("{'words':['speaker']}", "2 1");
+    assert_found("{'words':['SPEAKER','little']}", "1"); /* question and expectation */
+    assert_found("{'words':['matter?','dropout']}", "1");
+    assert_found("{'words':['speaker sit']}", "2");
+    assert_found("{'words':['WEEKend']}", "1");
+    assert_found("{'words':['calm']}", "1");
+    assert_found("{'words':['0%']}", "1");
+    assert_found("{'words':['%']}", "1"); /* letters, no pattern */
+    assert_found("{'words':['s_i']}", "1");
+    assert_found("{'words':['\xc3\xbc"
+                 "BER']}",
+                 "2"); /* beyond ASCII */
+    assert_found("{'words':['exit status 7']}", "1");
+    assert_found("{'words':['vowels/']}", ""); /* a name that only counts is the batch's */
+    assert_found("{'words':['speaker','dropout','sit']}", "");
+    assert_found("{'words':['speaker'],'limit':1}", "2");
+}
+
+static void search_tells_where_and_what_came_of_it(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *batch;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(12);
+    submit("{'base':{'command':['x'],'queue':{'after':['12']}}}");
+    note("{'id':2,'text':'the SPLIT leaks','links':['13','1']}");
+    note("{'id':3,'text':'the SPLIT leaks'}");
+    note("{'id':13,'text':'follows','links':['batch:1']}");
+    reply = search("{'words':['split'],'limit':1}");
+    assert_false(json_boolean(reply, "more", true));
+    batch = json_at(reply, "batches[0]");
+    assert_string_equal(print_json(json_member(batch, "matches")),
+                        "[{\"where\":\"question\",\"text\":\"does the split matter?\"},"
+                        "{\"where\":\"note\",\"text\":\"the SPLIT leaks\",\"experiment\":2,"
+                        "\"count\":2}]");
+    assert_string_equal(print_json(json_member(batch, "links")),
+                        "[{\"id\":13,\"by\":\"noted\"},{\"id\":13,\"by\":\"note\"},"
+                        "{\"id\":13,\"by\":\"before\"}]");
+    assert_int_equal(json_integer(json_member(batch, "counts"), "done", 0), 12);
+    assert_near(json_number(json_member(batch, "best"), "value", 0), 0.47, 1e-9);
+    assert_near(json_number(json_member(batch, "marked"), "value", 0), 0.92, 1e-9);
+    json_free(&reply);
+    reply = search("{'words':['follows']}");
+    assert_string_equal(print_json(json_at(reply, "batches[0].links")),
+                        "[{\"id\":2,\"by\":\"noted\"},{\"batch\":1,\"by\":\"note\"},"
+                        "{\"id\":12,\"by\":\"after\"}]");
+}
+
+static void search_refuses_what_is_no_word(void **state)
+{
+    static const char *const bad[] = {"{}",
+                                      "{'words':[]}",
+                                      "{'words':['']}",
+                                      "{'words':[3]}",
+                                      "{'words':'a'}",
+                                      "{'words':['a'],'limit':0}",
+                                      "{'words':['a'],'limit':101}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        scoped(json_free) cJSON *json = parse_json(bad[i]);
+        struct error error;
+        cJSON *reply;
+
+        if (report_search(store, json, &reply, &error))
+            fail_msg("%s was taken", bad[i]);
+        assert_int_equal(error.kind, ERROR_INVALID);
+    }
 }
 
 static void report_says_when_the_rest_should_be_done(void **state)
@@ -841,6 +1002,10 @@ int main(void)
         TEST(finding_between_leaking_numbers_names_none),
         TEST(report_groups_failures_and_counts_what_was_wasted),
         TEST(what_runs_remark_and_what_people_note_stand_apart),
+        TEST(notes_point_at_what_exists),
+        TEST(search_finds_batches_by_all_of_their_words),
+        TEST(search_tells_where_and_what_came_of_it),
+        TEST(search_refuses_what_is_no_word),
         TEST(report_says_when_the_rest_should_be_done),
         TEST(old_batches_are_not_in_the_morning_report),
         TEST(report_of_an_unknown_batch_is_refused),
