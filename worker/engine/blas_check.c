@@ -1,10 +1,8 @@
 #include "worker/engine/blas_check.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/owner.h"
@@ -58,14 +56,12 @@ static bool agrees(const int64_t size[3], bool transpose_a, bool transpose_b)
     return worst(a, b, c, size, transpose_a, transpose_b) < 1;
 }
 
-int blas_check(void)
+bool blas_is_right(void)
 {
     bool good = true;
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         for (int way = 0; way < 4; way++)
             good = agrees(sizes[i], way & 1, way & 2) && good;
-    if (printf("{\"core\":\"%s\"}\n", openblas_get_corename()) < 0)
-        return 1;
-    return good ? 0 : 1;
+    return good;
 }

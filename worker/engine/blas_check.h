@@ -3,7 +3,9 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_BLAS_CHECK_H
 #define NIGHTJAR_WORKER_ENGINE_BLAS_CHECK_H
 
-/* Prints {"core":"SkylakeX"}. 0: its products agree with plain C; 1: they do not. */
-int blas_check(void);
+#include <stdbool.h>
+
+/* Whether its products agree with plain C. */
+bool blas_is_right(void);
 
 #endif

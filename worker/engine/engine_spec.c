@@ -79,8 +79,9 @@ static cJSON *engine_part(const cJSON *root)
 static void check_train(const struct kind_choices *model, const cJSON *train,
                         struct diagnostics *diagnostics)
 {
-    static const char *const read[] = {"checkpoint", "epochs", "restore_best", "early_stopping",
-                                       "limit"};
+    static const char *const read[] = {"checkpoint",     "epochs", "restore_best",
+                                       "early_stopping", "limit",  NULL};
+    static const char *const read_once[] = {"checkpoint", "precision", NULL};
     const struct model_kind *kind = model_kind_of(model);
     const cJSON *member;
 
@@ -91,8 +92,8 @@ static void check_train(const struct kind_choices *model, const cJSON *train,
         char path[96];
         bool known = false;
 
-        for (size_t i = 0; i < (kind->single ? 1 : sizeof(read) / sizeof(read[0])); i++)
-            known = known || strcmp(member->string, read[i]) == 0;
+        for (const char *const *name = kind->single ? read_once : read; *name; name++)
+            known = known || strcmp(member->string, *name) == 0;
         (void)snprintf(path, sizeof(path), "train.%s", member->string);
         if (!known)
             diagnostics_add(diagnostics, path, "is not read by %s", kind->kind.name);

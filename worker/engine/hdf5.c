@@ -18,8 +18,10 @@
 
 #ifdef NIGHTJAR_DOUBLE
 #define NATIVE_REAL H5T_NATIVE_DOUBLE
+#define STORED_REAL H5T_IEEE_F64LE
 #else
 #define NATIVE_REAL H5T_NATIVE_FLOAT
+#define STORED_REAL H5T_IEEE_F32LE
 #endif
 
 #define MEMORY_STEP ((size_t)1 << 20) /* bytes by which a file that is written grows */
@@ -181,7 +183,7 @@ bool hdf5_write_reals(struct hdf5_file *file, const char *path, const real *valu
 {
     const hsize_t shape[] = {(hsize_t)rows, (hsize_t)columns};
     hid_t space = H5Screate_simple(2, shape, NULL);
-    bool written = write_dataset(file, path, H5T_IEEE_F32LE, NATIVE_REAL, space, value, error);
+    bool written = write_dataset(file, path, STORED_REAL, NATIVE_REAL, space, value, error);
 
     (void)H5Sclose(space);
     return written;

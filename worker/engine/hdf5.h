@@ -25,7 +25,8 @@ bool hdf5_open_bytes(const char *name, const void *data, uint64_t size, struct h
 /* Without a commit a new file is thrown away. */
 void hdf5_close(struct hdf5_file **file);
 
-/* Groups on the way are made. float32, little-endian, contiguous, [rows][columns]. */
+/* Groups on the way are made. float32 (float64 in the double build), little-endian, contiguous,
+ * [rows][columns]. */
 bool hdf5_write_reals(struct hdf5_file *file, const char *path, const real *value, int64_t rows,
                       int64_t columns, struct error *error);
 bool hdf5_write_text(struct hdf5_file *file, const char *path, const char *text,
@@ -34,7 +35,7 @@ bool hdf5_write_text(struct hdf5_file *file, const char *path, const char *text,
 bool hdf5_write_bytes(struct hdf5_file *file, const char *path, const void *data, uint64_t size,
                       struct error *error);
 
-/* CORRUPT where it is missing or of another shape or type. */
+/* CORRUPT where it is missing, of another shape or no numbers; any numbers are converted. */
 bool hdf5_read_reals(struct hdf5_file *file, const char *path, real *value, int64_t rows,
                      int64_t columns, struct error *error);
 bool hdf5_read_text(struct hdf5_file *file, const char *path, size_t limit, char **ret_text,

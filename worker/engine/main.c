@@ -17,6 +17,7 @@
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
  */
+#include <cblas.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,13 +27,14 @@
 
 #include "common/owner.h"
 #include "common/process.h"
-#include "worker/engine/blas_check.h"
 #include "worker/engine/describe.h"
 #include "worker/engine/drift.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/precision.h"
 #include "worker/engine/prepared/catalogue.h"
 #include "worker/engine/prepared/store.h"
+#include "worker/engine/question.h"
 #include "worker/engine/trace.h"
 
 #define USAGE 2
@@ -59,6 +61,21 @@ static int usage(const char *text)
     return USAGE;
 }
 
+static const struct precision *precision(enum train_precision wanted)
+{
+    return wanted == PRECISION_FLOAT64 ? &precision_double : &precision_float;
+}
+
+/* What a stored model is computed in; what is wrong with it is told by whoever uses it. */
+static const struct precision *precision_of(const char *model)
+{
+    enum train_precision wanted = PRECISION_FLOAT32;
+    struct error ignored;
+
+    (void)model_file_precision(model, &wanted, &ignored);
+    return precision(wanted);
+}
+
 static int verb_run(int n, char **argument)
 {
     struct sigaction action = {.sa_handler = ask_to_stop};
@@ -69,7 +86,7 @@ static int verb_run(int n, char **argument)
         return usage("run DIR");
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
-    if (!pipeline_run(argument[1], &stop_asked, &stopped, &error))
+    if (!precision_of(argument[1])->run(argument[1], &stop_asked, &stopped, &error))
         return fail(&error);
     return stopped ? PIPELINE_STOPPED : 0;
 }
@@ -129,10 +146,29 @@ static int verb_trace(int n, char **argument)
     return answer(n, "trace < {\"data\":{...},\"cwd\":\"...\",\"columns\":[...]}", trace_answer);
 }
 
+/* The line says who has to read it. */
+static bool try_out(FILE *in, FILE *out, struct error *error)
+{
+    scoped(json_free) cJSON *question = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+    FILE *line;
+    bool done;
+
+    if (!question_read(in, &question, error) || !json_print(question, &text, error) ||
+        !buffer_append_text(&text, "\n", error))
+        return false;
+    line = fmemopen(text.data, text.size, "r");
+    if (!line)
+        return error_set(error, ERROR_NO_MEMORY, "trying a spec");
+    done = precision(train_precision_of(json_member(question, "spec")))->try_out(line, out, error);
+    (void)fclose(line);
+    return done;
+}
+
 static int verb_try(int n, char **argument)
 {
     (void)argument;
-    return answer(n, "try < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\"}", pipeline_try);
+    return answer(n, "try < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\"}", try_out);
 }
 
 static int verb_settings(int n, char **argument)
@@ -202,7 +238,7 @@ static int verb_predict(int n, char **argument)
     if (optind != n - 1 || !request.data)
         return usage(help);
     request.model = argument[optind];
-    return pipeline_predict(&request, &error) ? 0 : fail(&error);
+    return precision_of(request.model)->predict(&request, &error) ? 0 : fail(&error);
 }
 
 static int verb_verify(int n, char **argument)
@@ -245,7 +281,7 @@ static int verb_evaluate(int n, char **argument)
     if (optind != n - 1)
         return usage(help);
     request.model = argument[optind];
-    return pipeline_evaluate(&request, stdout, &error) ? 0 : fail(&error);
+    return precision_of(request.model)->evaluate(&request, stdout, &error) ? 0 : fail(&error);
 }
 
 static int verb_score(int n, char **argument)
@@ -276,13 +312,18 @@ static int verb_inspect(int n, char **argument)
 
     if (n != 2 && !json)
         return usage("inspect RUN [--json]");
-    return pipeline_inspect(argument[1], json, stdout, &error) ? 0 : fail(&error);
+    return precision_of(argument[1])->inspect(argument[1], json, stdout, &error) ? 0 : fail(&error);
 }
 
 static int verb_blas_check(int n, char **argument)
 {
+    bool good;
+
     (void)argument;
-    return n == 1 ? blas_check() : usage("blas-check");
+    if (n != 1)
+        return usage("blas-check");
+    good = precision_float.blas_is_right() && precision_double.blas_is_right();
+    return printf("{\"core\":\"%s\"}\n", openblas_get_corename()) < 0 || !good;
 }
 
 int main(int n, char **argument)
@@ -317,7 +358,6 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage(
-        "run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|score|inspect|"
-        "verify|blas-check ...");
+    return usage("run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|score|"
+                 "inspect|verify|blas-check ...");
 }

@@ -271,6 +271,7 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
         .parts = spec->train.parts,
         .divides = for_training &&
                    (spec->train.parts > 1 || spec->train.out_of_memory == OUT_OF_MEMORY_HALVE),
+        .doubled = spec->train.precision == PRECISION_FLOAT64,
         .task = preparation->task,
         .input = preparation->input,
         .n_inputs = preparation->n_inputs,

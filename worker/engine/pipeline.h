@@ -187,7 +187,7 @@ bool pipeline_write_importances(struct model *model, const struct samples *sampl
  *   /spec          JSON: what the engine reads of the spec
  *   /preparation   JSON: features, transforms, classes, targets as fitted
  *   /provenance    JSON: experiment, run, seed, source, version, machine
- *   /weights/<layer>/<parameter>   float32 [rows][columns]
+ *   /weights/<layer>/<parameter>   float32 or float64, as train.precision has it, [rows][columns]
  *   /pieces/<number>               bytes: of boosted trees a booster each, in XGBoost's UBJSON
  */
 bool model_file_write(const char *path, struct model *model, const cJSON *spec,
@@ -199,6 +199,8 @@ bool model_file_write(const char *path, struct model *model, const cJSON *spec,
 bool model_file_take(const char *path, const struct start_config *start, struct model *model,
                      int64_t *ret_taken, int64_t *ret_all, struct error *error);
 
+/* What a stored model is computed in; as in struct predict_request. */
+bool model_file_precision(const char *given, enum train_precision *ret, struct error *error);
 /* The data set's path that the model of a file was made from; owned by the caller. */
 bool model_file_source(const char *path, char **ret_source, struct error *error);
 
@@ -230,6 +232,7 @@ struct stored_model { /* all-zero is a valid empty one */
     struct model *model; /* borrows from the other two */
 };
 void stored_model_release(struct stored_model *stored);
+/* INVALID in the float build where it is float64's. */
 bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error);
 /* The same of a model file in memory; `name`: what messages call it. */
 bool model_bytes_read(const char *name, const void *data, uint64_t size,

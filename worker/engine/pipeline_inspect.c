@@ -79,7 +79,8 @@ static bool add_memory(cJSON *answer, const struct stored_model *stored, struct 
 
     if (!model_measure(&plan, &parameters, &training, error))
         return false;
-    return (json_add_integer(answer, "parameters", stored->model->n_parameters) &&
+    return (json_add_text(answer, "precision", plan.doubled ? "float64" : "float32") &&
+            json_add_integer(answer, "parameters", stored->model->n_parameters) &&
             json_add_integer(answer, "predicting_bytes", stored->model->memory) &&
             json_add_integer(answer, "training_bytes", training)) ||
            no_memory(error);
@@ -148,6 +149,7 @@ static void print_layer(const cJSON *layer, FILE *out)
 
 static void print(const cJSON *answer, FILE *out)
 {
+    const char *precision = json_text(answer, "precision", "float32");
     const cJSON *item;
     char text[64], more[64];
 
@@ -164,8 +166,9 @@ static void print(const cJSON *answer, FILE *out)
     if (json_member(answer, "pieces"))
         (void)fprintf(out, "%s of %.0f\n", json_text(answer, "model", ""),
                       json_number(answer, "pieces", 0));
-    (void)fprintf(out, "%.0f parameters; %s to predict, %s to train\n",
+    (void)fprintf(out, "%.0f parameters%s; %s to predict, %s to train\n",
                   json_number(answer, "parameters", 0),
+                  strcmp(precision, "float32") == 0 ? "" : " of float64",
                   bytes_text(json_number(answer, "predicting_bytes", 0), text, sizeof(text)),
                   bytes_text(json_number(answer, "training_bytes", 0), more, sizeof(more)));
 }

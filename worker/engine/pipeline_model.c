@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/file.h"
 #include "common/owner.h"
@@ -103,6 +104,32 @@ static bool read_spec(struct hdf5_file *file, struct engine_spec *spec, struct e
                         diagnostics.n ? diagnostics.item[0].message : "out of memory");
 }
 
+/* A run's folder has its spec beside its model, also before there is one. */
+static bool read_run_spec(const char *folder, cJSON **ret, struct error *error)
+{
+    scoped(buffer_release) struct buffer path = {0};
+    scoped(memory_free) char *text = NULL;
+    size_t size;
+
+    return buffer_append_format(&path, error, "%s/spec.json", folder) &&
+           file_read(AT_FDCWD, path.data, TEXT_LIMIT, &text, &size, error) &&
+           (json_parse(text, size, ret, error) || error_wrap(error, "%s", path.data));
+}
+
+bool model_file_precision(const char *given, enum train_precision *ret, struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    scoped(json_free) cJSON *json = NULL;
+    struct stat status;
+    bool folder = stat(given, &status) == 0 && S_ISDIR(status.st_mode);
+
+    if (!(folder ? read_run_spec(given, &json, error)
+                 : hdf5_open(given, &file, error) && read_json(file, "/spec", &json, error)))
+        return false;
+    *ret = train_precision_of(folder ? json_member(json, "spec") : json);
+    return true;
+}
+
 bool model_file_source(const char *path, char **ret_source, struct error *error)
 {
     scoped(hdf5_close) struct hdf5_file *file = NULL;
@@ -197,6 +224,15 @@ static bool read_pieces(struct hdf5_file *file, struct model *model, struct erro
     return true;
 }
 
+/* Double weights that are rounded would not predict what their model did. */
+static bool check_precision(const struct engine_spec *spec, struct error *error)
+{
+    return spec->train.precision == PRECISION_FLOAT32 || sizeof(real) == sizeof(double) ||
+           error_set_at(
+               error, ERROR_INVALID, "train.precision",
+               "the model is float64's, and so has to be what uses it: precision: float64");
+}
+
 static bool read_parts(struct hdf5_file *file, struct stored_model *stored, struct error *error)
 {
     scoped(memory_free) char *format = NULL;
@@ -207,7 +243,7 @@ static bool read_parts(struct hdf5_file *file, struct stored_model *stored, stru
         return false;
     if (strcmp(format, MODEL_FORMAT) != 0)
         return error_set(error, ERROR_CORRUPT, "a model of the format '%s' is not known", format);
-    if (!read_spec(file, &stored->spec, error) ||
+    if (!read_spec(file, &stored->spec, error) || !check_precision(&stored->spec, error) ||
         !read_json(file, "/preparation", &fitted, error) ||
         !preparation_parse(fitted, &stored->preparation, error) ||
         !train_complete(&stored->spec.train, stored->preparation->task, error))

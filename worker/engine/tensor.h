@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* float in the engine; the double build of the same sources serves gradient checks. */
+/* float by default; the double build of the same sources is for train.precision: float64
+ * (precision.h), and for gradient checks. */
 #ifdef NIGHTJAR_DOUBLE
 typedef double real;
 #else

@@ -1,6 +1,7 @@
 #include "worker/engine/train_settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
 #include "worker/engine/limit.h"
@@ -86,6 +87,7 @@ static const struct setting start_settings[] = {
 
 static const char *const guard_names[] = {"warn", "stop", "reseed", NULL};
 static const char *const out_of_memory_names[] = {"repeat", "halve", NULL};
+static const char *const precision_names[] = {"float32", "float64", NULL};
 static const char *const last_batch_names[] = {"keep", "drop", "pad", NULL};
 
 const struct setting train_settings[] = {
@@ -107,6 +109,11 @@ const struct setting train_settings[] = {
     SETTING_REAL(struct train_config, average, 0, 0, 1, SETTING_OPEN_HIGH, "",
                  "Decay of a running average of the weights, which is what is validated and kept; "
                  "0: the weights themselves. Early steps decay faster."),
+    SETTING_CHOICE(struct train_config, precision, PRECISION_FLOAT32, precision_names,
+                   "What a network's weights are, and all that is computed with them, also when "
+                   "it predicts later. float64 takes twice the memory and several times as long; "
+                   "an ensemble of such models has to say it, too. Features are stored in float32 "
+                   "either way; boosted trees are XGBoost's, which is float32."),
     SETTING_INTEGER(struct train_config, epochs, 10, 1, 1000000000, "epochs",
                     "How often all training rows are seen."),
     SETTING_INTEGER(struct train_config, batch, 32, 1, 1 << 24, "rows", "Rows of one step."),
@@ -152,6 +159,14 @@ const struct setting train_settings[] = {
                    "once again with another seed."),
     {0},
 };
+
+enum train_precision train_precision_of(const cJSON *spec)
+{
+    const char *name = json_text(json_member(spec, "train"), "precision", "");
+
+    return strcmp(name, precision_names[PRECISION_FLOAT64]) == 0 ? PRECISION_FLOAT64
+                                                                 : PRECISION_FLOAT32;
+}
 
 bool train_complete(struct train_config *config, enum task task, struct error *error)
 {

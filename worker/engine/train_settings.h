@@ -3,6 +3,7 @@
 #define NIGHTJAR_WORKER_ENGINE_TRAIN_SETTINGS_H
 
 #include "common/error.h"
+#include "common/json.h"
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
 #include "worker/engine/optimizer/update.h"
@@ -42,6 +43,7 @@ struct start_config {
 };
 enum guard { GUARD_WARN, GUARD_STOP, GUARD_RESEED };
 enum out_of_memory { OUT_OF_MEMORY_REPEAT, OUT_OF_MEMORY_HALVE };
+enum train_precision { PRECISION_FLOAT32, PRECISION_FLOAT64 };
 enum last_batch { LAST_BATCH_KEEP, LAST_BATCH_DROP, LAST_BATCH_PAD };
 
 struct train_config {
@@ -52,6 +54,7 @@ struct train_config {
     struct clip_config clip;
     int64_t accumulate; /* batches of an update */
     double average;     /* decay of the weights' running average; 0: none */
+    int precision;      /* enum train_precision: what weights and all that comes of them are */
     int64_t epochs, batch;
     int64_t parts;     /* of a batch, whose gradients are worked out one after the other */
     int out_of_memory; /* enum out_of_memory: what the next run does */
@@ -70,6 +73,9 @@ struct train_config {
     int guard;            /* enum guard */
 };
 extern const struct setting train_settings[]; /* for struct train_config */
+
+/* The precision that a whole spec asks for; float32 where it says nothing that is known. */
+enum train_precision train_precision_of(const cJSON *spec);
 
 /* The loss that stands where the spec names none: cross_entropy or mse. */
 bool train_complete(struct train_config *config, enum task task, struct error *error);

@@ -31,6 +31,7 @@ struct model_plan {                    /* all borrowed, and needed as long as th
     int64_t configured_batch; /* train.batch, also where the model only predicts: for formulas */
     int64_t parts;            /* in which a step is worked out, one after the other; 0 is 1 */
     bool divides;             /* there may be several parts, in this run or a later one */
+    bool doubled;             /* its numbers will be double, whatever they are here */
     enum task task;
     const struct sample_input *input; /* [n_inputs] */
     int n_inputs;

@@ -293,12 +293,18 @@ static bool plan_layers(struct network *network, struct error *error)
     return place_parameters(network, true, error) && check_output(network, error);
 }
 
+/* Bytes of a number of a network's, which may be measured for the other build. */
+static int64_t number_size(const struct network *network)
+{
+    return (int64_t)(network->plan.doubled ? sizeof(double) : sizeof(real));
+}
+
 /* As many as a cache holds; where the weights are more than that, as much of rows as of weights, so
  * that reading those is not all that is done. */
 static int64_t predict_rows(const struct network *network)
 {
-    int64_t row = pass_elements(network, 16, false) * (int64_t)sizeof(real) / 16;
-    int64_t weights = network->n_elements * (int64_t)sizeof(real);
+    int64_t row = pass_elements(network, 16, false) * number_size(network) / 16;
+    int64_t weights = network->n_elements * number_size(network);
     int64_t bytes = weights < PREDICT_BYTES_MAX ? weights : PREDICT_BYTES_MAX;
     int64_t rows = (bytes > PREDICT_BYTES ? bytes : PREDICT_BYTES) / (row > 0 ? row : 1);
 
@@ -313,7 +319,7 @@ static int64_t memory_of(const struct network *network)
         arenas * network->n_elements + pass_elements(network, predict_rows(network), false) +
         (network->plan.batch > 0 ? pass_elements(network, network_trip_rows(network), true) : 0);
 
-    return elements * (int64_t)sizeof(real);
+    return elements * number_size(network);
 }
 
 static bool build_loss(struct network *network, struct error *error)
