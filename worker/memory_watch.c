@@ -1,5 +1,6 @@
 #include "worker/memory_watch.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -7,6 +8,16 @@
 #include "common/process.h"
 
 #define COST_SHARE 20 /* a look every so many times what it costs */
+
+/* Stacks of a hundred threads, arenas and the buffers of libraries are gigabytes that nobody uses.
+ * What a sanitizer reserves is terabytes: then there is no backstop. */
+#define BACKSTOP_TIMES 4
+#define BACKSTOP_SPARE_BYTES ((int64_t)4 << 30)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BACKSTOP false
+#else
+#define BACKSTOP true
+#endif
 
 struct memory_watch memory_watch_of(int64_t limit_bytes, int64_t now_ms)
 {
@@ -47,6 +58,27 @@ bool memory_watch_note(struct memory_watch *watch, int64_t used_bytes, int64_t n
         delay = COST_SHARE * cost_ms;
     watch->next_ms = now_ms + delay;
     return false;
+}
+
+int64_t memory_backstop_bytes(int64_t limit_bytes)
+{
+    if (!BACKSTOP || limit_bytes <= 0 ||
+        limit_bytes > (INT64_MAX - BACKSTOP_SPARE_BYTES) / BACKSTOP_TIMES)
+        return 0;
+    return limit_bytes * BACKSTOP_TIMES + BACKSTOP_SPARE_BYTES;
+}
+
+void memory_backstop(pid_t pid, int64_t limit_bytes)
+{
+    rlim_t most = (rlim_t)memory_backstop_bytes(limit_bytes);
+    struct rlimit limit;
+
+    if (most == 0 || prlimit(pid, RLIMIT_DATA, NULL, &limit) != 0)
+        return;
+    limit.rlim_cur = most < limit.rlim_cur ? most : limit.rlim_cur;
+    limit.rlim_max = most < limit.rlim_max ? most : limit.rlim_max;
+    /* where even that is refused, the watch is there */
+    (void)prlimit(pid, RLIMIT_DATA, &limit, NULL);
 }
 
 static int64_t measure(void)

@@ -719,8 +719,10 @@ static bool execute(struct run *run, struct error *error)
         return false;
     run->started_ms = now_ms();
     run->memory_kills = memory_kills();
-    if (!run->group.limit_bytes)
+    if (!run->group.limit_bytes) {
+        memory_backstop(run->child.pid, run->plan.config.resources.memory);
         run->memory = memory_watch_of(run->plan.config.resources.memory, run->started_ms);
+    }
     if (limit > 0)
         run->deadline_ms = in_seconds(limit);
     child_go(&run->child);

@@ -1,6 +1,7 @@
 """Real workers without a daemon, on run folders made by hand."""
 
 import ctypes
+import errno
 import json
 import os
 import re
@@ -581,6 +582,20 @@ class Memory(WorkerCase):
                "for _ in range(3): os.wait()"
         _, end = self.execute([sys.executable, "-c", code], {"memory": 100 << 20})
         self.assertEqual((end["status"], end.get("reason")), (0, None))
+
+    @unittest.skipIf(os.environ.get("NIGHTJAR_SANITIZE"), "a sanitizer reserves more than any limit")
+    def test_what_no_use_explains_is_refused_by_the_kernel(self):
+        """Four times the limit and 4 GiB may be reserved, more may not; and what is reserved alone ends nobody."""
+        code = "import mmap\n" \
+               "def reserve(mib): return mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n" \
+               "keep = reserve(4000)\n" \
+               "try: reserve(600)\n" \
+               "except OSError as error: print(error.errno)"
+        folder, end = self.execute([sys.executable, "-c", code], {"memory": 100 << 20})
+        self.assertEqual((end["status"], end.get("reason")), (0, None))
+        self.assertEqual(self.log(folder), b"%d\n" % errno.ENOMEM)
+        folder, end = self.execute([sys.executable, "-c", code])
+        self.assertEqual((end["status"], self.log(folder)), (0, b""))
 
     def test_command_that_the_kernel_killed_for_memory_is_told_so(self):
         group = self.make_cgroup()

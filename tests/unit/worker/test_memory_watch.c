@@ -65,6 +65,16 @@ static void process_has_memory_and_one_that_is_gone_has_none(void **state)
     assert_int_equal(process_memory(0), 0);
 }
 
+static void backstop_is_far_beyond_the_limit_or_none(void **state)
+{
+    int64_t backstop = memory_backstop_bytes(LIMIT);
+
+    (void)state;
+    assert_true(backstop == 0 || backstop > 4 * (int64_t)LIMIT);
+    assert_int_equal(memory_backstop_bytes(0), 0);
+    assert_int_equal(memory_backstop_bytes(INT64_MAX / 2), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +82,7 @@ int main(void)
         cmocka_unit_test(growth_means_a_look_before_the_limit_is_reached),
         cmocka_unit_test(looking_costs_at_most_a_twentieth),
         cmocka_unit_test(limit_is_passed_and_the_peak_is_kept),
+        cmocka_unit_test(backstop_is_far_beyond_the_limit_or_none),
         cmocka_unit_test(process_has_memory_and_one_that_is_gone_has_none),
     };
 
