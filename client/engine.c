@@ -23,9 +23,8 @@ bool engine_call_add(struct engine_call *call, const char *name, const char *val
     return true;
 }
 
-/* The folder of the run that is asked for, or of the latest: beside each other, by their numbers.
- */
-static bool find_run(struct client *client, struct buffer *ret_folder, struct error *error)
+/* They are beside each other, by their numbers. */
+bool engine_find_run(struct client *client, struct buffer *ret_folder, struct error *error)
 {
     scoped(json_free) cJSON *experiment = NULL;
     const cJSON *run;
@@ -77,7 +76,7 @@ bool engine_call_run(struct client *client, const char *verb, const struct engin
 {
     scoped(buffer_release) struct buffer folder = {0};
 
-    return find_run(client, &folder, error) && become_engine(verb, folder.data, call, error);
+    return engine_find_run(client, &folder, error) && become_engine(verb, folder.data, call, error);
 }
 
 bool engine_call_files(const char *verb, const struct engine_call *call, struct error *error)

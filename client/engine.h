@@ -13,6 +13,8 @@ struct engine_call {
 /* `value` NULL: the name alone. Nothing is added where the limit is reached: INVALID. */
 bool engine_call_add(struct engine_call *call, const char *name, const char *value,
                      struct error *error);
+/* The folder of the experiment's run (--run; else its latest). */
+bool engine_find_run(struct client *client, struct buffer *ret_folder, struct error *error);
 /* Becomes the engine: `verb`, the folder of the experiment's run (--run; else its latest), and the
  * rest. Returns only where it fails. */
 bool engine_call_run(struct client *client, const char *verb, const struct engine_call *call,

@@ -37,7 +37,7 @@ struct line {
     int *color;    /* owned, [n] */
     size_t n;
     int row, column;
-    bool faint;
+    bool faint, dots;
 };
 
 struct range {
@@ -46,6 +46,7 @@ struct range {
 
 struct picture {
     int rows, columns;
+    double height; /* of a panel */
     char *title, *x_name;
     char *row_name[GRID_MAX], *column_name[GRID_MAX], *color_name[COLORS_MAX];
     struct line *line; /* owned */
@@ -73,6 +74,7 @@ struct picture *picture_new(const char *title, int rows, int columns)
         return NULL;
     picture->rows = rows;
     picture->columns = columns;
+    picture->height = PANEL_HEIGHT;
     for (int i = 0; i < GRID_MAX; i++)
         picture->x[i] = picture->y[i] = (struct range){(double)INFINITY, -(double)INFINITY};
     set_name(picture, &picture->title, title);
@@ -100,6 +102,11 @@ void picture_free(struct picture **picture)
     free(gone->title);
     free(gone->x_name);
     free(take(picture));
+}
+
+void picture_set_height(struct picture *picture, double height)
+{
+    picture->height = height;
 }
 
 void picture_name_row(struct picture *picture, int row, const char *name)
@@ -170,7 +177,7 @@ void picture_add(struct picture *picture, int row, int column, const struct pict
         picture->capacity = capacity;
     }
     to = &picture->line[picture->n_lines++];
-    *to = (struct line){.row = row, .column = column, .faint = line->faint};
+    *to = (struct line){.row = row, .column = column, .faint = line->faint, .dots = line->dots};
     if (!copy_line(line, to)) {
         picture->no_memory = true;
         return;
@@ -222,9 +229,9 @@ static struct panel panel_at(const struct picture *picture, int row, int column)
     double margin = (y.high - y.low) * 0.05;
 
     return (struct panel){.left = LEFT + column * (width + GAP),
-                          .top = TOP + row * (PANEL_HEIGHT + GAP),
+                          .top = TOP + row * (picture->height + GAP),
                           .width = width,
-                          .height = PANEL_HEIGHT,
+                          .height = picture->height,
                           .x = shown(&picture->x[column]),
                           .y = {y.low - margin, y.high + margin}};
 }
@@ -386,10 +393,30 @@ static bool is_value(const struct line *line, size_t i)
     return is_drawn(line->x[i]) && is_drawn(line->y[i]);
 }
 
+#define DOT_SIZE 2.4
+
+static bool draw_dots(const struct drawing *at, const struct line *line)
+{
+    struct panel panel = panel_at(at->picture, line->row, line->column);
+
+    for (size_t i = 0; i < line->n; i++)
+        if (is_value(line, i) &&
+            !buffer_append_format(at->out, at->error,
+                                  "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+                                  "fill=\"%s\"%s/>\n",
+                                  pixel_x(&panel, line->x[i]) - DOT_SIZE / 2,
+                                  pixel_y(&panel, line->y[i]) - DOT_SIZE / 2, DOT_SIZE, DOT_SIZE,
+                                  color_of(line->color[i]), line->faint ? " opacity=\"0.35\"" : ""))
+            return false;
+    return true;
+}
+
 static bool draw_line(const struct drawing *at, const struct line *line)
 {
     struct panel panel = panel_at(at->picture, line->row, line->column);
 
+    if (line->dots)
+        return draw_dots(at, line);
     for (size_t i = 0; i < line->n;) {
         bool joined = i > 0 && is_value(line, i - 1);
         size_t end = i;
@@ -484,7 +511,7 @@ static bool draw_frame(const struct drawing *at, double height)
 
 bool picture_print(const struct picture *picture, struct buffer *ret, struct error *error)
 {
-    double height = TOP + BOTTOM + picture->rows * (PANEL_HEIGHT + GAP) - GAP;
+    double height = TOP + BOTTOM + picture->rows * (picture->height + GAP) - GAP;
     const struct drawing at = {.picture = picture, .out = ret, .error = error};
 
     if (picture->no_memory)

@@ -25,13 +25,17 @@ void picture_name_x(struct picture *picture, const char *name);
 /* A colour's meaning. */
 void picture_name_color(struct picture *picture, int color, const char *name);
 
+/* Height of each panel in pixels, where it is not 150. */
+void picture_set_height(struct picture *picture, double height);
+
 /* A line through n points; it is broken where a value is NAN, or 1e300 or more. `color`: [n], of
- * each point, or NULL: all have `same`. Everything is copied. `faint`: it stands behind others. */
+ * each point, or NULL: all have `same`. Everything is copied. `faint`: it stands behind others.
+ * `dots`: the points alone, all of them. */
 struct picture_line {
     const double *x, *y;
     const int *color;
     int same;
-    bool faint;
+    bool faint, dots;
     size_t n;
 };
 void picture_add(struct picture *picture, int row, int column, const struct picture_line *line);

@@ -1,4 +1,5 @@
 /* nj evaluate: other figures of a stored model. */
+#include "client/command/evaluate_plot.h"
 #include "client/engine.h"
 
 /* What has been predicted is there: files, and no model. */
@@ -17,14 +18,34 @@ static bool compare_files(const struct arguments *arguments, struct engine_call 
     return engine_call_files("score", call, error);
 }
 
+/* A picture stands alone: what it shows is not for --metric to choose. */
+static bool plot(struct client *client, const char *path, struct error *error)
+{
+    const struct arguments *arguments = &client->arguments;
+
+    if (arguments_option(arguments, "metric") || arguments_option(arguments, "data") ||
+        arguments_flag(arguments, "json"))
+        return error_set(error, ERROR_INVALID,
+                         "--plot goes with an ID or --predictions, and --target");
+    if (arguments_option(arguments, "predictions") &&
+        (arguments->n_arguments > 0 || arguments_option(arguments, "run")))
+        return error_set(error, ERROR_INVALID, "--predictions names files: there is no ID to it");
+    return evaluate_plot(client, path, error);
+}
+
 static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
     const char *data = arguments_text(arguments, "data", NULL);
+    const char *picture = arguments_text(arguments, "plot", NULL);
     const char *metric;
     struct engine_call call = {0};
     size_t first = 0;
 
+    if (picture)
+        return plot(client, picture, error);
+    if (arguments_option(arguments, "target"))
+        return error_set(error, ERROR_INVALID, "--target is for --plot");
     for (size_t at = 0; (metric = arguments_next(arguments, "metric", &at));)
         if (!engine_call_add(&call, "--metric", metric, error))
             return false;
@@ -55,6 +76,15 @@ static const struct command_option options[] = {
      .value = "FILE",
      .help = "Instead of a model: what is predicted in a file such as artifacts/predictions.csv; "
              "several stand beside one another."},
+    {.name = "plot",
+     .type = OPTION_TEXT,
+     .value = "FILE.svg",
+     .help = "Draw instead what was predicted beside what is true: of each output the means, their "
+             "spread and the error; of a single one predicted against true."},
+    {.name = "target",
+     .type = OPTION_TEXT,
+     .value = "NAME",
+     .help = "With --plot: this output of several, predicted against true."},
     ENGINE_OPTION_RUN,
     {.name = "json", .help = "Print one line of JSON: a number for each figure."},
     {0},
@@ -62,12 +92,18 @@ static const struct command_option options[] = {
 
 const struct command command_evaluate = {
     .name = "evaluate",
-    .synopsis = "[ID] [--metric NAME]... [--data FILE] [--run N] [--json]|[--predictions FILE]...",
+    .synopsis = "[ID] [--metric NAME]... [--data FILE] [--run N] [--json]|[--predictions FILE]...\n"
+                "[ID]|[--predictions FILE]... --plot FILE.svg [--target NAME] [--run N]",
     .help = "Measure an experiment's model anew, without training.",
-    .description = "On the parts of its own data, split as they were, or on a file. Nothing is "
-                   "stored.\n\n"
-                   "    nj evaluate 12 --metric macro_f1 --metric confusion\n"
-                   "    nj evaluate -p old.csv -p new.csv --metric mae",
+    .description =
+        "On the parts of its own data, split as they were, or on a file. Nothing is "
+        "stored.\n\n"
+        "    nj evaluate 12 --metric macro_f1 --metric confusion\n"
+        "    nj evaluate -p old.csv -p new.csv --metric mae\n"
+        "    nj evaluate 12 --plot spectrum.svg\n\n"
+        "A picture is of what the run predicted (artifacts/predictions.csv), or of "
+        "files like it, a colour each. Outputs lie where the numbers in their names say, "
+        "such as wavelengths.",
     .options = options,
     .takes = ARGUMENT_IDS,
     .max_arguments = 1,

@@ -64,5 +64,89 @@ class Curves(ClientCase):
             self.refused("compare", "all", "--scale", text, message="expected METRIC=FACTOR")
 
 
+class Outputs(ClientCase):
+    """nj evaluate --plot: what is predicted beside what is true."""
+
+    ROWS = 50
+
+    def write(self, name, columns, predicted):
+        """Of each column 10, 20, ... plus a row's number is true."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write("id," + ",".join(f"actual[{c}],predicted[{c}]" for c in columns) + "\n")
+            for row in range(self.ROWS):
+                truth = [10 * (k + 1) + row for k in range(len(columns))]
+                file.write(f"{row}," + ",".join(f"{t},{predicted(t, k)}" for k, t in enumerate(truth)) + "\n")
+        return path
+
+    def draw(self, *arguments):
+        self.nj("evaluate", *arguments, "--plot", "out.svg")
+        root = xml.parse(os.path.join(self.folder, "out.svg")).getroot()
+        lines = [[tuple(map(float, point.split(","))) for point in line.get("points").split()]
+                 for line in root.iter(SVG + "polyline")]
+        dots = [(item.get("fill"), float(item.get("x")), float(item.get("y"))) for item in root.iter(SVG + "rect")
+                if item.get("width") == "2.4"]
+        return [item.text for item in root.iter(SVG + "text")], lines, dots
+
+    def test_each_output_has_its_means_its_spread_and_its_error(self):
+        names = ["wl_1", "wl_2", "wl_4"]
+        good = self.write("good.csv", names, lambda t, k: t + (0.5 if k == 1 else 0))
+        bad = self.write("bad.csv", names, lambda t, k: 35)
+        texts, lines, dots = self.draw("-p", good, "-p", bad)
+        self.assertEqual(dots, [])
+        self.assertEqual({"true", good, bad, "rmse", "output, by the number in its name"} - set(texts), set())
+        self.assertEqual(sum(len(line) == 2 for line in lines), 9, "a bar for each mean")
+        bars, curves = lines[:9], lines[9:]
+        self.assertEqual(len(curves), 5)  # true, and of each file mean and error
+        true, good_mean, good_error, bad_mean, bad_error = curves
+        for x, bar in zip(true, bars):
+            self.assertAlmostEqual((bar[0][1] + bar[1][1]) / 2, x[1], delta=0.11)
+        self.assertAlmostEqual((true[2][0] - true[0][0]) / (true[1][0] - true[0][0]), 3, delta=0.01)
+        self.assertEqual(true[0][1], good_mean[0][1])
+        self.assertLess(good_mean[1][1], true[1][1], "half a unit higher")
+        self.assertEqual(len({y for _, y in bad_mean}), 1)
+        scale = (true[0][1] - true[1][1]) / 10  # pixels of a unit
+        self.assertAlmostEqual((true[1][1] - good_mean[1][1]) / scale, 0.5, delta=0.1)
+        self.assertTrue(all(b[1] < g[1] for b, g in zip(bad_error, good_error)), "larger errors are higher up")
+
+    def test_a_single_output_is_drawn_row_by_row_with_the_diagonal(self):
+        good = self.write("good.csv", ["a", "b"], lambda t, k: t)
+        texts, lines, dots = self.draw("-p", good, "--target", "b")
+        self.assertEqual((len(lines), len(dots)), (1, self.ROWS))
+        self.assertIn(f"b, true; {self.ROWS} of {self.ROWS} rows", texts)
+        (x1, y1), (x2, y2) = lines[0]
+        for _, x, y in dots:
+            self.assertAlmostEqual(y1 + (x + 1.2 - x1) * (y2 - y1) / (x2 - x1), y + 1.2, delta=0.2)
+        alone = self.write("alone.csv", ["a"], lambda t, k: t + 1)
+        self.assertEqual(len(self.draw("-p", alone)[2]), self.ROWS)
+
+    def test_names_without_numbers_lie_in_their_order(self):
+        texts, _, _ = self.draw("-p", self.write("named.csv", ["mass", "radius"], lambda t, k: t))
+        self.assertIn("output: 0 mass, 1 radius", texts)
+
+    def test_shares_of_classes_are_beside_their_probabilities(self):
+        path = os.path.join(self.folder, "classes.csv")
+        with open(path, "w") as file:
+            file.write("id,actual,predicted,p[u],p[v]\n" + "1,u,u,0.75,0.25\n2,v,u,0.75,0.25\n" * 10)
+        texts, lines, _ = self.draw("-p", path)
+        self.assertIn("share, mean p; bars: 1 sd", texts)
+        (_, share_u), (_, share_v) = lines[4]
+        (_, p_u), (_, p_v) = lines[5]
+        self.assertEqual(share_u, share_v)
+        self.assertAlmostEqual(share_u - p_u, p_v - share_v, delta=0.2)
+
+    def test_what_cannot_be_drawn_is_refused(self):
+        good = self.write("good.csv", ["a", "b"], lambda t, k: t)
+        other = self.write("other.csv", ["a", "c"], lambda t, k: t)
+        for arguments, message in ((("-p", good, "--plot", "x.png"), "a picture is an .svg file"),
+                                   (("-p", good, "--target", "a"), "--target is for --plot"),
+                                   (("-p", good, "--plot", "x.svg", "--target", "c"), "predicts no c"),
+                                   (("-p", good, "-p", other, "--plot", "x.svg"), "has c where"),
+                                   (("-p", good, "--plot", "x.svg", "-m", "rmse"), "--plot goes with"),
+                                   (("3", "-p", good, "--plot", "x.svg"), "there is no ID to it")):
+            self.refused("evaluate", *arguments, message=message)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "x.svg")))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -68,6 +68,14 @@ class Stored(unittest.TestCase):
         self.assertEqual(answer["layers"][0]["weights"], {"weight": [6, 2], "bias": [6]})
         self.assertGreater(answer["training_bytes"], answer["predicting_bytes"])
 
+    def test_what_a_run_predicted_is_drawn(self):
+        self.nj("evaluate", self.first, "--plot", "out.svg", "--target", "u")
+        with open(os.path.join(self.daemon.folder, "out.svg")) as file:
+            self.assertRegex(file.read(), r">u, true; (\d+) of \1 rows<")
+        none = self.submit(evaluate={"predictions": False})
+        self.daemon.wait(none)
+        self.assertIn("has left no predictions", self.nj("evaluate", none, "--plot", "out.svg", status=3).stderr)
+
     def test_what_has_no_model_is_told(self):
         self.assertIn("has not run that often", self.nj("evaluate", self.first, "--run", 7, status=3).stderr)
         command = self.daemon.submit("true")

@@ -13,6 +13,7 @@
  *   trace                                  tells rows of a source for a picture, alike
  *   try                                    goes through a spec once with a few rows, alike
  *   score FILE... [--metric NAME]...       files of predictions beside one another
+ *   outputs                                tells for a picture how such files lie by the truth
  *   inspect RUN [--json]                   a stored model's layers, shapes, parameters, memory
  *   verify FILE...                         whether prepared data are what was written
  *   blas-check                             a product by OPENBLAS_CORETYPE's core beside plain C
@@ -138,6 +139,12 @@ static int verb_export(int n, char **argument)
     return answer(n,
                   "export < {\"spec\":{...},\"cwd\":\"...\",\"folder\":\"...\",\"output\":\"...\"}",
                   pipeline_export);
+}
+
+static int verb_outputs(int n, char **argument)
+{
+    (void)argument;
+    return answer(n, "outputs < {\"files\":[...],\"target\":\"...\"}", pipeline_score_outputs);
 }
 
 static int verb_trace(int n, char **argument)
@@ -332,20 +339,11 @@ int main(int n, char **argument)
         const char *name;
         int (*run)(int n, char **argument);
     } verb[] = {
-        {"blas-check", verb_blas_check},
-        {"check", verb_check},
-        {"data", verb_data},
-        {"describe", verb_describe},
-        {"drift", verb_drift},
-        {"evaluate", verb_evaluate},
-        {"export", verb_export},
-        {"inspect", verb_inspect},
-        {"predict", verb_predict},
-        {"run", verb_run},
-        {"score", verb_score},
-        {"settings", verb_settings},
-        {"trace", verb_trace},
-        {"try", verb_try},
+        {"blas-check", verb_blas_check}, {"check", verb_check},     {"data", verb_data},
+        {"describe", verb_describe},     {"drift", verb_drift},     {"evaluate", verb_evaluate},
+        {"export", verb_export},         {"inspect", verb_inspect}, {"outputs", verb_outputs},
+        {"predict", verb_predict},       {"run", verb_run},         {"score", verb_score},
+        {"settings", verb_settings},     {"trace", verb_trace},     {"try", verb_try},
         {"verify", verb_verify},
     };
 
@@ -358,6 +356,7 @@ int main(int n, char **argument)
             return verb[i].run(n - 1, argument + 1);
     if (n == 2 && strcmp(argument[1], "--version") == 0)
         return printf("nightjar-engine %s\n", NIGHTJAR_VERSION) < 0;
-    return usage("run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|score|"
-                 "inspect|verify|blas-check ...");
+    return usage(
+        "run|check|data|describe|drift|export|trace|try|settings|predict|evaluate|score|outputs|"
+        "inspect|verify|blas-check ...");
 }

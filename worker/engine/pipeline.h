@@ -138,6 +138,15 @@ struct score_request {
 /* Files of predictions by what they say is true: a line a figure, a column a file. */
 bool pipeline_score(const struct score_request *request, FILE *out, struct error *error);
 
+/* How predictions lie beside the truth, for a picture. A line of JSON in, {"files":[...], "target"},
+ * and one out:
+ * {"rows", "outputs":[name], "classes", "actual":{"mean":[], "sd":[]},
+ *  "files":[{"mean":[], "sd":[], "rmse":[]}]}, a number for each output (of classes the share of
+ * those that are it, and its probability); where there is but one, or "target" names it, also
+ * "points":[[actual, predicted]...] of each file, of so many rows at most, evenly taken. */
+#define SCORE_POINTS_MAX 4000
+bool pipeline_score_outputs(FILE *in, FILE *out, struct error *error);
+
 /* What a stored model is made of: lines for a person, or one of JSON. */
 bool pipeline_inspect(const char *model, bool json, FILE *out, struct error *error);
 

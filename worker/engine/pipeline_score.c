@@ -3,6 +3,7 @@
  * measured by what it says is true. Columns: "actual", "predicted" and "p[class]" of classes, or
  * "actual[y]" and "predicted[y]" of each target; any others are not looked at.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "worker/engine/dataset/number.h"
 #include "worker/engine/metric/metric.h"
 #include "worker/engine/pipeline.h"
+#include "worker/engine/question.h"
 
 struct scored {       /* one file; all-zero is a valid empty one */
     const char *path; /* borrowed */
@@ -221,6 +223,17 @@ static bool read_file(struct scored *scored, struct error *error)
     return scored->n > 0 || error_set(error, ERROR_INVALID, "%s: has no predictions", scored->path);
 }
 
+static bool check_alike(const struct scored *scored, const struct scored *first,
+                        struct error *error)
+{
+    return (scored->n == first->n && scored->classes == first->classes &&
+            scored->n_names == first->n_names) ||
+           error_set(error, ERROR_INVALID,
+                     "%s has not the rows and columns of %s: their scores are not of the same "
+                     "truth",
+                     scored->path, first->path);
+}
+
 /* ---- figures ----------------------------------------------------------------------------------*/
 
 static bool measure(struct scored *scored, const struct kind_choices *metrics, struct error *error)
@@ -252,14 +265,9 @@ static bool score(const struct score_request *request, struct scored *scored,
 {
     for (size_t i = 0; i < request->n_files; i++) {
         scored[i].path = request->file[i];
-        if (!read_file(&scored[i], error) || !measure(&scored[i], metrics, error))
+        if (!read_file(&scored[i], error) || !measure(&scored[i], metrics, error) ||
+            !check_alike(&scored[i], &scored[0], error))
             return false;
-        if (scored[i].n != scored[0].n || scored[i].classes != scored[0].classes ||
-            scored[i].n_names != scored[0].n_names)
-            return error_set(error, ERROR_INVALID,
-                             "%s has not the rows and columns of %s: their scores are not of the "
-                             "same truth",
-                             scored[i].path, scored[0].path);
     }
     return true;
 }
@@ -296,6 +304,175 @@ bool pipeline_score(const struct score_request *request, FILE *out, struct error
     if (done)
         print(scored, request->n_files, out);
     for (size_t i = 0; i < request->n_files; i++)
+        scored_release(&scored[i]);
+    free(scored);
+    return done;
+}
+
+/* ---- for a picture ----------------------------------------------------------------------------*/
+
+/* Of classes: whether it is the one. */
+static double actual_of(const struct scored *scored, int64_t row, int64_t output)
+{
+    return scored->classes ? (double)(scored->label[row] == output)
+                           : scored->target[row * scored->n_names + output];
+}
+
+static double predicted_of(const struct scored *scored, int64_t row, int64_t output)
+{
+    return scored->prediction[row * scored->n_names + output];
+}
+
+static bool add_figure(cJSON *list, double value)
+{
+    cJSON *item = cJSON_CreateNumber(value);
+
+    return list && item && cJSON_AddItemToArray(list, item);
+}
+
+/* "mean" and "sd" of each output. */
+static bool add_spread(const struct scored *scored,
+                       double (*value)(const struct scored *scored, int64_t row, int64_t output),
+                       cJSON *object)
+{
+    cJSON *means = json_add_array(object, "mean"), *sds = json_add_array(object, "sd");
+
+    for (int64_t k = 0; k < scored->n_names; k++) {
+        double mean = 0, squares = 0;
+
+        for (int64_t i = 0; i < scored->n; i++)
+            mean += value(scored, i, k) / (double)scored->n;
+        for (int64_t i = 0; i < scored->n; i++)
+            squares += (value(scored, i, k) - mean) * (value(scored, i, k) - mean);
+        if (!add_figure(means, mean) || !add_figure(sds, sqrt(squares / (double)scored->n)))
+            return false;
+    }
+    return means && sds;
+}
+
+static bool add_errors(const struct scored *scored, cJSON *object)
+{
+    cJSON *list = json_add_array(object, "rmse");
+
+    for (int64_t k = 0; k < scored->n_names; k++) {
+        double squares = 0;
+
+        for (int64_t i = 0; i < scored->n; i++) {
+            double d = predicted_of(scored, i, k) - actual_of(scored, i, k);
+
+            squares += d * d;
+        }
+        if (!add_figure(list, sqrt(squares / (double)scored->n)))
+            return false;
+    }
+    return list != NULL;
+}
+
+static bool add_points(const struct scored *scored, int64_t output, cJSON *object)
+{
+    int64_t n = scored->n < SCORE_POINTS_MAX ? scored->n : SCORE_POINTS_MAX;
+    cJSON *list = output < 0 ? NULL : json_add_array(object, "points");
+
+    for (int64_t i = 0; list && i < n; i++) {
+        int64_t row = (int64_t)((double)i * (double)scored->n / (double)n);
+        cJSON *pair = cJSON_CreateDoubleArray(
+            (double[]){actual_of(scored, row, output), predicted_of(scored, row, output)}, 2);
+
+        if (!pair || !cJSON_AddItemToArray(list, pair))
+            return false;
+    }
+    return output < 0 || list;
+}
+
+/* Files may have their outputs in an order of their own: the first one's counts. */
+static bool check_names(const struct scored *scored, const struct scored *first,
+                        struct error *error)
+{
+    for (int64_t k = 0; k < first->n_names; k++)
+        if (strcmp(scored->name[k], first->name[k]) != 0)
+            return error_set(error, ERROR_INVALID, "%s has %s where %s has %s", scored->path,
+                             scored->name[k], first->path, first->name[k]);
+    return true;
+}
+
+/* The output whose rows are drawn, -1: there are several, and none is chosen. */
+static bool choose_output(const struct scored *scored, const char *target, int64_t *ret,
+                          struct error *error)
+{
+    *ret = target ? find_name(scored, target, strlen(target)) : scored->n_names == 1 ? 0 : -1;
+    return *ret >= 0 || !target ||
+           error_set(error, ERROR_INVALID, "%s: predicts no %s", scored->path, target);
+}
+
+static bool describe_file(const struct scored *scored, int64_t output, cJSON *list)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    return json_add_text(object, "path", scored->path) &&
+           add_spread(scored, predicted_of, object) && add_errors(scored, object) &&
+           add_points(scored, output, object) && cJSON_AddItemToArray(list, object);
+}
+
+static bool describe_outputs(const struct scored *scored, int n, int64_t output, cJSON **ret)
+{
+    scoped(json_free) cJSON *answer = cJSON_CreateObject();
+    cJSON *names = json_add_array(answer, "outputs");
+    cJSON *actual = json_add_object(answer, "actual"), *files = json_add_array(answer, "files");
+
+    if (!names || !actual || !files || !json_add_integer(answer, "rows", scored[0].n) ||
+        !json_add_boolean(answer, "classes", scored[0].classes) ||
+        (output >= 0 && !json_add_text(answer, "target", scored[0].name[output])) ||
+        !add_spread(&scored[0], actual_of, actual))
+        return false;
+    for (int64_t k = 0; k < scored[0].n_names; k++)
+        if (!cJSON_AddItemToArray(names, cJSON_CreateString(scored[0].name[k])))
+            return false;
+    for (int i = 0; i < n; i++)
+        if (!describe_file(&scored[i], output, files))
+            return false;
+    *ret = take(&answer);
+    return true;
+}
+
+static bool read_files(const cJSON *files, struct scored *scored, struct error *error)
+{
+    const cJSON *file;
+    int i = 0;
+
+    cJSON_ArrayForEach(file, files)
+    {
+        scored[i].path = cJSON_IsString(file) ? file->valuestring : "";
+        if (!read_file(&scored[i], error) || !check_alike(&scored[i], &scored[0], error) ||
+            !check_names(&scored[i], &scored[0], error))
+            return false;
+        i++;
+    }
+    return true;
+}
+
+bool pipeline_score_outputs(FILE *in, FILE *out, struct error *error)
+{
+    scoped(json_free) cJSON *question = NULL;
+    scoped(json_free) cJSON *answer = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+    struct scored *scored = calloc(SCORE_FILES_MAX, sizeof(*scored));
+    int64_t output;
+    bool done;
+    int n;
+
+    if (!scored)
+        return no_memory(error);
+    done = question_read(in, &question, error);
+    n = done ? cJSON_GetArraySize(json_member(question, "files")) : 0;
+    if (done && (n < 1 || n > SCORE_FILES_MAX))
+        done = error_set(error, ERROR_INVALID, "%d files are not 1 to %d", n, SCORE_FILES_MAX);
+    done = done && read_files(json_member(question, "files"), scored, error) &&
+           choose_output(&scored[0], json_text(question, "target", NULL), &output, error) &&
+           (describe_outputs(scored, n, output, &answer) || no_memory(error)) &&
+           json_print(answer, &text, error);
+    if (done && fprintf(out, "%s\n", text.data) < 0)
+        done = error_set_errno(error, errno, "writing the answer");
+    for (int i = 0; i < n && i < SCORE_FILES_MAX; i++)
         scored_release(&scored[i]);
     free(scored);
     return done;
