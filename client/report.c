@@ -550,6 +550,7 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
     print_time_used(render, batch);
     return print_configurations(render, batch, error) && print_best(render, batch, error) &&
            print_each(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
+           print_list(render, "dropped", STYLE_YELLOW, json_member(batch, "dropped"), error) &&
            print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
            print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
            print_list(render, "remarks", STYLE_DIM, json_member(batch, "remarks"), error) &&

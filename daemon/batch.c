@@ -146,6 +146,17 @@ static void read_goal(struct batch_head *head, struct diagnostics *diagnostics)
     (void)snprintf(head->metric, sizeof(head->metric), "%s", metric);
 }
 
+/* What is no duration is the sweep's to refuse. */
+static void read_time(struct batch_head *head)
+{
+    const cJSON *time = json_member(head->sweep, "time");
+
+    if (cJSON_IsNumber(time))
+        head->time_s = time->valuedouble;
+    else if (cJSON_IsString(time) && !setting_parse_duration(time->valuestring, &head->time_s))
+        head->time_s = 0;
+}
+
 static bool strip(const cJSON *base, struct batch_head *head, struct error *error)
 {
     head->stripped = base ? cJSON_Duplicate(base, true) : cJSON_CreateObject();
@@ -218,6 +229,7 @@ bool batch_head_read(const cJSON *params, struct batch_head *ret_head,
     name_batch(params, head.base, head.experiments, head.name, sizeof(head.name));
     read_seed(params, base, &head, diagnostics);
     read_goal(&head, diagnostics);
+    read_time(&head);
     check_types(params, &head, diagnostics);
     if (!settle(diagnostics, error))
         return false;

@@ -42,6 +42,7 @@ struct batch_head {
     const char *token;               /* NULL: none */
     char metric[128];                /* sweep.goal; "": none */
     bool minimize;                   /* of metric */
+    double time_s;                   /* sweep.time; 0: any */
     bool hold;
     int64_t seed;
 };

@@ -160,15 +160,17 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
                       const struct summary *summary, cJSON *batch, struct error *error)
 {
     cJSON *findings = json_add_array(batch, "findings");
+    cJSON *dropped = json_add_array(batch, "dropped");
     cJSON *warnings = json_add_array(batch, "warnings");
     cJSON *remarks = json_add_array(batch, "remarks");
     cJSON *notes = json_add_array(batch, "notes");
 
-    if (!findings || !warnings || !remarks || !notes)
+    if (!findings || !dropped || !warnings || !remarks || !notes)
         return no_memory(error);
     return summary_find(summary, findings, error) &&
            summary_extrapolate(summary, findings, error) &&
            summary_outliers(summary, findings, error) &&
+           store_dropped(store, head->id, dropped, error) &&
            store_warnings(store, head->first, head->last, TEXTS_LIMIT, warnings, error) &&
            store_remarks(store, head->first, head->last, TEXTS_LIMIT, remarks, error) &&
            store_batch_notes(store, head->id, notes, error) &&

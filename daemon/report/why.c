@@ -151,7 +151,8 @@ static bool why_ended(struct store *store, int64_t experiment, const cJSON *row,
     else if (strcmp(verdict, "cancelled") != 0)
         say(reasons, "%s", message ? message : "its program left no reason");
     else if (!cJSON_IsNumber(json_member(row, "started")))
-        say(reasons, "it was cancelled before it started");
+        say(reasons, "it was cancelled before it started%s%s", message ? ": " : "",
+            message ? message : "");
     else
         say(reasons, "it was cancelled after it had run for %s%s%s",
             duration(json_number(row, "elapsed_s", 0), took), message ? ": " : "",

@@ -77,6 +77,7 @@ struct sweep_config {
     int64_t trials;
     int64_t replicates;
     int64_t seed;
+    double time; /* seconds; 0: any */
     struct sweep_goal goal;
 };
 extern const struct setting sweep_settings[];

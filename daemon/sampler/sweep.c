@@ -16,6 +16,7 @@ static const struct setting goal_settings[] = {
 };
 
 #define LARGEST_SEED 9007199254740991.0
+#define LONGEST (3650 * 86400.0)
 
 const struct setting sweep_settings[] = {
     SETTING_KIND(struct sweep_config, method, &sampler_registry, "grid", 0,
@@ -33,6 +34,9 @@ const struct setting sweep_settings[] = {
                     "How many seeds each configuration is run with."),
     SETTING_INTEGER(struct sweep_config, seed, 0, 0, LARGEST_SEED, "",
                     "Of the draws, and the first replicate's; where missing, the spec's."),
+    SETTING_DURATION(struct sweep_config, time, 0, 0, LONGEST,
+                     "What all its runs may take, those beside one another counted each; then no "
+                     "further one starts, and what waits is cancelled. 0: any time."),
     SETTING_NESTED(struct sweep_config, goal, struct sweep_goal, goal_settings,
                    "What a good trial is."),
     {0},

@@ -128,6 +128,13 @@ bool store_breaker_count(struct store *store, int64_t experiment, enum experimen
 bool store_breaker_tell(struct store *store, int64_t experiment, struct error *error);
 /* One of it was released: it begins to count anew. */
 bool store_breaker_reset(struct store *store, int64_t experiment, struct error *error);
+/* budget.c. A run has ended: where sweep.time is used up, appends those to be dropped to `ids`,
+ * with the reason in batch.spent. */
+bool store_budget_count(struct store *store, int64_t experiment, int64_t run, int64_t now_ms,
+                        struct store_ids *ids, struct error *error);
+bool store_budget_tell(struct store *store, int64_t experiment, struct error *error);
+/* One that was dropped is to run after all: its batch has no limit any more. */
+bool store_budget_lift(struct store *store, int64_t experiment, struct error *error);
 /* propose.c. Before its first run a trial of a sweep that learns gets what it is to try. */
 bool store_propose(struct store *store, int64_t experiment, struct error *error);
 

@@ -273,6 +273,17 @@ bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit
         BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 
+bool store_dropped(struct store *store, int64_t batch, cJSON *list, struct error *error)
+{
+    return store_each(
+        store, error, add_remark, list,
+        "SELECT text, count(*), json_group_array(id) FILTER (WHERE nth <= ?2) FROM"
+        " (SELECT b.spent AS text, e.id AS id, row_number() OVER (ORDER BY e.id) AS nth"
+        " FROM batch AS b, experiment AS e WHERE b.id = ?1 AND e.id BETWEEN b.first AND b.last"
+        " AND e.state = 7 AND e.message = b.spent) GROUP BY text",
+        BIND(INT(batch), INT(IDS_LIMIT)));
+}
+
 /* ---- the line ---- */
 
 bool store_place(struct store *store, int64_t experiment, struct store_place *ret_place,

@@ -69,6 +69,10 @@ bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t lim
                    struct error *error);
 bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                  struct error *error);
+/* What of a batch was dropped when the time of its sweep was used up, in the same way: one text or
+ * none. */
+bool store_dropped(struct store *store, int64_t batch, cJSON *list, struct error *error);
+
 /* ---- the journal ---- */
 
 /* Appends, the newest first, at most `limit` hits {batch, matches: [{where, text, experiment?,

@@ -324,6 +324,31 @@ static bool mind_breaker(struct store *store, int64_t experiment, enum experimen
     return true;
 }
 
+/* What waits is dropped when a run has used up the time of its sweep. A restart is somebody's wish
+ * to go on; what is cancelled here is dropped once and for all, with its batch. */
+static bool mind_budget(struct store *store, int64_t experiment, enum experiment_event event,
+                        const struct store_change *change, struct worklist *list,
+                        struct error *error)
+{
+    scoped(store_ids_release) struct store_ids rest = {0};
+    struct store_change dropped;
+
+    if (!change->decision.allowed)
+        return true;
+    if (event == EXPERIMENT_EVENT_RESTART)
+        return store_budget_lift(store, experiment, error);
+    if (change->decision.run_verdict == VERDICT_NONE)
+        return true;
+    if (!store_budget_count(store, experiment, change->run, list->now_ms, &rest, error))
+        return false;
+    for (size_t i = 0; i < rest.n; i++) {
+        if (!apply_one(store, rest.item[i], EXPERIMENT_EVENT_CANCEL, NULL, list, &dropped, error) ||
+            !store_budget_tell(store, rest.item[i], error))
+            return false;
+    }
+    return true;
+}
+
 bool store_apply(struct store *store, int64_t experiment, enum experiment_event event,
                  const struct experiment_exit *exit, int64_t now_ms,
                  struct store_change *ret_change, struct error *error)
@@ -333,7 +358,8 @@ bool store_apply(struct store *store, int64_t experiment, enum experiment_event 
 
     assert(store_in_transaction(store));
     if (!apply_one(store, experiment, event, exit, &list, &change, error) ||
-        !mind_breaker(store, experiment, event, exit, &change, &list, error))
+        !mind_breaker(store, experiment, event, exit, &change, &list, error) ||
+        !mind_budget(store, experiment, event, &change, &list, error))
         return false;
     /* A list and no recursion: chains of dependents may be as long as the queue. */
     for (size_t i = 0; i < list.n; i++) {

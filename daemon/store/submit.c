@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #define DEPENDENCIES_LIMIT 10000 /* of one experiment */
@@ -79,14 +80,15 @@ static bool add_batch(struct submission *submission, struct error *error)
         return false;
     if (!store_execute(store, error,
                        "INSERT INTO batch (name, question, base, sweep, seed, cwd, environment,"
-                       " fingerprints, on_finish, token, metric, minimize, created_ms, expectation)"
+                       " fingerprints, on_finish, token, metric, minimize, created_ms, expectation,"
+                       " time_ms)"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10,"
-                       " nullif(?11, ''), ?12, ?13, ?14)",
+                       " nullif(?11, ''), ?12, ?13, ?14, nullif(?15, 0))",
                        BIND(TEXT(head->name), TEXT(head->question), TEXT(base_text),
                             TEXT(sweep_text), INT(head->seed), TEXT(head->cwd), INT(environment),
                             TEXT(fingerprints_text), TEXT(head->on_finish), TEXT(head->token),
                             TEXT(head->metric), INT(head->minimize), INT(submission->now_ms),
-                            TEXT(head->expectation))))
+                            TEXT(head->expectation), INT((int64_t)ceil(head->time_s * 1000)))))
         return false;
     submission->batch = store_last_id(store);
     return true;

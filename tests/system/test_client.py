@@ -349,6 +349,14 @@ class Reading(Case):
         self.refused("search", "dropout", "nowhere", message="no batch has all of these", status=3)
         self.refused("note", number, "see", "--link", "999", message="there is no experiment 999", status=3)
 
+    def test_sweep_ends_when_its_time_is_used_up(self):
+        path = self.write("timed.yaml", "command: [echo, '{n}']\nsweep: {time: 0.001, parameters: {n: [1, 2, 3, 4, 5, 6, 7, 8]}}\n")
+        numbers = self.submit(path)
+        self.nj("wait", f"{numbers[0]}-{numbers[-1]}", status=1)
+        self.assertIn("the time of the sweep", self.nj("why", numbers[-1]).out)
+        self.assertRegex(self.nj("report", numbers[0]).out, r"  dropped\n    \dx the time of the sweep, .* is used up")
+        self.assertEqual(self.daemon.show(numbers[0])["state"], "done")
+
     def test_uploads_of_a_day_are_counted(self):
         self.assertEqual(self.nj("note", self.good, "upload", "9617", "--per-day", 2).out, "upload: 1 of 2 today\n")
         self.nj("note", self.good, "uploads are few")

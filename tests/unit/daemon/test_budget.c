@@ -1,0 +1,117 @@
+/* The time of a sweep. */
+#include "tests/unit/daemon/store_fixture.h"
+
+#include "daemon/report/report.h"
+
+#define SIX(time)                                                                 \
+    "{'base':{'command':['x','{a}'],'queue':{'retries':1}},'sweep':{'time':" time \
+    ",'parameters':{'a':[1,2,3,4,5,6]}}}"
+#define USED_UP "the time of the sweep, 5s in all runs, is used up; nj restart lifts the limit"
+
+static void assert_states(const char *expected)
+{
+    scoped(buffer_release) struct buffer text = {0};
+    struct error error;
+
+    for (int64_t id = 1; id <= 6; id++)
+        assert_true(buffer_append_format(&text, &error, "%s%s", id > 1 ? " " : "", state_of(id)));
+    assert_string_equal(text.data, expected);
+}
+
+static void rest_is_dropped_when_runs_have_taken_the_time(void **state)
+{
+    scoped(json_free) cJSON *row = NULL, *why = NULL, *reply = NULL;
+    scoped(json_free) cJSON *params = parse_json("{'batch':[1]}");
+    const struct report_view view = {.limits = {.slots = 2, .cpus = 2}, .wall_ms = now_ms};
+    struct error error;
+
+    (void)state;
+    submit(SIX("'5s'"));
+    run_to_end(1, 0);
+    run_to_end(2, 0);
+    assert_states("done done queued queued queued queued");
+    run_to_end(3, 0); /* two seconds each */
+    assert_states("done done done cancelled cancelled cancelled");
+    row = row_of(4);
+    assert_string_equal(json_text(row, "message", ""), USED_UP);
+    assert_true(report_why(store, 6, &view, &why, &error));
+    assert_string_equal(print_json(json_member(why, "reasons")),
+                        "[\"it was cancelled before it started: " USED_UP "\"]");
+    assert_true(report_batches(store, params, &view, &reply, &error));
+    assert_string_equal(print_json(json_at(reply, "batches[0].dropped")),
+                        "[{\"text\":\"" USED_UP "\",\"count\":3,\"experiments\":[4,5,6]}]");
+    assert_true(cJSON_IsNumber(json_at(reply, "batches[0].ended")));
+}
+
+static void runs_under_way_count_and_may_end(void **state)
+{
+    (void)state;
+    submit(SIX("5"));
+    run_to_running(1);
+    run_to_running(2);
+    run_to_running(3);
+    now_ms += 1600; /* two under way, and one that says two seconds */
+    end_with(1, 0);
+    assert_states("done running running cancelled cancelled cancelled");
+    end_with(2, 0);
+    end_with(3, 0);
+    assert_states("done done done cancelled cancelled cancelled");
+}
+
+static void retry_that_waits_and_what_is_held_are_dropped_too(void **state)
+{
+    (void)state;
+    submit(SIX("'4s'"));
+    apply(6, EXPERIMENT_EVENT_HOLD);
+    run_to_end(1, 1);
+    assert_states("queued queued queued queued queued held");
+    run_to_end(2, 0);
+    assert_states("cancelled done cancelled cancelled cancelled cancelled");
+}
+
+static void restart_lifts_the_limit(void **state)
+{
+    (void)state;
+    submit(SIX("'2s'"));
+    run_to_end(1, 0);
+    assert_states("done cancelled cancelled cancelled cancelled cancelled");
+    apply(2, EXPERIMENT_EVENT_RESTART);
+    apply(3, EXPERIMENT_EVENT_RESTART);
+    run_to_end(2, 0);
+    assert_states("done done queued cancelled cancelled cancelled");
+}
+
+static void sweep_without_time_goes_on(void **state)
+{
+    (void)state;
+    submit(SIX("0"));
+    for (int64_t id = 1; id <= 5; id++)
+        run_to_end(id, 0);
+    assert_states("done done done done done queued");
+}
+
+static void time_that_is_none_is_refused(void **state)
+{
+    cJSON *reply;
+
+    (void)state;
+    assert_non_null(strstr(try_submit(SIX("'soon'"), &reply), "sweep.time"));
+    assert_non_null(strstr(try_submit(SIX("-1"), &reply), "sweep.time"));
+    assert_non_null(strstr(try_submit(SIX("[1]"), &reply), "sweep.time"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(rest_is_dropped_when_runs_have_taken_the_time),
+        TEST(runs_under_way_count_and_may_end),
+        TEST(retry_that_waits_and_what_is_held_are_dropped_too),
+        TEST(restart_lifts_the_limit),
+        TEST(sweep_without_time_goes_on),
+        TEST(time_that_is_none_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
