@@ -280,6 +280,7 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
         .n_targets = preparation->n_targets,
         .target_offset = preparation->target_offset,
         .target_scale = preparation->target_scale,
+        .long_targets = spec->data.long_targets,
         .seed = seed,
     };
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/owner.h"
+#include "worker/engine/model/long_targets.h"
 #include "worker/engine/model/network.h"
 #include "worker/engine/pipeline.h"
 
@@ -88,7 +89,7 @@ static bool add_memory(cJSON *answer, const struct stored_model *stored, struct 
 
 static bool describe(const struct stored_model *stored, cJSON **ret, struct error *error)
 {
-    const struct model *model = stored->model;
+    const struct model *model = long_targets_inner(stored->model);
     bool network = model->kind == &model_network;
     scoped(json_free) cJSON *answer = cJSON_CreateObject();
 

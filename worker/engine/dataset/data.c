@@ -12,6 +12,7 @@ static const char *const task_names[] = {"auto", "classification", "regression",
 static const char *const transform_names[] = {"none", "standard", "log", "log_standard", NULL};
 static const char *const unseen_names[] = {"warning", "error", "drop", NULL};
 static const char *const missing_names[] = {"refuse", "drop", NULL};
+static const char *const long_names[] = {"off", "number", "one_hot", NULL};
 static const char *const level_names[] = {"off", "warning", "error", NULL};
 
 #define NAMES_MAX 100000
@@ -112,6 +113,16 @@ const struct setting data_settings[] = {
         "What a regression learns instead of its targets: their distance from the mean in "
         "standard deviations, their logarithm, or both one after the other; predictions "
         "and metrics are in the targets' own units."),
+    {.name = "long",
+     .type = SETTING_TYPE_CHOICE,
+     .offset = SETTING_OFFSET(struct data_config, long_targets, int),
+     .initial = LONG_OFF,
+     .choices = long_names,
+     .unit = "",
+     .help = "Several targets as one: a row is a sample for each of them, with a feature that says "
+             "which is meant, its number (from -1 to 1) or its place, so that a model with a "
+             "single output learns them all. train.batch counts rows; predictions are told as of "
+             "several outputs."},
     SETTING_NESTED(struct data_config, split, struct split_config, split_settings,
                    "Which rows are for training, validation and test."),
     SETTING_TEXT(struct data_config, allow_leak, NULL, 0,
@@ -145,6 +156,8 @@ void data_check(const struct data_config *config, const cJSON *object,
     if (config->target_transform != TARGET_TRANSFORM_NONE &&
         config->task == DATA_TASK_CLASSIFICATION)
         diagnostics_add(diagnostics, "data.target_transform", "is for regression");
+    if (config->long_targets != LONG_OFF && config->target.n < 2)
+        diagnostics_add(diagnostics, "data.long", "is for several targets");
     if (config->unseen_classes != UNSEEN_WARNING && config->task == DATA_TASK_REGRESSION)
         diagnostics_add(diagnostics, "data.unseen_classes", "is for classification");
     if (config->delimiter &&

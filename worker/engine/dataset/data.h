@@ -30,6 +30,8 @@ enum target_transform {
     TARGET_TRANSFORM_LOG_STANDARD,
 };
 
+enum long_targets { LONG_OFF, LONG_NUMBER, LONG_ONE_HOT };
+
 struct data_config {
     struct setting_texts source; /* files and patterns of them; see files.h */
     struct kind_choice format;   /* of source_registry; kind NULL: recognised */
@@ -52,6 +54,7 @@ struct data_config {
     int unseen_classes;   /* enum unseen_classes */
     int missing_targets;  /* enum missing_targets */
     int target_transform; /* enum target_transform */
+    int long_targets;     /* enum long_targets */
     struct split_config split;
     char *allow_leak;
     bool foretells; /* no setting: windows with a horizon, so that a target may be a feature too */

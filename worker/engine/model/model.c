@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "worker/engine/model/long_targets.h"
 #include "worker/engine/model/network.h"
 
 const struct model_kind *model_kind_of(const struct kind_choices *layers)
@@ -38,15 +39,24 @@ static bool check_steps(const struct model_plan *plan, struct error *error)
 
 bool model_build(const struct model_plan *plan, struct model **ret_model, struct error *error)
 {
-    return check_alone(plan->layers, error) && check_steps(plan, error) &&
-           model_kind_of(plan->layers)->build(plan, ret_model, error);
+    const struct model_kind *kind = model_kind_of(plan->layers);
+
+    if (!check_alone(plan->layers, error) || !check_steps(plan, error))
+        return false;
+    return long_targets_width(plan) > 0 ? long_targets_build(kind, plan, ret_model, error)
+                                        : kind->build(plan, ret_model, error);
 }
 
 bool model_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
                    struct error *error)
 {
-    return check_alone(plan->layers, error) && check_steps(plan, error) &&
-           model_kind_of(plan->layers)->measure(plan, ret_parameters, ret_memory, error);
+    const struct model_kind *kind = model_kind_of(plan->layers);
+
+    if (!check_alone(plan->layers, error) || !check_steps(plan, error))
+        return false;
+    return long_targets_width(plan) > 0
+               ? long_targets_measure(kind, plan, ret_parameters, ret_memory, error)
+               : kind->measure(plan, ret_parameters, ret_memory, error);
 }
 
 void model_free(struct model **model)

@@ -38,7 +38,8 @@ struct model_plan {                    /* all borrowed, and needed as long as th
     int64_t truth_steps;                        /* as of the samples; 0 is 1 */
     int64_t n_classes, n_targets;               /* the one that the task has; the other is 0 */
     const double *target_offset, *target_scale; /* [n_targets]; regression */
-    uint64_t seed;                              /* initial weights */
+    int long_targets; /* enum long_targets of data.h: a model of one target learns all of them */
+    uint64_t seed;    /* initial weights */
     const char *cwd, *runs; /* where other experiments' models are found; NULL: not known */
 };
 
@@ -119,6 +120,8 @@ struct model {
                                   them the parameters of each target's distribution */
     struct distribution_shape distribution;
     int64_t n_pieces;      /* for save() and load() */
+    int64_t n_asked;       /* features behind those of its inputs that say which target is meant
+                              (long_targets.h), also for importance(); 0: none */
     bool stateful;         /* what it makes of a sample depends on those before it that it is asked
                               about in the same call, and in the same epoch's steps */
     int64_t n_logits;      /* outputs of a network before they become probabilities; 0: no such */

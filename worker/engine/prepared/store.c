@@ -195,8 +195,8 @@ static bool add_where(const struct store *store, cJSON *data, struct error *erro
 /* All of data that decides what is made of the file. */
 static bool settings_text(const struct store *store, struct buffer *text, struct error *error)
 {
-    static const char *const later[] = {"source", "allow_leak", "max_categories",
-                                        "target_transform", "unseen_classes"};
+    static const char *const later[] = {"source",           "allow_leak",     "max_categories",
+                                        "target_transform", "unseen_classes", "long"};
     scoped(json_free) cJSON *data = settings_json(data_settings, store->config);
     cJSON *split = data ? cJSON_GetObjectItemCaseSensitive(data, "split") : NULL;
 
