@@ -328,19 +328,6 @@ static bool tell_data(const struct run *run, bool built, int64_t took_ms, struct
     return report_event("data", &fields, error);
 }
 
-/* It is read once: later runs map what was made of it. */
-static void warn_slow(const struct run *run, struct warning_list *warnings)
-{
-    const struct stage *import = &run->stages.stage[run->stages.n - 1];
-
-    if (stage_waited(import))
-        warning_add(
-            warnings, "data.source", (double)run->dataset->n_rows / import->wall_s,
-            "reading it took %.0f s, most of which no processor worked: %.0f rows a second; "
-            "a copy on a disk of this machine would be faster",
-            import->wall_s, (double)run->dataset->n_rows / import->wall_s);
-}
-
 static bool open_data(struct run *run, struct warning_list *warnings, struct error *error)
 {
     scoped(buffer_release) struct buffer folder = {0};
@@ -352,7 +339,7 @@ static bool open_data(struct run *run, struct warning_list *warnings, struct err
         return false;
     stages_end(&run->stages, "import");
     if (built)
-        warn_slow(run, warnings);
+        stage_warn_slow(&run->stages.stage[run->stages.n - 1], run->dataset->n_rows, warnings);
     return tell_data(run, built, clock_system.monotonic_ms(NULL) - began, error);
 }
 

@@ -79,6 +79,18 @@ bool stage_waited(const struct stage *stage)
     return stage->wall_s >= LONG_S && stage->processor_s < BUSY_SHARE * stage->wall_s;
 }
 
+/* It is read once: later runs map what was made of it. */
+void stage_warn_slow(const struct stage *import, int64_t rows, struct warning_list *warnings)
+{
+    double rate = (double)rows / import->wall_s;
+
+    if (stage_waited(import))
+        warning_add(warnings, "data.source", rate,
+                    "reading it took %.0f s, most of which no processor worked: %.0f rows a "
+                    "second; a copy on a disk of this machine would be faster",
+                    import->wall_s, rate);
+}
+
 static bool add_row(const struct stage *stage, cJSON *rows)
 {
     const double cell[] = {stage->wall_s, stage->processor_s, stage->file_wait_s, stage->read_mib};

@@ -7,6 +7,7 @@
 #define NIGHTJAR_WORKER_ENGINE_STAGES_H
 
 #include "common/error.h"
+#include "worker/engine/dataset/warning.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,8 @@ void stages_end(struct stages *stages, const char *name);
 /* Whether it took long, and most of that time no processor worked: the disk is slow, or far away.
  */
 bool stage_waited(const struct stage *stage);
+/* Warns where that is so of the stage in which so many rows were imported, with their rate. */
+void stage_warn_slow(const struct stage *import, int64_t rows, struct warning_list *warnings);
 /* Reports the table "stages". */
 bool stages_report(const struct stages *stages, struct error *error);
 
