@@ -434,7 +434,8 @@ static const struct command_option options[] = {
     {.name = "columns",
      .type = OPTION_TEXT,
      .value = "NAMES",
-     .help = "Which columns, as in r,ecg,gsr; left out: those of data.features."},
+     .help = "Which columns, as in r,ecg,gsr; left out: those of data.features, "
+             "else of plot the first that hold numbers."},
     {.name = "dry-run", .help = "Only tell what clean would remove."},
     {.name = "json", .help = "Print one line of JSON."},
     {.name = "older",

@@ -260,6 +260,11 @@ static bool draw_windows(const cJSON *answer, struct buffer *ret, struct error *
 
 static bool draw_plot(const cJSON *answer, struct buffer *ret, struct error *error)
 {
+    long long left_out = (long long)json_integer(answer, "left_out", 0);
+
+    if (left_out > 0)
+        (void)fprintf(stderr, "nj: %d columns are drawn, %lld more are not: --columns says which\n",
+                      cJSON_GetArraySize(json_member(answer, "columns")), left_out);
     return strcmp(json_text(answer, "x", ""), "step") == 0 ? draw_windows(answer, ret, error)
                                                            : draw_rows(answer, ret, error);
 }

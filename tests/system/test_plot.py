@@ -64,6 +64,29 @@ class Pictures(Folder):
         self.assertEqual((answer["x"], line["x"]), ("row", list(range(10))))
         self.assertEqual([answer["color"]["classes"][code] for code in line["color"]], [row["seat"] for row in self.rows[:10]])
 
+    def test_numbers_are_drawn_where_nobody_says_which(self):
+        answer = self.answer("plot", self.source, "--rows", "0-9", "--color", "event")
+        self.assertEqual(answer["columns"], [name for name in self.rows[0] if name != "event"])
+        self.assertNotIn("left_out", answer)
+        with open(self.spec, encoding="ascii") as file:
+            spec = json.load(file)
+        del spec["data"]["features"]
+        with open(self.spec, "w", encoding="ascii") as file:
+            json.dump(spec, file)
+        columns = self.answer("plot", self.spec, "--rows", "0-9", "--recording", "1/0")["columns"]
+        self.assertEqual(columns, SENSORS)  # neither keys nor time nor the target
+        wide = os.path.join(self.folder, "wide.csv")
+        with open(wide, "w", encoding="ascii") as out:
+            csv.writer(out).writerows([["name", *(f"x{i}" for i in range(40))], *([word, *range(40)] for word in "abc")])
+        answer = self.answer("plot", wide)
+        self.assertEqual((answer["columns"], answer["left_out"]), ([f"x{i}" for i in range(32)], 8))
+        told = self.nj("plot", wide, "-o", "wide.svg")
+        self.assertEqual(told.stderr, "nj: 32 columns are drawn, 8 more are not: --columns says which\n")
+        words = os.path.join(self.folder, "words.csv")
+        with open(words, "w", encoding="ascii") as out:
+            out.write("a,b\nx,y\nz,w\n")
+        self.assertIn("no column holds numbers", self.nj("plot", words, status=2).stderr)
+
     def test_recordings_are_lines_of_their_own(self):
         answer = self.answer("plot", self.spec, "--columns", "r", "--color", "none")
         self.assertEqual((answer["x"], len(answer["lines"])), ("row", 12))
@@ -129,7 +152,6 @@ class Pictures(Folder):
             (["plot", self.spec, "--samples", "2", "--window", "100000"], "no 100000 rows that follow one another"),
             (["plot", self.spec, "--samples", "2", "--color", "none"], "need a colour"),
             (["plot", self.source, "--columns", "r", "-o", "out.png"], "a picture is an .svg file"),
-            (["plot", self.source], "which columns?"),
             (["plot", self.source, "--columns", "r", "--chunk", "3"], "--chunk is for drift"),
             (["drift", self.spec, "--chunk", "0"], "--chunk"),
             (["drift", self.spec, "--columns", "event"], "no feature 'event'"),

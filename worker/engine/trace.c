@@ -28,7 +28,9 @@ struct trace {
     struct data_files files;
     struct dataset *dataset; /* owned: the columns, then the colour */
     const char *color;       /* borrowed; NULL: none */
+    struct source *source;   /* owned: profiled; NULL: it is known which columns are drawn */
     int64_t n_columns, color_column;
+    int64_t n_left_out;        /* columns that might be drawn, too */
     int32_t *code;             /* owned, [n_rows]: the class that colours a row, -1: none */
     struct dictionary classes; /* of colours */
     cJSON *answer;             /* owned */
@@ -38,6 +40,7 @@ struct trace {
 static void trace_release(struct trace *at)
 {
     settings_release(data_settings, &at->config);
+    source_free(&at->source);
     dataset_free(&at->dataset);
     data_files_release(&at->files);
     dictionary_release(&at->classes);
@@ -68,9 +71,56 @@ static bool colored_by_place(const struct trace *at)
                          (at->config.time && strcmp(at->color, at->config.time) == 0));
 }
 
+static bool is_named(const struct setting_texts *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->item[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Numbers without another role, and not the colour. */
+static bool is_drawn(const struct trace *at, const struct column_profile *column)
+{
+    const struct data_config *config = &at->config;
+    const struct setting_texts *const roles[] = {&config->id,     &config->group,
+                                                 &config->series, &config->target,
+                                                 &config->ignore, &config->categorical};
+
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        if (is_named(roles[i], column->name))
+            return false;
+    return column->type != COLUMN_TEXT && !column->aside && !column->n_special &&
+           !column->n_overflow && !(config->time && strcmp(config->time, column->name) == 0) &&
+           !(at->color && strcmp(at->color, column->name) == 0);
+}
+
+/* Where nobody says which: the first ones that hold numbers, by a look at all rows. */
+static bool find_columns(struct trace *at, struct feature_wish *wish, struct error *error)
+{
+    const struct table_profile *profile;
+
+    if (!data_files_open(&at->config, &at->files, false, &at->source, error) ||
+        !source_profile(at->source, error))
+        return false;
+    profile = &at->source->profile;
+    for (int64_t i = 0; i < profile->n_columns; i++) {
+        if (!is_drawn(at, &profile->column[i]))
+            continue;
+        if (at->n_columns == COLUMNS_MAX)
+            at->n_left_out++;
+        else
+            wish[at->n_columns++] = (struct feature_wish){profile->column[i].name, false};
+    }
+    return at->n_columns > 0 ||
+           error_set(error, ERROR_INVALID, "%s: no column holds numbers that could be drawn",
+                     at->source->path);
+}
+
 static bool list_columns(struct trace *at, struct feature_wish *wish, struct error *error)
 {
     const cJSON *columns = json_member(at->request, "columns"), *column;
+    const struct setting_texts *features = &at->config.features;
 
     cJSON_ArrayForEach(column, columns)
     {
@@ -78,28 +128,30 @@ static bool list_columns(struct trace *at, struct feature_wish *wish, struct err
             return error_set(error, ERROR_INVALID, "more than %d columns", COLUMNS_MAX);
         wish[at->n_columns++] = (struct feature_wish){column->valuestring, false};
     }
-    for (size_t i = 0; i < at->config.features.n && !columns && at->n_columns < COLUMNS_MAX; i++)
-        wish[at->n_columns++] = (struct feature_wish){at->config.features.item[i], false};
-    return at->n_columns > 0 ||
-           error_set(error, ERROR_INVALID,
-                     "which columns? name some: --columns a,b, or data.features of a spec");
+    if (columns)
+        return true;
+    if (features->n == 0)
+        return find_columns(at, wish, error);
+    for (size_t i = 0; i < features->n && i < COLUMNS_MAX; i++)
+        wish[at->n_columns++] = (struct feature_wish){features->item[i], false};
+    at->n_left_out = (int64_t)features->n - at->n_columns;
+    return true;
 }
 
 static bool import_rows(struct trace *at, struct error *error)
 {
     struct feature_wish wish[COLUMNS_MAX + 1];
-    const struct prepared_request request = {
-        .config = &at->config, .files = &at->files, .wish = wish};
-    struct prepared_request wanted = request;
+    struct prepared_request request = {.config = &at->config, .files = &at->files, .wish = wish};
 
-    if (!list_columns(at, wish, error))
+    if (!data_files_find(&at->config, json_text(at->request, "cwd", NULL), &at->files, error))
         return false;
+    if (!list_columns(at, wish, error))
+        return dataset_blame_source(error);
     at->color_column = at->n_columns;
     if (at->color && !colored_by_place(at))
         wish[at->n_columns] = (struct feature_wish){at->color, true};
-    wanted.n_wishes = at->n_columns + (at->color && !colored_by_place(at));
-    return data_files_find(&at->config, json_text(at->request, "cwd", NULL), &at->files, error) &&
-           (prepared_in_memory(&wanted, &at->dataset, error) || dataset_blame_source(error));
+    request.n_wishes = at->n_columns + (at->color && !colored_by_place(at));
+    return prepared_in_memory(&request, &at->dataset, error) || dataset_blame_source(error);
 }
 
 /* ---- colours ----------------------------------------------------------------------------------*/
@@ -393,6 +445,7 @@ static bool add_head(struct trace *at, struct error *error)
         if (!cJSON_AddItemToArray(classes, cJSON_CreateString(at->classes.text[i])))
             return no_memory(error);
     return (columns && json_add_text(at->answer, "source", at->dataset->path) &&
+            (at->n_left_out == 0 || json_add_integer(at->answer, "left_out", at->n_left_out)) &&
             (!at->color || (classes && json_add_text(color, "name", at->color)))) ||
            no_memory(error);
 }
