@@ -55,6 +55,7 @@ void spec_check_release(struct spec_check *check)
     free(check->name);
     free(check->problem);
     free(check->first);
+    free(check->expected);
     json_free(&check->warnings);
     json_free(&check->hints);
     json_free(&check->sources);
@@ -450,6 +451,10 @@ static bool read_checked(void *context, char *text, size_t size, struct error *e
     widen(&check->classes, summary, "classes");
     widen(&check->parameters, summary, "parameters");
     widen(&check->memory_bytes, summary, "memory_bytes");
+    widen(&check->expected_s, summary, "expected_s");
+    if (!check->expected && json_text(summary, "expected", NULL) &&
+        !(check->expected = strdup(json_text(summary, "expected", ""))))
+        return no_memory(error);
     return add_texts(&check->warnings, json_member(line, "warnings"), error) &&
            add_texts(&check->hints, json_member(line, "hints"), error) &&
            add_texts(&check->sources, json_member(line, "sources"), error);
@@ -551,7 +556,8 @@ bool spec_check(const cJSON *params, const struct spec_file *file, struct spec_c
                                                           .features = nothing,
                                                           .classes = nothing,
                                                           .parameters = nothing,
-                                                          .memory_bytes = nothing};
+                                                          .memory_bytes = nothing,
+                                                          .expected_s = nothing};
     scoped(checking_free) struct checking *checking = calloc(1, sizeof(*checking));
 
     if (!checking)
@@ -632,7 +638,9 @@ static bool add_summary(cJSON *object, const struct spec_check *check)
            add_range(summary, "features", &check->features) &&
            add_range(summary, "classes", &check->classes) &&
            add_range(summary, "parameters", &check->parameters) &&
-           add_range(summary, "memory_bytes", &check->memory_bytes);
+           add_range(summary, "memory_bytes", &check->memory_bytes) &&
+           add_range(summary, "expected_s", &check->expected_s) &&
+           (!check->expected || json_add_text(summary, "expected", check->expected));
 }
 
 static bool add_problems(cJSON *object, const struct spec_check *check)

@@ -43,7 +43,9 @@ struct spec_check {
     int64_t n_checked; /* configurations the engine looked at; 0: commands only */
     bool all_checked;  /* there are no more of them */
     struct spec_range rows, features, classes, parameters, memory_bytes;
-    struct spec_range train; /* rows to train on */
+    struct spec_range train;      /* rows to train on */
+    struct spec_range expected_s; /* of a run, by what experiments like it took */
+    char *expected;               /* owned: which ones, of the first; NULL: not known */
 };
 void spec_check_release(struct spec_check *check);
 
@@ -58,8 +60,8 @@ void spec_check_print_problems(const struct spec_check *check, FILE *out);
 void spec_check_print_warnings(const struct spec_check *check, FILE *out);
 void spec_check_print_hints(const struct spec_check *check, FILE *out);
 /* {file, good, diagnostics:[{path, message, line}], warnings, hints, sources, experiments, checked,
- * summary:{rows, features, classes, parameters:[low, high], memory_bytes:[low, high]}}. NULL: no
- * memory. Caller owns. */
+ * summary:{rows, features, classes, parameters:[low, high], memory_bytes:[low, high],
+ * expected_s:[low, high], expected}}. NULL: no memory. Caller owns. */
 cJSON *spec_check_json(const struct spec_check *check);
 
 #endif

@@ -44,6 +44,24 @@ static const char *print_count(double value, char *buffer)
     return buffer;
 }
 
+#define WORTH_TELLING_S 10.0
+
+/* A run alone: how many of them run at a time the queue decides. */
+static void print_expected(const struct spec_check *check)
+{
+    const struct spec_range *range = &check->expected_s;
+    char low[RENDER_NUMBER_SIZE], high[RENDER_NUMBER_SIZE];
+    bool one;
+
+    if (range->low > range->high || range->high < WORTH_TELLING_S)
+        return;
+    render_duration(range->low, low);
+    render_duration(range->high, high);
+    one = strcmp(low, high) == 0;
+    printf("%s: a run takes about %s%s%s at most (%s)\n", check->name, one ? "" : low,
+           one ? "" : " to ", high, check->expected);
+}
+
 static void print_summary(const struct spec_check *check)
 {
     bool one = check->n_experiments == 1;
@@ -59,6 +77,7 @@ static void print_summary(const struct spec_check *check)
     print_range(&check->parameters, " parameters", print_count);
     print_range(&check->memory_bytes, " of memory", render_bytes);
     putchar('\n');
+    print_expected(check);
     if (!check->all_checked)
         printf("%s: only the first %d configurations were checked\n", check->name,
                SPEC_CHECK_CONFIGURATIONS_LIMIT);
@@ -171,6 +190,8 @@ const struct command command_check = {
         "2 then. Sweeps are expanded, data are looked at; nothing is queued, and no daemon is "
         "needed. A file - is standard input.\n\n"
         "    nj check examples/vowels.yaml --set train.epochs=5\n\n"
+        "How long a run takes is known where experiments alike have run on this machine: the same "
+        "kinds of layers and steps; other numbers of rows and parameters are scaled, and said.\n\n"
         "With --try what would fail at the end of a night fails at once: data are imported (and "
         "stay prepared), two batches trained, metrics measured, files written, in a folder that "
         "vanishes.",

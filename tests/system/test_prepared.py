@@ -30,7 +30,7 @@ class Prepared(Folder):
 
     def names(self):
         folder = os.path.join(self.folder, "data")
-        return sorted(name for name in os.listdir(folder) if not name.endswith(".lock") and name not in ("sources", "looks"))
+        return sorted(name for name in os.listdir(folder) if not name.endswith(".lock") and name not in ("sources", "looks", "paces"))
 
     def test_what_is_kept_is_listed_and_cleaned(self):
         self.assertEqual(self.answer("list")["data"], [])

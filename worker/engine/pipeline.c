@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
 #include "worker/engine/dataset/told.h"
@@ -283,6 +284,36 @@ struct model_plan pipeline_plan(const struct engine_spec *spec,
         .long_targets = spec->data.long_targets,
         .seed = seed,
     };
+}
+
+/* The kinds alone: sizes are in the parameters. */
+bool pipeline_work(const struct engine_spec *spec, const struct preparation *preparation,
+                   int64_t rows, int64_t parameters, struct pace_work *ret, struct error *error)
+{
+    const struct shape *shape = &preparation->input[0].shape;
+    scoped(buffer_release) struct buffer kinds = {0};
+
+    for (size_t i = 0; i < spec->model.n; i++)
+        if (!buffer_append_format(&kinds, error, "%s ", spec->model.item[i].kind->name))
+            return false;
+    if (!buffer_append_format(&kinds, error, "%d", spec->train.precision))
+        return false;
+    *ret = (struct pace_work){.kinds = hash_bytes(kinds.data, kinds.size),
+                              .steps = shape->steps,
+                              .width = shape->width,
+                              .rows = rows,
+                              .batch = model_kind_of(&spec->model)->whole ? 1 : spec->train.batch,
+                              .parameters = parameters};
+    return true;
+}
+
+double pipeline_expected_s(const struct train_config *config, const struct pace_guess *guess)
+{
+    double training = guess->epoch_s * (double)config->epochs;
+
+    if (config->limit.time > 0 && training > config->limit.time)
+        training = config->limit.time;
+    return training + guess->rest_s;
 }
 
 struct loss_task pipeline_loss_task(const struct preparation *preparation)

@@ -16,6 +16,7 @@
 #include "worker/engine/dataset/warning.h"
 #include "worker/engine/engine_spec.h"
 #include "worker/engine/model/model.h"
+#include "worker/engine/prepared/paces.h"
 #include "worker/engine/transform/preparation.h"
 
 #include <signal.h>
@@ -54,6 +55,12 @@ bool pipeline_unseen_classes(const struct data_config *config, const struct samp
 struct model_plan pipeline_plan(const struct engine_spec *spec,
                                 const struct preparation *preparation, uint64_t seed,
                                 bool for_training);
+
+/* What decides how long its epochs take; rows: of the training part. */
+bool pipeline_work(const struct engine_spec *spec, const struct preparation *preparation,
+                   int64_t rows, int64_t parameters, struct pace_work *ret, struct error *error);
+/* Seconds that a training may take, at most, and whatever comes before and after it. */
+double pipeline_expected_s(const struct train_config *config, const struct pace_guess *guess);
 
 /* What the loss is used for. */
 struct loss_task pipeline_loss_task(const struct preparation *preparation);
@@ -138,8 +145,8 @@ struct score_request {
 /* Files of predictions by what they say is true: a line a figure, a column a file. */
 bool pipeline_score(const struct score_request *request, FILE *out, struct error *error);
 
-/* How predictions lie beside the truth, for a picture. A line of JSON in, {"files":[...], "target"},
- * and one out:
+/* How predictions lie beside the truth, for a picture. A line of JSON in, {"files":[...],
+ * "target"}, and one out:
  * {"rows", "outputs":[name], "classes", "actual":{"mean":[], "sd":[]},
  *  "files":[{"mean":[], "sd":[], "rmse":[]}]}, a number for each output (of classes the share of
  * those that are it, and its probability); where there is but one, or "target" names it, also

@@ -311,6 +311,33 @@ static bool check_training(struct question *question, const struct prepared_rows
                       error);
 }
 
+/* How long the training will take, where experiments before it tell: "expected_s", "expected". */
+static bool add_expected(const struct question *question, const struct prepared_rows *rows,
+                         int64_t parameters, cJSON *summary, struct error *error)
+{
+    const char *given = getenv("NIGHTJAR_DATA"), *runs = question->runs;
+    size_t home = runs ? strlen(runs) : 0;
+    scoped(buffer_release) struct buffer folder = {0};
+    struct pace_guess guess;
+    struct pace_work work;
+    char why[PACE_TEXT_SIZE];
+
+    if (model_kind_of(&question->spec.model)->single || home < 5)
+        return true;
+    if (!(given && *given ? buffer_append_text(&folder, given, error)
+                          : buffer_append(&folder, runs, home - 4, error) &&
+                                buffer_append_text(&folder, "data", error)) ||
+        !pipeline_work(&question->spec, rows->preparation, rows->training.part[SPLIT_TRAIN].n,
+                       parameters, &work, error) ||
+        !paces_guess(folder.data, &work, &guess, error))
+        return false;
+    return guess.experiment == 0 ||
+           (json_add_number(summary, "expected_s",
+                            pipeline_expected_s(&question->spec.train, &guess)) &&
+            json_add_text(summary, "expected", pace_text(&guess, why))) ||
+           no_memory(error);
+}
+
 /* Reads the data, splits them, measures the network. */
 static bool look_inside(struct checker *checker, struct question *question, struct answer *answer,
                         struct error *error)
@@ -330,8 +357,9 @@ static bool look_inside(struct checker *checker, struct question *question, stru
     plan = pipeline_plan(&question->spec, kept->rows.preparation, question->seed, true);
     if (!model_measure(&plan, &parameters, &memory, error))
         return false;
-    return summarise(checker->dataset, &kept->rows, parameters, memory, answer->summary) ||
-           no_memory(error);
+    if (!summarise(checker->dataset, &kept->rows, parameters, memory, answer->summary))
+        return no_memory(error);
+    return add_expected(question, &kept->rows, parameters, answer->summary, error);
 }
 
 static bool examine(struct checker *checker, struct question *question, struct answer *answer,

@@ -511,6 +511,63 @@ static bool train_with(struct run *run, const struct train_context *context,
                        ret_result, error);
 }
 
+/* ---- how long it will take --------------------------------------------------------------------*/
+
+#define WORTH_TELLING_S 10.0
+
+static bool work_of(const struct run *run, struct buffer *ret_folder, struct pace_work *ret_work,
+                    struct error *error)
+{
+    return store_folder(run->folder, ret_folder, error) &&
+           pipeline_work(&run->spec, run->rows.preparation, run->rows.training.part[SPLIT_TRAIN].n,
+                         run->model->n_parameters, ret_work, error);
+}
+
+/* Before the first epoch is over: what experiments like it took. */
+static bool tell_expected(const struct run *run, struct error *error)
+{
+    const struct train_config *config = &run->spec.train;
+    scoped(buffer_release) struct buffer folder = {0};
+    struct pace_guess guess;
+    struct pace_work work;
+    double seconds;
+    char all[24], epoch[24], why[PACE_TEXT_SIZE];
+
+    if (run->sample > 0 || run->model->kind->single)
+        return true;
+    if (!work_of(run, &folder, &work, error) || !paces_guess(folder.data, &work, &guess, error))
+        return false;
+    seconds = pipeline_expected_s(config, &guess);
+    if (guess.experiment == 0 || seconds < WORTH_TELLING_S)
+        return true;
+    return report_note(error, "about %s at most, %s an epoch: %s",
+                       clock_format_duration((int64_t)(seconds * 1000), all),
+                       clock_format_duration((int64_t)(guess.epoch_s * 1000), epoch),
+                       pace_text(&guess, why));
+}
+
+/* For those that come after; that it cannot be kept fails nothing. */
+static bool keep_pace(const struct run *run, const struct train_result *result, struct error *error)
+{
+    scoped(buffer_release) struct buffer folder = {0};
+    int64_t experiment = json_integer(run->file, "id", 0);
+    struct error cause = {0};
+    struct pace_work work;
+    double rest_s = 0;
+
+    if (run->sample > 0 || run->model->kind->single || !isfinite(result->epoch_s) ||
+        experiment <= 0)
+        return true;
+    for (int i = 0; i < run->stages.n; i++)
+        if (strcmp(run->stages.stage[i].name, "train") != 0)
+            rest_s += run->stages.stage[i].wall_s;
+    if (!work_of(run, &folder, &work, error))
+        return false;
+    return paces_add(folder.data, &work, experiment, result->epoch_s, rest_s, &cause) ||
+           report_warning(NULL, NAN, error, "how long its epochs took is not kept: %s",
+                          cause.message);
+}
+
 static bool train(struct run *run, struct train_result *ret_result, struct error *error)
 {
     struct train_context context;
@@ -521,7 +578,7 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
         return error_set_at(error, ERROR_INVALID, "evaluate.logits",
                             "only networks that tell classes apart have them");
     return pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
-           train_with(run, &context, ret_result, error);
+           tell_expected(run, error) && train_with(run, &context, ret_result, error);
 }
 
 /* Which epoch's weights the numbers are about. */
@@ -795,7 +852,8 @@ static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
     if (!evaluate(run, error))
         return false;
     stages_end(&run->stages, "evaluate");
-    return stages_report(&run->stages, error) && report_sync(error);
+    return keep_pace(run, &result, error) && stages_report(&run->stages, error) &&
+           report_sync(error);
 }
 
 /* Why it gave up, for whoever reads the journal; the first error is the one that counts. */

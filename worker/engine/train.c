@@ -221,6 +221,7 @@ static bool train(struct trainer *trainer, struct train_result *ret_result, stru
     if (!trainer_resume(trainer, error))
         return false;
     trainer->checkpoint_ms = trainer_now_ms();
+    trainer->paces.began_ms = at->batch > 0 ? -1 : trainer->checkpoint_ms;
     if (!run(trainer, &stopped, error))
         return false;
     *ret_result = (struct train_result){
@@ -235,6 +236,7 @@ static bool train(struct trainer *trainer, struct train_result *ret_result, stru
         .best_value = at->best_epoch > 0 ? at->best_value : NAN,
         .train_loss = at->epoch > 0 ? at->train_loss : NAN,
         .valid_loss = at->epoch > 0 ? at->valid_loss : NAN,
+        .epoch_s = trainer_epoch_s(trainer),
     };
     return true;
 }

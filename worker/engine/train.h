@@ -45,6 +45,7 @@ struct train_result {
         best_epoch; /* from 1; the weights are of this one where restore_best; 0: none measured */
     double best_value;             /* of early_stopping's metric */
     double train_loss, valid_loss; /* of the last epoch; NAN where there is none */
+    double epoch_s;                /* that an epoch took, in the middle; NAN: none was whole */
 };
 
 /* Trains in place. Reports train.loss, valid.loss, valid.<metric> (step = epoch, from 1) and

@@ -3,6 +3,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/owner.h"
 #include "worker/engine/metric/metric.h"
@@ -167,6 +169,37 @@ static bool report_epoch(struct trainer *trainer, const struct evaluation *evalu
            trainer_tell_progress(trainer, trainer->at.ended, error);
 }
 
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *one = a, *other = b;
+
+    return (*one > *other) - (*one < *other);
+}
+
+double trainer_epoch_s(const struct trainer *trainer)
+{
+    const struct trainer_paces *paces = &trainer->paces;
+    int64_t sorted[PACES_KEPT], n = paces->n < PACES_KEPT ? paces->n : PACES_KEPT, middle;
+
+    if (n == 0)
+        return NAN;
+    memcpy(sorted, paces->epoch_ms, sizeof(sorted));
+    qsort(sorted, (size_t)n, sizeof(*sorted), compare_times);
+    middle = n / 2;
+    return (double)sorted[middle] / 1000;
+}
+
+/* One that a limit cut short, or another run began, tells nothing. */
+static void note_pace(struct trainer *trainer)
+{
+    struct trainer_paces *paces = &trainer->paces;
+    int64_t now_ms = trainer_now_ms();
+
+    if (paces->began_ms >= 0 && !trainer->at.cut)
+        paces->epoch_ms[paces->n++ % PACES_KEPT] = now_ms - paces->began_ms;
+    paces->began_ms = now_ms;
+}
+
 bool trainer_end_epoch(struct trainer *trainer, struct error *error)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
@@ -182,6 +215,9 @@ bool trainer_end_epoch(struct trainer *trainer, struct error *error)
     if (!guard_epoch(&at->guard, at->train_loss, at->valid_loss, &serious, error))
         return false;
     trainer->serious = trainer->serious || serious;
-    return (at->ended || trainer_act(trainer, error)) && trainer_snapshot(trainer, true, error) &&
-           trainer_checkpoint_after_epoch(trainer, error);
+    if (!((at->ended || trainer_act(trainer, error)) && trainer_snapshot(trainer, true, error) &&
+          trainer_checkpoint_after_epoch(trainer, error)))
+        return false;
+    note_pace(trainer);
+    return true;
 }

@@ -15,6 +15,8 @@
 #define LAST_CHECKPOINT "last.ckpt"
 #define BEST_CHECKPOINT "best.ckpt"
 
+#define PACES_KEPT 64 /* epochs */
+
 struct progress {        /* registered as "progress" */
     uint64_t step;       /* taken so far */
     int64_t epoch;       /* finished */
@@ -57,6 +59,10 @@ struct trainer {
     struct order order;
     int64_t steps_per_epoch;
     int64_t checkpoint_ms, progress_ms; /* when the last ones were */
+    struct trainer_paces {
+        int64_t began_ms;                /* of this epoch; -1: it was begun by another run */
+        int64_t epoch_ms[PACES_KEPT], n; /* n: of all; the last ones are kept */
+    } paces;
     int64_t resumed_step;
     bool same_machine;
 };
@@ -85,6 +91,8 @@ struct loss_sum *trainer_class_sums(const struct trainer *trainer);
 bool trainer_add_batch(struct trainer *trainer, const struct loss_sum *before, struct error *error);
 /* train_epoch.c */
 bool trainer_end_epoch(struct trainer *trainer, struct error *error);
+/* Seconds of an epoch: the median of the last ones that were whole; NAN: none was. */
+double trainer_epoch_s(const struct trainer *trainer);
 /* Weights and their running average trade places, where there is one. */
 void trainer_swap_average(struct trainer *trainer);
 
