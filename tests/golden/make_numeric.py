@@ -458,6 +458,28 @@ def make_chains():
         yield layer_case(name, [spec for spec, _ in layers if spec] + ["flatten"], net, (5, 3))
 
 
+class Resize(torch.nn.Module):
+    """Steps by values as an image of so many channels."""
+
+    def __init__(self, size, channels):
+        super().__init__()
+        self.size, self.channels = size, channels
+
+    def forward(self, x):
+        image = x.reshape(x.shape[0], x.shape[1], -1, self.channels).permute(0, 3, 1, 2)
+        image = torch.nn.functional.interpolate(image, size=self.size, mode="bilinear", align_corners=False)
+        return image.permute(0, 2, 3, 1).reshape(x.shape[0], self.size[0], -1)
+
+
+def make_resizes():
+    """Larger, smaller, and both; behind a layer that learns, so that gradients go back through them."""
+    for size, channels in (([7, 6], 1), ([2, 3], 1), ([9, 1], 2), ([3, 5], 2)):
+        spec = {"type": "random_resized_crop", "size": size, "channels": channels, "least": 1, "most": 1, "stretch": 1}
+        layers = [conv(3, 4, 2, {}), (spec, ("resize", Resize(size, channels)))]
+        net = Chain([layer for _, layer in layers], size[0] * size[1] * channels)
+        yield layer_case(f"resize to {size}, channels {channels}", [spec for spec, _ in layers] + ["flatten"], net, (5, 3))
+
+
 def make_layers():
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(5)
@@ -479,6 +501,7 @@ def make_layers():
             net = EachStep(kind, lambda a, b: module(a, b, batch_first=True, bidirectional=both), 3, 4, 3)
             cases.append(layer_case(f"{kind}, each step, bidirectional {both}, varies {varies}", [spec], net, (5, 3),
                                     varies, each=True))
+    cases += make_resizes()
     write("layers.json", cases)
 
 

@@ -88,6 +88,10 @@ static const struct kind_case {
      "{'type': 'conv1d', 'filters': 5, 'size': 3, 'activation': 'relu'}, {'type': 'max_pool1d'}, "
      "'flatten'",
      "", TASK_CLASSIFICATION, SEQUENCE, false, false, false},
+    {"images, cropped and turned over",
+     "{'type': 'random_resized_crop', 'size': [5, 4]}, {'type': 'random_flip', 'vertical': 0.5}, "
+     "{'type': 'random_crop', 'size': [3, 3]}, 'flatten'",
+     "", TASK_CLASSIFICATION, SEQUENCE, false, false, false},
     {"bidirectional lstm over unequal lengths",
      "{'type': 'lstm', 'units': 5, 'bidirectional': true, 'sequences': true, 'dropout': 0.3, "
      "'recurrent_dropout': 0.2, 'mask': 'per_gate'}, {'type': 'lstm', 'units': 4}",

@@ -678,9 +678,9 @@ static void check_registry(const struct kind_registry *registry, const char *fol
 
 static void registries_and_folders_agree(void **state)
 {
-    static const char *const layer[] = {"activation.c",     "layer.c", "recurrent.c",
-                                        "recurrent_trip.c", "join.c",  "pool.c",
-                                        "registry.c",       NULL};
+    static const char *const layer[] = {"activation.c", "crop.c",           "layer.c",
+                                        "recurrent.c",  "recurrent_trip.c", "join.c",
+                                        "pool.c",       "registry.c",       NULL};
     static const char *const loss[] = {"loss.c", "mixture.c", "registry.c", NULL};
     static const char *const optimizer[] = {"registry.c", "update.c", NULL};
     static const char *const rule[] = {"registry.c", NULL};

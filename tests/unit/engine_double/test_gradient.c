@@ -274,6 +274,13 @@ static void layers_along_the_steps_have_their_gradients(void **state)
         "{'type': 'slice', 'first': -2}, 'flatten'",
         "'batch_norm', {'type': 'lstm', 'units': 2}",
         "'layer_norm', {'type': 'lstm', 'units': 2}",
+        "{'type': 'random_crop', 'size': [2, 2]}, 'flatten'",
+        "{'type': 'random_flip', 'vertical': 0.5}, {'type': 'lstm', 'units': 2}",
+        "{'type': 'random_flip', 'vertical': 0.5, 'channels': 3}, 'flatten'",
+        "{'type': 'random_resized_crop', 'size': [6, 2]}, 'flatten'",
+        "{'type': 'random_resized_crop', 'size': [3, 2], 'channels': 3}, {'type': 'gru', 'units': "
+        "2}",
+        "{'type': 'random_resized_crop'}, {'type': 'lstm', 'units': 2}",
     };
 
     (void)state;

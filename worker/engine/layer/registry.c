@@ -5,8 +5,9 @@ extern const struct layer_kind layer_add, layer_average_pool1d, layer_batch_norm
     layer_concat, layer_conv1d, layer_dense, layer_dropout, layer_elu, layer_embedding,
     layer_flatten, layer_gelu, layer_global_average_pool, layer_global_max_pool, layer_gru,
     layer_hard_sigmoid, layer_layer_norm, layer_leaky_relu, layer_lstm, layer_max_pool1d,
-    layer_mean, layer_multiply, layer_relu, layer_repeat, layer_reshape, layer_sigmoid,
-    layer_simple_rnn, layer_slice, layer_softmax, layer_softplus, layer_tanh;
+    layer_mean, layer_multiply, layer_random_crop, layer_random_flip, layer_random_resized_crop,
+    layer_relu, layer_repeat, layer_reshape, layer_sigmoid, layer_simple_rnn, layer_slice,
+    layer_softmax, layer_softplus, layer_tanh;
 
 static const struct kind *const kinds[] = {
     &layer_add.kind,
@@ -31,6 +32,9 @@ static const struct kind *const kinds[] = {
     &layer_max_pool1d.kind,
     &layer_mean.kind,
     &layer_multiply.kind,
+    &layer_random_crop.kind,
+    &layer_random_flip.kind,
+    &layer_random_resized_crop.kind,
     &layer_relu.kind,
     &layer_repeat.kind,
     &layer_reshape.kind,
