@@ -16,7 +16,12 @@ struct image {
     struct model_step step;
 };
 
-/* Value of line i, pixel j of row r: 100 r + 10 i + j. */
+/* What a line's pixel of a row is. */
+static double pixel_of(int64_t row, int64_t line, int64_t pixel)
+{
+    return (double)(100 * row + 10 * line + pixel);
+}
+
 static void set_up(struct image *image, const char *layer)
 {
     char spec[512];
@@ -24,7 +29,7 @@ static void set_up(struct image *image, const char *layer)
     fixture_set_up_sequences(&image->fixture, TASK_CLASSIFICATION, ROWS,
                              (struct shape){.steps = LINES, .width = PIXELS}, 2);
     for (int i = 0; i < ROWS * VALUES; i++)
-        image->fixture.x[i] = 100 * (i / VALUES) + 10 * (i % VALUES / PIXELS) + i % PIXELS;
+        image->fixture.x[i] = pixel_of(i / VALUES, i % VALUES / PIXELS, i % PIXELS);
     (void)snprintf(spec, sizeof(spec),
                    "{'model': [%s, 'flatten', {'type': 'dense', 'units': 'classes'}],"
                    " 'train': {'batch': %d}}",
@@ -75,8 +80,7 @@ static void a_crop_is_cut_out_as_it_is(void **state)
         assert_in_range(left, 0, 1);
         seen[top][left]++;
         for (int i = 0; i < 4; i++)
-            assert_true(value(y, i / 2, row, i % 2) ==
-                        (double)(100 * row + 10 * (top + i / 2) + left + i % 2));
+            assert_true(value(y, i / 2, row, i % 2) == pixel_of(row, top + i / 2, left + i % 2));
     }
     for (int i = 0; i < 6; i++)
         assert_in_range(seen[i / 2][i % 2], 1, ROWS / 2); /* 6.7 expected at each place */
@@ -102,8 +106,7 @@ static void a_flip_turns_lines_and_pixels_over(void **state)
             int from_line = down ? LINES - 1 - line : line;
             int from_pixel = over ? PIXELS - 1 - pixel : pixel;
 
-            assert_true(value(y, line, row, pixel) ==
-                        (double)(100 * row + 10 * from_line + from_pixel));
+            assert_true(value(y, line, row, pixel) == pixel_of(row, from_line, from_pixel));
         }
     }
     for (int i = 0; i < 4; i++)
@@ -120,8 +123,7 @@ static void values_of_a_pixel_stay_beside_one_another(void **state)
     set_up(&image, "{'type': 'random_flip', 'horizontal': 1, 'channels': 3}");
     y = forward(&image);
     for (int i = 0; i < VALUES; i++) /* a line of one pixel */
-        assert_true(value(y, i / PIXELS, 1, i % PIXELS) ==
-                    100 + 10.0 * (double)(i / PIXELS) + i % PIXELS);
+        assert_true(value(y, i / PIXELS, 1, i % PIXELS) == pixel_of(1, i / PIXELS, i % PIXELS));
     tear_down(&image);
 }
 
