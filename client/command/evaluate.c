@@ -6,12 +6,15 @@
 static bool compare_files(const struct arguments *arguments, struct engine_call *call,
                           struct error *error)
 {
-    const char *file;
+    const char *mean = arguments_text(arguments, "mean", NULL), *file;
 
     if (arguments->n_arguments > 0 || arguments_text(arguments, "data", NULL) ||
         arguments_flag(arguments, "json") || arguments_number(arguments, "run", 0) > 0)
         return error_set(error, ERROR_INVALID,
-                         "--predictions goes with --metric alone: files hold what is true");
+                         "--predictions goes with --metric and --mean alone: files hold what is "
+                         "true");
+    if (mean && !engine_call_add(call, "--mean", mean, error))
+        return false;
     for (size_t at = 0; (file = arguments_next(arguments, "predictions", &at));)
         if (!engine_call_add(call, file, NULL, error))
             return false;
@@ -24,7 +27,7 @@ static bool plot(struct client *client, const char *path, struct error *error)
     const struct arguments *arguments = &client->arguments;
 
     if (arguments_option(arguments, "metric") || arguments_option(arguments, "data") ||
-        arguments_flag(arguments, "json"))
+        arguments_option(arguments, "mean") || arguments_flag(arguments, "json"))
         return error_set(error, ERROR_INVALID,
                          "--plot goes with an ID or --predictions, and --target");
     if (arguments_option(arguments, "predictions") &&
@@ -46,6 +49,8 @@ static bool run(struct client *client, struct error *error)
         return plot(client, picture, error);
     if (arguments_option(arguments, "target"))
         return error_set(error, ERROR_INVALID, "--target is for --plot");
+    if (arguments_option(arguments, "mean") && !arguments_option(arguments, "predictions"))
+        return error_set(error, ERROR_INVALID, "--mean is for --predictions");
     for (size_t at = 0; (metric = arguments_next(arguments, "metric", &at));)
         if (!engine_call_add(&call, "--metric", metric, error))
             return false;
@@ -76,6 +81,10 @@ static const struct command_option options[] = {
      .value = "FILE",
      .help = "Instead of a model: what is predicted in a file such as artifacts/predictions.csv; "
              "several stand beside one another."},
+    {.name = "mean",
+     .type = OPTION_TEXT,
+     .value = "FILE.csv",
+     .help = "With --predictions: write their mean, row by row, and measure it beside them."},
     {.name = "plot",
      .type = OPTION_TEXT,
      .value = "FILE.svg",
@@ -92,14 +101,15 @@ static const struct command_option options[] = {
 
 const struct command command_evaluate = {
     .name = "evaluate",
-    .synopsis = "[ID] [--metric NAME]... [--data FILE] [--run N] [--json]|[--predictions FILE]...\n"
+    .synopsis = "[ID] [--metric NAME]... [--data FILE] [--run N] [--json]\n"
+                "--predictions FILE... [--metric NAME]... [--mean FILE.csv]\n"
                 "[ID]|[--predictions FILE]... --plot FILE.svg [--target NAME] [--run N]",
     .help = "Measure an experiment's model anew, without training.",
     .description =
         "On the parts of its own data, split as they were, or on a file. Nothing is "
         "stored.\n\n"
         "    nj evaluate 12 --metric macro_f1 --metric confusion\n"
-        "    nj evaluate -p old.csv -p new.csv --metric mae\n"
+        "    nj evaluate -p old.csv -p new.csv --metric mae --mean both.csv\n"
         "    nj evaluate 12 --plot spectrum.svg\n\n"
         "A picture is of what the run predicted (artifacts/predictions.csv), or of "
         "files like it, a colour each. Outputs lie where the numbers in their names say, "

@@ -120,6 +120,15 @@ class Outputs(ClientCase):
         alone = self.write("alone.csv", ["a"], lambda t, k: t + 1)
         self.assertEqual(len(self.draw("-p", alone)[2]), self.ROWS)
 
+    def test_files_are_averaged_and_measured_beside_one_another(self):
+        low = self.write("low.csv", ["a"], lambda t, k: t - 3)
+        high = self.write("high.csv", ["a"], lambda t, k: t + 1)
+        out = self.nj("evaluate", "-p", low, "-p", high, "-m", "mae", "--mean", "mean.csv").out.splitlines()
+        self.assertEqual(out[0].split()[2:], [low, high, "mean.csv"])
+        self.assertEqual(out[1].split(), ["mae", "3", "1", "1"])
+        self.refused("evaluate", "3", "--mean", "mean.csv", message="--mean is for --predictions")
+        self.refused("evaluate", "-p", low, "--mean", "mean.h5", message="is a .csv file")
+
     def test_names_without_numbers_lie_in_their_order(self):
         texts, _, _ = self.draw("-p", self.write("named.csv", ["mass", "radius"], lambda t, k: t))
         self.assertIn("output: 0 mass, 1 radius", texts)

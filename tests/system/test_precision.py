@@ -76,6 +76,7 @@ class Precision(unittest.TestCase):
         again = self.predicted(self.wide)
         self.assertEqual({row: again[row] for row in told}, told)
         self.assertEqual(again, self.predicted(self.wide, "--batch", "7", "--cpus", "2"))
+        self.assertTrue(any(value != float(f"{value:.9g}") for value in told.values()), "digits are lost")
 
     def test_what_is_predicted_is_the_double_sum(self):
         import numpy

@@ -151,6 +151,54 @@ class Stored(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(text, done.stderr)
 
+    def test_files_of_predictions_are_averaged(self):
+        """Row by row, by numpy's mean; rows that are not the same are refused, and nothing is written."""
+        paths = [os.path.join(self.folder, f"{name}.csv") for name in "abc"]
+        dice = random.Random(4)
+        values = [[dice.gauss(0, 1) for _ in range(20)] for _ in paths]
+        for path, column in zip(paths, values):
+            with open(path, "w") as file:
+                file.write('key,"actual[y]","predicted[y]",mean[y],q0.05[y]\n')
+                file.writelines(f'"r,{i}",{i},{value!r},1,2\n' for i, value in enumerate(column))
+        out = os.path.join(self.folder, "mean.csv")
+        done = engine("score", *paths, "--metric", "mae", "--mean", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(out) as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(list(rows[0]), ["key", "actual[y]", "predicted[y]"], "no mean of quantiles")
+        self.assertEqual([row["key"] for row in rows], [f"r,{i}" for i in range(20)])
+        error = 0
+        for i, row in enumerate(rows):
+            self.assertAlmostEqual(float(row["predicted[y]"]), sum(column[i] for column in values) / 3, places=15)
+            error += abs(sum(column[i] for column in values) / 3 - i) / 20
+        lines = [line.split() for line in done.stdout.splitlines()]
+        self.assertEqual(lines[0][2:], [*paths, out])
+        self.assertAlmostEqual(float(lines[1][4]), error, 7)
+        classes = []
+        for name, p in (("d", 0.9), ("e", 0.3)):
+            classes.append(os.path.join(self.folder, f"{name}.csv"))
+            with open(classes[-1], "w") as file:
+                file.write(f"key,predicted,p[u],p[v]\n1,x,{p},{1 - p}\n2,x,0.1,0.9\n")
+        done = engine("score", *classes, "--mean", out)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), "nothing is said to be true")
+        with open(out) as file:
+            self.assertEqual([(row["predicted"], round(float(row["p[u]"]), 9)) for row in csv.DictReader(file)],
+                             [("u", 0.6), ("v", 0.1)])
+        os.unlink(out)
+        with open(paths[1]) as file:
+            text = file.read()
+        for changed, message in ((text.replace('"r,3"', '"r,4"'), "line 5: key is 'r,4'"),
+                                 (text.replace('"r,3",3,', '"r,3",4,'), "not the same row"),
+                                 (text[:text.index('"r,19"')], "not as many rows"),
+                                 (text.replace("predicted[y]", "predicted[z]"), "has no column predicted[y]"),
+                                 (text.replace('"r,3",3,', '"r,3",3,x'), "is no number")):
+            with open(paths[1], "w") as file:
+                file.write(changed)
+            done = engine("score", *paths, "--mean", out)
+            self.assertEqual(done.returncode, 2, changed)
+            self.assertIn(message, done.stderr)
+            self.assertFalse(os.path.exists(out))
+
     def test_figures_are_those_of_the_run_and_new_ones_need_no_training(self):
         done = engine("evaluate", self.run_.folder, "--metric", "rmse", "--metric", "mae", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -12,7 +12,7 @@
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
  *   trace                                  tells rows of a source for a picture, alike
  *   try                                    goes through a spec once with a few rows, alike
- *   score FILE... [--metric NAME]...       files of predictions beside one another
+ *   score FILE... [--metric NAME]... [--mean FILE]   files of predictions beside one another
  *   outputs                                tells for a picture how such files lie by the truth
  *   inspect RUN [--json]                   a stored model's layers, shapes, parameters, memory
  *   verify FILE...                         whether prepared data are what was written
@@ -293,17 +293,21 @@ static int verb_evaluate(int n, char **argument)
 
 static int verb_score(int n, char **argument)
 {
-    static const struct option options[] = {{"metric", required_argument, NULL, 'm'}, {0}};
-    static const char help[] = "score FILE... [--metric NAME]...";
+    static const struct option options[] = {
+        {"metric", required_argument, NULL, 'm'}, {"mean", required_argument, NULL, 'a'}, {0}};
+    static const char help[] = "score FILE... [--metric NAME]... [--mean FILE]";
     struct score_request request = {0};
     struct error error = {0};
     int option;
 
     opterr = 0;
     while ((option = getopt_long(n, argument, "m:", options, NULL)) != -1) {
-        if (option != 'm' || request.n_metrics == EVALUATE_METRICS_MAX)
+        if (option == 'a')
+            request.mean = optarg;
+        else if (option == 'm' && request.n_metrics < EVALUATE_METRICS_MAX)
+            request.metric[request.n_metrics++] = optarg;
+        else
             return usage(help);
-        request.metric[request.n_metrics++] = optarg;
     }
     if (optind == n || n - optind > SCORE_FILES_MAX)
         return usage(help);

@@ -296,7 +296,8 @@ bool pipeline_work(const struct engine_spec *spec, const struct preparation *pre
     for (size_t i = 0; i < spec->model.n; i++)
         if (!buffer_append_format(&kinds, error, "%s ", spec->model.item[i].kind->name))
             return false;
-    if (!buffer_append_format(&kinds, error, "%d", spec->train.precision))
+    if (!buffer_append_format(&kinds, error, "%d %d", spec->train.precision,
+                              spec->data.long_targets))
         return false;
     *ret = (struct pace_work){.kinds = hash_bytes(kinds.data, kinds.size),
                               .steps = shape->steps,
@@ -407,6 +408,9 @@ static bool write_distribution(const struct distribution_shape *shape, const dou
     return true;
 }
 
+/* As many as the numbers have that predict. */
+#define DIGITS (sizeof(real) == sizeof(double) ? 17 : 9)
+
 bool pipeline_write_header(const struct samples *samples, const struct distribution_shape *shape,
                            bool actual, struct buffer *out, struct error *error)
 {
@@ -458,7 +462,7 @@ static bool write_row(const struct samples *samples, const struct distribution_s
         for (int64_t i = 0; i < n_targets; i++)
             if ((actual && !buffer_append_format(out, error, ",%.17g",
                                                  dataset->target[row * n_targets + i])) ||
-                !buffer_append_format(out, error, ",%.9g", prediction[i]) ||
+                !buffer_append_format(out, error, ",%.*g", DIGITS, prediction[i]) ||
                 !write_distribution(shape, prediction + n_targets + i * distribution_width(shape),
                                     out, error))
                 return false;
@@ -470,7 +474,7 @@ static bool write_row(const struct samples *samples, const struct distribution_s
                          error))
         return false;
     for (int64_t i = 0; i < n_classes; i++)
-        if (!buffer_append_format(out, error, ",%.9g", prediction[i]))
+        if (!buffer_append_format(out, error, ",%.*g", DIGITS, prediction[i]))
             return false;
     return buffer_append_text(out, "\n", error);
 }

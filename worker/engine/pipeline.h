@@ -141,9 +141,16 @@ struct score_request {
     size_t n_files;                           /* at least 1 */
     const char *metric[EVALUATE_METRICS_MAX]; /* names; none: the task's defaults */
     size_t n_metrics;
+    const char
+        *mean; /* the file that pipeline_merge() makes of them, measured beside; NULL: none */
 };
 /* Files of predictions by what they say is true: a line a figure, a column a file. */
 bool pipeline_score(const struct score_request *request, FILE *out, struct error *error);
+
+/* The mean of files of predictions, row by row, as a file like them at `output`. INVALID where they
+ * have not the same rows, in the same order. *ret_actual: they say what is true. */
+bool pipeline_merge(const char *const *file, size_t n_files, const char *output, bool *ret_actual,
+                    struct error *error);
 
 /* How predictions lie beside the truth, for a picture. A line of JSON in, {"files":[...],
  * "target"}, and one out:

@@ -291,7 +291,7 @@ static void print(const struct scored *scored, size_t n, FILE *out)
     (void)fputc('\n', out);
 }
 
-bool pipeline_score(const struct score_request *request, FILE *out, struct error *error)
+static bool score_files(const struct score_request *request, FILE *out, struct error *error)
 {
     struct scored *scored = calloc(request->n_files, sizeof(*scored));
     scoped(metric_choices_release) struct metric_choices wanted = {0};
@@ -307,6 +307,22 @@ bool pipeline_score(const struct score_request *request, FILE *out, struct error
         scored_release(&scored[i]);
     free(scored);
     return done;
+}
+
+bool pipeline_score(const struct score_request *request, FILE *out, struct error *error)
+{
+    struct score_request all = *request;
+    bool actual;
+
+    if (!request->mean)
+        return score_files(request, out, error);
+    if (request->n_files == SCORE_FILES_MAX)
+        return error_set(error, ERROR_INVALID, "at most %d files are averaged",
+                         SCORE_FILES_MAX - 1);
+    if (!pipeline_merge(request->file, request->n_files, request->mean, &actual, error))
+        return false;
+    all.file[all.n_files++] = request->mean;
+    return !actual || score_files(&all, out, error);
 }
 
 /* ---- for a picture ----------------------------------------------------------------------------*/

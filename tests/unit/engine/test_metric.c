@@ -331,6 +331,12 @@ static void exoplanet_score_has_its_value(void **state)
                 1e-9);
     assert_near(measure(TASK_REGRESSION, "\"exoplanet_score\"", 2, 2, NULL, target, target), 10000,
                 1e-9);
+    /* 3100 points of two rows of two targets; weights are not divided by */
+    assert_near(measure(TASK_REGRESSION, "\"exoplanet_numerator\"", 2, 2, NULL, target, constant),
+                4 * 3100, 1e-6);
+    assert_near(measure(TASK_REGRESSION, "{\"type\": \"exoplanet_numerator\", \"weights\": [2, 2]}",
+                        2, 2, NULL, target, constant),
+                8 * 3100, 1e-6);
 }
 
 static void output_that_stands_out_is_named(void **state)
