@@ -154,11 +154,12 @@ static bool take_progress(const struct line *line, struct error *error)
         "UPDATE run SET progress_done = ?3, progress_total = ?4,"
         " progress_unit = ?5, progress_ms = ?7,"
         " progress_from = coalesce(progress_from, ?3),"
-        " progress_from_ms = coalesce(progress_from_ms, ?7)"
+        " progress_from_ms = coalesce(progress_from_ms, ?7),"
+        " progress_end_ms = coalesce(?7 + 1000 * ?8, progress_end_ms)"
         " WHERE experiment = ?1 AND run = ?2 AND reported_offset <= ?6",
         BIND(INT(line->experiment), INT(line->run), REAL(json_number(line->json, "done", NAN)),
              REAL(json_number(line->json, "total", NAN)), TEXT(json_text(line->json, "unit", NULL)),
-             INT(line->seq), INT(line->now_ms)));
+             INT(line->seq), INT(line->now_ms), REAL(json_number(line->json, "left", NAN))));
 }
 
 static bool take_checkpoint(const struct line *line, struct error *error)

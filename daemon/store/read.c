@@ -53,6 +53,7 @@ enum row_column {
     ROW_PAUSE_BEGAN,
     ROW_BROKEN,
     ROW_LOSSES,
+    ROW_EXPECTED_END,
 };
 
 /* How long the latest run takes or took, pauses left out; NaN: it has not started. */
@@ -71,7 +72,18 @@ static double elapsed_s(sqlite3_stmt *statement, int64_t now_ms)
                        1000);
 }
 
-/* By the pace between the run's first report and its last; NAN: too early to tell. */
+/* As the run itself expected it; NAN: it said nothing, or that is over. */
+static double expected_s(sqlite3_stmt *statement, int64_t now_ms)
+{
+    double left_ms = column_null(statement, ROW_EXPECTED_END)
+                         ? (double)NAN
+                         : column_real(statement, ROW_EXPECTED_END) - (double)now_ms;
+
+    return left_ms > 0 ? left_ms / 1000 : NAN;
+}
+
+/* By the pace between the run's first report and its last; too early for that, by what it expected;
+ * NAN: not known. */
 static double left_s(sqlite3_stmt *statement, int64_t now_ms)
 {
     double done = column_real(statement, ROW_DONE), total = column_real(statement, ROW_TOTAL);
@@ -83,7 +95,7 @@ static double left_s(sqlite3_stmt *statement, int64_t now_ms)
     if (column_int(statement, ROW_STATE) == EXPERIMENT_PAUSED)
         return NAN;
     if (!(gained > 0) || !(total >= done) || span_ms < PACE_MS)
-        return NAN;
+        return expected_s(statement, now_ms);
     left_ms = (double)span_ms * (total - done) / gained - (double)(now_ms - reported_ms);
     return left_ms > 0 ? left_ms / 1000 : NAN;
 }
@@ -205,7 +217,7 @@ bool store_row(struct store *store, int64_t experiment, int64_t now_ms, cJSON **
                    " e.marks, e.parameters, r.wall_s, r.progress_done, r.progress_total,"
                    " r.progress_unit, r.progress_ms, r.progress_from, r.progress_from_ms,"
                    " b.metric, r.paused_ms, r.pause_began_ms,"
-                   " b.broken IS NOT NULL, e.losses FROM experiment AS e"
+                   " b.broken IS NOT NULL, e.losses, r.progress_end_ms FROM experiment AS e"
                    " JOIN batch AS b ON b.id = e.batch"
                    " LEFT JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
                    " WHERE e.id = ?") ||

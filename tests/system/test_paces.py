@@ -77,6 +77,15 @@ class Paces(unittest.TestCase):
         self.assertIn("about 3h 01m at most, 1h 00m an epoch: experiment 12 took that",
                       [note["text"] for note in self.run_of(self.spec()).events("note")])
 
+    def test_a_run_says_what_is_left_before_it_has_a_pace(self):
+        self.remember()
+        run = self.run_of(self.spec())
+        first = run.events("progress")[0]
+        self.assertEqual((first["done"], first["total"], first["left"]), (0, 3, 3 * 3600))
+        self.assertEqual([event for event in run.events("progress")[1:] if "left" in event], [])
+        limited = self.run_of(self.spec(limit={"time": "2h"}))
+        self.assertEqual(limited.events("progress")[0]["left"], 2 * 3600)
+
     def test_a_limit_of_time_counts(self):
         self.remember()
         self.assertEqual(self.summary(self.spec(epochs=5, limit={"time": "2h"}))["expected_s"], 2 * 3600 + 60)

@@ -6,6 +6,7 @@
  * that of a mean is not the mean of those. All others, ids and what is true, have to be the same in
  * every file, so that no row is averaged with another one.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
@@ -100,6 +101,7 @@ static bool read_headers(struct merging *merging, struct error *error)
             !csv_next(merging->reader[i], &merging->record[i], error))
             return false;
     first = merging->record[0];
+    assert(first); /* a file without a record is refused */
     merging->column = calloc((size_t)first->n_fields, sizeof(*merging->column));
     if (!merging->column)
         return no_memory(error);

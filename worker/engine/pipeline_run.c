@@ -490,6 +490,7 @@ static bool make_model(struct run *run, struct train_context *ret_context, struc
                                           .metrics = &run->spec.evaluate.metrics,
                                           .snapshot = write_snapshot,
                                           .snapshot_context = run,
+                                          .epoch_s = NAN,
                                           .stop = run->stop};
     return choose_parts(run, error) && build_model(run, error) &&
            hash_configuration(run, &ret_context->configuration, error);
@@ -524,7 +525,8 @@ static bool work_of(const struct run *run, struct buffer *ret_folder, struct pac
 }
 
 /* Before the first epoch is over: what experiments like it took. */
-static bool tell_expected(const struct run *run, struct error *error)
+/* *ret_epoch_s: NAN where it is not known. */
+static bool tell_expected(const struct run *run, double *ret_epoch_s, struct error *error)
 {
     const struct train_config *config = &run->spec.train;
     scoped(buffer_release) struct buffer folder = {0};
@@ -533,6 +535,7 @@ static bool tell_expected(const struct run *run, struct error *error)
     double seconds;
     char all[24], epoch[24], why[PACE_TEXT_SIZE];
 
+    *ret_epoch_s = NAN;
     if (run->sample > 0 || run->model->kind->single)
         return true;
     if (!work_of(run, &folder, &work, error) || !paces_guess(folder.data, &work, &guess, error))
@@ -540,9 +543,12 @@ static bool tell_expected(const struct run *run, struct error *error)
     seconds = pipeline_expected_s(config, &guess);
     if (guess.experiment == 0 || seconds < WORTH_TELLING_S)
         return true;
+    *ret_epoch_s = guess.epoch_s;
+    (void)snprintf(epoch, sizeof(epoch), "%.2g s", guess.epoch_s);
+    if (guess.epoch_s >= 60)
+        clock_format_duration((int64_t)(guess.epoch_s * 1000), epoch);
     return report_note(error, "about %s at most, %s an epoch: %s",
-                       clock_format_duration((int64_t)(seconds * 1000), all),
-                       clock_format_duration((int64_t)(guess.epoch_s * 1000), epoch),
+                       clock_format_duration((int64_t)(seconds * 1000), all), epoch,
                        pace_text(&guess, why));
 }
 
@@ -578,7 +584,8 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
         return error_set_at(error, ERROR_INVALID, "evaluate.logits",
                             "only networks that tell classes apart have them");
     return pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
-           tell_expected(run, error) && train_with(run, &context, ret_result, error);
+           tell_expected(run, &context.epoch_s, error) &&
+           train_with(run, &context, ret_result, error);
 }
 
 /* Which epoch's weights the numbers are about. */
@@ -810,7 +817,7 @@ static bool measure_snapshots(const struct run *run, const struct snapshot_list 
         if (!model_file_take(list->path[i], &everything, run->model, &taken, &all, error) ||
             !measure_snapshot(run, SPLIT_TRAIN, i + 1, error) ||
             !measure_snapshot(run, SPLIT_VALID, i + 1, error) ||
-            !report_progress((double)i + 1, (double)list->n, "snapshot", error))
+            !report_progress((double)i + 1, (double)list->n, "snapshot", NAN, error))
             return false;
         if (run->stop && *run->stop)
             return error_set(error, ERROR_CANCELLED, "asked to stop");

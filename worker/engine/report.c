@@ -136,12 +136,14 @@ bool report_metric(const char *name, double value, int64_t step, double naive, s
            write_line(&line, error);
 }
 
-bool report_progress(double done, double total, const char *unit, struct error *error)
+bool report_progress(double done, double total, const char *unit, double left_s,
+                     struct error *error)
 {
     cJSON *event = cJSON_CreateObject();
     bool complete = json_add_text(event, "event", "progress") &&
                     json_add_number(event, "done", done) &&
-                    json_add_number(event, "total", total) && json_add_text(event, "unit", unit);
+                    json_add_number(event, "total", total) && json_add_text(event, "unit", unit) &&
+                    (!isfinite(left_s) || json_add_number(event, "left", left_s));
 
     return send_event(&event, complete, error);
 }

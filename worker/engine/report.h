@@ -20,7 +20,9 @@ void report_stop(void);
 
 /* `naive` is NAN where there is no naive score. */
 bool report_metric(const char *name, double value, int64_t step, double naive, struct error *error);
-bool report_progress(double done, double total, const char *unit, struct error *error);
+/* `left_s`: seconds that the rest is expected to take; NAN: not known. */
+bool report_progress(double done, double total, const char *unit, double left_s,
+                     struct error *error);
 /* `where` may be NULL (a layer, a column); figure NAN where none. */
 __attribute__((format(printf, 4, 5))) bool
 report_warning(const char *where, double figure, struct error *error, const char *format, ...);

@@ -104,7 +104,22 @@ bool trainer_tell_progress(struct trainer *trainer, bool always, struct error *e
         return true;
     trainer->progress_ms = now;
     return report_progress((double)trainer->at.epoch + part, (double)trainer->config->epochs,
-                           "epoch", error);
+                           "epoch", NAN, error);
+}
+
+/* What is known of the time that is left before there is a pace. */
+static bool tell_expected(const struct trainer *trainer, struct error *error)
+{
+    const struct progress *at = &trainer->at;
+    double total = (double)trainer->config->epochs;
+    double done = (double)at->epoch + (double)at->batch / (double)trainer->steps_per_epoch;
+    double left = trainer->context->epoch_s * (total - done), limit = trainer->config->limit.time;
+
+    if (!(left > 0))
+        return true;
+    if (limit > 0)
+        left = fmin(left, fmax(0, limit - (double)at->spent_ms / 1000));
+    return report_progress(done, total, "epoch", left, error);
 }
 
 double trainer_rate_scale(const struct trainer *trainer)
@@ -222,7 +237,7 @@ static bool train(struct trainer *trainer, struct train_result *ret_result, stru
         return false;
     trainer->checkpoint_ms = trainer_now_ms();
     trainer->paces.began_ms = at->batch > 0 ? -1 : trainer->checkpoint_ms;
-    if (!run(trainer, &stopped, error))
+    if (!tell_expected(trainer, error) || !run(trainer, &stopped, error))
         return false;
     *ret_result = (struct train_result){
         .stopped = stopped,

@@ -29,7 +29,10 @@ struct train_context {
     const struct clock *clock;          /* of limits; NULL: the system's */
     /* Keeps the model as it is now under a name of its own. NULL: no snapshots. */
     bool (*snapshot)(void *snapshot_context, int64_t epoch, int64_t batch, struct error *error);
-    void *snapshot_context;            /* borrowed */
+    void *snapshot_context; /* borrowed */
+    double
+        epoch_s; /* that an epoch is expected to take: told as training begins; 0, NAN: nothing is
+                  */
     const volatile sig_atomic_t *stop; /* not 0: write a checkpoint and leave; NULL: never */
 };
 

@@ -157,6 +157,34 @@ static void running_row_has_progress_and_time_left(void **state)
     assert_string_equal(json_text(json_member(row, "progress"), "unit", ""), "epoch");
 }
 
+static void what_a_run_expects_counts_until_it_has_a_pace(void **state)
+{
+    scoped(json_free) cJSON *first = NULL;
+    scoped(json_free) cJSON *later = NULL;
+    scoped(json_free) cJSON *pace = NULL;
+    scoped(json_free) cJSON *over = NULL;
+    int64_t id = submit("{" COMMAND "}");
+
+    (void)state;
+    run_to_running(id);
+    report(id, 0, "{'event':'progress','done':0,'total':10,'unit':'epoch','left':5000}");
+    first = row_of(id);
+    assert_near(json_number(first, "eta_s", 0), 5000, 1e-6);
+    now_ms += 1000000;
+    report(id, 100, "{'event':'progress','done':0,'total':10,'unit':'epoch'}");
+    later = row_of(id);
+    assert_near(json_number(later, "eta_s", 0), 4000, 1e-6);
+    report(id, 200, "{'event':'progress','done':1,'total':10,'unit':'epoch'}");
+    pace = row_of(id);
+    assert_near(json_number(pace, "eta_s", 0), 9000, 1e-6);
+    id = submit("{" COMMAND "}");
+    run_to_running(id);
+    report(id, 0, "{'event':'progress','done':0,'total':10,'unit':'epoch','left':5}");
+    now_ms += 6000;
+    over = row_of(id);
+    assert_true(cJSON_IsNull(json_member(over, "eta_s")));
+}
+
 static void first_report_tells_no_time_left(void **state)
 {
     scoped(json_free) cJSON *first = NULL;
@@ -250,6 +278,7 @@ int main(void)
         TEST(pages_of_all_are_those_of_the_whole_list),
         TEST(batch_with_skipped_experiments_waits_for_the_others),
         TEST(running_row_has_progress_and_time_left),
+        TEST(what_a_run_expects_counts_until_it_has_a_pace),
         TEST(first_report_tells_no_time_left),
         TEST(notes_and_cleaning),
         TEST(changes_are_handed_out_once),

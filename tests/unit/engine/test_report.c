@@ -78,7 +78,7 @@ static void every_event_is_a_line_that_the_journal_reads(void **state)
     (void)state;
     assert_true(json_add_text(fields, "name", "test.confusion"));
     assert_true(report_start(&error));
-    assert_true(report_progress(1, 2, "epoch", &error));
+    assert_true(report_progress(1, 2, "epoch", NAN, &error));
     assert_true(report_warning(NULL, (double)NAN, &error, "100%% \"odd\"\n%d", 7));
     assert_true(report_mark("LEAK", "because", 12, &error));
     assert_true(report_artifact("events", "reported.jsonl", &error));
@@ -112,7 +112,7 @@ static void lines_go_behind_those_of_an_earlier_run(void **state)
     (void)state;
     assert_true(file_replace_fast(AT_FDCWD, path, "{\"a\":1}\n", 8, &error));
     assert_true(report_start(&error));
-    assert_true(report_progress(1, 2, "epoch", &error));
+    assert_true(report_progress(1, 2, "epoch", NAN, &error));
     text = reported();
     assert_memory_equal(text, "{\"a\":1}\n{\"event\":\"progress\"", 26);
 }
@@ -127,8 +127,8 @@ static void full_journal_loses_lines_and_not_the_run(void **state)
     assert_true(fd >= 0);
     assert_int_equal(ftruncate(fd, JOURNAL_FILE_LIMIT - 10), 0);
     assert_true(report_start(&error));
-    assert_true(report_progress(1, 2, "epoch", &error));
-    assert_true(report_progress(2, 2, "epoch", &error));
+    assert_true(report_progress(1, 2, "epoch", NAN, &error));
+    assert_true(report_progress(2, 2, "epoch", NAN, &error));
     report_stop();
     assert_int_equal(fstat(fd, &status), 0);
     assert_int_equal(status.st_size, JOURNAL_FILE_LIMIT - 10);
