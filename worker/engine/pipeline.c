@@ -460,8 +460,8 @@ static bool write_row(const struct samples *samples, const struct distribution_s
         return false;
     if (preparation->task == TASK_REGRESSION) {
         for (int64_t i = 0; i < n_targets; i++)
-            if ((actual && !buffer_append_format(out, error, ",%.17g",
-                                                 dataset->target[row * n_targets + i])) ||
+            if ((actual &&
+                 !buffer_append_format(out, error, ",%.17g", dataset_target(dataset, row)[i])) ||
                 !buffer_append_format(out, error, ",%.*g", DIGITS, prediction[i]) ||
                 !write_distribution(shape, prediction + n_targets + i * distribution_width(shape),
                                     out, error))

@@ -230,11 +230,13 @@ static bool add_warnings(cJSON *list, const struct warning_list *warnings)
 
 static int64_t dataset_bytes(const struct dataset *dataset)
 {
-    int64_t of_row =
-        dataset->n_features * (int64_t)sizeof(float) + (int64_t)sizeof(uint64_t) +
-        (dataset->label ? (int64_t)sizeof(int32_t) : dataset->n_targets * (int64_t)sizeof(double));
+    int64_t of_row = dataset->n_features * (int64_t)sizeof(float) + (int64_t)sizeof(uint64_t) +
+                     (dataset->label ? (int64_t)sizeof(int32_t) : 0);
 
-    return dataset->n_rows * of_row;
+    return dataset->n_rows * of_row +
+           (dataset->label
+                ? 0
+                : dataset_target_rows(dataset) * dataset->n_targets * (int64_t)sizeof(double));
 }
 
 static bool summarise(const struct dataset *dataset, const struct prepared_rows *rows,

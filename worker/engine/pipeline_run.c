@@ -403,7 +403,8 @@ static bool append_data(const struct run *run, struct buffer *text, struct error
         return buffer_append_format(text, error, " %s", dataset->key);
     return append_hash(text, dataset->value, n * dataset->n_features, sizeof(float), error) &&
            append_hash(text, dataset->label, n, sizeof(int32_t), error) &&
-           append_hash(text, dataset->target, n * dataset->n_targets, sizeof(double), error);
+           append_hash(text, dataset->target, dataset_target_rows(dataset) * dataset->n_targets,
+                       sizeof(double), error);
 }
 
 /* Settings and data that decide the weights; how long to train and when to save do not. */

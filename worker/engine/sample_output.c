@@ -292,7 +292,7 @@ static void *write_step(const struct sample_set *set, int64_t entry, bool there,
         return label + 1;
     }
     for (int64_t k = 0; k < set->n_targets; k++)
-        *target++ = there ? set->target[entry * set->n_targets + k] : (double)NAN;
+        *target++ = there ? sample_target(set, entry)[k] : (double)NAN;
     return target;
 }
 
@@ -410,7 +410,7 @@ static bool write_truth(const struct sample_output *output, int64_t row, struct 
     if (classes(output))
         return csv_write_field(out, set->class_name[set->label[row]], false, error);
     for (int64_t i = 0; i < set->n_targets; i++)
-        if (!buffer_append_format(out, error, ",%.17g", set->target[row * set->n_targets + i]))
+        if (!buffer_append_format(out, error, ",%.17g", sample_target(set, row)[i]))
             return false;
     return true;
 }

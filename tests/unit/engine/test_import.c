@@ -236,6 +236,89 @@ static void rows_of_a_recording_come_in_the_order_of_time(void **state)
     assert_true(series->n_segments > series->n);
 }
 
+static struct dataset *open_store(const char *more, bool *ret_built);
+
+/* Rows of `people` come one after the other, or at random; each has a target of its own, the last
+ * none. */
+static void write_people(uint32_t people, bool regular, const char *last)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    (void)fprintf(file, "who,t,a,y\n");
+    for (int64_t row = 0; row < ROWS; row++) {
+        uint32_t who = (regular ? (uint32_t)row : word(row, 1)) % people;
+
+        (void)fprintf(file, "p%u,%lld,%u,", who, (long long)row, word(row, 2) % 100);
+        if (who + 1 < people)
+            (void)fprintf(file, "%.17g", who / 3.0 + 0.1);
+        (void)fputc('\n', file);
+    }
+    (void)fputs(last, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_targets(const struct dataset *dataset, uint32_t people)
+{
+    for (int64_t row = 0; row < dataset->n_rows - 1; row++) {
+        double target = dataset_target(dataset, row)[0];
+        int64_t series = series_of(&dataset->series, row);
+        uint32_t who = (uint32_t)strtoul(dataset->series.names.text[series] + 1, NULL, 10);
+
+        assert_true(dataset->series.first[series] <= row &&
+                    row < dataset->series.first[series + 1]);
+        if (who + 1 == people)
+            assert_true(isnan(target));
+        else
+            assert_true(target == who / 3.0 + 0.1);
+    }
+}
+
+#define PEOPLE ",\"series\":\"who\",\"time\":\"t\",\"missing_targets\":\"drop\""
+
+static void targets_of_recordings_are_stored_once(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < 6; pass++) {
+        const uint32_t people = pass < 3 ? 11 : 5000;
+        const char *const threads = pass % 3 == 0 ? "1" : "3";
+        scoped(dataset_free) struct dataset *dataset = NULL;
+        bool built;
+
+        write_people(people, pass % 3 == 2, "");
+        dataset = import_good(PEOPLE, threads);
+        assert_true(dataset->of_series);
+        assert_int_equal(dataset_target_rows(dataset), dataset->series.n);
+        assert_in_range(dataset->series.n, people - people / 100, people);
+        assert_int_equal(dataset->series.length, pass == 5 ? ROWS / 5000 : 0);
+        assert_targets(dataset, people);
+        dataset_free(&dataset);
+        dataset = open_store(PEOPLE, &built);
+        assert_true(dataset->of_series);
+        assert_targets(dataset, people);
+    }
+}
+
+/* One row in 30001 has another one: each is stored with its own. */
+static void targets_that_vary_within_a_recording_are_those_of_rows(void **state)
+{
+    static const char *const last[] = {"p2,99999,1,0.5\n", "p10,99999,1,0.5\n", "p2,99999,1,\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+        scoped(dataset_free) struct dataset *dataset = NULL;
+        int64_t n = 0;
+
+        write_people(11, false, last[i]);
+        dataset = import_good(PEOPLE, "3");
+        assert_false(dataset->of_series);
+        for (int64_t row = 0; row < dataset->n_rows; row++)
+            n += dataset->time[row] > 99998 && (i == 2 ? isnan(dataset_target(dataset, row)[0])
+                                                       : dataset_target(dataset, row)[0] == 0.5);
+        assert_int_equal(n, 1);
+    }
+}
+
 /* What the first rows promised is not kept by one of the last. */
 static void write_numbers(const char *odd)
 {
@@ -457,6 +540,8 @@ int main(void)
         cmocka_unit_test(any_number_of_threads_makes_the_same_data),
         cmocka_unit_test(the_fast_way_and_the_slow_one_read_the_same),
         cmocka_unit_test(rows_of_a_recording_come_in_the_order_of_time),
+        cmocka_unit_test(targets_of_recordings_are_stored_once),
+        cmocka_unit_test(targets_that_vary_within_a_recording_are_those_of_rows),
         cmocka_unit_test(types_are_those_of_the_whole_file),
         cmocka_unit_test(the_first_mistake_of_a_file_is_told),
         cmocka_unit_test(an_id_that_stands_twice_is_found),

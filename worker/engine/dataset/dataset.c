@@ -77,7 +77,7 @@ bool dataset_is_told(const struct dataset *dataset, int64_t row)
     if (dataset->label)
         return dataset->label[row] >= 0;
     for (int64_t i = 0; i < dataset->n_targets; i++)
-        if (isnan(dataset->target[row * dataset->n_targets + i]))
+        if (isnan(dataset_target(dataset, row)[i]))
             return false;
     return true;
 }

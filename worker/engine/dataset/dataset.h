@@ -51,7 +51,9 @@ struct dataset {
     enum task task;
     const int32_t *label;      /* -1: missing; NULL in regression */
     struct dictionary classes; /* in order: by value where all are numbers, else by bytes */
-    const double *target;      /* [n_rows][n_targets], missing: NAN; NULL in classification */
+    const double *target;      /* [n_rows][n_targets], or of each recording where its rows have the
+                                  same; missing: NAN; NULL in classification */
+    bool of_series;            /* the latter */
     char **target_name;        /* owned, [n_targets], or one in classification */
     int64_t n_targets;
 
@@ -79,6 +81,20 @@ struct dataset {
 /* The kernel may have the memory of the rows that were read so far; they are read again from the
  * file where they are looked at. For who goes through all of them: memory stays what it is. */
 void dataset_forget_pages(const struct dataset *dataset);
+
+/* The row of `target` that is the row's. */
+static inline int64_t dataset_target_row(const struct dataset *dataset, int64_t row)
+{
+    return dataset->of_series ? series_of(&dataset->series, row) : row;
+}
+static inline const double *dataset_target(const struct dataset *dataset, int64_t row)
+{
+    return dataset->target + dataset_target_row(dataset, row) * dataset->n_targets;
+}
+static inline int64_t dataset_target_rows(const struct dataset *dataset)
+{
+    return dataset->of_series ? dataset->series.n : dataset->n_rows;
+}
 
 int64_t dataset_file_row(const struct dataset *dataset, int64_t row);
 

@@ -67,6 +67,8 @@ struct sample_set {
     /* [n_targets]: networks train on (learned - offset) / scale; what they predict is given back in
      * the target's units */
     const double *target_offset, *target_scale;
+    /* Which row of target and learned is that of an entry, where some share one. NULL: its own. */
+    int64_t (*target_row)(const struct sample_set *set, int64_t entry);
     const double *weight; /* [n_samples], of each sample (or step) in loss; NULL: all 1 */
 };
 
@@ -77,9 +79,16 @@ static inline struct truth_span sample_truth(const struct sample_set *set, int64
 /* Whether this entry has a label, or all targets. */
 bool sample_truth_is_known(const struct sample_set *set, int64_t entry);
 
-static inline const double *sample_set_learned(const struct sample_set *set)
+/* [n_targets], of a set that has targets. */
+static inline const double *sample_target(const struct sample_set *set, int64_t entry)
 {
-    return set->learned ? set->learned : set->target;
+    return set->target + (set->target_row ? set->target_row(set, entry) : entry) * set->n_targets;
+}
+static inline const double *sample_learned(const struct sample_set *set, int64_t entry)
+{
+    const double *all = set->learned ? set->learned : set->target;
+
+    return all + (set->target_row ? set->target_row(set, entry) : entry) * set->n_targets;
 }
 
 /* The parts' rows: ascending, disjoint; owned by whoever made the split. */

@@ -125,11 +125,18 @@ static bool make_windows(struct samples *samples, struct error *error)
            window_majority(samples->window, dataset, &samples->majority, error);
 }
 
+static int64_t target_row(const struct sample_set *set, int64_t row)
+{
+    const struct samples *samples = set->context;
+
+    return dataset_target_row(samples->dataset, row);
+}
+
 /* New rows have no targets. */
 static bool take_logarithms(struct samples *samples, struct error *error)
 {
     const struct dataset *dataset = samples->dataset;
-    int64_t n = dataset->n_rows * dataset->n_targets;
+    int64_t n = dataset_target_rows(dataset) * dataset->n_targets;
 
     if (!samples->preparation->target_log || !dataset->target)
         return true;
@@ -178,6 +185,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
         .target = dataset->target,
         .learned = samples->logarithm,
         .logarithm = preparation->target_log,
+        .target_row = dataset->of_series ? target_row : NULL,
         .target_name = (const char *const *)preparation->target_name,
         .target_offset = preparation->target_offset,
         .target_scale = preparation->target_scale,

@@ -57,6 +57,23 @@ bool series_cut(const struct series *series, const uint8_t *mark, struct stretch
     return true;
 }
 
+int64_t series_of(const struct series *series, int64_t row)
+{
+    int64_t low = 0, high = series->n;
+
+    if (series->length > 0)
+        return row / series->length;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+
+        if (series->first[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 int64_t series_segment_of(const struct series *series, int64_t row)
 {
     int64_t low = 0, high = series->n_segments;

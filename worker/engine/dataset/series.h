@@ -15,6 +15,7 @@
 struct series {              /* all-zero: rows do not follow one another */
     int64_t n;               /* 0: no recordings */
     int64_t *first;          /* owned, [n + 1]: rows first[i] .. first[i + 1] - 1 */
+    int64_t length;          /* rows of each; 0: not all have as many */
     struct dictionary names; /* of the recordings; empty: the file is the only one */
     int64_t n_segments;
     int64_t *segment; /* owned, [n_segments + 1]: rows, as first */
@@ -33,7 +34,8 @@ void stretches_release(struct stretches *stretches);
 bool series_cut(const struct series *series, const uint8_t *mark, struct stretches *ret_stretches,
                 struct error *error);
 
-/* The segment in which a row lies. */
+/* The recording, and the segment, in which a row lies. */
+int64_t series_of(const struct series *series, int64_t row);
 int64_t series_segment_of(const struct series *series, int64_t row);
 
 /* ---- what may be wrong with recordings --------------------------------------------------------*/

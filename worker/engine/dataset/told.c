@@ -7,7 +7,7 @@ bool sample_truth_is_known(const struct sample_set *set, int64_t entry)
     if (set->label)
         return set->label[entry] >= 0;
     for (int64_t k = 0; set->target && k < set->n_targets; k++)
-        if (isnan(set->target[entry * set->n_targets + k]))
+        if (isnan(sample_target(set, entry)[k]))
             return false;
     return true;
 }

@@ -101,7 +101,7 @@ static bool binary_fit(void *config, const struct sample_set *set, const struct 
     (void)config;
     for (struct row_walk at = {.list = told}; row_walk(&at);)
         for (int64_t k = 0; k < width; k++) {
-            double value = set->target[at.row * width + k];
+            double value = sample_target(set, at.row)[k];
 
             if (!(value >= 0 && value <= 1))
                 return error_set_at(error, ERROR_INVALID, "train.loss",

@@ -79,7 +79,7 @@ static bool fit_target(const struct sample_set *set, const struct row_list *told
 
     for (int pass = 0; pass < 2; pass++)
         for (struct row_walk at = {.list = told}; row_walk(&at);) {
-            double value = set->target[at.row * set->n_targets + target];
+            double value = sample_target(set, at.row)[target];
 
             if (!(value > 0))
                 return error_set_at(error, ERROR_INVALID, "train.loss",

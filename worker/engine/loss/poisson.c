@@ -36,10 +36,10 @@ static bool poisson_fit(void *config, const struct sample_set *set, const struct
     (void)config;
     for (struct row_walk at = {.list = told}; row_walk(&at);)
         for (int64_t k = 0; k < width; k++)
-            if (!(set->target[at.row * width + k] >= 0))
+            if (!(sample_target(set, at.row)[k] >= 0))
                 return error_set_at(error, ERROR_INVALID, "train.loss",
                                     "poisson is for counts, but a target is %g",
-                                    set->target[at.row * width + k]);
+                                    sample_target(set, at.row)[k]);
     return true;
 }
 

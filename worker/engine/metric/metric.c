@@ -151,7 +151,7 @@ static bool naive_distributions(const struct sample_set *set,
         int64_t i = 0;
 
         for (struct row_walk at = {.list = told}; value && row_walk(&at);)
-            value[i++] = set->target[at.row * n + k];
+            value[i++] = sample_target(set, at.row)[k];
         if (!value || !distribution_fit(shape, value, told->n, ret_row + k * width))
             return error_set(error, ERROR_NO_MEMORY, "measuring naive scores");
     }
@@ -169,7 +169,7 @@ static void naive_points(const struct sample_set *set, const struct row_list *to
             ret_row[set->label[at.row]]++;
         else
             for (int64_t k = 0; k < width; k++)
-                ret_row[k] += set->target[at.row * width + k];
+                ret_row[k] += sample_target(set, at.row)[k];
     }
     for (int64_t k = 0; k < width; k++)
         ret_row[k] /= (double)told->n;
@@ -288,7 +288,7 @@ static bool gather_truth(const struct sample_set *set, const int64_t *row, int64
         if (classes)
             truth->label[i] = set->label[row[i]];
         else
-            memcpy(truth->target + i * width, set->target + row[i] * width,
+            memcpy(truth->target + i * width, sample_target(set, row[i]),
                    (size_t)width * sizeof(*truth->target));
     }
     return true;

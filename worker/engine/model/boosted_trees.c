@@ -288,7 +288,7 @@ static double loss_of_row(const struct trees *trees, const struct sample_set *se
 
         sum += loss_of_value((enum trees_objective)trees->config->objective,
                              (prediction[k] - offset) / scale,
-                             (sample_set_learned(set)[row * plan->n_targets + k] - offset) / scale);
+                             (sample_learned(set, row)[k] - offset) / scale);
     }
     return sum / (double)plan->n_targets;
 }

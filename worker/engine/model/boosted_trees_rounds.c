@@ -209,8 +209,7 @@ static bool fill_labels(struct trees *trees, const struct model_step *step, stru
         for (int64_t i = 0; i < step->n; i++) {
             double value = plan->task == TASK_CLASSIFICATION
                                ? set->label[step->row[i]]
-                               : (sample_set_learned(set)[step->row[i] * plan->n_targets + k] -
-                                  plan->target_offset[k]) /
+                               : (sample_learned(set, step->row[i])[k] - plan->target_offset[k]) /
                                      plan->target_scale[k];
 
             label[i] = (float)value;

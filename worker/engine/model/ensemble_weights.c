@@ -121,7 +121,7 @@ static double truth_of(const struct ensemble *ensemble, const struct sample_set 
 {
     if (set->task == TASK_CLASSIFICATION)
         return set->label[row] == output;
-    return (set->target[row * set->n_targets + output] - ensemble->plan.target_offset[output]) /
+    return (sample_target(set, row)[output] - ensemble->plan.target_offset[output]) /
            ensemble->plan.target_scale[output];
 }
 

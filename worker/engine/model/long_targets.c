@@ -95,6 +95,15 @@ static int64_t before(const struct sample_set *set, int64_t row)
     return earlier < 0 ? -1 : earlier * at->n_targets + row % at->n_targets;
 }
 
+/* Targets of a row lie side by side, whosever row that is. */
+static int64_t target_row(const struct sample_set *set, int64_t row)
+{
+    const struct long_model *at = set->context;
+
+    return at->wide->target_row(at->wide, row / at->n_targets) * at->n_targets +
+           row % at->n_targets;
+}
+
 /* Which rows there are is known only when they are asked about. */
 static bool make_room(struct long_model *at, int64_t n, struct error *error)
 {
@@ -143,6 +152,7 @@ static bool take_set(struct long_model *at, const struct sample_set *wide, const
         .target = wide->target,
         .learned = wide->learned,
         .logarithm = wide->logarithm,
+        .target_row = wide->target_row ? target_row : NULL,
         .target_name = wide->target_name,
         .target_offset = &at->offset,
         .target_scale = &at->scale,

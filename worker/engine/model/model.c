@@ -93,7 +93,7 @@ void model_add_loss(const struct model_kind *kind, const struct model_plan *plan
             loss = -log(fmax(prediction[set->label[row[i]]], 1e-15));
         for (int64_t k = 0; !classes && k < outputs; k++) {
             double value = given_back ? log(fmax(prediction[k], 1e-300)) : prediction[k];
-            double learned = sample_set_learned(set)[row[i] * outputs + k];
+            double learned = sample_learned(set, row[i])[k];
             double d = (value - learned) / plan->target_scale[k];
 
             loss += d * d / (double)outputs;

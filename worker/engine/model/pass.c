@@ -295,7 +295,7 @@ static void put_truth(const struct network *network, struct network_pass *pass,
                       const struct sample_set *set, int64_t entry, int64_t place)
 {
     int64_t width = network->plan.n_targets;
-    const double *target = sample_set_learned(set);
+    const double *target = entry < 0 || width == 0 ? NULL : sample_learned(set, entry);
 
     if (pass->weighted)
         pass->weight[place] = entry < 0 ? 0 : set->weight ? set->weight[entry] : 1;
@@ -303,9 +303,9 @@ static void put_truth(const struct network *network, struct network_pass *pass,
         pass->label[place] = entry < 0 ? 0 : set->label[entry];
     for (int64_t k = 0; k < width; k++)
         pass->target[place * width + k] =
-            entry < 0 ? 0
-                      : (real)((target[entry * width + k] - network->plan.target_offset[k]) /
-                               network->plan.target_scale[k]);
+            target ? (real)((target[k] - network->plan.target_offset[k]) /
+                            network->plan.target_scale[k])
+                   : 0;
 }
 
 static void gather_truth(const struct network *network, struct network_pass *pass,

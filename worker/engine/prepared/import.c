@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/number.h"
 #include "worker/engine/dataset/series.h"
@@ -26,6 +27,9 @@ struct import {
     struct record_plan plan;
     struct spill spill;
     double *largest; /* owned, [n_features]: whole numbers beyond what float32 holds exactly */
+    uint64_t *truth; /* owned, [n_truths]: hash of each recording's targets, by its text; 0: none */
+    int64_t n_truths;
+    bool truth_varies; /* within some recording */
     pthread_mutex_t lock;
 
     /* once all chunks are here */
@@ -33,6 +37,7 @@ struct import {
     int32_t **settled;     /* owned, each too: [n_texts], new codes */
     int64_t *series_first; /* owned, [n_series + 1] */
     int64_t n_series;      /* 0: rows do not follow one another */
+    bool series_targets;   /* targets are stored once for each recording */
     int fd;
     const struct import_arrays *arrays;
     int array_of_field[RECORD_FIELDS_MAX]; /* -1: none */
@@ -55,6 +60,7 @@ static void import_release(struct import *import)
         free(import->settled[i]);
     free(import->settled);
     free(import->largest);
+    free(import->truth);
     free(import->series_first);
     free(import->segment);
     spill_release(&import->spill);
@@ -136,6 +142,92 @@ static bool spill_rows(struct import *import, const struct source_chunk *chunk,
     return true;
 }
 
+/* Where all rows of each recording have the same targets, these are stored once for each: of light
+ * curves they would be two thirds of all that is stored. */
+static bool truths_may_be_of_series(struct import *import)
+{
+    bool may;
+
+    (void)pthread_mutex_lock(&import->lock);
+    may = import->plan.target >= 0 && import->plan.series >= 0 && !import->truth_varies;
+    (void)pthread_mutex_unlock(&import->lock);
+    return may;
+}
+
+/* truth[code of the chunk]; false: they vary. */
+static bool hash_targets(const struct import *import, const struct source_chunk *chunk,
+                         const struct chunk_work *work, const struct texts_chunk *series,
+                         uint64_t *truth)
+{
+    const struct record_field *field = &import->plan.field[import->plan.target];
+    size_t bytes = (size_t)field->columns * sizeof(double);
+    const char *before = NULL;
+
+    for (int64_t i = 0; i < chunk->n_rows; i++) {
+        const char *target = work->records + work->place[i] + field->offset;
+        int32_t code = series->code[i];
+        uint64_t hash;
+
+        if (before && code == series->code[i - 1] && memcmp(before, target, bytes) == 0)
+            continue;
+        before = target;
+        if (code < 0)
+            continue;
+        hash = hash_bytes(target, bytes) | 1;
+        if (truth[code] != 0 && truth[code] != hash)
+            return false;
+        truth[code] = hash;
+    }
+    return true;
+}
+
+/* The same in other chunks; `lock` is held. */
+static bool merge_truths(struct import *import, const struct texts_chunk *series,
+                         const uint64_t *truth, struct error *error)
+{
+    for (int32_t i = 0; i < series->dictionary->n && !import->truth_varies; i++) {
+        int64_t n = import->n_truths, at = series->global[i];
+
+        if (truth[i] == 0)
+            continue;
+        if (at >= n) {
+            int64_t larger = 2 * at + 64;
+            uint64_t *grown = reallocarray(import->truth, (size_t)larger, sizeof(*grown));
+
+            if (!grown)
+                return no_memory(error);
+            memset(grown + n, 0, (size_t)(larger - n) * sizeof(*grown));
+            import->truth = grown;
+            import->n_truths = larger;
+        }
+        import->truth_varies = import->truth[at] != 0 && import->truth[at] != truth[i];
+        import->truth[at] = truth[i];
+    }
+    return true;
+}
+
+static bool look_at_targets(struct import *import, const struct source_chunk *chunk,
+                            const struct chunk_work *work, struct error *error)
+{
+    const struct texts_chunk *series;
+    scoped(memory_free) uint64_t *truth = NULL;
+    bool same, good;
+
+    if (!truths_may_be_of_series(import))
+        return true;
+    series = &work->text[import->plan.field[import->plan.series].texts];
+    assert(series->dictionary && series->code && series->global);
+    truth = calloc((size_t)series->dictionary->n + 1, sizeof(*truth));
+    if (!truth)
+        return no_memory(error);
+    same = hash_targets(import, chunk, work, series, truth);
+    (void)pthread_mutex_lock(&import->lock);
+    import->truth_varies = import->truth_varies || !same;
+    good = merge_truths(import, series, truth, error);
+    (void)pthread_mutex_unlock(&import->lock);
+    return good;
+}
+
 static bool take_chunk(void *context, const struct source_chunk *chunk, struct error *error)
 {
     struct import *import = context;
@@ -153,7 +245,8 @@ static bool take_chunk(void *context, const struct source_chunk *chunk, struct e
         return false;
     place_rows(import, chunk, &work);
     if (!record_fill(plan, import->request->source->path, chunk, work.text, work.place,
-                     work.records, work.largest, error))
+                     work.records, work.largest, error) ||
+        !look_at_targets(import, chunk, &work, error))
         return false;
     (void)pthread_mutex_lock(&import->lock);
     for (int64_t i = 0; i < n_features; i++)
@@ -277,6 +370,12 @@ static bool number_series(struct import *import, struct error *error)
     return true;
 }
 
+static void settle_targets(struct import *import)
+{
+    import->series_targets = import->plan.target >= 0 && import->plan.series >= 0 &&
+                             !import->truth_varies && import->n_series < import->n_rows;
+}
+
 static void warn_rounded(const struct import *import)
 {
     const struct roles *roles = import->plan.roles;
@@ -366,6 +465,7 @@ static cJSON *make_meta(const struct import *import)
         !json_add_text(meta, "source", import->request->source->path) ||
         !json_add_integer(meta, "rows", import->n_rows) ||
         !json_add_integer(meta, "recordings", import->n_series) ||
+        !json_add_integer(meta, "series_targets", import->series_targets) ||
         !json_add_integer(meta, "classification", roles->task == TASK_CLASSIFICATION) ||
         !add_features(import, meta) ||
         !add_columns(import, "targets", roles->target, roles->n_targets, -1, meta) ||
@@ -394,10 +494,12 @@ static bool make_arrays(struct import *import, struct import_arrays *arrays, str
         return no_memory(error);
     for (int i = 0; i < plan->n_fields; i++) {
         const struct record_field *field = &plan->field[i];
+        bool of_series = i == plan->target && import->series_targets;
 
-        import->array_of_field[i] = field->kept ? add_array(arrays, field->name, field->type,
-                                                            import->n_rows, field->columns)
-                                                : -1;
+        import->array_of_field[i] =
+            field->kept ? add_array(arrays, field->name, field->type,
+                                    of_series ? import->n_series : import->n_rows, field->columns)
+                        : -1;
     }
     (void)add_array(arrays, "texts", HDF5_BYTES, texts_bytes(import), 1);
     (void)add_array(arrays, "warnings", HDF5_BYTES, WARNINGS_BYTES, 1);
@@ -491,6 +593,7 @@ static bool write_slice(const struct import *import, const char *const *record, 
 {
     for (int i = 0; i < import->plan.n_fields; i++)
         if (import->array_of_field[i] >= 0 &&
+            !(i == import->plan.target && import->series_targets) &&
             !write_field(import, i, record, n, row, buffer, error))
             return false;
     return true;
@@ -643,8 +746,12 @@ static bool write_series(const struct import *import, struct sorted *sorted, int
                          int64_t n, struct error *error)
 {
     const char *record[SLICE_ROWS];
-    int64_t row = import->series_first[sorted->item[from].major];
+    int64_t series = sorted->item[from].major, row = import->series_first[series];
 
+    record[0] = sorted->records + sorted->item[from].index * import->plan.size;
+    if (import->series_targets &&
+        !write_field(import, import->plan.target, record, 1, series, sorted->buffer, error))
+        return false;
     for (int64_t done = 0; done < n; done += SLICE_ROWS) {
         int64_t size = n - done < SLICE_ROWS ? n - done : SLICE_ROWS;
 
@@ -807,6 +914,7 @@ bool import_run(const struct import_request *request, const struct import_target
     if (!import_init(&import, error) || !read_all(&import, ret_doubt, error) ||
         !settle_texts(&import, error) || !number_series(&import, error))
         return false;
+    settle_targets(&import);
     warn_rounded(&import);
     if (!make_arrays(&import, &arrays, error) ||
         !target->make(target->context, &arrays, &import.fd, error))

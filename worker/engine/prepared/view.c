@@ -147,6 +147,7 @@ static bool view_targets(struct viewing *at)
     const cJSON *list = json_member(at->meta, "targets"), *item;
     const void *label, *target;
 
+    dataset->of_series = json_integer(at->meta, "series_targets", 0);
     dataset->task =
         json_integer(at->meta, "classification", 0) ? TASK_CLASSIFICATION : TASK_REGRESSION;
     dataset->target_name =
@@ -160,7 +161,9 @@ static bool view_targets(struct viewing *at)
             return no_memory(at);
     }
     if (!values(at, "label", HDF5_INT32, dataset->n_rows, 1, &label) ||
-        !values(at, "target", HDF5_FLOAT64, dataset->n_rows, dataset->n_targets, &target) ||
+        !values(at, "target", HDF5_FLOAT64,
+                dataset->of_series ? json_integer(at->meta, "recordings", 0) : dataset->n_rows,
+                dataset->n_targets, &target) ||
         !take_texts(at, at->meta, "classes", &dataset->classes))
         return false;
     dataset->label = label;
@@ -279,6 +282,16 @@ static bool copy_numbers(const struct viewing *at, const void *from, int64_t n, 
     return true;
 }
 
+static int64_t equal_length(const int64_t *first, int64_t n, int64_t n_rows)
+{
+    int64_t length = n_rows / n;
+
+    for (int64_t i = 0; i <= n; i++)
+        if (first[i] != i * length)
+            return 0;
+    return length;
+}
+
 static bool view_series(struct viewing *at)
 {
     struct dataset *dataset = at->dataset;
@@ -303,6 +316,7 @@ static bool view_series(struct viewing *at)
     cut = segment;
     while (series->n_segments < n_rows && cut[series->n_segments] < n_rows)
         series->n_segments++;
+    series->length = equal_length(first, series->n, n_rows);
     return copy_numbers(at, first, series->n + 1, &series->first) &&
            copy_numbers(at, segment, series->n_segments + 1, &series->segment);
 }

@@ -203,7 +203,7 @@ static bool copy_texts(char *const *from, int64_t n, char ***ret, int64_t *ret_n
 static bool check_positive(const struct dataset *dataset, int64_t row, struct error *error)
 {
     for (int64_t k = 0; k < dataset->n_targets; k++) {
-        double value = dataset->target[row * dataset->n_targets + k];
+        double value = dataset_target(dataset, row)[k];
 
         if (!(value > 0))
             return error_set_at(error, ERROR_INVALID, "data.target_transform",
@@ -245,7 +245,7 @@ static bool fit_targets(const struct dataset *dataset, const struct row_list *tr
 
         preparation->target_scale[i] = 1;
         for (struct row_walk at = {.list = train}; standardise && row_walk(&at);) {
-            double target = dataset->target[at.row * n + i];
+            double target = dataset_target(dataset, at.row)[i];
             double x = preparation->target_log ? log(target) : target;
             double distance = x - mean;
 

@@ -54,7 +54,7 @@ static int64_t n_targets(const struct dataset *dataset)
 static double target_of(const struct dataset *dataset, int64_t row, int64_t target)
 {
     if (dataset->task == TASK_REGRESSION)
-        return dataset->target[row * dataset->n_targets + target];
+        return dataset_target(dataset, row)[target];
     return dataset->label[row] < 0 ? (double)NAN : dataset->label[row] == target;
 }
 
