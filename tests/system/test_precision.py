@@ -115,6 +115,21 @@ class Precision(unittest.TestCase):
             self.assertEqual(self.weights(second)[name].tobytes(), value.tobytes(), name)
         self.assertEqual(second.results(), straight.results())
 
+    def test_a_run_without_a_model_predicts_from_its_checkpoint(self):
+        run = self.must(self.run_of("float64"))
+        wanted = self.predicted(run)
+        os.unlink(run.artifact("model.h5"))
+        self.assertEqual(self.predicted(run), wanted)
+        self.assertIn("parameters of float64", engine("inspect", run.folder).stdout)
+
+    def test_snapshots_are_double(self):
+        run = self.must(self.run_of("float64", snapshots={"epochs": 2}))
+        folder = run.artifact("snapshots")
+        names = sorted(os.listdir(folder))
+        self.assertEqual(len(names), 2)
+        with self.h5py.File(os.path.join(folder, names[0])) as file:
+            self.assertEqual(file["weights"]["dense1"]["weight"].dtype, "float64")
+
     def test_a_checkpoint_of_the_other_precision_is_not_gone_on_with(self):
         cut = self.must(self.run_of("float32", limit={"batches": 11}))
         rest = self.must(Run(cut.experiment, self.spec("float64"), seed=3, run=2))

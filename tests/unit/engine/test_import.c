@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -429,6 +431,33 @@ static void data_are_prepared_once(void **state)
     assert_true(built);
 }
 
+/* Many experiments map the same numbers: whoever writes to them ends, and nobody else notices. */
+static void what_is_shared_cannot_be_written_to(void **state)
+{
+    scoped(dataset_free) struct dataset *dataset = NULL;
+    volatile float *value;
+    float before;
+    int status;
+    bool built;
+    pid_t child;
+
+    (void)state;
+    write_table("", "\n");
+    dataset = open_store(SERIES, &built);
+    memcpy((void *)&value, &dataset->value, sizeof(value));
+    before = value[0];
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGSEGV, SIG_DFL);
+        value[0] = before + 1;
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_true(value[0] == before);
+}
+
 static void a_changed_source_is_other_data(void **state)
 {
     scoped(dataset_free) struct dataset *first = NULL, *second = NULL, *third = NULL;
@@ -546,6 +575,7 @@ int main(void)
         cmocka_unit_test(the_first_mistake_of_a_file_is_told),
         cmocka_unit_test(an_id_that_stands_twice_is_found),
         cmocka_unit_test(data_are_prepared_once),
+        cmocka_unit_test(what_is_shared_cannot_be_written_to),
         cmocka_unit_test(a_changed_source_is_other_data),
         cmocka_unit_test(damaged_data_are_built_again),
         cmocka_unit_test(a_byte_that_changed_is_noticed),

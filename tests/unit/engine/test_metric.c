@@ -168,6 +168,44 @@ static void distributions_are_measured_beside_a_fitted_one(void **state)
     fixture_tear_down(&fixture);
 }
 
+/* Log-normal mixtures by their closed form; what lies beyond the limits is not seen. */
+static void integrals_come_to_the_closed_form(void **state)
+{
+    const struct distribution_shape shape = {.family = DISTRIBUTION_LOG_NORMAL, .n = 2};
+    const double prediction[2][7] = {{60, 0.5, 0.5, 4.2, 2.2, 0.3, 0.01},
+                                     {120, 1, 0, 4.5, 9, 0.5, 1}};
+    struct fixture_spec spec = {0};
+    struct fixture fixture;
+    struct error error;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_REGRESSION, 4, 1, 1);
+    fixture.target[0] = 60;
+    fixture.target[1] = 120;
+    for (int i = 0; i < 3; i++) {
+        static const char *const metric[] = {
+            "\"crps\", {\"type\": \"crps_quadrature\", \"tolerance\": 1e-9}",
+            "\"crps\", \"crps_quadrature\"",
+            "\"crps\", {\"type\": \"crps_quadrature\", \"low\": 100, \"high\": 101}"};
+        static const double far[] = {1e-8, 0.1, 0};
+        scoped(evaluation_release) struct evaluation evaluation = {0};
+        double exact, found;
+
+        parse_metrics(&spec, metric[i]);
+        assert_true(metric_evaluate(&spec.metrics, &fixture.set, &shape, fixture.row, 2,
+                                    prediction[0], NULL, &evaluation, &error));
+        exact = evaluation_find(&evaluation, "crps")->value;
+        found = evaluation_find(&evaluation, "crps_quadrature")->value;
+        if (far[i] > 0)
+            assert_true(fabs(found - exact) <= far[i]);
+        else
+            assert_true(found < 1);
+        settings_release(fixture_settings, &spec);
+        spec = (struct fixture_spec){0};
+    }
+    fixture_tear_down(&fixture);
+}
+
 static void metrics_of_distributions_need_one(void **state)
 {
     const struct distribution_shape quantiles = {.family = DISTRIBUTION_QUANTILES, .n = 3};
@@ -501,6 +539,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_agree_with_scikit_learn),
         cmocka_unit_test(distributions_are_measured_beside_a_fitted_one),
+        cmocka_unit_test(integrals_come_to_the_closed_form),
         cmocka_unit_test(metrics_of_distributions_need_one),
         cmocka_unit_test(calibration_error_has_its_value),
         cmocka_unit_test(exoplanet_score_has_its_value),
