@@ -77,7 +77,7 @@ for units, target in ((64, 4), (128, 2.5), (256, 1.8)):
 LOSSES = {"mdn": {"type": "log_normal", "components": 3}}
 PREDICTED = ["lstm_128_b32", "lstm_64_b32", "dense_16500", "conv1d", "mdn"]
 FIGURES = ([f"layers_{name}" for name in SHAPES] + [f"layers_predict_{name}" for name in PREDICTED]
-           + ["layers_checkpoint"])
+           + ["layers_memory_lstm2_512", "layers_checkpoint"])
 
 
 class Timer:
@@ -91,6 +91,13 @@ class Timer:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return [float(word) for word in self.process.stdout.readline().split()]
+
+    def peak_mib(self):
+        """Most memory that it had at once, its libraries and samples with it."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("the process is gone")
 
     def end(self):
         self.process.stdin.close()
@@ -107,6 +114,8 @@ def measure(only):
     for figure in FIGURES:
         if figure == "layers_checkpoint" and figure.startswith(only):
             yield measure_checkpoint(figure)
+        elif figure.startswith("layers_memory_") and figure.startswith(only):
+            yield measure_memory(figure, figure.removeprefix("layers_memory_"))
         elif figure.startswith(only):
             name = figure.removeprefix("layers_").removeprefix("predict_")
             yield measure_one(figure, name, "predict" if figure.startswith("layers_predict_") else "train")
@@ -114,9 +123,7 @@ def measure(only):
 
 def measure_checkpoint(figure):
     """Of 17 million parameters with Adam's moments, durable, beside the same bytes written and synced."""
-    model, steps, width, outputs, task, batch, *_ = SHAPES["dense_16500"]
-    spec = {"model": model, "train": {"batch": batch, "optimizer": {"type": "adam", "rate": 1e-4}}}
-    ours = Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task])
+    ours = start_ours("dense_16500")
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
         pairs = [ours.ask(f"checkpoint {folder}") for _ in range(ROUNDS)]
     ours.end()
@@ -124,15 +131,33 @@ def measure_checkpoint(figure):
     return Figure(figure, mine, "s", plain, plain / mine, 1 / 1.5, against="the same bytes, written and synced")
 
 
-def measure_one(figure, name, what):
-    model, steps, width, outputs, task, batch, work, target = SHAPES[name]
+def start_ours(name):
+    model, steps, width, outputs, task, batch, *_ = SHAPES[name]
     spec = {"model": model, "train": {"batch": batch, "optimizer": {"type": "adam", "rate": 1e-4}}}
     if name in LOSSES:
         spec["train"]["loss"] = LOSSES[name]
-    peers = {mode: Timer(["/usr/bin/python3", PEER, name], OPENBLAS_CORETYPE=core(), ATEN_CPU_CAPABILITY=mode)
-             for mode in ("default", "avx512")}
-    ours = Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task],
+    return Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task],
                  OPENBLAS_CORETYPE=core())
+
+
+def start_peer(name, mode):
+    return Timer(["/usr/bin/python3", PEER, name], OPENBLAS_CORETYPE=core(), ATEN_CPU_CAPABILITY=mode)
+
+
+def measure_memory(figure, name):
+    timers = start_ours(name), start_peer(name, "default")
+    for timer in timers:
+        timer.ask(f"train {SECONDS}")
+    ours, theirs = (timer.peak_mib() for timer in timers)
+    for timer in timers:
+        timer.end()
+    return Figure(figure, ours, "MiB", theirs, theirs / ours, 2.0, against="PyTorch; the most at once in training")
+
+
+def measure_one(figure, name, what):
+    *_, batch, work, target = SHAPES[name]
+    peers = {mode: start_peer(name, mode) for mode in ("default", "avx512")}
+    ours = start_ours(name)
     timers = [ours, *peers.values()]
     line = f"{what} {SECONDS}" + (" 1024" if what == "predict" else "")
     for timer in timers:

@@ -596,6 +596,17 @@ static void check_reset_cells(const struct kernel *kernel, int64_t n)
     }
 }
 
+/* Bit for bit. */
+static void check_recall(const struct kernel *kernel, struct lstm_step *step)
+{
+    real *left = step->cell, again[ROOM] = {0};
+
+    step->cell = again;
+    kernel->lstm_recall(step);
+    assert_memory_equal(again, left, (size_t)(step->rows * step->units) * sizeof(real));
+    step->cell = left;
+}
+
 static void check_cells(const struct kernel *kernel, int64_t n)
 {
     static struct cells cells, twin;
@@ -618,6 +629,8 @@ static void check_cells(const struct kernel *kernel, int64_t n)
                 kernel_plain.lstm_forward(&lstm_twin);
             }
             assert_cells_alike(&cells, &twin);
+            if (!gru)
+                check_recall(kernel, &lstm);
             cells = twin; /* hard gates have kinks */
             if (gru) {
                 kernel->gru_backward(&other);

@@ -113,7 +113,8 @@ static void parts_of_a_batch_step_like_the_whole(void **state)
         set_up(&parts, train);
         batch = whole.fixture.spec.train.batch;
         assert_int_equal(parts.network->training.pass.capacity, (batch + 4) / 5);
-        assert_true(parts.model->memory < whole.model->memory);
+        /* not less: to predict takes so small a network more than to train */
+        assert_true(parts.model->memory <= whole.model->memory);
         for (int64_t at = 0; at < 48; at += batch) {
             advance(&whole, (int)at, (int)batch);
             advance(&parts, (int)at, (int)batch);

@@ -27,11 +27,11 @@ static void set_up(struct check *check, enum task task, const char *spec)
         .set = &check->fixture.set, .row = check->fixture.row, .n = BATCH, .seed = 3, .step = 9};
 }
 
-/* Three steps of two inputs; `varies`: one row has all, the next fewer. */
-static void set_up_sequences(struct check *check, bool varies, const char *spec)
+/* Steps of two inputs; `varies`: one row has all, the next fewer. */
+static void set_up_sequences(struct check *check, int64_t steps, bool varies, const char *spec)
 {
     fixture_set_up_sequences(&check->fixture, TASK_CLASSIFICATION, BATCH,
-                             (struct shape){.steps = 4, .width = 2}, 3);
+                             (struct shape){.steps = steps, .width = 2}, 3);
     check->fixture.input.varies = varies;
     fixture_parse(&check->fixture, spec);
     check->model = fixture_build(&check->fixture);
@@ -193,7 +193,7 @@ static void every_loss_is_checked(void **state)
 
 /* ---- sequences ---- */
 
-static void check_sequences(const char *layers)
+static void check_steps(int64_t steps, const char *layers)
 {
     char spec[1024];
 
@@ -204,10 +204,37 @@ static void check_sequences(const char *layers)
     for (int varies = 0; varies < 2; varies++) {
         struct check check;
 
-        set_up_sequences(&check, varies, spec);
+        set_up_sequences(&check, steps, varies, spec);
         check_gradients(&check, spec);
         tear_down(&check);
     }
+}
+
+static void check_sequences(const char *layers)
+{
+    check_steps(4, layers);
+}
+
+/* So many steps that not every cell is kept: ends at one that is, behind one, and before one. */
+static void long_sequences_have_their_gradients(void **state)
+{
+    static const int64_t steps[] = {16, 17, 23, 31};
+    static const char *const modes[] = {
+        "",
+        ", 'bidirectional': true, 'merge': 'mul'",
+        ", 'recurrent_dropout': 0.4, 'mask': 'per_gate'",
+    };
+    char layers[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++) {
+            (void)snprintf(layers, sizeof(layers),
+                           "{'type': 'lstm', 'units': 3, 'sequences': true%s},"
+                           " {'type': 'dropout', 'rate': 0.3}, {'type': 'lstm', 'units': 2%s}",
+                           modes[k], modes[k]);
+            check_steps(steps[i], layers);
+        }
 }
 
 static void recurrent_layers_have_their_gradients_in_every_mode(void **state)
@@ -402,6 +429,38 @@ static void layers_that_keep_steps_have_the_gradients_of_each(void **state)
 }
 
 /* States of the samples before are taken as given: they are no functions of the weights. */
+static void check_stateful(int64_t steps, const char *layers)
+{
+    struct check check;
+    struct network *network;
+    struct loss_sum sum = {0};
+    double fresh;
+    char spec[1024];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [%s, {'type': 'dense', 'units': 3}], 'train': {'batch': %d}}", layers,
+                   FIXTURE_CHAINS);
+    fixture_set_up_sequences(&check.fixture, TASK_CLASSIFICATION, 2 * FIXTURE_CHAINS,
+                             (struct shape){.steps = steps, .width = 2}, 3);
+    check.fixture.set.before = fixture_before;
+    fixture_parse(&check.fixture, spec);
+    check.model = fixture_build(&check.fixture);
+    network = (struct network *)check.model;
+    check.step = (struct model_step){.set = &check.fixture.set,
+                                     .row = check.fixture.row + FIXTURE_CHAINS,
+                                     .n = FIXTURE_CHAINS,
+                                     .seed = 3,
+                                     .step = 9};
+    fresh = mean_loss(&check);
+    check.step.row = check.fixture.row;
+    network_trip(network, &check.step, false, &sum);
+    pass_carry(&network->training, network, check.fixture.row, FIXTURE_CHAINS);
+    check.step.row = check.fixture.row + FIXTURE_CHAINS;
+    assert_true(fabs(mean_loss(&check) - fresh) > 1e-6);
+    check_gradients(&check, spec);
+    tear_down(&check);
+}
+
 static void stateful_layers_have_their_gradients(void **state)
 {
     static const char *const layers[] = {
@@ -412,38 +471,11 @@ static void stateful_layers_have_their_gradients(void **state)
         "'recurrent_dropout': 0.4}",
         "{'type': 'simple_rnn', 'units': 3, 'stateful': true, 'recurrent_dropout': 0.4}",
     };
-    char spec[1024];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-        struct check check;
-        struct network *network;
-        struct loss_sum sum = {0};
-        double fresh;
-
-        (void)snprintf(spec, sizeof(spec),
-                       "{'model': [%s, {'type': 'dense', 'units': 3}], 'train': {'batch': %d}}",
-                       layers[i], FIXTURE_CHAINS);
-        fixture_set_up_sequences(&check.fixture, TASK_CLASSIFICATION, 2 * FIXTURE_CHAINS,
-                                 (struct shape){.steps = 4, .width = 2}, 3);
-        check.fixture.set.before = fixture_before;
-        fixture_parse(&check.fixture, spec);
-        check.model = fixture_build(&check.fixture);
-        network = (struct network *)check.model;
-        check.step = (struct model_step){.set = &check.fixture.set,
-                                         .row = check.fixture.row + FIXTURE_CHAINS,
-                                         .n = FIXTURE_CHAINS,
-                                         .seed = 3,
-                                         .step = 9};
-        fresh = mean_loss(&check);
-        check.step.row = check.fixture.row;
-        network_trip(network, &check.step, false, &sum);
-        pass_carry(&network->training, network, check.fixture.row, FIXTURE_CHAINS);
-        check.step.row = check.fixture.row + FIXTURE_CHAINS;
-        assert_true(fabs(mean_loss(&check) - fresh) > 1e-6);
-        check_gradients(&check, spec);
-        tear_down(&check);
-    }
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+        check_stateful(4, layers[i]);
+    check_stateful(19, layers[0]); /* not every cell is kept */
 }
 
 static void gradients_accumulate_until_the_optimizer_clears_them(void **state)
@@ -505,6 +537,7 @@ int main(void)
         cmocka_unit_test(every_activation_of_dense_has_its_gradients),
         cmocka_unit_test(every_loss_is_checked),
         cmocka_unit_test(recurrent_layers_have_their_gradients_in_every_mode),
+        cmocka_unit_test(long_sequences_have_their_gradients),
         cmocka_unit_test(layers_along_the_steps_have_their_gradients),
         cmocka_unit_test(branches_share_what_they_begin_with),
         cmocka_unit_test(every_form_of_a_loss_is_checked),

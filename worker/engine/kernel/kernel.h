@@ -135,6 +135,8 @@ struct kernel {
     void (*lstm_forward)(const struct lstm_step *step);
     /* gates: values in, gradients of the sums out. */
     void (*lstm_backward)(const struct lstm_step *step);
+    /* gates: values; cell is written once more, with the same bits. */
+    void (*lstm_recall)(const struct lstm_step *step);
     void (*gru_forward)(const struct gru_step *step);
     /* gates: values in; out: gradients of the sums of r, z and n, then that of the state's part of
      * n

@@ -227,6 +227,19 @@ static void plain_lstm_forward(const struct lstm_step *step)
         }
 }
 
+static void plain_lstm_recall(const struct lstm_step *step)
+{
+    int64_t units = step->units;
+
+    for (int64_t row = 0; row < step->rows; row++)
+        for (int64_t i = 0; i < units; i++) {
+            const real *z = step->gates + row * 4 * units + i;
+            real before = step->before ? step->before[row * units + i] : 0;
+
+            step->cell[row * units + i] = z[units] * before + z[0] * z[2 * units];
+        }
+}
+
 /* dc += dy o (1 - tanh^2 c)   do = dy tanh c   di = dc g   df = dc c'   dg = dc i   dc' = dc f */
 static void plain_lstm_backward(const struct lstm_step *step)
 {
@@ -413,6 +426,7 @@ const struct kernel kernel_plain = {
     .product = plain_product,
     .lstm_forward = plain_lstm_forward,
     .lstm_backward = plain_lstm_backward,
+    .lstm_recall = plain_lstm_recall,
     .gru_forward = plain_gru_forward,
     .gru_backward = plain_gru_backward,
     .gru_reset = plain_gru_reset,

@@ -485,6 +485,7 @@ const struct kernel KERNEL_TABLE = {
     .product = vector_product,
     .lstm_forward = vector_lstm_forward,
     .lstm_backward = vector_lstm_backward,
+    .lstm_recall = vector_lstm_recall,
     .gru_forward = vector_gru_forward,
     .gru_backward = vector_gru_backward,
     .gru_reset = vector_gru_reset,

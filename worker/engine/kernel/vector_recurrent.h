@@ -46,6 +46,14 @@ INLINE void add_at(float *sum, VECTOR x, MASK mask, bool whole)
 
 /* ---- LSTM ---- */
 
+INLINE VECTOR lstm_cell_of(const struct lstm_step *step, int64_t at, VECTOR in, VECTOR forget,
+                           VECTOR fresh, MASK mask, bool whole)
+{
+    VECTOR cell = v_mul(in, fresh);
+
+    return step->before ? v_fma(forget, load(step->before + at, mask, whole), cell) : cell;
+}
+
 INLINE void lstm_forward_at(const struct lstm_step *step, int64_t row, int64_t i, MASK mask,
                             bool whole, bool hard)
 {
@@ -61,9 +69,7 @@ INLINE void lstm_forward_at(const struct lstm_step *step, int64_t row, int64_t i
         gate[k] = k == 2 ? tanh_of(sum) : gate_of(sum, hard);
         store(z + k * units, gate[k], mask, whole);
     }
-    cell = v_mul(gate[0], gate[2]);
-    if (step->before)
-        cell = v_fma(gate[1], load(step->before + row * units + i, mask, whole), cell);
+    cell = lstm_cell_of(step, row * units + i, gate[0], gate[1], gate[2], mask, whole);
     store(step->cell + row * units + i, cell, mask, whole);
     store(step->output + row * step->output_row + i, v_mul(gate[3], tanh_of(cell)), mask, whole);
 }
@@ -75,6 +81,24 @@ VECTOR_ISA static void vector_lstm_forward(const struct lstm_step *step)
             FOR_VECTORS(step->units, lstm_forward_at(step, row, i, mask, whole, true));
         else
             FOR_VECTORS(step->units, lstm_forward_at(step, row, i, mask, whole, false));
+}
+
+INLINE void lstm_recall_at(const struct lstm_step *step, int64_t row, int64_t i, MASK mask,
+                           bool whole)
+{
+    int64_t units = step->units, at = row * units + i;
+    const float *z = step->gates + row * 4 * units + i;
+
+    store(step->cell + at,
+          lstm_cell_of(step, at, load(z, mask, whole), load(z + units, mask, whole),
+                       load(z + 2 * units, mask, whole), mask, whole),
+          mask, whole);
+}
+
+VECTOR_ISA static void vector_lstm_recall(const struct lstm_step *step)
+{
+    for (int64_t row = 0; row < step->rows; row++)
+        FOR_VECTORS(step->units, lstm_recall_at(step, row, i, mask, whole));
 }
 
 INLINE void lstm_backward_at(const struct lstm_step *step, int64_t row, int64_t i, MASK mask,

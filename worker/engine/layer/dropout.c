@@ -44,12 +44,14 @@ static bool dropout_build(struct layer *layer, const struct shape *in, int n_in,
         .steps = in->steps,
         .width = in->width,
     };
-    layer_add_buffer(layer, BUFFER_SAVED, in->steps * in->width, 0);
+    layer_add_buffer(layer, BUFFER_SAVED, in->width, 0);
     *ret_out = *in;
     return true;
 }
 
-static void dropout_prepare(const struct layer *layer, struct pass *pass)
+/* Drawn anew on the way back: a mask of all steps would take as much memory as the values. */
+static void multiply_by_mask(const struct layer *layer, const struct pass *pass, const real *from,
+                             real *to)
 {
     const struct dropout *dropout = layer->memory;
     uint32_t blocks =
@@ -58,44 +60,40 @@ static void dropout_prepare(const struct layer *layer, struct pass *pass)
                              .step = pass->step,
                              .threshold = dropout->threshold,
                              .keep = dropout->keep};
+    int64_t width = dropout->width, n = pass->rows * width;
     real *mask = pass->buffer[MASK];
 
-    if (!pass->training)
-        return;
-    for (int64_t step = 0; step < dropout->steps; step++) {
+    for (int64_t step = 0; step < dropout->steps; step++, from += n, to += n) {
         draw.purpose = dropout->purpose + (uint32_t)step * blocks;
-        for (int64_t row = 0; row < pass->rows; row++, mask += dropout->width) {
+        for (int64_t row = 0; row < pass->rows; row++) {
             draw.row_id = pass->row_id[row];
-            pass->kernel->dropout_mask(mask, dropout->width, &draw);
+            pass->kernel->dropout_mask(mask + row * width, width, &draw);
         }
+        pass->kernel->multiply(to, from, mask, n);
     }
 }
 
 static void dropout_forward(const struct layer *layer, struct pass *pass,
                             const struct tensor *const x[], struct tensor *y)
 {
-    int64_t n = x[0]->steps * x[0]->rows * x[0]->width;
-
-    (void)layer;
     if (pass->training)
-        pass->kernel->multiply(y->data, x[0]->data, pass->buffer[MASK], n);
+        multiply_by_mask(layer, pass, x[0]->data, y->data);
     else
-        memcpy(y->data, x[0]->data, (size_t)n * sizeof(real));
+        memcpy(y->data, x[0]->data,
+               (size_t)(x[0]->steps * x[0]->rows * x[0]->width) * sizeof(real));
 }
 
 static void dropout_backward(const struct layer *layer, struct pass *pass,
                              const struct tensor *const x[], const struct tensor *y,
                              const struct tensor *dy, struct tensor *const dx[])
 {
-    int64_t n = y->steps * y->rows * y->width;
-
-    (void)layer, (void)x;
+    (void)x;
     if (!dx[0])
         return;
     if (pass->training)
-        pass->kernel->multiply(dx[0]->data, dy->data, pass->buffer[MASK], n);
-    else
-        memcpy(dx[0]->data, dy->data, (size_t)n * sizeof(real));
+        multiply_by_mask(layer, pass, dy->data, dx[0]->data);
+    else if (dx[0]->data != dy->data)
+        memcpy(dx[0]->data, dy->data, (size_t)(y->steps * y->rows * y->width) * sizeof(real));
 }
 
 const struct layer_kind layer_dropout = {
@@ -104,8 +102,8 @@ const struct layer_kind layer_dropout = {
              .config_size = sizeof(struct dropout_config),
              .settings = dropout_settings},
     .memory = sizeof(struct dropout),
+    .in_place = true,
     .build = dropout_build,
-    .prepare = dropout_prepare,
     .forward = dropout_forward,
     .backward = dropout_backward,
 };

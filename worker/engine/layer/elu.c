@@ -35,6 +35,7 @@ const struct layer_kind layer_elu = {
              .help = "Passes what is positive, else a curve that ends at -alpha.",
              .config_size = sizeof(struct elu_config),
              .settings = elu_settings},
+    .in_place = true,
     .build = activation_build,
     .forward = elu_forward,
     .backward = elu_backward,

@@ -30,6 +30,7 @@ static void gelu_backward(const struct layer *layer, struct pass *pass,
 const struct layer_kind layer_gelu = {
     .kind = {.name = "gelu",
              .help = "A smooth relu: x times the chance that a normal number is below it."},
+    .in_place = true,
     .build = gelu_build,
     .forward = gelu_forward,
     .backward = gelu_backward,

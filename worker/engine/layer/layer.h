@@ -3,8 +3,8 @@
  *
  * Only build() may fail. It checks shapes, declares parameters and buffers, and may keep numbers in
  * the layer's own memory (layer_memory). prepare, forward and backward neither allocate nor fail.
- * Everything that a batch leaves behind belongs to its pass, so that a validation pass may come
- * between a forward and a backward of training. Parameter gradients accumulate, and the optimizer
+ * Everything that a batch leaves behind belongs to its pass, and is gone when the next batch is
+ * gathered, be it for training or for validation. Parameter gradients accumulate, and the optimizer
  * clears them; dx is overwritten. Randomness follows the row's id, never its place in a batch.
  * Where rows have lengths of their own, x, y, dy and dx hold zeros beyond them: the network sees to
  * it, and a layer may leave anything finite there.
@@ -82,6 +82,7 @@ struct layer_kind {
     struct kind kind; /* "type" in a spec */
     enum layer_role role;
     size_t memory; /* bytes of layer->memory, zeroed before build() */
+    bool in_place; /* dx[0] may be dy: each element of it comes of the one in its place */
     bool (*build)(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,
                   struct error *error);
     /* Steps of y that a row of `length` steps of x has; NULL: as many, where y has as many steps as

@@ -35,6 +35,7 @@ const struct layer_kind layer_leaky_relu = {
              .help = "Passes what is positive, else a small part of it.",
              .config_size = sizeof(struct leaky_relu_config),
              .settings = leaky_relu_settings},
+    .in_place = true,
     .build = activation_build,
     .forward = leaky_relu_forward,
     .backward = leaky_relu_backward,

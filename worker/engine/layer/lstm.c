@@ -54,6 +54,13 @@ static void lstm_step_backward(const struct recurrent_step *step)
     step->kernel->lstm_backward(&lstm);
 }
 
+static void lstm_step_recall(const struct recurrent_step *step)
+{
+    const struct lstm_step lstm = step_of(step);
+
+    step->kernel->lstm_recall(&lstm);
+}
+
 static const struct recurrent_cell lstm_cell = {
     .gates = 4,
     .kept = 4,
@@ -63,6 +70,7 @@ static const struct recurrent_cell lstm_cell = {
     .per_gate = lstm_per_gate,
     .forward = lstm_step_forward,
     .backward = lstm_step_backward,
+    .recall = lstm_step_recall,
 };
 
 static bool lstm_build(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,

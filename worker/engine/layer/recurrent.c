@@ -55,16 +55,21 @@ static void add_parameters(struct layer *layer, struct recurrent *recurrent, int
         weights->bias2 = layer_add_parameter(layer, names[direction][3], rows, 1, &bias);
 }
 
-/* All steps where training goes back to them; else as many as are needed at a time. */
-static struct recurrent_steps add_steps(struct layer *layer, int64_t width, int64_t span)
+/* All steps where training goes back to them, or one of `every`; else as many as are needed at a
+ * time. */
+static struct recurrent_steps add_steps(struct layer *layer, int64_t width, int64_t span,
+                                        int64_t every)
 {
     const struct recurrent *recurrent = layer->memory;
 
     return (struct recurrent_steps){
         .width = width,
         .span = span,
-        .saved = layer_add_buffer(layer, BUFFER_SAVED,
-                                  span < recurrent->steps ? recurrent->steps * width : 0, 0),
+        .every = every,
+        .saved = layer_add_buffer(
+            layer, BUFFER_SAVED, span < recurrent->steps ? recurrent->steps / every * width : 0, 0),
+        .recalled = every > 1 ? layer_add_buffer(layer, BUFFER_SAVED, (every - 1) * width, 0)
+                              : RECURRENT_NONE,
         .scratch = layer_add_buffer(layer, BUFFER_SCRATCH, span * width, 0),
     };
 }
@@ -86,9 +91,12 @@ static void add_buffers(struct layer *layer, struct recurrent *recurrent, int di
     bool direct = config->sequences && recurrent->n_directions == 1;
     bool drops_input = config->dropout > 0, drops_state = config->recurrent_dropout > 0;
 
-    weights->sums = add_steps(layer, recurrent->cell->kept * units, 1);
-    weights->cell = add_steps(layer, recurrent->cell->has_cell ? units : 0, 2);
-    weights->states = add_steps(layer, direct ? 0 : units, config->sequences ? steps : 2);
+    int64_t every = steps >= 2 * RECURRENT_EVERY ? RECURRENT_EVERY : 1;
+
+    weights->sums = add_steps(layer, recurrent->cell->kept * units, 1, 1);
+    weights->cell = add_steps(layer, recurrent->cell->has_cell ? units : 0, 2,
+                              recurrent->cell->recall ? every : 1);
+    weights->states = add_steps(layer, direct ? 0 : units, config->sequences ? steps : 2, 1);
     weights->x = layer_add_buffer(layer, BUFFER_SCRATCH,
                                   steps * recurrent->in * (drops_input ? masks : direction), 0);
     weights->input_mask =

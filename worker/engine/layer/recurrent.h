@@ -85,6 +85,7 @@ struct recurrent_config {
 #define RECURRENT_BLOCKS_MAX 4
 #define RECURRENT_GATES_MAX 4
 #define RECURRENT_DIRECTIONS 2
+#define RECURRENT_EVERY 8                           /* steps from one saved cell to the next */
 #define RECURRENT_CHUNK_BYTES ((int64_t)512 * 1024) /* of sums: they stay in the second cache */
 
 struct recurrent_block { /* columns of the sums and rows of the weights, in units */
@@ -120,6 +121,8 @@ struct recurrent_cell {
     /* sums become their gradients; gradient what goes straight to the step before, cell_gradient
      * that of cell_before */
     void (*backward)(const struct recurrent_step *step);
+    /* cell once more, of the sums that forward left and of cell_before. NULL: there is no cell. */
+    void (*recall)(const struct recurrent_step *step);
     /* Between the sums of the other blocks and those of the reset block: what of the state the
      * latter sees, into column `reset` of the sums. NULL: there is no such block. */
     void (*reset)(const struct recurrent_step *step);
@@ -129,7 +132,9 @@ struct recurrent_cell {
 
 struct recurrent_steps { /* a buffer with a place for each step, or for the last few */
     int64_t width, span;
-    int saved, scratch; /* numbers of buffers */
+    int64_t every; /* 1; else only the last of so many steps is saved, and the trip back has the
+                      others recalled */
+    int saved, recalled, scratch; /* numbers of buffers */
 };
 
 struct recurrent_weights {         /* of a direction */

@@ -28,8 +28,13 @@ static real *steps_at(const struct trip *trip, const struct recurrent_steps *ste
 {
     int64_t size = trip->rows * steps->width;
 
-    if (trip->pass->training && steps->span < trip->steps)
-        return trip->pass->buffer[steps->saved] + step * size;
+    if (trip->pass->training && steps->span < trip->steps) {
+        int64_t place = step % steps->every;
+
+        return place == steps->every - 1
+                   ? trip->pass->buffer[steps->saved] + step / steps->every * size
+                   : trip->pass->buffer[steps->recalled] + place * size;
+    }
     return trip->pass->buffer[steps->scratch] + step % steps->span * size;
 }
 
@@ -695,6 +700,21 @@ static void give_gradient(const struct trip *trip, const real *found, struct ten
         }
 }
 
+/* The trip back comes to a step whose cell was saved: those before it, to the one that was saved
+ * before, are told by their gates, which nothing has overwritten yet. */
+static void recall_cells(const struct trip *trip, int64_t step)
+{
+    int64_t every = trip->weights->cell.every;
+
+    if (every == 1 || step % every != every - 1 || step == trip->steps - 1)
+        return;
+    for (int64_t i = step - every + 1; i < step; i++) {
+        struct recurrent_step then = step_of(trip, i);
+
+        trip->recurrent->cell->recall(&then);
+    }
+}
+
 static void step_back(const struct trip *trip, const struct tensor *dy, int64_t step)
 {
     struct recurrent_step now = step_of(trip, step);
@@ -745,8 +765,10 @@ static void direction_back(const struct trip *trip, const struct tensor *dy, str
     for (int64_t end = trip->steps; end > 0; end -= chunk) {
         int64_t first = end > chunk ? end - chunk : 0;
 
-        for (int64_t step = end - 1; step >= first; step--)
+        for (int64_t step = end - 1; step >= first; step--) {
+            recall_cells(trip, step);
             step_back(trip, dy, step);
+        }
         gradient_of_weights(trip, first, end);
         if (found)
             gradient_of_inputs(trip, first, end, found);

@@ -34,6 +34,7 @@ void network_free(struct model *model)
     loss_release(&network->loss);
     pass_release(&network->training);
     pass_release(&network->predicting);
+    free(network->block);
     free(network);
 }
 
@@ -312,14 +313,28 @@ static int64_t predict_rows(const struct network *network)
                                    : (rows > PREDICT_ROWS_MAX ? PREDICT_ROWS_MAX : rows);
 }
 
+static int64_t training_elements(const struct network *network)
+{
+    return network->plan.batch > 0 ? pass_elements(network, network_trip_rows(network), true) : 0;
+}
+
+/* Training and prediction work in the same room, but where a state is carried from batch to batch.
+ */
+static int64_t block_elements(const struct network *network)
+{
+    int64_t training = training_elements(network);
+    int64_t predicting = pass_elements(network, predict_rows(network), false);
+
+    if (network->model.stateful)
+        return training + predicting;
+    return training > predicting ? training : predicting;
+}
+
 static int64_t memory_of(const struct network *network)
 {
     int64_t arenas = network->plan.batch > 0 ? 3 + update_arenas(&network->plan.update) : 1;
-    int64_t elements =
-        arenas * network->n_elements + pass_elements(network, predict_rows(network), false) +
-        (network->plan.batch > 0 ? pass_elements(network, network_trip_rows(network), true) : 0);
 
-    return elements * number_size(network);
+    return (arenas * network->n_elements + block_elements(network)) * number_size(network);
 }
 
 static bool build_loss(struct network *network, struct error *error)
@@ -493,17 +508,27 @@ static bool init_update(struct network *network, struct error *error)
     return update_init(&network->update, &network->plan.update, list, n, network->n_learnt, error);
 }
 
+static bool init_passes(struct network *network, struct error *error)
+{
+    int64_t rows = network_trip_rows(network);
+    real *apart;
+
+    network->block = arena_allocate(block_elements(network));
+    if (!network->block)
+        return error_set(error, ERROR_NO_MEMORY, "buffers for batches of %" PRId64 " rows", rows);
+    apart = network->block + (network->model.stateful ? training_elements(network) : 0);
+    return (network->plan.batch <= 0 ||
+            pass_init(&network->training, network, rows, true, network->block, error)) &&
+           pass_init(&network->predicting, network, predict_rows(network), false, apart, error);
+}
+
 bool network_build(const struct model_plan *plan, struct model **ret_model, struct error *error)
 {
     scoped(network_release) struct network *network = NULL;
 
     if (!network_plan(plan, &network, error) || !allocate_arenas(network, error))
         return false;
-    if (plan->batch > 0 &&
-        (!init_update(network, error) ||
-         !pass_init(&network->training, network, network_trip_rows(network), true, error)))
-        return false;
-    if (!pass_init(&network->predicting, network, predict_rows(network), false, error))
+    if (!init_passes(network, error) || (plan->batch > 0 && !init_update(network, error)))
         return false;
     bind_parameters(network);
     if (!network_fill(network, error))

@@ -20,7 +20,7 @@
 
 struct network_pass {
     struct pass pass;
-    real *block; /* owned: everything of type real */
+    real *block; /* borrowed: everything of type real */
     struct tensor input[SAMPLE_INPUTS_MAX];
     int32_t *length[SAMPLE_INPUTS_MAX]; /* owned, [capacity]; NULL: the input does not vary */
     struct tensor *output;              /* owned, [n_layers] */
@@ -64,6 +64,8 @@ struct network {
     int64_t n_elements; /* of an arena: parameters and what aligns them */
     int64_t n_learnt;   /* the first ones, which the optimizer moves; the others are state */
     struct network_pass training, predicting;
+    real
+        *block; /* owned: what both passes work in, one at a time; of a stateful network, in turn */
 };
 
 extern const struct model_kind model_network;

@@ -21,16 +21,6 @@ static int64_t outputs_per_row(const struct network *network)
     return network_truth_steps(network) * network->loss.n_outputs;
 }
 
-static int64_t widest(const struct network *network)
-{
-    int64_t most = 0;
-
-    for (int i = 0; i < network->n_layers; i++)
-        if (shape_size(&network->layer[i].out) > most)
-            most = shape_size(&network->layer[i].out);
-    return most;
-}
-
 /* Where the next slice begins; with a block of NULL only counts. */
 struct cursor {
     real *block;
@@ -106,24 +96,46 @@ static void place_inputs(const struct network *network, struct network_pass *pas
     }
 }
 
+/* Which of the two buffers holds the gradient of an output: not that of the layer behind it, unless
+ * that layer writes in place. */
+static int turn_of(const struct network *network, int index)
+{
+    int turn = 0;
+
+    for (int i = network->n_layers - 1; i > index; i--)
+        if (!network->layer[i].kind->in_place || !network->node[i - 1].next_only)
+            turn = 1 - turn;
+    return turn;
+}
+
+static bool takes_turn(const struct network *network, int index)
+{
+    return index == network->n_layers - 1 || network->node[index].next_only;
+}
+
 /* Where gradients of the outputs lie. A pass that only predicts has room for the last one, which a
  * loss writes. */
 static void place_gradients(const struct network *network, struct network_pass *pass,
                             int64_t capacity, bool training, struct cursor *cursor)
 {
     int last = network->n_layers - 1;
-    real *turn[2] = {0};
+    int64_t widest[2] = {outputs_per_row(network), 0};
+    real *turn[2];
 
+    for (int i = 0; training && i <= last; i++) {
+        int64_t *most = &widest[turn_of(network, i)], size = shape_size(&network->layer[i].out);
+
+        if (takes_turn(network, i) && size > *most)
+            *most = size;
+    }
     for (int i = 0; i < 2; i++)
-        if (training || i == last % 2)
-            turn[i] =
-                slice(cursor, capacity * (training ? widest(network) : outputs_per_row(network)));
+        turn[i] = slice(cursor, capacity * widest[i]);
     for (int i = 0; i <= last; i++) {
-        bool own = training && i < last && !network->node[i].next_only;
+        bool own = training && !takes_turn(network, i);
         real *gradient = own ? slice(cursor, capacity * shape_size(&network->layer[i].out)) : NULL;
 
         if (pass)
-            pass->gradient[i].data = own ? gradient : turn[i % 2];
+            pass->gradient[i].data = own ? gradient : turn[turn_of(network, i)];
     }
 }
 
@@ -176,7 +188,6 @@ int64_t pass_elements(const struct network *network, int64_t capacity, bool trai
 
 void pass_release(struct network_pass *pass)
 {
-    free(pass->block);
     free(pass->output);
     free(pass->gradient);
     free(pass->filled);
@@ -209,7 +220,7 @@ static bool allocate_lengths(struct network_pass *pass, const struct network *ne
 }
 
 bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
-               bool training, struct error *error)
+               bool training, real *block, struct error *error)
 {
     size_t layers = (size_t)network->n_layers, rows = (size_t)capacity;
     size_t truths = rows * (size_t)network_truth_steps(network);
@@ -217,7 +228,7 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
 
     *pass = (struct network_pass){
         .pass = {.training = training, .capacity = capacity, .kernel = network->kernel},
-        .block = arena_allocate(pass_elements(network, capacity, training)),
+        .block = block,
         .output = calloc(layers, sizeof(*pass->output)),
         .gradient = calloc(layers, sizeof(*pass->gradient)),
         .filled = calloc(layers, sizeof(*pass->filled)),
@@ -228,15 +239,15 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         .row_loss = calloc(truths, sizeof(*pass->row_loss)),
         .previous = carries ? calloc(rows, sizeof(*pass->previous)) : NULL,
     };
-    if ((carries && !pass->previous) || !allocate_lengths(pass, network, rows) || !pass->block ||
-        !pass->output || !pass->gradient || !pass->filled || !pass->buffer || !pass->row_id ||
-        !pass->label || !pass->weight || !pass->row_loss) {
+    if ((carries && !pass->previous) || !allocate_lengths(pass, network, rows) || !pass->output ||
+        !pass->gradient || !pass->filled || !pass->buffer || !pass->row_id || !pass->label ||
+        !pass->weight || !pass->row_loss) {
         pass_release(pass);
         return error_set(error, ERROR_NO_MEMORY, "buffers for batches of %lld rows",
                          (long long)capacity);
     }
     pass->pass.row_id = pass->row_id;
-    (void)place(network, pass, capacity, training, (struct cursor){.block = pass->block});
+    (void)place(network, pass, capacity, training, (struct cursor){.block = block});
     pass_forget(pass);
     return true;
 }

@@ -6,8 +6,10 @@
 
 /* Elements that a pass for batches of up to `capacity` rows takes. */
 int64_t pass_elements(const struct network *network, int64_t capacity, bool training);
+/* block: room for so many elements, borrowed; nothing in it outlasts the next pass_gather but what
+ * is carried. */
 bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
-               bool training, struct error *error);
+               bool training, real *block, struct error *error);
 void pass_release(struct network_pass *pass); /* all-zero is fine */
 
 /* Nothing is carried on from what came before. */
