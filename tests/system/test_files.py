@@ -159,6 +159,31 @@ class Files(Folder):
         self.good_run(spec(data, [window, {"type": "summary", "features": ["mean_change"]}]), "1")
         self.assertFalse(self.good_run(spec(data, [window, {"type": "summary", "features": ["mean_change"]}]), "2").events("data")[0]["built"])
 
+    def test_a_file_of_a_folder_that_changes_is_noticed(self):
+        for folder in ("curves", "labels"):
+            os.mkdir(self.path(folder))
+        for i in range(30):
+            with open(self.path(f"curves/{i:04d}.txt"), "w", encoding="ascii") as out:
+                out.write(f"{i} 1 2 3\n")
+            with open(self.path(f"labels/{i:04d}.txt"), "w", encoding="ascii") as out:
+                out.write(f"{i / 10}\n")
+        data = {"source": self.path("curves"), "series": "key", "time": "row", "target": "y1", "split": {"by": "group", "group": ["key"]},
+                "format": {"type": "text_folder", "name": "{key:4}.txt", "labels": "labels", "lines": "columns"}}  # fmt: skip
+        whole = {**spec(data, model=[{"type": "dense", "units": "targets"}]), "evaluate": {"metrics": ["mae"]},
+                 "train": {"optimizer": "sgd", "epochs": 1}}  # fmt: skip
+        built = []
+        for i, change in enumerate((None, None, "curves/0007.txt", None, "labels/0007.txt", None)):
+            if change:
+                with open(self.path(change), encoding="ascii") as file:
+                    text = file.read()
+                with open(self.path(change), "w", encoding="ascii") as out:
+                    out.write(text.replace("7", "8"))  # as many bytes
+            run = self.run_of(whole, str(i))
+            done = run.finish()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            built.append(run.events("data")[0]["built"])
+        self.assertEqual(built, [True, False, True, False, True, False])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -17,6 +17,7 @@
 #include "common/file.h"
 #include "common/hash.h"
 #include "common/owner.h"
+#include "worker/engine/prepared/parallel.h"
 #include "worker/engine/prepared/prepared.h"
 #include "worker/engine/prepared/unique.h"
 #include "worker/engine/prepared/view.h"
@@ -88,33 +89,50 @@ static bool identity(const char *path, char ret[HASH_TEXT_SIZE], struct error *e
     return true;
 }
 
+struct folder_sums { /* of the source, and of one beside it */
+    const char *path[2];
+    uint64_t sum[2], n[2]; /* files, in any order */
+};
+
 /* Of a folder what its files are and when they changed counts, in any order. */
-static bool add_folder(const char *path, uint64_t sum[2], struct error *error)
+static bool sum_folder(struct folder_sums *sums, int64_t number, struct error *error)
 {
+    const char *path = sums->path[number];
     DIR *folder = opendir(path);
     bool good = true;
 
     if (!folder)
         return error_set_errno(error, errno, "%s", path);
     for (struct dirent *entry; good && (entry = readdir(folder));) {
-        char text[512];
         struct stat status;
 
         if (entry->d_name[0] == '.')
             continue;
         good = fstatat(dirfd(folder), entry->d_name, &status, 0) == 0 ||
                error_set_errno(error, errno, "%s/%s", path, entry->d_name);
-        if (!good)
-            break;
-        (void)snprintf(text, sizeof(text), "%s %llu %lld %lld.%09ld %lld.%09ld", entry->d_name,
-                       (unsigned long long)status.st_ino, (long long)status.st_size,
-                       (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                       (long long)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-        sum[0] += hash_bytes(text, strlen(text));
-        sum[1]++;
+        if (good) {
+            const uint64_t file[] = {hash_bytes(entry->d_name, strlen(entry->d_name)),
+                                     (uint64_t)status.st_ino,
+                                     (uint64_t)status.st_size,
+                                     (uint64_t)status.st_mtim.tv_sec,
+                                     (uint64_t)status.st_mtim.tv_nsec,
+                                     (uint64_t)status.st_ctim.tv_sec,
+                                     (uint64_t)status.st_ctim.tv_nsec};
+
+            sums->sum[number] += hash_bytes(file, sizeof(file));
+            sums->n[number]++;
+        }
     }
     (void)closedir(folder);
     return good;
+}
+
+/* Whoever reads the second one says what is wrong with it. */
+static bool sum_one(void *context, int64_t number, struct error *error)
+{
+    struct error missing = {0};
+
+    return sum_folder(context, number, number == 0 ? error : &missing) || number > 0;
 }
 
 /* A format of folders may read a second one beside the first. */
@@ -125,20 +143,21 @@ static bool folder_hash(const struct store *store, const char *path, char ret[HA
     scoped(buffer_release) struct buffer beside = {0};
     const char *labels = json_text(json_member(data, "format"), "labels", NULL);
     const char *slash = strrchr(path, '/');
-    uint64_t sum[2] = {0};
-    struct error missing = {0};
+    struct folder_sums sums = {.path = {path}};
+    uint64_t sum[4];
 
     if (!data)
         return no_memory(error);
-    if (!add_folder(path, sum, error))
-        return false;
     if (labels && labels[0] != '/' && slash &&
         !buffer_append(&beside, path, (size_t)(slash - path) + 1, error))
         return false;
     if (labels && !buffer_append_text(&beside, labels, error))
         return false;
-    if (labels)
-        (void)add_folder(beside.data, sum, &missing); /* whoever reads it says so */
+    sums.path[1] = beside.data;
+    if (!parallel_run(parallel_threads(), labels ? 2 : 1, sum_one, &sums, error))
+        return false;
+    memcpy(sum, sums.sum, sizeof(sums.sum));
+    memcpy(sum + 2, sums.n, sizeof(sums.n));
     (void)hash_text(sum, sizeof(sum), ret);
     return true;
 }
