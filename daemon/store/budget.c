@@ -39,9 +39,13 @@ static bool drop_rest(struct store *store, int64_t batch, int64_t limit_ms, stru
 {
     char limit[24], text[160];
 
+    if (limit_ms < 10000)
+        (void)snprintf(limit, sizeof(limit), "%gs", (double)limit_ms / 1000);
+    else
+        (void)clock_format_duration(limit_ms, limit);
     (void)snprintf(text, sizeof(text),
                    "the time of the sweep, %s in all runs, is used up; nj restart lifts the limit",
-                   clock_format_duration(limit_ms, limit));
+                   limit);
     return store_each(store, error, store_ids_visit, ids,
                       "SELECT e.id FROM batch AS b, experiment AS e"
                       " WHERE b.id = ? AND e.id BETWEEN b.first AND b.last AND e.state IN (0, 1)"
@@ -85,7 +89,7 @@ bool store_budget_tell(struct store *store, int64_t experiment, struct error *er
 bool store_budget_lift(struct store *store, int64_t experiment, struct error *error)
 {
     return store_execute(store, error,
-                         "UPDATE batch SET time_ms = NULL, spent = NULL WHERE spent IS NOT NULL"
+                         "UPDATE batch SET time_ms = NULL WHERE spent IS NOT NULL"
                          " AND id = (SELECT batch FROM experiment WHERE id = ?)",
                          BIND(INT(experiment)));
 }

@@ -71,6 +71,10 @@ static void retry_that_waits_and_what_is_held_are_dropped_too(void **state)
 
 static void restart_lifts_the_limit(void **state)
 {
+    scoped(json_free) cJSON *params = parse_json("{'batch':[1]}"), *reply = NULL;
+    const struct report_view view = {.limits = {.slots = 2, .cpus = 2}, .wall_ms = now_ms};
+    struct error error;
+
     (void)state;
     submit(SIX("'2s'"));
     run_to_end(1, 0);
@@ -79,6 +83,8 @@ static void restart_lifts_the_limit(void **state)
     apply(3, EXPERIMENT_EVENT_RESTART);
     run_to_end(2, 0);
     assert_states("done done queued cancelled cancelled cancelled");
+    assert_true(report_batches(store, params, &view, &reply, &error)); /* the others still are */
+    assert_string_equal(print_json(json_at(reply, "batches[0].dropped[0].experiments")), "[4,5,6]");
 }
 
 static void sweep_without_time_goes_on(void **state)
