@@ -49,7 +49,7 @@ static const struct setting conv1d_settings[] = {
 };
 
 enum { WEIGHT, BIAS };
-enum { SUMS, PADDED, PACKED, PADDED_BACK, PACKED_BACK, DX };
+enum { SUMS, PADDED, PACKED, PACKED_BACK, DX };
 
 struct conv1d {
     const struct kernel *kernel;
@@ -76,7 +76,6 @@ static void add_buffers(struct layer *layer, const struct conv1d *conv)
 {
     const struct conv1d_config *config = layer->config;
     int64_t keeps = activation_keeps((enum activation)config->activation);
-    int64_t reach = (conv->size - 1) * conv->dilation;
     int64_t padded = conv->before + conv->steps + conv->after;
     bool pads = conv->before + conv->after > 0;
     int64_t packed = conv->size * kernel_packed_size(conv->kernel, conv->in, conv->filters);
@@ -85,8 +84,6 @@ static void add_buffers(struct layer *layer, const struct conv1d *conv)
     layer_add_buffer(layer, BUFFER_SAVED, conv->out * conv->filters * keeps, 0);
     layer_add_buffer(layer, BUFFER_SCRATCH, pads ? padded * conv->in : 0, 0);
     layer_add_buffer(layer, BUFFER_SCRATCH, 0, packed);
-    layer_add_buffer(layer, BUFFER_SAVED,
-                     conv->stride == 1 ? (conv->out + 2 * reach) * conv->filters : 0, 0);
     layer_add_buffer(layer, BUFFER_SAVED, 0, back);
     layer_add_buffer(layer, BUFFER_SAVED, pads ? padded * conv->in : 0, 0);
 }
@@ -163,23 +160,25 @@ static void conv1d_prepare(const struct layer *layer, struct pass *pass)
     }
 }
 
-/* c[steps][rows][n] = sum over taps of a, shifted by them, times the packed weights */
-static void shifted_products(const struct conv1d *conv, const real *a, int64_t rows, int64_t k,
-                             int64_t stride, int64_t shift, const real *packed, int64_t steps,
-                             int64_t n, real *c)
+/* y[out][rows][filters] = sum over taps of x, shifted by them, times the packed weights */
+static void shifted_products(const struct conv1d *conv, const real *x, int64_t rows,
+                             const real *packed, real *y)
 {
     struct product_part part[SIZE_MOST];
-    struct product product = {
-        .m = rows, .n = n, .c_row = n, .part = part, .n_parts = (int)conv->size};
-    int64_t at_once = stride == 1 ? steps : 1;
+    int64_t at_once = conv->stride == 1 ? conv->out : 1;
+    struct product product = {.m = rows * at_once,
+                              .n = conv->filters,
+                              .c_row = conv->filters,
+                              .part = part,
+                              .n_parts = (int)conv->size};
 
-    product.m = rows * at_once;
-    for (int64_t step = 0; step < steps; step += at_once) {
+    for (int64_t step = 0; step < conv->out; step += at_once) {
         for (int64_t tap = 0; tap < conv->size; tap++)
-            part[tap] =
-                kernel_packed_part(conv->kernel, a + (step * stride + tap * shift) * rows * k, k,
-                                   packed + tap * kernel_packed_size(conv->kernel, k, n), k);
-        product.c = c + step * rows * n;
+            part[tap] = kernel_packed_part(
+                conv->kernel, x + (step * conv->stride + tap * conv->dilation) * rows * conv->in,
+                conv->in, packed + tap * kernel_packed_size(conv->kernel, conv->in, conv->filters),
+                conv->in);
+        product.c = y + step * rows * conv->filters;
         conv->kernel->product(&product);
     }
 }
@@ -190,8 +189,7 @@ static void conv1d_forward(const struct layer *layer, struct pass *pass,
     const struct conv1d_config *config = layer->config;
     const struct conv1d *conv = layer->memory;
 
-    shifted_products(conv, padded_input(conv, pass, x[0]), y->rows, conv->in, conv->stride,
-                     conv->dilation, pass->buffer[PACKED], conv->out, conv->filters, y->data);
+    shifted_products(conv, padded_input(conv, pass, x[0]), y->rows, pass->buffer[PACKED], y->data);
     activation_apply(pass, (enum activation)config->activation,
                      config->bias ? layer->parameter[BIAS].value : NULL, y, pass->buffer[SUMS]);
 }
@@ -219,7 +217,7 @@ static void gradient_of_weights(const struct conv1d *conv, const real *x, const 
                 .c_row = conv->size * conv->in});
 }
 
-/* Packs the taps, the last one first where dz is shifted. */
+/* Packs the taps, the last one first where steps are taken at once. */
 static void pack_back(const struct layer *layer, const struct pass *pass)
 {
     const struct conv1d *conv = layer->memory;
@@ -234,18 +232,44 @@ static void pack_back(const struct layer *layer, const struct pass *pass)
     }
 }
 
+/* dx of n steps, of which each tap reaches all or none: dz of what it gave, times its weights. */
+static void gradient_of_steps(const struct conv1d *conv, const struct pass *pass,
+                              const struct tensor *dz, int64_t first, int64_t n, real *to)
+{
+    int64_t reach = (conv->size - 1) * conv->dilation;
+    int64_t packed = kernel_packed_size(conv->kernel, conv->filters, conv->in);
+    struct product_part part[SIZE_MOST];
+    struct product product = {.m = n * dz->rows,
+                              .n = conv->in,
+                              .c = to + first * dz->rows * conv->in,
+                              .c_row = conv->in,
+                              .part = part};
+
+    for (int64_t k = 0; k < conv->size; k++) {
+        int64_t from = first - reach + k * conv->dilation;
+
+        if (from >= 0 && from + n <= conv->out)
+            part[product.n_parts++] = kernel_packed_part(
+                conv->kernel, dz->data + from * dz->rows * conv->filters, conv->filters,
+                pass->buffer[PACKED_BACK] + k * packed, conv->filters);
+    }
+    if (product.n_parts > 0)
+        conv->kernel->product(&product);
+    else
+        memset(product.c, 0, (size_t)(product.m * product.n) * sizeof(real));
+}
+
+/* All steps that every tap reaches at once; those at the ends one by one. */
 static void spread_gradient(const struct conv1d *conv, const struct pass *pass,
                             const struct tensor *dz, real *to)
 {
-    int64_t reach = (conv->size - 1) * conv->dilation, step_size = dz->rows * conv->filters;
-    int64_t padded = conv->before + conv->steps + conv->after;
-    real *wide = pass->buffer[PADDED_BACK];
+    int64_t reach = (conv->size - 1) * conv->dilation;
+    int64_t padded = conv->before + conv->steps + conv->after, n;
 
-    memset(wide, 0, (size_t)(reach * step_size) * sizeof(real));
-    memcpy(wide + reach * step_size, dz->data, (size_t)(conv->out * step_size) * sizeof(real));
-    memset(wide + (reach + conv->out) * step_size, 0, (size_t)(reach * step_size) * sizeof(real));
-    shifted_products(conv, wide, dz->rows, conv->filters, 1, conv->dilation,
-                     pass->buffer[PACKED_BACK], padded, conv->in, to);
+    for (int64_t step = 0; step < padded; step += n) {
+        n = step == reach && conv->out > reach ? conv->out - reach : 1;
+        gradient_of_steps(conv, pass, dz, step, n, to);
+    }
 }
 
 static void scatter_gradient(const struct conv1d *conv, const struct pass *pass,
