@@ -69,6 +69,31 @@ class Targets(Folder):
             for name in ("y1", "y2"):
                 self.assertAlmostEqual(float(line[f"actual[{name}]"]), float(row[name]), places=12)
 
+    def test_files_are_recordings_or_parts_of_one(self):
+        """Labels of a folder are of files: they need not be carried by rows, unless files with others make one recording."""
+        for number, (series, same) in enumerate(((["planet", "draw"], False), (["planet"], True), (["planet"], False), (["draw"], False))):
+            root = os.path.join(self.folder, f"files{number}")
+            truth = []
+            for name in ("curves", "labels"):
+                os.makedirs(os.path.join(root, name))
+            for i in range(60):
+                planet, draw = divmod(i, 2)
+                label = [planet / 3 if same else i / 7, 10 - planet if same else 1 + i]
+                with open(os.path.join(root, "curves", f"{planet:02}_{draw}.txt"), "w", encoding="ascii") as out:
+                    out.write(f"{i} {i + 1} {i + 2} {i + 3}\n")
+                with open(os.path.join(root, "labels", f"{planet:02}_{draw}.txt"), "w", encoding="ascii") as out:
+                    out.write(f"{label[0]!r} {label[1]!r}\n")
+                truth += [label] * 4
+            data = {"source": os.path.join(root, "curves"), "series": series, "time": "row", "target": ["y1", "y2"], "features": ["c1"],
+                    "group": "planet", "split": {"by": "group", "test": 0.5}, "where": [], "allow_leak": "of draws",
+                    "format": {"type": "text_folder", "name": "{planet:2}_{draw:1}.txt", "labels": "labels", "lines": "columns"}}  # fmt: skip
+            _, predictions = self.run_with(f"f{number}", TREES, [], **data)
+            told = list(csv.DictReader(predictions.splitlines()))
+            self.assertGreater(len(told), 100)
+            for line in told:
+                for k, name in enumerate(("y1", "y2")):
+                    self.assertAlmostEqual(float(line[f"actual[{name}]"]), truth[int(line["row"])][k], places=12)
+
     def test_less_is_stored(self):
         sizes = []
         for varies in (False, True):

@@ -26,7 +26,11 @@ struct import {
     const struct import_request *request;
     struct record_plan plan;
     struct spill spill;
-    double *largest; /* owned, [n_features]: whole numbers beyond what float32 holds exactly */
+    double *largest;    /* owned, [n_features]: whole numbers beyond what float32 holds exactly */
+    bool targets_apart; /* the format has one value of each for a recording */
+    double *value;      /* owned, [n_values][n_targets]: then those, by its text */
+    uint8_t *has_value; /* owned, [n_values] */
+    int64_t n_values;
     uint64_t *truth; /* owned, [n_truths]: hash of each recording's targets, by its text; 0: none */
     int64_t n_truths;
     bool truth_varies; /* within some recording */
@@ -61,6 +65,8 @@ static void import_release(struct import *import)
     free(import->settled);
     free(import->largest);
     free(import->truth);
+    free(import->value);
+    free(import->has_value);
     free(import->series_first);
     free(import->segment);
     spill_release(&import->spill);
@@ -149,7 +155,8 @@ static bool truths_may_be_of_series(struct import *import)
     bool may;
 
     (void)pthread_mutex_lock(&import->lock);
-    may = import->plan.target >= 0 && import->plan.series >= 0 && !import->truth_varies;
+    may = import->plan.target >= 0 && import->plan.series >= 0 && !import->truth_varies &&
+          !import->targets_apart;
     (void)pthread_mutex_unlock(&import->lock);
     return may;
 }
@@ -228,6 +235,68 @@ static bool look_at_targets(struct import *import, const struct source_chunk *ch
     return good;
 }
 
+static bool make_room(struct import *import, int64_t recording, struct error *error)
+{
+    int64_t n = import->n_values, larger = 2 * recording + 64;
+    size_t width = (size_t)import->plan.roles->n_targets;
+    double *value;
+    uint8_t *has_value;
+
+    if (recording < n)
+        return true;
+    value = reallocarray(import->value, (size_t)larger * width, sizeof(*value));
+    import->value = value ? value : import->value;
+    has_value = realloc(import->has_value, (size_t)larger);
+    import->has_value = has_value ? has_value : import->has_value;
+    if (!value || !has_value)
+        return no_memory(error);
+    memset(has_value + n, 0, (size_t)(larger - n));
+    import->n_values = larger;
+    return true;
+}
+
+/* `lock` is held. */
+static bool take_targets_of(struct import *import, const struct source_chunk *chunk, int64_t row,
+                            int64_t recording, struct error *error)
+{
+    const struct roles *roles = import->plan.roles;
+    double *value;
+
+    if (!make_room(import, recording, error))
+        return false;
+    value = import->value + recording * roles->n_targets;
+    for (int64_t k = 0; k < roles->n_targets; k++) {
+        double given = chunk->column[roles->target[k]].real[row];
+
+        if (import->has_value[recording] && value[k] != given && !(isnan(value[k]) && isnan(given)))
+            import->truth_varies = true;
+        value[k] = given;
+    }
+    import->has_value[recording] = 1;
+    /* several recordings of the format are one of data.series */
+    return !import->truth_varies || error_set(error, ERROR_INVALID, "targets vary");
+}
+
+/* What the format has once for each of its recordings is the same in rows that follow. */
+static bool take_targets(struct import *import, const struct source_chunk *chunk,
+                         const struct chunk_work *work, struct error *error)
+{
+    const struct texts_chunk *series;
+    int64_t row = 0;
+    bool good = true;
+
+    if (!import->targets_apart)
+        return true;
+    series = &work->text[import->plan.field[import->plan.series].texts];
+    assert(series->code && series->global);
+    (void)pthread_mutex_lock(&import->lock);
+    for (int64_t i = 0; i < chunk->n_series && good; row += chunk->length[i++])
+        good = chunk->length[i] == 0 || series->code[row] < 0 ||
+               take_targets_of(import, chunk, row, series->global[series->code[row]], error);
+    (void)pthread_mutex_unlock(&import->lock);
+    return good;
+}
+
 static bool take_chunk(void *context, const struct source_chunk *chunk, struct error *error)
 {
     struct import *import = context;
@@ -246,7 +315,7 @@ static bool take_chunk(void *context, const struct source_chunk *chunk, struct e
     place_rows(import, chunk, &work);
     if (!record_fill(plan, import->request->source->path, chunk, work.text, work.place,
                      work.records, work.largest, error) ||
-        !look_at_targets(import, chunk, &work, error))
+        !look_at_targets(import, chunk, &work, error) || !take_targets(import, chunk, &work, error))
         return false;
     (void)pthread_mutex_lock(&import->lock);
     for (int64_t i = 0; i < n_features; i++)
@@ -373,7 +442,8 @@ static bool number_series(struct import *import, struct error *error)
 static void settle_targets(struct import *import)
 {
     import->series_targets = import->plan.target >= 0 && import->plan.series >= 0 &&
-                             !import->truth_varies && import->n_series < import->n_rows;
+                             !import->truth_varies &&
+                             (import->targets_apart || import->n_series < import->n_rows);
 }
 
 static void warn_rounded(const struct import *import)
@@ -742,6 +812,22 @@ static void look_at_series(const struct import *import, struct sorted *sorted, i
     look_at_constants(import, sorted, from, n, &sorted->findings);
 }
 
+/* Those of a recording, whose first record this is. */
+static bool write_targets(const struct import *import, const char *record, int64_t series,
+                          char *buffer, struct error *error)
+{
+    int target = import->plan.target;
+    int64_t width = import->plan.field[target].columns, bytes = width * (int64_t)sizeof(double);
+    int32_t recording;
+
+    if (!import->targets_apart)
+        return write_field(import, target, &record, 1, series, buffer, error);
+    memcpy(&recording, field_of(import, record, import->plan.series), sizeof(recording));
+    return spill_put(import->fd, (const char *)(import->value + recording * width), bytes,
+                     import->arrays->array[import->array_of_field[target]].offset + series * bytes,
+                     error);
+}
+
 static bool write_series(const struct import *import, struct sorted *sorted, int64_t from,
                          int64_t n, struct error *error)
 {
@@ -749,8 +835,7 @@ static bool write_series(const struct import *import, struct sorted *sorted, int
     int64_t series = sorted->item[from].major, row = import->series_first[series];
 
     record[0] = sorted->records + sorted->item[from].index * import->plan.size;
-    if (import->series_targets &&
-        !write_field(import, import->plan.target, record, 1, series, sorted->buffer, error))
+    if (import->series_targets && !write_targets(import, record[0], series, sorted->buffer, error))
         return false;
     for (int64_t done = 0; done < n; done += SLICE_ROWS) {
         int64_t size = n - done < SLICE_ROWS ? n - done : SLICE_ROWS;
@@ -881,12 +966,23 @@ static bool read_all(struct import *import, bool *ret_doubt, struct error *error
 
     source->threads = request->threads;
     if (!source_read_rows(source, request->roles->form, &sink, error)) {
-        *ret_doubt = guessed;
+        *ret_doubt = guessed || (import->targets_apart && import->truth_varies);
         return false;
     }
     *ret_doubt = guessed && doubtful(import);
     import->n_rows = source->profile.n_rows;
     return !*ret_doubt && refuse_any_missing(import, error);
+}
+
+/* Of columns that the format has once for each of its recordings: records need not carry them. */
+static bool targets_are_apart(const struct roles *roles)
+{
+    bool apart = roles->n_series > 0 && roles->n_targets > 0 && roles->task == TASK_REGRESSION;
+
+    for (int64_t i = 0; i < roles->n_targets; i++)
+        apart = apart && roles->profile->column[roles->target[i]].of_series &&
+                roles->form[roles->target[i]] == FORM_REAL;
+    return apart;
 }
 
 static bool import_init(struct import *import, struct error *error)
@@ -895,7 +991,8 @@ static bool import_init(struct import *import, struct error *error)
 
     (void)pthread_mutex_init(&import->lock, NULL);
     import->spill.fd = -1;
-    if (!record_plan_init(&import->plan, request->roles, error))
+    import->targets_apart = !request->targets_of_rows && targets_are_apart(request->roles);
+    if (!record_plan_init(&import->plan, request->roles, import->targets_apart, error))
         return false;
     import->largest = calloc((size_t)request->roles->n_features + 1, sizeof(*import->largest));
     if (!import->largest)

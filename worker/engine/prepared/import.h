@@ -25,6 +25,7 @@ struct import_request {
     const struct roles *roles;
     const char *folder; /* of the spill; NULL: in memory */
     int threads;
+    bool targets_of_rows; /* a recording's targets vary, whatever the format says of its own */
     struct warning_list *warnings; /* NULL: nobody wants to know */
 };
 
@@ -42,8 +43,8 @@ struct import_target {
     bool (*make)(void *context, struct import_arrays *arrays, int *ret_fd, struct error *error);
 };
 
-/* *ret_doubt: the guessed profile is not borne out by all rows (false is returned, and the error
- * says nothing): profile the source and begin again. */
+/* *ret_doubt: what was taken for granted is not borne out by all rows (false is returned, and the
+ * error says nothing): profile the source and begin again, with targets_of_rows. */
 bool import_run(const struct import_request *request, const struct import_target *target,
                 struct import_arrays *ret_arrays, bool *ret_doubt, struct error *error);
 

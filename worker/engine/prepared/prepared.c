@@ -16,7 +16,7 @@
 #define IN_MEMORY_BYTES ((int64_t)64 * 1024 * 1024) /* of a source that is imported into memory */
 
 /* One try, with what is known about the source. */
-static bool try_import(const struct prepared_request *request, struct source *source,
+static bool try_import(const struct prepared_request *request, struct source *source, bool again,
                        const struct import_target *target, struct import_arrays *ret_arrays,
                        bool *ret_doubt, struct error *error)
 {
@@ -26,6 +26,7 @@ static bool try_import(const struct prepared_request *request, struct source *so
                                           .roles = &roles,
                                           .folder = request->folder,
                                           .threads = parallel_threads(),
+                                          .targets_of_rows = again,
                                           .warnings = request->warnings};
     bool resolved =
         request->wish
@@ -46,13 +47,13 @@ bool prepared_import(const struct prepared_request *request, const struct import
     if (!data_files_open(request->config, request->files, request->wish != NULL, &source, error) ||
         !source_guess(source, error))
         return false;
-    if (try_import(request, source, target, ret_arrays, &doubt, error))
+    if (try_import(request, source, false, target, ret_arrays, &doubt, error))
         return true;
     if (!doubt)
         return false;
     *error = (struct error){0};
     return source_profile(source, error) &&
-           try_import(request, source, target, ret_arrays, &doubt, error);
+           try_import(request, source, true, target, ret_arrays, &doubt, error);
 }
 
 /* ---- for this process alone -------------------------------------------------------------------*/

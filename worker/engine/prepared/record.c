@@ -102,7 +102,7 @@ static void place_fields(struct record_plan *plan)
             struct record_field *field = &plan->field[i];
             bool is_wide = field->type == HDF5_FLOAT64 || field->type == HDF5_INT64;
 
-            if (is_wide != wide)
+            if (is_wide != wide || field->apart)
                 continue;
             field->offset = plan->size;
             plan->size += field->columns * (is_wide ? 8 : 4);
@@ -110,7 +110,8 @@ static void place_fields(struct record_plan *plan)
     plan->size = (plan->size + 7) & ~(int64_t)7;
 }
 
-bool record_plan_init(struct record_plan *plan, const struct roles *roles, struct error *error)
+bool record_plan_init(struct record_plan *plan, const struct roles *roles, bool targets_apart,
+                      struct error *error)
 {
     *plan = (struct record_plan){.roles = roles, .time = -1, .label = -1, .target = -1};
     plan->texts =
@@ -124,6 +125,8 @@ bool record_plan_init(struct record_plan *plan, const struct roles *roles, struc
     if (roles->time >= 0)
         plan->time = add_field(plan, "time", HDF5_FLOAT64, 1, &roles->time, -1, true);
     add_targets(plan);
+    if (plan->target >= 0)
+        plan->field[plan->target].apart = targets_apart;
     add_features(plan);
     plan->series = add_joined(plan, "series", roles->series, roles->n_series, false);
     plan->group = add_joined(plan, "group", roles->group, roles->n_groups, true);
@@ -283,7 +286,7 @@ bool record_fill(const struct record_plan *plan, const char *path, const struct 
         if (i == plan->value) {
             if (!fill_features(plan, path, chunk, text, place, records, largest, error))
                 return false;
-        } else {
+        } else if (!field->apart) {
             fill_field(field, chunk, text, place, records + field->offset);
         }
     }

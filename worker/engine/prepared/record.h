@@ -23,6 +23,7 @@ struct record_field {
     const int64_t *column; /* borrowed: the file's columns, [columns]; NULL: row, or texts only */
     int64_t texts;         /* of codes: which texts; -1: none. Features: the first's */
     bool kept;             /* becomes an array; else it only serves on the way */
+    bool apart;            /* is in no record */
 };
 
 #define RECORD_FIELDS_MAX 64
@@ -39,7 +40,9 @@ struct record_plan { /* all-zero is a valid empty one */
     int64_t n_texts;
     int64_t *texts_of_feature; /* owned, [n_features]; -1: numbers */
 };
-bool record_plan_init(struct record_plan *plan, const struct roles *roles, struct error *error);
+/* `targets_apart`: whoever imports takes them from the chunks. */
+bool record_plan_init(struct record_plan *plan, const struct roles *roles, bool targets_apart,
+                      struct error *error);
 void record_plan_release(struct record_plan *plan);
 
 /* Writes row i of the chunk to records + place[i]. `text`: [n_texts], merged. *largest:
