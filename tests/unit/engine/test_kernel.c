@@ -223,10 +223,28 @@ static void check_multiply(const struct kernel *kernel, int64_t n)
     assert_same_bits(other, other_twin);
 }
 
+static void check_affine(const struct kernel *kernel, int64_t n)
+{
+    float x[ROOM], y[ROOM], twin[ROOM];
+    double scale[ROOM + KERNEL_AFFINE_ROOM], offset[ROOM + KERNEL_AFFINE_ROOM];
+
+    fill(x, n, 12, 1);
+    fill(y, 0, 1, 1);
+    fill(twin, 0, 1, 1);
+    for (int64_t i = 0; i < ROOM + KERNEL_AFFINE_ROOM; i++) {
+        scale[i] = 1.0 / (double)(i + 3);
+        offset[i] = (double)i / 7;
+    }
+    kernel->affine(y, x, scale, offset, n);
+    kernel_plain.affine(twin, x, scale, offset, n);
+    assert_same_bits(y, twin);
+}
+
 static void products_and_sums_of_elements_have_the_plain_twins_bits(void **state)
 {
     (void)state;
     each_kernel(check_multiply);
+    each_kernel(check_affine);
 }
 
 static void check_dropout_mask(const struct kernel *kernel, int64_t width)

@@ -47,6 +47,17 @@ VECTOR_ISA static inline float most_of(__m256 a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+VECTOR_ISA static inline __m256 affine_of(__m256 x, const double *scale, const double *offset)
+{
+    __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+    __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+
+    low = _mm256_add_pd(_mm256_mul_pd(low, _mm256_loadu_pd(scale)), _mm256_loadu_pd(offset));
+    high =
+        _mm256_add_pd(_mm256_mul_pd(high, _mm256_loadu_pd(scale + 4)), _mm256_loadu_pd(offset + 4));
+    return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
+}
+
 #define ODD_LANES 0xaa
 
 VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __m256i *high)
@@ -81,6 +92,7 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define v_store(to, x) _mm256_storeu_ps(to, x)
 #define v_load_part(from, mask) _mm256_maskload_ps(from, mask)
 #define v_store_part(to, x, mask) _mm256_maskstore_ps(to, mask, x)
+#define v_affine(x, scale, offset) affine_of(x, scale, offset)
 #define v_sum(a) sum_of(a)
 #define v_most(a) most_of(a)
 

@@ -125,6 +125,9 @@ struct kernel {
     void (*give_most)(real *dx, real *dy, const real *x, const real *y, int64_t n);
     void (*add)(real *y, const real *x, int64_t n);                          /* y += x */
     void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
+    /* y = x * scale + offset in double, rounded once. Scale and offset have room for
+     * KERNEL_AFFINE_ROOM more. The same bits in every table. */
+    void (*affine)(real *y, const float *x, const double *scale, const double *offset, int64_t n);
     /* mask[width] = 0 or draw->keep, by the words of Philox blocks at (row_id, step) whose purposes
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
      * 16 g + j. The same bits in every table. */
@@ -154,6 +157,7 @@ struct kernel {
 };
 
 extern const struct kernel kernel_plain;
+#define KERNEL_AFFINE_ROOM 16
 #define MASK_GROUP 64        /* values of a group */
 #define MASK_GROUP_BLOCKS 16 /* and its blocks */
 #ifndef NIGHTJAR_DOUBLE

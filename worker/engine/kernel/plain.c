@@ -157,6 +157,13 @@ static void plain_multiply(real *y, const real *x, const real *factor, int64_t n
         y[i] = x[i] * factor[i];
 }
 
+static void plain_affine(real *y, const float *x, const double *scale, const double *offset,
+                         int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (real)((double)x[i] * scale[i] + offset[i]);
+}
+
 static void plain_dropout_mask(real *mask, int64_t width, const struct mask_draw *draw)
 {
     int64_t groups = (width + MASK_GROUP - 1) / MASK_GROUP;
@@ -422,6 +429,7 @@ const struct kernel kernel_plain = {
     .give_most = plain_give_most,
     .add = plain_add,
     .multiply = plain_multiply,
+    .affine = plain_affine,
     .dropout_mask = plain_dropout_mask,
     .product = plain_product,
     .lstm_forward = plain_lstm_forward,

@@ -400,6 +400,13 @@ VECTOR_ISA static void vector_add(float *y, const float *x, int64_t n)
         n, store(y + i, v_add(load(y + i, mask, whole), load(x + i, mask, whole)), mask, whole));
 }
 
+VECTOR_ISA static void vector_affine(float *y, const float *x, const double *scale,
+                                     const double *offset, int64_t n)
+{
+    FOR_VECTORS(
+        n, store(y + i, v_affine(load(x + i, mask, whole), scale + i, offset + i), mask, whole));
+}
+
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,
                         bool whole)
 {
@@ -481,6 +488,7 @@ const struct kernel KERNEL_TABLE = {
     .give_most = vector_give_most,
     .add = vector_add,
     .multiply = vector_multiply,
+    .affine = vector_affine,
     .dropout_mask = vector_dropout_mask,
     .product = vector_product,
     .lstm_forward = vector_lstm_forward,

@@ -7,18 +7,28 @@
 
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
+#include "worker/engine/kernel/kernel.h"
 #include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/select.h"
 #include "worker/engine/transform/words.h"
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
+#define PLAIN_STEPS 32                  /* of all samples in turn */
+#define NARROW 8                        /* columns */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
     int64_t from;
     const int32_t *slot; /* borrowed: what a code stands for; NULL: it is a number */
     struct column_map map;
+};
+
+struct plain_row { /* how a row is read where load does all: columns side by side */
+    const struct kernel *kernel;
+    double *scale, *offset; /* owned, [n_loads] and the kernel's room */
+    float *picked;          /* owned, [n_loads]: where columns are not side by side; else NULL */
+    int64_t first;          /* of those that are */
 };
 
 struct applier {
@@ -34,7 +44,8 @@ struct applier {
     int64_t n_transforms; /* to be applied: as many as there were when this was made */
     int64_t n_folded;     /* transforms that load does */
     bool plain;           /* load does all, features are numeric, and no value is missing */
-    int64_t most_steps;   /* of a sample on its way */
+    struct plain_row plain_row;
+    int64_t most_steps; /* of a sample on its way */
     int64_t block_samples;
     struct block block[2]; /* own their values */
     struct row_span *span; /* owned, [block_samples] */
@@ -51,6 +62,9 @@ void applier_free(struct applier **applier)
         free(gone->slot[i]);
     free((void *)gone->slot);
     free(gone->load);
+    free(gone->plain_row.scale);
+    free(gone->plain_row.offset);
+    free(gone->plain_row.picked);
     free(gone->stored);
     free(gone->block[0].value);
     free(gone->block[1].value);
@@ -183,18 +197,47 @@ static void scatter(const struct applier *applier, const struct block *block, in
     }
 }
 
-static void gather_plain(const struct applier *applier, const struct row_span *span, int64_t at,
+/* The kernel's function, where a call would cost more than the few columns. */
+static void read_narrow(const float *restrict x, const double *restrict scale,
+                        const double *restrict offset, int64_t n, real *restrict y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = (real)((double)x[j] * scale[j] + offset[j]);
+}
+
+/* Steps first .. end - 1 of a sample; those of the next one, if there is one, are asked of the
+ * memory meanwhile. */
+static void gather_plain(const struct applier *applier, const struct row_span *span,
+                         const struct row_span *next, int64_t at, int64_t first, int64_t end,
                          struct tensor *x)
 {
-    const struct load *load = applier->load;
+    const struct plain_row *plain = &applier->plain_row;
+    int64_t width = x->width;
 
-    for (int64_t t = 0; t < span->steps; t++) {
+    for (int64_t t = first; t < end && t < span->steps; t++) {
         const float *from = applier->value + span_row(span, t) * applier->value_width;
-        real *to = x->data + (t * x->rows + at) * x->width;
+        real *to = x->data + (t * x->rows + at) * width;
 
-        for (int64_t j = 0; j < x->width; j++)
-            to[j] = (real)((double)from[load[j].from] * load[j].map.scale + load[j].map.offset);
+        __builtin_prefetch(applier->value + span_row(next, t) * applier->value_width +
+                           plain->first);
+        for (int64_t j = 0; plain->picked && j < width; j++)
+            plain->picked[j] = from[applier->load[j].from];
+        from = plain->picked ? plain->picked : from + plain->first;
+        if (width < NARROW)
+            read_narrow(from, plain->scale, plain->offset, width, to);
+        else
+            plain->kernel->affine(to, from, plain->scale, plain->offset, width);
     }
+}
+
+/* A few steps of all samples, then the next few: neighbours in the batch are written together. */
+static void gather_plain_spans(const struct applier *applier, const struct row_span *span,
+                               int64_t n, int64_t at, struct tensor *x)
+{
+    for (int64_t first = 0; first < x->steps; first += PLAIN_STEPS)
+        for (int64_t i = 0; i < n; i++)
+            gather_plain(applier, &span[i], &span[i + 1 < n ? i + 1 : i], at + i, first,
+                         first + PLAIN_STEPS, x);
 }
 
 static void clear_after(int64_t steps, int64_t at, struct tensor *x)
@@ -209,13 +252,13 @@ void applier_gather_spans(struct applier *applier, const struct row_span *span, 
     int n_inputs = applier->preparation->n_inputs;
 
     assert(x->rows >= at + n && !(applier->plain && n_inputs > 1));
+    if (applier->plain)
+        gather_plain_spans(applier, span, n, at, x);
     for (int64_t i = 0, group; i < n; i += group) {
         int64_t steps = span[i].steps;
 
         group = applier->plain ? 1 : alike(applier, span + i, n - i);
-        if (applier->plain) {
-            gather_plain(applier, &span[i], at + i, x);
-        } else {
+        if (!applier->plain) {
             const struct block *block = applier_spans(applier, span + i, group);
 
             steps = block->steps;
@@ -237,9 +280,9 @@ void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n,
         group = n - i < applier->block_samples ? n - i : applier->block_samples;
         for (int64_t k = 0; k < group; k++)
             applier->span[k] = row_span_single(row[i + k]);
-        for (int64_t k = 0; applier->plain && k < group; k++)
-            gather_plain(applier, &applier->span[k], i + k, x);
-        if (!applier->plain)
+        if (applier->plain)
+            gather_plain_spans(applier, applier->span, group, i, x);
+        else
             scatter(applier, applier_spans(applier, applier->span, group), i, x);
     }
 }
@@ -536,6 +579,31 @@ static bool make_blocks(struct applier *applier, struct error *error)
     return true;
 }
 
+/* What fold() found, as the kernel takes it. */
+static bool make_plain_row(struct applier *applier, struct error *error)
+{
+    struct plain_row *plain = &applier->plain_row;
+    size_t n = (size_t)applier->n_loads;
+    bool side_by_side = true;
+
+    if (!applier->plain)
+        return true;
+    for (size_t j = 1; j < n; j++)
+        side_by_side = side_by_side && applier->load[j].from == applier->load[j - 1].from + 1;
+    plain->kernel = kernel_pick();
+    plain->first = n > 0 ? applier->load[0].from : 0;
+    plain->scale = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->scale));
+    plain->offset = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->offset));
+    plain->picked = side_by_side ? NULL : calloc(n, sizeof(*plain->picked));
+    if (!plain->scale || !plain->offset || (!side_by_side && !plain->picked))
+        return no_memory(error);
+    for (size_t j = 0; j < n; j++) {
+        plain->scale[j] = applier->load[j].map.scale;
+        plain->offset[j] = applier->load[j].map.offset;
+    }
+    return true;
+}
+
 bool applier_make(const struct preparation *preparation, const struct dataset *dataset,
                   const struct stretches *stretches, struct applier **ret_applier,
                   struct error *error)
@@ -547,7 +615,7 @@ bool applier_make(const struct preparation *preparation, const struct dataset *d
     applier->preparation = preparation;
     applier->dataset = dataset;
     if (!load_features(applier, error) || !make_blocks(applier, error) ||
-        !store_all(applier, stretches, error))
+        !store_all(applier, stretches, error) || !make_plain_row(applier, error))
         return false;
     *ret_applier = take(&applier);
     return true;

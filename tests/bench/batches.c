@@ -1,0 +1,203 @@
+/*
+ * Times the assembly of batches of windows, beside plain copies of as many bytes: the engine's side
+ * of bench_batches.py.
+ *
+ *   batches SPEC FOLDER     SPEC: {"data": ..., "prepare": [{"type": "window"}, ...], "model": ...}
+ *
+ * Each line on standard input is answered by seconds of processor time a batch: "assemble SECONDS"
+ * of shuffled windows, scaled, as training has them; "copy SECONDS" of the same windows, whole
+ * rows, by memcpy; "copy_columns SECONDS" of as many bytes as an assembled batch has, from the same
+ * places; "step SECONDS" of a training step, assembly and all.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/json.h"
+#include "common/owner.h"
+#include "worker/engine/order.h"
+#include "worker/engine/pipeline.h"
+#include "worker/engine/prepared/store.h"
+
+struct bench {
+    struct engine_spec spec;
+    struct dataset *dataset;
+    struct prepared_rows rows;
+    struct order order;
+    struct model *model;
+    struct tensor x;
+    float *copy;
+    int64_t *row;
+    int64_t batch; /* of the order, from where it goes on */
+    uint64_t step;
+};
+
+static void die(const struct error *error)
+{
+    (void)fprintf(stderr, "batches: %s: %s\n", error->path, error->message);
+    exit(2);
+}
+
+static void *room(size_t n, size_t size)
+{
+    void *memory = calloc(n, size);
+
+    if (!memory) {
+        (void)fputs("batches: out of memory\n", stderr);
+        exit(4);
+    }
+    return memory;
+}
+
+static double now(void)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+/* The next rows of a shuffled epoch. */
+static int64_t draw(struct bench *bench)
+{
+    if (bench->batch >= order_steps(&bench->order) - 1)
+        bench->batch = 0;
+    return order_fill(&bench->order, 0, bench->batch++, bench->row);
+}
+
+static void assemble(struct bench *bench)
+{
+    const struct sample_set *set = &bench->rows.samples->set;
+    int32_t *length[SAMPLE_INPUTS_MAX] = {0};
+
+    bench->x.rows = draw(bench);
+    set->gather(set, bench->row, bench->x.rows, &bench->x, length);
+}
+
+/* `bytes` of each window, from its first row on. */
+static void copy(struct bench *bench, size_t bytes)
+{
+    const struct dataset *dataset = bench->dataset;
+    int64_t n = draw(bench), steps = bench->x.steps;
+
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)bench->copy + (size_t)i * bytes,
+               dataset->value + (bench->row[i] - steps + 1) * dataset->n_features, bytes);
+}
+
+static void copy_rows(struct bench *bench)
+{
+    copy(bench, (size_t)(bench->x.steps * bench->dataset->n_features) * sizeof(float));
+}
+
+static void copy_columns(struct bench *bench)
+{
+    copy(bench, (size_t)(bench->x.steps * bench->x.width) * sizeof(float));
+}
+
+static void step(struct bench *bench)
+{
+    struct loss_sum sum = {0};
+    struct error error;
+    int64_t n = draw(bench);
+    const struct model_step at = {.set = &bench->rows.samples->set,
+                                  .row = bench->row,
+                                  .n = n,
+                                  .seed = 1,
+                                  .step = ++bench->step,
+                                  .rate_scale = 1};
+
+    if (!bench->model->kind->advance(bench->model, &at, &sum, &error))
+        die(&error);
+}
+
+static const struct {
+    const char *name;
+    void (*once)(struct bench *bench);
+} commands[] = {
+    {"assemble", assemble}, {"copy", copy_rows}, {"copy_columns", copy_columns}, {"step", step}};
+
+static void answer(struct bench *bench, const char *line)
+{
+    char name[32] = "";
+    double seconds = 1, start, passed = 0;
+    int64_t n = 0;
+
+    (void)sscanf(line, "%31s %lf", name, &seconds);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, name) != 0)
+            continue;
+        start = now();
+        do {
+            commands[i].once(bench);
+            n++;
+            passed = now() - start;
+        } while (passed < seconds);
+    }
+    (void)printf("%.6g\n", n > 0 ? passed / (double)n : -1.0);
+}
+
+static void open_data(struct bench *bench, const char *text, const char *folder)
+{
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *root = NULL;
+    struct warning_list warnings = {0};
+    struct error error;
+    bool built;
+
+    if (!json_parse(text, strlen(text), &root, &error))
+        die(&error);
+    if (!engine_spec_parse(root, false, &bench->spec, &diagnostics)) {
+        (void)fprintf(stderr, "batches: %s: %s\n", diagnostics.item[0].path,
+                      diagnostics.item[0].message);
+        exit(2);
+    }
+    if (!store_open(folder, &bench->spec.data, folder, &bench->dataset, &built, &warnings,
+                    &error) ||
+        !prepared_rows_make(&bench->spec, folder, bench->dataset, 1, &bench->rows, &warnings,
+                            &error))
+        die(&error);
+}
+
+static void make_rooms(struct bench *bench)
+{
+    const struct sample_set *set = &bench->rows.samples->set;
+    const struct shape *shape = &set->input[0].shape;
+    size_t batch = (size_t)bench->spec.train.batch, steps = (size_t)shape->steps;
+    size_t width = (size_t)shape->width, wider = (size_t)bench->dataset->n_features;
+    struct model_plan plan;
+    struct error error;
+
+    bench->x = (struct tensor){.data = room(batch * steps * width, sizeof(float)),
+                               .steps = shape->steps,
+                               .width = shape->width};
+    bench->copy = room(batch * steps * (wider > width ? wider : width), sizeof(float));
+    bench->row = room(batch, sizeof(*bench->row));
+    bench->order = (struct order){.list = &bench->rows.training.part[SPLIT_TRAIN],
+                                  .batch = bench->spec.train.batch,
+                                  .shuffle = true,
+                                  .seed = 1};
+    if (!train_complete(&bench->spec.train, set->task, &error))
+        die(&error);
+    plan = pipeline_plan(&bench->spec, bench->rows.preparation, 1, true);
+    if (!model_build(&plan, &bench->model, &error))
+        die(&error);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench bench;
+    char line[128];
+
+    if (argc != 3)
+        return 2;
+    open_data(&bench, argv[1], argv[2]);
+    make_rooms(&bench);
+    (void)kernel_flush_denormals();
+    while (fgets(line, sizeof(line), stdin)) {
+        answer(&bench, line);
+        (void)fflush(stdout);
+    }
+    return 0;
+}
