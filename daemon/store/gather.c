@@ -48,20 +48,17 @@ static bool is_commit_header(const void *data, int size)
            memcmp((const char *)data + FRAME_COMMIT_AT, none, sizeof(none)) != 0;
 }
 
-/* Room for what goes to `offset`. SQLite writes on, or begins again at an earlier place: after a
- * transaction that was taken back, or at the beginning of a log whose pages are all in the
- * database. What was held from there on belongs to nothing any more. */
+/* Room for what goes to `offset`. What does not follow on goes to the file behind what is held, so
+ * that all is written in SQLite's order: it begins again at an earlier place after a transaction
+ * that was taken back, or where all of the log is in the database; and within a transaction that is
+ * larger than its cache it writes pages anew where they stand, and headers of frames. */
 static int make_room(struct gathering *gathering, int size, sqlite3_int64 offset)
 {
     struct buffer *held = &gathering->held;
     sqlite3_int64 end = gathering->at + (sqlite3_int64)held->size;
     int code = SQLITE_OK;
 
-    if (held->size > 0 && offset <= gathering->at)
-        buffer_clear(held);
-    else if (held->size > 0 && offset < end)
-        held->size = (size_t)(offset - gathering->at);
-    else if (offset != end || held->size + (size_t)size > GATHERED_LIMIT)
+    if (offset != end || held->size + (size_t)size > GATHERED_LIMIT)
         code = hand_over(gathering);
     if (code == SQLITE_OK && held->size == 0)
         gathering->at = offset;

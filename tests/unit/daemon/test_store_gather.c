@@ -1,6 +1,11 @@
 /* What reaches the disk, and when: a commit is one write, and after it nothing is held back. */
+#include <fcntl.h>
+#include <sqlite3.h>
+
 #include "tests/unit/daemon/store_fixture.h"
 
+#include "common/file.h"
+#include "daemon/store/gather.h"
 #include "tests/double/database_double.h"
 
 #define SUBMISSION "{'environment':['A=b'],'base':{'command':['x']}}"
@@ -141,11 +146,69 @@ static void large_transaction_that_is_taken_back_leaves_nothing(void **state)
     assert_int_equal(count_experiments(), 2);
 }
 
+static void run_sql(sqlite3 *database, const char *sql)
+{
+    char *message = NULL;
+
+    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+}
+
+static void expect_text(sqlite3 *database, const char *sql, const char *expected)
+{
+    sqlite3_stmt *statement = NULL;
+
+    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(statement, 0), expected);
+    sqlite3_finalize(statement);
+}
+
+/* A cache of a few pages, and rows all over an index: within one transaction the same pages are
+ * written to the log again and again, where they stand in it. */
+static void pages_that_are_written_anew_are_whole(void **state)
+{
+    char folder[] = "/tmp/nightjar-gather-XXXXXX", path[64];
+    const char *name = NULL;
+    struct error error;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/x.db", folder);
+    assert_true(gather_register(&name, &error));
+    for (int through = 1; through >= 0; through--) { /* then by SQLite's own file system */
+        sqlite3 *database = NULL;
+
+        assert_int_equal(sqlite3_open_v2(path, &database,
+                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                         through ? name : NULL),
+                         SQLITE_OK);
+        run_sql(database, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                          "PRAGMA cache_size = 10");
+        for (int i = 0; through && i < 8; i++) {
+            if (i == 0)
+                run_sql(database, "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT);"
+                                  "CREATE INDEX t_b ON t(b)");
+            run_sql(database, "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                              "FROM n WHERE i < 500) INSERT INTO t(b) SELECT "
+                              "hex(randomblob(60)) FROM n;"
+                              "UPDATE t SET b = hex(randomblob(60)) WHERE a % 3 = 0;"
+                              "DELETE FROM t WHERE a % 7 = 0");
+            run_sql(database, i % 3 == 2 ? "ROLLBACK" : "COMMIT");
+            expect_text(database, "PRAGMA integrity_check", "ok");
+        }
+        expect_text(database, "PRAGMA integrity_check", "ok");
+        assert_int_equal(sqlite3_close(database), SQLITE_OK);
+    }
+    assert_true(file_remove_tree(AT_FDCWD, folder, &error));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_counted, close_counted)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_that_are_written_anew_are_whole),
         TEST(commit_is_one_write_and_one_sync),
         TEST(commit_that_is_not_synced_outlives_the_process),
         TEST(refused_commit_does_not_come_back),
