@@ -22,7 +22,7 @@
 
 #define MOST_PASSES 60
 #define LARGEST_STEP 1.0
-#define CLOSE_ENOUGH 1e-6 /* a step: what is wrong after it is about its square */
+#define CLOSE_ENOUGH 2e-4 /* a step: what is wrong after it is about its square */
 #define ROUGHLY 1e-2
 #define PARTS 16 /* of the rows, one of which says roughly where the maximum is */
 #define SERIES_BELOW 0.05
