@@ -9,6 +9,8 @@
  * of a step; after its backward the sums hold their gradients. Weights are packed once a trip (for
  * the backward trip too), gradients of the weights are taken for many steps at once.
  *
+ * Of long sequences only some cells are kept: the trip back has the others recalled from the gates.
+ *
  * Dropout is Keras': a mask for the inputs and one for h, drawn once a trip for each row, the same
  * at every step; one for all gates or one for each. A backward direction reads every row from its
  * own end. Steps beyond a row's length are computed and looked at by nobody; their gradients are 0.

@@ -1,6 +1,6 @@
 /*
  * A network: layers, each of which takes the output of one or several before it, all weights in one
- * arena, and passes that own every buffer.
+ * arena, all buffers of its passes in one block.
  *
  * What is here beyond struct model serves tests and tools; the trainer uses model.h alone.
  */
