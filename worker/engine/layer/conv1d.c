@@ -7,8 +7,8 @@
  *
  * In time-major layout a shift along the steps is an offset, so that with stride 1 all steps and
  * taps are one product whose parts begin at different places of x; nothing is copied but the edges,
- * where there is padding. dx is the same product over dz; its steps at the ends, which not every tap
- * reaches, are taken one by one.
+ * where there is padding. dx is the same product over dz; its steps at the ends, which not every
+ * tap reaches, are taken one by one.
  */
 #include "worker/engine/initializer/initializer.h"
 #include "worker/engine/layer/activation.h"
