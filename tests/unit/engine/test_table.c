@@ -185,6 +185,41 @@ static void value_of_the_wrong_kind_is_told_with_its_place(void **state)
     }
 }
 
+/* Records are read column by column, some at a time: of their mistakes the one that stands first in
+ * the file is told nevertheless. */
+static void the_first_mistake_of_neighbours_is_told(void **state)
+{
+    static const struct {
+        int at_b, at_c; /* rows */
+        const char *message;
+    } mistakes[] = {
+        {90003, 90001, "line 90003, column 'c': 'o' is not a number"},
+        {90001, 90003, "line 90003, column 'b': 'o' is not a number"},
+        {90002, 90002, "line 90004, column 'b': 'o' is not a number"},
+    };
+    const enum column_form form[] = {FORM_REAL, FORM_REAL, FORM_REAL};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(mistakes) / sizeof(mistakes[0]); k++) {
+        scoped(source_free) struct source *source = NULL;
+        FILE *file = fopen(path, "wb");
+        struct table table;
+        struct error error;
+
+        assert_non_null(file);
+        (void)fprintf(file, "a,b,c\n");
+        for (int i = 0; i < 100000; i++)
+            (void)fprintf(file, "%d.5,%s,%s\n", i, i == mistakes[k].at_b ? "o" : "1.25",
+                          i == mistakes[k].at_c ? "o" : "-2.125");
+        assert_int_equal(fclose(file), 0);
+        if (!open_source(TABLE_HEADER_AUTO, &source, &error))
+            fail_msg("%s", error.message);
+        assert_false(source_load(source, form, &table, NULL, &error));
+        if (!strstr(error.message, mistakes[k].message))
+            fail_msg("'%s' is not in '%s'", mistakes[k].message, error.message);
+    }
+}
+
 static void file_that_changes_between_the_passes_is_noticed(void **state)
 {
     const enum column_form form[] = {FORM_REAL};
@@ -407,6 +442,7 @@ int main(void)
         cmocka_unit_test(tables_that_cannot_be_are_refused),
         cmocka_unit_test(columns_are_loaded_in_their_forms),
         cmocka_unit_test(value_of_the_wrong_kind_is_told_with_its_place),
+        cmocka_unit_test(the_first_mistake_of_neighbours_is_told),
         cmocka_unit_test(file_that_changes_between_the_passes_is_noticed),
         cmocka_unit_test(setting_that_a_format_does_not_read_is_refused),
         cmocka_unit_test(dictionary_sorts_numbers_by_value_and_texts_by_bytes),

@@ -235,83 +235,148 @@ enum number_kind number_parse(const char *text, size_t size, int64_t *ret_intege
 /* ---- the fast way -----------------------------------------------------------------------------*/
 
 #define BYTES(c) (0x0101010101010101ULL * (c))
+#define WORD_DIGITS 8
 
-/* How many of the 8 bytes at `at`, from the first on, are digits; *ret_value: their number. */
-static int eight_digits(const char *at, uint64_t *ret_value)
+static const uint64_t integer_power[2 * WORD_DIGITS + 1] = {1,
+                                                            10,
+                                                            100,
+                                                            1000,
+                                                            10000,
+                                                            100000,
+                                                            1000000,
+                                                            10000000,
+                                                            100000000,
+                                                            1000000000,
+                                                            10000000000,
+                                                            100000000000,
+                                                            1000000000000,
+                                                            10000000000000,
+                                                            100000000000000,
+                                                            1000000000000000,
+                                                            10000000000000000};
+
+/* Eight bytes, the first one lowest, each less '0'. */
+static uint64_t word_of(const char *at)
 {
-    uint64_t bytes, odd;
-    int n;
+    uint64_t word;
 
-    memcpy(&bytes, at, sizeof(bytes)); /* the first byte is the lowest */
-    bytes ^= BYTES('0');
-    odd = ((bytes + BYTES(0x76)) | bytes) & BYTES(0x80);
-    n = odd ? __builtin_ctzll(odd) / 8 : 8;
-    if (n == 0) {
-        *ret_value = 0;
-        return 0;
-    }
-    bytes <<= 64 - 8 * n; /* zeros in front */
-    bytes = bytes * 10 + (bytes >> 8);
-    bytes = ((bytes & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +
-             (bytes >> 16 & 0x000000ff000000ffULL) * (1 + (10000ULL << 32))) >>
-            32;
-    *ret_value = (uint32_t)bytes;
-    return n;
+    memcpy(&word, at, sizeof(word));
+    return word ^ BYTES('0');
 }
 
-static const uint64_t integer_power[] = {1,      10,      100,      1000,     10000,
-                                         100000, 1000000, 10000000, 100000000};
+/* The first n of them, 0 to 8, with zeros in front; in two steps, as no shift is by 64. */
+static uint64_t first_of(uint64_t word, size_t n)
+{
+    return word << (32 - 4 * n) << (32 - 4 * n);
+}
+
+/* Not 0 where some byte is no digit; the lowest bit that is set lies in the first such byte. */
+static uint64_t no_digits(uint64_t word)
+{
+    return ((word + BYTES(0x76)) | word) & BYTES(0x80);
+}
+
+/* Eight digits by three multiplications: of pairs, of fours, of all. */
+static uint64_t number_of(uint64_t word)
+{
+    word = word * 10 + (word >> 8);
+    word = ((word & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +
+            (word >> 16 & 0x000000ff000000ffULL) * (1 + (10000ULL << 32))) >>
+           32;
+    return (uint32_t)word;
+}
 
 /* Digits from `at` on; *n grows by how many there are. */
-static const char *scan_digits(const char *at, uint64_t *mantissa, int *n)
+static const char *scan_digits(const char *at, uint64_t *mantissa, size_t *n)
 {
     for (;;) {
-        uint64_t value;
-        int found = eight_digits(at, &value);
+        uint64_t word = word_of(at), odd = no_digits(word);
+        size_t found = odd ? (size_t)__builtin_ctzll(odd) / 8 : WORD_DIGITS;
 
-        *mantissa = *mantissa * integer_power[found] + value;
+        *mantissa = *mantissa * integer_power[found] + number_of(first_of(word, found));
         *n += found;
         at += found;
-        if (found < 8 || *n > MANTISSA_DIGITS)
+        if (found < WORD_DIGITS || *n > MANTISSA_DIGITS)
             return at;
     }
 }
 
-const char *number_scan_real(const char *at, double *ret)
+/* Zeros in front count as digits, which only makes the way longer. */
+bool number_from_digits(bool negative, uint64_t digits, size_t n_fraction, double *ret)
 {
-    bool negative = *at == '-';
-    uint64_t mantissa = 0;
-    int n_digits = 0, n_fraction = 0;
     double value;
+    uint64_t bits;
 
-    at += negative;
-    at = scan_digits(at, &mantissa, &n_digits);
-    if (*at == '.') {
-        n_fraction = -n_digits;
-        at = scan_digits(at + 1, &mantissa, &n_digits);
-        n_fraction += n_digits;
-    }
-    if (n_digits == 0 || n_digits > MANTISSA_DIGITS)
-        return NULL;
-    /* zeros in front count as digits here, which only makes the way longer */
-    if (mantissa < 1000000000000000 && n_fraction <= EXACT_POWER)
-        value = (double)mantissa / power_of_ten[n_fraction];
-    else if (!by_powers(mantissa, -n_fraction, &value))
-        return NULL;
-    *ret = negative ? -value : value;
-    return at;
+    if (digits < integer_power[EXACT_DIGITS] && n_fraction <= EXACT_POWER)
+        value = (double)digits / power_of_ten[n_fraction];
+    else if (!by_powers(digits, -(int64_t)n_fraction, &value))
+        return false;
+    memcpy(&bits, &value, sizeof(bits)); /* half of all numbers are negative: no branch */
+    bits |= (uint64_t)negative << 63;
+    memcpy(ret, &bits, sizeof(*ret));
+    return true;
 }
 
-const char *number_scan_integer(const char *at, int64_t *ret)
+/* Digits of any number on both sides of the point. */
+static bool read_long_real(const char *text, size_t size, double *ret)
 {
-    bool negative = *at == '-';
-    const char *first = at + negative;
+    bool negative = size > 0 && *text == '-';
     uint64_t mantissa = 0;
-    int n_digits = 0;
+    size_t n = 0, n_fraction = 0;
+    const char *at = scan_digits(text + negative, &mantissa, &n);
 
-    at = scan_digits(first, &mantissa, &n_digits);
-    if (n_digits == 0 || n_digits > INTEGER_DIGITS || (*first == '0' && (n_digits > 1 || negative)))
-        return NULL;
+    if (*at == '.') {
+        n_fraction = n;
+        at = scan_digits(at + 1, &mantissa, &n);
+        n_fraction = n - n_fraction;
+    }
+    return at == text + size && n > 0 && n <= MANTISSA_DIGITS &&
+           number_from_digits(negative, mantissa, n_fraction, ret);
+}
+
+bool number_read_real(const char *text, size_t size, double *ret)
+{
+    bool negative = size > 0 && *text == '-';
+    const char *at = text + negative;
+    size_t n = size - negative, n_whole, n_fraction;
+    uint64_t word = word_of(at), point = word ^ BYTES('0' ^ '.'), whole, fraction, rest = 0;
+
+    point = (point - BYTES(1)) & ~point & BYTES(0x80);
+    n_whole = point ? (size_t)__builtin_ctzll(point) / 8 : WORD_DIGITS;
+    n_whole = n_whole < n ? n_whole : n;
+    n_fraction = n > n_whole ? n - n_whole - 1 : 0;
+    if (n_whole == 0 || n_fraction > 2 * WORD_DIGITS || n_whole + n_fraction > MANTISSA_DIGITS ||
+        (n > n_whole && at[n_whole] != '.'))
+        return read_long_real(text, size, ret);
+    whole = first_of(word, n_whole);
+    if (n_fraction <= WORD_DIGITS) {
+        fraction = first_of(word_of(at + n_whole + 1), n_fraction);
+        if (no_digits(whole) | no_digits(fraction))
+            return false;
+        rest = number_of(fraction);
+    } else {
+        uint64_t more = first_of(word_of(at + n_whole + 1 + WORD_DIGITS), n_fraction - WORD_DIGITS);
+
+        fraction = word_of(at + n_whole + 1);
+        if (no_digits(whole) | no_digits(fraction) | no_digits(more))
+            return false;
+        rest = number_of(fraction) * integer_power[n_fraction - WORD_DIGITS] + number_of(more);
+    }
+    return number_from_digits(negative, number_of(whole) * integer_power[n_fraction] + rest,
+                              n_fraction, ret);
+}
+
+bool number_read_integer(const char *text, size_t size, int64_t *ret)
+{
+    bool negative = size > 0 && *text == '-';
+    const char *at = text + negative;
+    uint64_t mantissa = 0;
+    size_t n = 0;
+
+    at = scan_digits(at, &mantissa, &n);
+    if (at != text + size || n == 0 || n > INTEGER_DIGITS ||
+        (text[negative] == '0' && (n > 1 || negative)))
+        return false;
     *ret = negative ? -(int64_t)mantissa : (int64_t)mantissa;
-    return at;
+    return true;
 }

@@ -696,6 +696,7 @@ static bool write_extent(void *context, int64_t number, struct error *error)
         if (!write_slice(import, record, n, extent->first_row + from, buffer, error))
             return false;
     }
+    spill_begin_writing(import->fd);
     return true;
 }
 
@@ -889,6 +890,7 @@ static bool write_partition(void *context, int64_t number, struct error *error)
         if (!write_series(import, &sorted, from, to - from, error))
             return false;
     }
+    spill_begin_writing(import->fd);
     (void)pthread_mutex_lock(&import->lock);
     kept = keep_findings(import, &sorted);
     (void)pthread_mutex_unlock(&import->lock);

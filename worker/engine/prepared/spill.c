@@ -41,6 +41,11 @@ bool spill_put(int fd, const char *data, int64_t size, int64_t offset, struct er
     return true;
 }
 
+void spill_begin_writing(int fd)
+{
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a failure is told by the sync */
+}
+
 bool spill_open(struct spill *spill, const char *folder, int64_t n_partitions, int64_t record_size,
                 struct error *error)
 {

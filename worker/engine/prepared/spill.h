@@ -42,5 +42,7 @@ bool spill_read_extent(const struct spill *spill, const struct spill_extent *ext
 /* pread and pwrite of all of it. NO_SPACE on a full disk. */
 bool spill_get(int fd, char *data, int64_t size, int64_t offset, struct error *error);
 bool spill_put(int fd, const char *data, int64_t size, int64_t offset, struct error *error);
+/* The disk begins to write what was put, so that a sync at the end has little left to wait for. */
+void spill_begin_writing(int fd);
 
 #endif

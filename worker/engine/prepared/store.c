@@ -17,13 +17,14 @@
 #include "common/file.h"
 #include "common/hash.h"
 #include "common/owner.h"
+#include "worker/engine/prepared/content.h"
 #include "worker/engine/prepared/parallel.h"
 #include "worker/engine/prepared/prepared.h"
 #include "worker/engine/prepared/unique.h"
 #include "worker/engine/prepared/view.h"
 #include "worker/engine/report.h"
 
-#define STORE_VERSION 3 /* of what an import makes: another one is another key */
+#define STORE_VERSION 4 /* of what an import makes: another one is another key */
 #define META_LIMIT ((size_t)256 * 1024 * 1024)
 #define WAIT_MS 100
 #define CHECKED_BYTES                                                          \
@@ -170,8 +171,8 @@ static bool is_folder(const char *path)
 }
 
 /* The hash of the content; of a file that was seen before as it is now without reading it. */
-static bool content_hash(const char *folder, const char *path, char ret[HASH_TEXT_SIZE],
-                         struct error *error)
+static bool known_hash(const char *folder, const char *path, char ret[HASH_TEXT_SIZE],
+                       struct error *error)
 {
     scoped(buffer_release) struct buffer note = {0};
     scoped(memory_free) char *known = NULL;
@@ -189,7 +190,7 @@ static bool content_hash(const char *folder, const char *path, char ret[HASH_TEX
         ret[size] = '\0';
         return true;
     }
-    if (!hash_file(path, ret, error) || !identity(path, after, error))
+    if (!content_hash(path, ret, error) || !identity(path, after, error))
         return false;
     if (strcmp(before, after) != 0)
         return error_set(error, ERROR_INVALID, "%s: changed while it was read", path);
@@ -239,7 +240,7 @@ static bool add_content(const struct store *store, const char *path, struct buff
     char content[HASH_TEXT_SIZE];
 
     return (is_folder(path) ? folder_hash(store, path, content, error)
-                            : content_hash(store->folder, path, content, error)) &&
+                            : known_hash(store->folder, path, content, error)) &&
            buffer_append_format(text, error, "%s ", content);
 }
 

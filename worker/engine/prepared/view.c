@@ -10,6 +10,7 @@
 #include "common/buffer.h"
 #include "common/hash.h"
 #include "common/owner.h"
+#include "worker/engine/prepared/parallel.h"
 #include "worker/engine/prepared/spill.h"
 
 struct viewing {
@@ -400,20 +401,54 @@ bool view_read_warnings(int fd, const struct hdf5_array *array, int n,
 /* ---- checksums --------------------------------------------------------------------------------*/
 
 #define PIECE_BYTES ((int64_t)1024 * 1024)
+#define PIECES_AT_A_TIME 16
+
+struct summing {
+    int fd;
+    const struct hdf5_array *array;
+    int64_t bytes;
+    uint64_t *piece; /* the sum of each */
+};
+
+static int64_t pieces_of(int64_t bytes)
+{
+    return (bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+}
+
+static bool sum_pieces(void *context, int64_t number, struct error *error)
+{
+    const struct summing *summing = context;
+    scoped(memory_free) char *piece = malloc((size_t)PIECE_BYTES);
+    int64_t from = number * PIECES_AT_A_TIME, n = pieces_of(summing->bytes);
+
+    if (!piece)
+        return error_set(error, ERROR_NO_MEMORY, "summing prepared data");
+    for (int64_t i = from; i < n && i < from + PIECES_AT_A_TIME; i++) {
+        int64_t left = summing->bytes - i * PIECE_BYTES;
+        int64_t size = left < PIECE_BYTES ? left : PIECE_BYTES;
+
+        if (!spill_get(summing->fd, piece, size, summing->array->offset + i * PIECE_BYTES, error))
+            return false;
+        summing->piece[i] = hash_bytes(piece, (size_t)size);
+    }
+    return true;
+}
 
 /* The name counts, so that arrays cannot change places. */
-static bool checksum(int fd, const struct hdf5_array *array, char *piece, int64_t *ret,
-                     struct error *error)
+static bool checksum(int fd, const struct hdf5_array *array, int64_t *ret, struct error *error)
 {
-    int64_t bytes = hdf5_array_bytes(array);
+    int64_t bytes = hdf5_array_bytes(array), n = pieces_of(bytes);
+    scoped(memory_free) uint64_t *piece = calloc((size_t)n + 1, sizeof(*piece));
+    struct summing summing = {.fd = fd, .array = array, .bytes = bytes, .piece = piece};
     uint64_t sum[2] = {hash_bytes(array->name, strlen(array->name)), 0};
 
-    for (int64_t at = 0; at < bytes; at += PIECE_BYTES) {
-        int64_t size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
-
-        if (!spill_get(fd, piece, size, array->offset + at, error))
-            return false;
-        sum[1] = hash_bytes(piece, (size_t)size);
+    if (!piece)
+        return error_set(error, ERROR_NO_MEMORY, "summing prepared data");
+    if (!parallel_run(parallel_threads(), (n + PIECES_AT_A_TIME - 1) / PIECES_AT_A_TIME, sum_pieces,
+                      &summing, error))
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        sum[1] = piece[i];
         sum[0] = hash_bytes(sum, sizeof(sum));
     }
     memcpy(ret, &sum[0], sizeof(*ret));
@@ -433,16 +468,15 @@ static bool all_checksums(int fd, const struct hdf5_array *array, int n, int64_t
 {
     scoped(memory_free) struct hdf5_array *sorted = calloc((size_t)n + 1, sizeof(*sorted));
     scoped(memory_free) int64_t *sum = calloc((size_t)n + 1, sizeof(*sum));
-    scoped(memory_free) char *piece = malloc((size_t)PIECE_BYTES);
 
-    if (!sorted || !sum || !piece)
+    if (!sorted || !sum)
         return error_set(error, ERROR_NO_MEMORY, "summing prepared data");
     memcpy(sorted, array, (size_t)n * sizeof(*sorted));
     qsort(sorted, (size_t)n, sizeof(*sorted), by_name);
     *ret_n = 0;
     for (int i = 0; i < n; i++)
         if (strcmp(sorted[i].name, "checksum") != 0 && hdf5_array_bytes(&sorted[i]) > 0 &&
-            !checksum(fd, &sorted[i], piece, &sum[(*ret_n)++], error))
+            !checksum(fd, &sorted[i], &sum[(*ret_n)++], error))
             return false;
     *ret = take(&sum);
     return true;

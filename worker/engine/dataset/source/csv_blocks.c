@@ -5,7 +5,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
-#include "worker/engine/dataset/number.h"
+#include "worker/engine/dataset/source/csv_fields.h"
 #include "worker/engine/dataset/source/stream.h"
 
 struct csv_blocks {
@@ -63,7 +63,7 @@ static bool make_room(const struct csv_blocks *blocks, struct csv_block *block, 
 
     if (capacity <= block->capacity)
         return true;
-    data = realloc(block->data, capacity + NUMBER_PADDING + 1);
+    data = realloc(block->data, capacity + CSV_FIELDS_PADDING + 1);
     if (!data)
         return no_memory(blocks, error);
     block->data = data;
@@ -97,30 +97,6 @@ struct census {
     bool plain;
 };
 
-static bool is_ascii(const char *data, size_t size)
-{
-    uint64_t any = 0, word;
-    size_t i = 0;
-
-    for (; i + sizeof(word) <= size; i += sizeof(word)) {
-        memcpy(&word, data + i, sizeof(word));
-        any |= word;
-    }
-    for (; i < size; i++)
-        any |= (unsigned char)data[i] & 0x80U;
-    return (any & 0x8080808080808080ULL) == 0;
-}
-
-static int64_t count_newlines(const char *data, size_t size)
-{
-    const char *end = data + size, *at = data;
-    int64_t n = 0;
-
-    for (; at < end && (at = memchr(at, '\n', (size_t)(end - at))); at++)
-        n++;
-    return n;
-}
-
 /* CRs that are no part of a CRLF. */
 static int64_t count_lone_returns(const char *data, size_t size)
 {
@@ -134,11 +110,11 @@ static int64_t count_lone_returns(const char *data, size_t size)
 
 static struct census look(const char *data, size_t size)
 {
-    int64_t n_lone = count_lone_returns(data, size);
+    const struct csv_census census = csv_fields_count(data, size);
+    int64_t n_lone = census.returns ? count_lone_returns(data, size) : 0;
 
-    return (struct census){.n_lines = count_newlines(data, size) + n_lone,
-                           .plain = n_lone == 0 && is_ascii(data, size) &&
-                                    !memchr(data, '\0', size) && !memchr(data, '"', size)};
+    return (struct census){.n_lines = census.n_newlines + n_lone,
+                           .plain = n_lone == 0 && !census.others};
 }
 
 static bool keep_rest(struct csv_blocks *blocks, const char *data, size_t size, struct error *error)
@@ -190,7 +166,7 @@ bool csv_blocks_next(struct csv_blocks *blocks, struct csv_block *block, struct 
     if (!keep_rest(blocks, block->data + end, block->size - end, error))
         return false;
     block->size = end;
-    memset(block->data + end, 0, NUMBER_PADDING + 1);
+    memset(block->data + end, 0, CSV_FIELDS_PADDING + 1);
     census = look(block->data, end);
     if (census.plain && end > 0 && block->data[end - 1] != '\n')
         block->data[block->size++] = '\n';

@@ -14,7 +14,7 @@
 #define CSV_BLOCK_SIZE ((size_t)512 * 1024)
 
 struct csv_block { /* all-zero is a valid empty one; refilled by each csv_blocks_next() */
-    char *data;    /* owned; NUMBER_PADDING bytes are readable behind its end */
+    char *data;    /* owned; CSV_FIELDS_PADDING bytes are readable behind its end */
     size_t size, capacity;
     int64_t number; /* from 0 */
     int64_t line;   /* of its first byte, from 1 */

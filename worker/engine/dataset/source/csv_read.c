@@ -2,10 +2,11 @@
  * Each thread takes the next block of the file, parses it into columns, waits until it is known how
  * many rows the blocks before it have, and gives its chunk to the sink.
  *
- * A block of plain ASCII without quotes is parsed field by field in place; a field that is no
- * simple number goes through cell_store(). From the first record on that is not plain (and in the
- * first block, for its header) the reader of dataset/csv.h takes over, which knows all of the
- * format and names what is wrong. The first error of the file is the one that is told.
+ * A block of plain ASCII without quotes is read in place, a column of some records after the other;
+ * a field that is no simple number goes through cell_store(). From the first record on that is not
+ * plain (and in the first block, for its header) the reader of dataset/csv.h takes over, which
+ * knows all of the format and names what is wrong. The first error of the file is the one that is
+ * told.
  */
 #include "worker/engine/dataset/source/csv_read.h"
 
@@ -20,10 +21,12 @@
 #include "worker/engine/dataset/source/batch.h"
 #include "worker/engine/dataset/source/cell.h"
 #include "worker/engine/dataset/source/csv_blocks.h"
+#include "worker/engine/dataset/source/csv_fields.h"
 
 #define THREADS_MAX 256
 #define RECENT_SLOTS 16
 #define RECENT_SIZE 22
+#define RECORDS_AT_A_TIME NUMBER_COLUMN_MAX
 
 struct reading {
     struct source *source;
@@ -55,6 +58,7 @@ struct missing_count {
 struct worker {
     struct reading *reading;
     struct csv_block block;
+    struct csv_fields fields;
     struct batch batch;
     struct recent (*recent)[RECENT_SLOTS]; /* owned, of each column */
     struct missing_count *missing;         /* owned, of each column */
@@ -76,7 +80,7 @@ static void count_missing(struct worker *worker, int64_t column, int64_t line)
         worker->missing[column].line = line;
 }
 
-static bool store_cell(struct worker *worker, int64_t i, const char *text, size_t size,
+static bool store_cell(struct worker *worker, int64_t i, int64_t row, const char *text, size_t size,
                        int64_t line, struct error *error)
 {
     const struct reading *reading = worker->reading;
@@ -92,7 +96,7 @@ static bool store_cell(struct worker *worker, int64_t i, const char *text, size_
     else if (reading->source->profile.column[i].date &&
              !cell_read_date(&cell, &place, column->name, date, error))
         return false;
-    return cell_store(&cell, &reading->missing, &place, column, worker->batch.n_rows, error);
+    return cell_store(&cell, &reading->missing, &place, column, row, error);
 }
 
 static bool store_records(struct worker *worker, struct csv_reader *reader, struct error *error)
@@ -108,8 +112,8 @@ static bool store_records(struct worker *worker, struct csv_reader *reader, stru
         if (record->n_fields != source->profile.n_columns)
             return source_changed(source, error);
         for (int64_t i = 0; i < record->n_fields; i++)
-            if (!store_cell(worker, i, record->field[i].text, record->field[i].size, record->line,
-                            error))
+            if (!store_cell(worker, i, worker->batch.n_rows, record->field[i].text,
+                            record->field[i].size, record->line, error))
                 return false;
         worker->batch.n_rows++;
     }
@@ -144,128 +148,168 @@ static bool parse_first(struct worker *worker, struct error *error)
 
 /* ---- simple records ---------------------------------------------------------------------------*/
 
-static bool ends_field(char c, char delimiter)
-{
-    return c == delimiter || c == '\n' || c == '\r';
-}
+struct field {
+    const char *text;
+    size_t size;
+    int64_t row, line; /* of the batch, of the file */
+};
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-/* A field of any kind, blanks round it dropped; returns its end. NULL: it failed. */
-static const char *parse_any(struct worker *worker, int64_t i, const char *at, int64_t line,
-                             struct error *error)
+/* Of any kind, blanks round it dropped. */
+static bool parse_any(struct worker *worker, int64_t i, const struct field *field,
+                      struct error *error)
 {
-    char delimiter = worker->reading->delimiter;
-    const char *end = at, *last;
+    const char *from = field->text, *to = from + field->size;
 
-    while (!ends_field(*end, delimiter))
-        end++;
-    while (at < end && is_blank(*at))
-        at++;
-    for (last = end; last > at && is_blank(last[-1]);)
-        last--;
-    if (last - at > CSV_FIELD_LIMIT)
+    while (from < to && is_blank(*from))
+        from++;
+    while (to > from && is_blank(to[-1]))
+        to--;
+    if (to - from > CSV_FIELD_LIMIT)
         return error_set(error, ERROR_INVALID, "%s: line %lld, column %lld: a field of over %d KiB",
-                         worker->reading->source->path, (long long)line, (long long)i + 1,
-                         CSV_FIELD_LIMIT >> 10),
-               NULL;
-    return store_cell(worker, i, at, (size_t)(last - at), line, error) ? end : NULL;
+                         worker->reading->source->path, (long long)field->line, (long long)i + 1,
+                         CSV_FIELD_LIMIT >> 10);
+    return store_cell(worker, i, field->row, from, (size_t)(to - from), field->line, error);
 }
 
-static const char *parse_text(struct worker *worker, int64_t i, const char *at, int64_t line,
-                              struct error *error)
+static bool parse_text(struct worker *worker, int64_t i, const struct field *field,
+                       struct error *error)
 {
-    struct column *column = &worker->batch.column[i];
-    char delimiter = worker->reading->delimiter;
-    const char *end = at;
+    int32_t *code = &worker->batch.column[i].code[field->row];
+    size_t size = field->size;
     struct recent *recent;
-    size_t size;
 
-    while (!ends_field(*end, delimiter))
-        end++;
-    size = (size_t)(end - at);
     if (size == 0 || size > RECENT_SIZE)
-        return parse_any(worker, i, at, line, error);
-    recent = &worker->recent[i][(unsigned char)end[-1] % RECENT_SLOTS];
-    if (recent->size == size && memcmp(recent->text, at, size) == 0) {
-        column->code[worker->batch.n_rows] = recent->code;
-        return end;
+        return parse_any(worker, i, field, error);
+    recent = &worker->recent[i][(unsigned char)field->text[size - 1] % RECENT_SLOTS];
+    if (recent->size == size && memcmp(recent->text, field->text, size) == 0) {
+        *code = recent->code;
+        return true;
     }
-    if (!parse_any(worker, i, at, line, error))
-        return NULL;
-    if (column->code[worker->batch.n_rows] >= 0) { /* missing ones are counted each time */
+    if (!parse_any(worker, i, field, error))
+        return false;
+    if (*code >= 0) { /* missing ones are counted each time */
         recent->size = (uint8_t)size;
-        recent->code = column->code[worker->batch.n_rows];
-        memcpy(recent->text, at, size);
+        recent->code = *code;
+        memcpy(recent->text, field->text, size);
     }
-    return end;
+    return true;
 }
 
-static const char *parse_field(struct worker *worker, int64_t i, const char *at, int64_t line,
-                               struct error *error)
+static bool parse_field(struct worker *worker, int64_t i, const struct field *field,
+                        struct error *error)
 {
     const struct reading *reading = worker->reading;
     struct column *column = &worker->batch.column[i];
-    int64_t row = worker->batch.n_rows;
-    const char *end = NULL;
 
-    if (column->form == FORM_TEXT && !reading->source->profile.column[i].date)
-        return parse_text(worker, i, at, line, error);
-    if (column->form == FORM_SKIP) {
-        for (end = at; !ends_field(*end, reading->delimiter);)
-            end++;
-        return end - at > CSV_FIELD_LIMIT ? parse_any(worker, i, at, line, error) : end;
-    }
-    if (!reading->numbers_are_missing && !reading->source->profile.column[i].date)
-        end = column->form == FORM_REAL ? number_scan_real(at, &column->real[row])
-                                        : number_scan_integer(at, &column->integer[row]);
-    if (end && ends_field(*end, reading->delimiter))
-        return end;
-    return parse_any(worker, i, at, line, error);
+    if (column->form == FORM_SKIP)
+        return field->size <= CSV_FIELD_LIMIT || parse_any(worker, i, field, error);
+    if (reading->source->profile.column[i].date)
+        return parse_any(worker, i, field, error);
+    if (column->form == FORM_TEXT)
+        return parse_text(worker, i, field, error);
+    if (!reading->numbers_are_missing &&
+        (column->form == FORM_REAL
+             ? number_read_real(field->text, field->size, &column->real[field->row])
+             : number_read_integer(field->text, field->size, &column->integer[field->row])))
+        return true;
+    return parse_any(worker, i, field, error);
 }
 
-/* Whether a record that begins at `at` is one that csv.h passes over, or has another number of
- * fields than the others. */
-static bool parse_record(struct worker *worker, const char **at, int64_t line, bool *ret_simple,
+static bool parse_nth(struct worker *worker, int64_t i, int64_t line, int64_t k,
+                      struct error *error)
+{
+    int64_t width = worker->batch.n_columns;
+    const uint32_t *separator =
+        &worker->fields.separator[worker->fields.line[line] + k * width + i];
+    uint32_t from = separator[0] + 1, to = separator[1];
+    struct field field = {worker->block.data + from, to - from, worker->batch.n_rows + k,
+                          worker->block.line + line + k};
+
+    field.size -= i == width - 1 && to > from && field.text[field.size - 1] == '\r';
+    return parse_field(worker, i, &field, error);
+}
+
+/* Which of n fields were no simple numbers. */
+static uint64_t parse_numbers(struct worker *worker, int64_t i, int64_t line, int64_t n)
+{
+    const struct reading *reading = worker->reading;
+    const struct column *column = &worker->batch.column[i];
+    const struct number_column fields = {
+        .text = worker->block.data,
+        .separator = &worker->fields.separator[worker->fields.line[line] + i],
+        .stride = worker->batch.n_columns};
+
+    if (column->form != FORM_REAL || reading->numbers_are_missing ||
+        reading->source->profile.column[i].date)
+        return UINT64_MAX >> (RECORDS_AT_A_TIME - n);
+    return number_read_reals(&fields, n, &column->real[worker->batch.n_rows]);
+}
+
+/* Of records line .. line + *n - 1 of the block; false: the one that *n is now failed. */
+static bool parse_column(struct worker *worker, int64_t i, int64_t line, int64_t *n,
                          struct error *error)
 {
-    int64_t n = worker->batch.n_columns;
-    char delimiter = worker->reading->delimiter;
-    const char *from = *at;
+    uint64_t left = *n > 0 ? parse_numbers(worker, i, line, *n) : 0;
 
-    *ret_simple = false;
-    if (ends_field(*from, '\n') || is_blank(*from))
-        return true;
-    for (int64_t i = 0; i < n; i++) {
-        from = parse_field(worker, i, from, line, error);
-        if (!from)
+    for (; left; left &= left - 1) {
+        int64_t k = __builtin_ctzll(left);
+
+        if (!parse_nth(worker, i, line, k, error)) {
+            *n = k;
             return false;
-        if (i < n - 1 && *from++ != delimiter)
-            return true;
+        }
     }
-    from += *from == '\r';
-    if (*from != '\n')
-        return true;
-    worker->batch.n_rows++;
-    *at = from + 1;
-    *ret_simple = true;
     return true;
+}
+
+/* Later columns are read up to the record that failed, so that the first error of the file is the
+ * one that stays. */
+static bool parse_columns(struct worker *worker, int64_t line, int64_t n, struct error *error)
+{
+    bool good = true;
+
+    for (int64_t i = 0; i < worker->batch.n_columns; i++)
+        good = parse_column(worker, i, line, &n, error) && good;
+    worker->batch.n_rows += n;
+    return good;
+}
+
+static const char *line_text(const struct worker *worker, int64_t line)
+{
+    return worker->block.data + (worker->fields.separator[worker->fields.line[line]] + 1);
+}
+
+/* Not one that csv.h passes over, nor of another number of fields than the others. */
+static bool is_simple(const struct worker *worker, int64_t line)
+{
+    const uint32_t *first = &worker->fields.line[line];
+    char c = *line_text(worker, line);
+
+    return first[1] - first[0] == worker->batch.n_columns && c != '\n' && c != '\r' && !is_blank(c);
 }
 
 static bool parse_plainly(struct worker *worker, struct error *error)
 {
-    const char *at = worker->block.data, *end = at + worker->block.size;
-    int64_t line = worker->block.line;
-    bool simple;
+    const struct csv_block *block = &worker->block;
+    int64_t line = 0, n;
 
-    for (; at < end; line++) {
-        if (!parse_record(worker, &at, line, &simple, error))
+    if (!csv_fields_find(&worker->fields, block->data, block->size, worker->reading->delimiter))
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", worker->reading->source->path);
+    for (; line < worker->fields.n_lines; line += n) {
+        for (n = 0; n < RECORDS_AT_A_TIME && line + n < worker->fields.n_lines;)
+            if (is_simple(worker, line + n))
+                n++;
+            else
+                break;
+        if (n == 0)
+            return parse_slowly(worker, line_text(worker, line), block->line + line, error);
+        if (!parse_columns(worker, line, n, error))
             return false;
-        if (!simple)
-            return parse_slowly(worker, at, line, error);
     }
     return true;
 }
@@ -379,6 +423,7 @@ static void *run_worker(void *context)
 static void worker_release(struct worker *worker)
 {
     csv_block_release(&worker->block);
+    csv_fields_release(&worker->fields);
     batch_release(&worker->batch);
     free(worker->recent);
     free(worker->missing);
