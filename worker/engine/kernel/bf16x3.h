@@ -1,0 +1,86 @@
+/*
+ * Products of matrices in bfloat16 tiles, for predictions: each float x is the sum of two
+ * bfloat16 numbers, x' = bf16(x) and x" = bf16(x - x'), and
+ *
+ *   a b  is taken as  a' b" + a' b' + a" b'        summed in float
+ *
+ * (the computing mode float_to_bf16x3 of oneMKL's, "high" of PyTorch's float32 matmul precision:
+ * Henry, Tang, Heinecke, "Leveraging the bfloat16 artificial intelligence datatype for
+ * higher-precision computations", 2019). A term's error is at most 2^-15 |a| |b|: 2^-17 of each
+ * split and 2^-16 of the product that is left out; as their signs differ a sum is about as exact as
+ * one in float.
+ *
+ * An element of c has the same bits whatever rows and columns are beside it. Denormals, of numbers
+ * and of sums, are taken as zero.
+ */
+#ifndef NIGHTJAR_WORKER_ENGINE_KERNEL_BF16X3_H
+#define NIGHTJAR_WORKER_ENGINE_KERNEL_BF16X3_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint16_t bf16x3_bits; /* a bfloat16: the upper half of a float */
+
+enum {
+    BF16X3_TERMS = 32,  /* numbers of k in a block: x'[32] x"[32] */
+    BF16X3_PANEL = 32,  /* columns of b that lie together */
+    BF16X3_BEYOND = 32, /* rows of a that are read beyond the last: anything finite */
+    BF16X3_BLOCK =
+        2048, /* elements of a block of b: [2 halves of a panel][b' b"][16 pairs][16][2] */
+};
+
+struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to what c is */
+    int64_t m, n, k;
+    int64_t taps;           /* at least 1 */
+    const bf16x3_bits *a;   /* as split() gives it; borrowed, as the next */
+    int64_t a_row, a_tap;   /* elements from a row to the next, from a tap to the next */
+    const bf16x3_bits *b;   /* [panels][taps][blocks of k], packed */
+    float *c;               /* columns of a panel lie together, BF16X3_PANEL at a time */
+    int64_t c_row, c_panel; /* elements from a row, from a panel to the next */
+    bool add;
+};
+
+struct bf16x3_kernel {
+    const char *name; /* "plain" "amx" */
+    /* x[m][k], whose rows lie x_row apart, as to[m][bf16x3_width(k)]; zeros beyond k. */
+    void (*split)(const float *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to);
+    void (*product)(const struct bf16x3_product *product);
+};
+
+/* The reference: the same sums, slowly. */
+extern const struct bf16x3_kernel bf16x3_plain;
+/* What this processor has for it, NULL: nothing that is faster than float. NIGHTJAR_KERNEL, where
+ * it names a table of kernels without tiles, has a say. */
+const struct bf16x3_kernel *bf16x3_pick(void);
+
+/* Elements that k numbers take when they are split. */
+static inline int64_t bf16x3_width(int64_t k)
+{
+    return (k + BF16X3_TERMS - 1) / BF16X3_TERMS * 2 * BF16X3_TERMS;
+}
+
+/* Elements that b[k][n] takes when it is packed for one tap. */
+int64_t bf16x3_packed_size(int64_t k, int64_t n);
+/* Packs b[k][n], whose elements lie row_stride and column_stride apart: panels panel_stride
+ * elements apart, zeros beyond k and n. */
+void bf16x3_pack(const float *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
+                 int64_t panel_stride, bf16x3_bits *ret_packed);
+
+/* ---- products of whole matrices, whose weights are packed once ---- */
+
+struct bf16x3_matrix { /* c[m][n] = a[m][k] w'[k][n] */
+    const struct bf16x3_kernel *kernel;
+    int64_t m, n, k;
+    const float *a;
+    int64_t a_row; /* elements from a row to the next, as the last */
+    const bf16x3_bits *packed;
+    float *c;
+    int64_t c_row;
+    bf16x3_bits *room; /* [bf16x3_matrix_room(k, n)], lost */
+};
+/* Packs w[n][k] for bf16x3_matrix_product(): bf16x3_packed_size(k, n) elements. */
+void bf16x3_matrix_pack(const float *w, int64_t k, int64_t n, bf16x3_bits *ret_packed);
+int64_t bf16x3_matrix_room(int64_t k, int64_t n);
+void bf16x3_matrix_product(const struct bf16x3_matrix *matrix);
+
+#endif
