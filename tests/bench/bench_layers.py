@@ -5,6 +5,10 @@ Seconds are of processor time, since both sides have one thread and the machine 
 The fraction of the limit is the time that a batch's floating-point operations take at the rate of a large product, its
 recurrent cells at the rate of the vector kernel (twice: there and back) and its weights' and activations' bytes at that
 of the memory, all measured beside it, divided by ours. The targets are the project's promise.
+
+Predictions come in float32, and in bf16x3 (nj predict --compute) where the processor has tiles for it: figures of that
+name. Their peer is PyTorch in float32 too; beside it stands what it does in the nearest mode that it has, bfloat16
+autocast, whose numbers have 8 bits.
 """
 import json
 import os
@@ -76,7 +80,9 @@ for units, target in ((64, 4), (128, 2.5), (256, 1.8)):
                                             recurrent_work(4, 8, units, 256, 4), target)
 LOSSES = {"mdn": {"type": "log_normal", "components": 3}}
 PREDICTED = ["lstm_128_b32", "lstm_64_b32", "dense_16500", "conv1d", "mdn"]
+TILED = ["dense_16500", "conv1d", "mdn"]  # predicted in bf16x3 too
 FIGURES = ([f"layers_{name}" for name in SHAPES] + [f"layers_predict_{name}" for name in PREDICTED]
+           + [f"layers_predict_{name}_bf16x3" for name in TILED]
            + ["layers_memory_lstm2_512", "layers_checkpoint"])
 
 
@@ -104,9 +110,16 @@ class Timer:
         self.process.wait()
 
 
+def flags():
+    return set(pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii").split())
+
+
 def core():
-    flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
-    return "SkylakeX" if "avx512f" in flags else "Haswell"
+    return "SkylakeX" if "avx512f" in flags() else "Haswell"
+
+
+def has_tiles():
+    return {"amx_tile", "amx_bf16", "avx512_bf16"} <= flags()
 
 
 def measure(only):
@@ -116,6 +129,9 @@ def measure(only):
             yield measure_checkpoint(figure)
         elif figure.startswith("layers_memory_") and figure.startswith(only):
             yield measure_memory(figure, figure.removeprefix("layers_memory_"))
+        elif figure.endswith("_bf16x3"):
+            if figure.startswith(only) and has_tiles():
+                yield measure_tiled(figure, figure.removeprefix("layers_predict_").removesuffix("_bf16x3"))
         elif figure.startswith(only):
             name = figure.removeprefix("layers_").removeprefix("predict_")
             yield measure_one(figure, name, "predict" if figure.startswith("layers_predict_") else "train")
@@ -131,12 +147,12 @@ def measure_checkpoint(figure):
     return Figure(figure, mine, "s", plain, plain / mine, 1 / 1.5, against="the same bytes, written and synced")
 
 
-def start_ours(name):
+def start_ours(name, *more):
     model, steps, width, outputs, task, batch, *_ = SHAPES[name]
     spec = {"model": model, "train": {"batch": batch, "optimizer": {"type": "adam", "rate": 1e-4}}}
     if name in LOSSES:
         spec["train"]["loss"] = LOSSES[name]
-    return Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task],
+    return Timer([BUILD / "tests" / "bench.layers", json.dumps(spec), str(steps), str(width), str(outputs), task, *more],
                  OPENBLAS_CORETYPE=core())
 
 
@@ -175,6 +191,22 @@ def measure_one(figure, name, what):
     fraction = mine * limit_seconds(work, batch, what, [statistics.median(kept) for kept in zip(*limits)])
     return Figure(figure, mine, "samples/s", best, mine / best, 3.0 if what == "predict" else target, fraction,
                   f"{PEERS.get(name, 'PyTorch')} {list(peers)[theirs.index(best)]}; {fraction:.2f} of the limit")
+
+
+def measure_tiled(figure, name):
+    ours, peers = start_ours(name, "bf16x3"), {mode: start_peer(name, mode) for mode in ("default", "avx512")}
+    line = f"predict {SECONDS} 1024"
+    asked = [(ours, line), *((peer, line) for peer in peers.values()), (peers["default"], line + " bfloat16")]
+    rates = [[] for _ in asked]
+    for turn in range(ROUNDS + 1):
+        for kept, (timer, question) in zip(rates, asked):
+            kept += timer.ask(question) if turn else timer.ask(question)[:0]  # the first is warming up
+    for timer in (ours, *peers.values()):
+        timer.end()
+    mine, *theirs, narrow = [statistics.median(kept) for kept in rates]
+    best = max(theirs)
+    return Figure(figure, mine, "samples/s", best, mine / best, 3.0,
+                  against=f"PyTorch {list(peers)[theirs.index(best)]}, float32; {narrow:.4g} with its bfloat16 autocast")
 
 
 def limit_seconds(work, batch, what, rates):

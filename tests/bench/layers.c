@@ -2,7 +2,10 @@
  * Times training steps and predictions of a network on made-up data: the engine's side of
  * bench_layers.py.
  *
- *   layers SPEC STEPS WIDTH OUTPUTS TASK     SPEC: {"model": [...], "train": {...}}
+ *   layers SPEC STEPS WIDTH OUTPUTS TASK [bf16x3]     SPEC: {"model": [...], "train": {...}}
+ *
+ * With bf16x3 it only predicts, in the processor's tiles; it ends with status 2 where there are
+ * none.
  *
  * Seconds are of processor time. Each line "train SECONDS" or "predict SECONDS ROWS" on standard
  * input is answered by samples a second; "limit" by what this processor does at this moment:
@@ -17,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/compute.h"
 #include "common/file.h"
 #include "common/owner.h"
 #include "common/random.h"
@@ -144,6 +148,18 @@ static void build(struct bench *bench)
 
     if (!train_complete(&bench->spec.train, set->task, &error) ||
         !model_build(&plan, &bench->model, &error))
+        die(&error);
+}
+
+static void quicken(struct bench *bench)
+{
+    struct error error;
+
+    if (!bf16x3_pick()) {
+        (void)fputs("layers: this processor has no tiles for bfloat16\n", stderr);
+        exit(2);
+    }
+    if (!model_quicken(bench->model, bf16x3_pick(), &error))
         die(&error);
 }
 
@@ -306,7 +322,7 @@ int main(int argc, char **argv)
     struct error error;
     char line[128];
 
-    if (argc != 6)
+    if (argc != 6 && !(argc == 7 && strcmp(argv[6], compute_name[COMPUTE_BF16X3]) == 0))
         return 2;
     if (!json_parse(argv[1], strlen(argv[1]), &json, &error))
         die(&error);
@@ -323,6 +339,8 @@ int main(int argc, char **argv)
     make_data(&bench, (struct shape){.steps = atol(argv[2]), .width = atol(argv[3])}, atol(argv[4]),
               strcmp(argv[5], "classes") == 0);
     build(&bench);
+    if (argc == 7)
+        quicken(&bench);
     (void)kernel_flush_denormals();
     while (fgets(line, sizeof(line), stdin)) {
         if (strncmp(line, "limit", 5) == 0)

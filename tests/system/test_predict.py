@@ -13,6 +13,12 @@ import unittest
 from engine import DEADLINE, ENGINE, Run, engine
 
 
+def has_tiles():
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        flags = file.read().split()
+    return {"amx_tile", "amx_bf16", "avx512_bf16"} <= set(flags)
+
+
 class Stored(unittest.TestCase):
     """One small training for all tests."""
 
@@ -41,8 +47,9 @@ class Stored(unittest.TestCase):
                 file.write(f"{7 * i},{a:.5f},{b:.5f}" + (f",{3 * a - b:.4f}" if target else "") + "\n")
         return path
 
-    def predict(self, *arguments, model=None, data=None, status=0):
-        done = engine("predict", model or self.run_.folder, "--data", data or self.new, *arguments)
+    def predict(self, *arguments, model=None, data=None, status=0, kernel=None):
+        environment = {"env": dict(os.environ, NIGHTJAR_KERNEL=kernel)} if kernel else {}
+        done = engine("predict", model or self.run_.folder, "--data", data or self.new, *arguments, **environment)
         self.assertEqual(done.returncode, status, done.stderr)
         return done
 
@@ -63,6 +70,41 @@ class Stored(unittest.TestCase):
             _, got = self.numbers("--batch", batch)
             for a, b in zip(got, wanted, strict=True):
                 self.assertLessEqual(abs(a - b), 1e-5 * max(1, abs(b)))
+
+    def test_tiles_of_bfloat16_predict_the_same_to_their_bound(self):
+        """A term is off by at most 2^-15 of its size: of sums of a few terms around 1 that is less than 1e-4."""
+        _, wanted = self.numbers()
+        ids, got = self.numbers("--compute", "bf16x3")
+        self.assertEqual(ids, [7 * i for i in range(20000)])
+        for a, b in zip(got, wanted, strict=True):
+            self.assertLessEqual(abs(a - b), 1e-4 * max(1, abs(b)))
+        for batch in ("1", "37", "20000", "auto"):
+            _, other = self.numbers("--compute", "bf16x3", "--batch", batch)
+            for a, b in zip(other, got, strict=True):
+                self.assertLessEqual(abs(a - b), 1e-5 * max(1, abs(b)))
+        self.assertEqual(self.numbers("--compute", "float32")[1], wanted)
+        if has_tiles():
+            self.assertNotEqual(got, wanted)
+            self.assertRegex(self.predict("--compute", "bf16x3").stderr, r"each once \([0-9.]+ s, bf16x3\)")
+
+    def test_without_tiles_float32_is_used_and_said(self):
+        plain = self.predict(kernel="avx2")
+        done = self.predict("--compute", "bf16x3", kernel="avx2")
+        self.assertEqual(done.stdout, plain.stdout)
+        self.assertEqual(len(re.findall("bf16x3 needs .*as in training", done.stderr)), 1)
+        self.assertNotIn("bf16x3", plain.stderr)
+
+    def test_what_predictions_were_computed_in_is_kept_with_them(self):
+        out = os.path.join(self.folder, "tiles.h5")
+        for compute in ("float32", "bf16x3"):
+            self.predict("--compute", compute, "-o", out)
+            with open(out, "rb") as file:
+                self.assertEqual(b'"compute":"bf16x3"' in file.read(), compute == "bf16x3" and has_tiles())
+
+    def test_other_ways_of_computing_are_refused(self):
+        done = self.predict("--compute", "float8", status=2)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+        self.assertIn("float32|bf16x3", done.stderr)
 
     def test_files_are_whole_or_not_there(self):
         out = os.path.join(self.folder, "out.csv")

@@ -8,7 +8,8 @@
  *   drift                                  tells how training rows' figures come about, alike
  *   export                                 writes prepared samples to a file, as JSON asks
  *   settings                               describes every setting of data ... evaluate
- *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N]   a stored model on new rows
+ *   predict RUN --data FILE [-o FILE] [--batch N] [--cpus N] [--compute float32|bf16x3]   a stored
+ *                                                          model on new rows
  *   evaluate RUN [--metric NAME]... [--data FILE] [--json]     other figures of a stored model
  *   trace                                  tells rows of a source for a picture, alike
  *   try                                    goes through a spec once with a few rows, alike
@@ -213,20 +214,30 @@ static bool read_count(const char *text, int64_t *ret)
     return end != text && !*end && *ret >= 1 && *ret <= 1 << 24;
 }
 
+static bool read_compute(const char *text, enum compute *ret)
+{
+    for (int i = 0; i < COMPUTE_COUNT; i++)
+        if (strcmp(compute_name[i], text) == 0) {
+            *ret = (enum compute)i;
+            return true;
+        }
+    return false;
+}
+
 static int verb_predict(int n, char **argument)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"batch", required_argument, NULL, 'b'},
-                                            {"cpus", required_argument, NULL, 'c'},
-                                            {0}};
-    static const char help[] = "predict RUN --data FILE [-o FILE] [--batch ROWS|auto] [--cpus N]";
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},    {"output", required_argument, NULL, 'o'},
+        {"batch", required_argument, NULL, 'b'},   {"cpus", required_argument, NULL, 'c'},
+        {"compute", required_argument, NULL, 'p'}, {0}};
+    static const char help[] = "predict RUN --data FILE [-o FILE] [--batch ROWS|auto] [--cpus N] "
+                               "[--compute float32|bf16x3]";
     struct predict_request request = {.output = "-"};
     struct error error = {0};
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(n, argument, "d:o:b:c:", options, NULL)) != -1) {
+    while ((option = getopt_long(n, argument, "d:o:b:c:p:", options, NULL)) != -1) {
         bool good = option != '?';
 
         if (option == 'd')
@@ -239,6 +250,8 @@ static int verb_predict(int n, char **argument)
             good = read_count(optarg, &request.batch);
         else if (option == 'c')
             good = read_count(optarg, &request.cpus);
+        else if (option == 'p')
+            good = read_compute(optarg, &request.compute);
         if (!good)
             return usage(help);
     }

@@ -8,6 +8,7 @@
 #define NIGHTJAR_WORKER_ENGINE_PIPELINE_H
 
 #include "common/buffer.h"
+#include "common/compute.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "worker/engine/dataset/dataset.h"
@@ -101,6 +102,7 @@ struct predict_request {
     const char *output; /* .csv, .h5; "-": CSV to standard output */
     int64_t batch;      /* rows at a time; 0: PREDICT_BATCH; -1: the fastest, by trying */
     int64_t cpus;       /* threads that predict; 0: as many as there are */
+    enum compute compute;
 };
 /* Every row once, in the order of the file; counts and how long it takes go to standard error. */
 bool pipeline_predict(const struct predict_request *request, struct error *error);

@@ -113,9 +113,10 @@ static void tell_end(const struct predicting *predicting)
                       "warning: %" PRId64 " of %" PRId64
                       " rows have a category that the model has never seen\n",
                       predicting->n_unknown, predicting->n_rows);
-    (void)fprintf(stderr, "%s%" PRId64 " of %" PRId64 " rows predicted, each once (%.1f s)\n",
+    (void)fprintf(stderr, "%s%" PRId64 " of %" PRId64 " rows predicted, each once (%.1f s%s%s)\n",
                   isatty(STDERR_FILENO) ? "\r\033[K" : "", predicting->n_done, predicting->n_rows,
-                  seconds);
+                  seconds, predicting->plan.bf16x3 ? ", " : "",
+                  predicting->plan.bf16x3 ? compute_name[COMPUTE_BF16X3] : "");
 }
 
 /* ---- the fastest batch ------------------------------------------------------------------------*/
@@ -150,6 +151,19 @@ static bool try_batch(struct model *model, const struct samples *samples,
 
 enum { TRIED_ROWS = 16384 };
 
+/* What the products are computed with; NULL: in float. */
+static const struct bf16x3_kernel *kernel_for(const struct predict_request *request)
+{
+    const struct bf16x3_kernel *kernel = request->compute == COMPUTE_BF16X3 ? bf16x3_pick() : NULL;
+
+    if (request->compute == COMPUTE_BF16X3 && !kernel)
+        (void)fprintf(stderr,
+                      "warning: %s needs a model of float32 and a processor with tiles for "
+                      "bfloat16 (AMX); the predictions are computed as in training\n",
+                      compute_name[request->compute]);
+    return kernel;
+}
+
 static bool tune(const struct stored_model *stored, const struct samples *samples,
                  const struct predict_plan *plan, int64_t *ret_batch, struct error *error)
 {
@@ -158,6 +172,9 @@ static bool tune(const struct stored_model *stored, const struct samples *sample
     struct row_list some = {.row = own, .n = all < TRIED_ROWS ? all : TRIED_ROWS};
     scoped(memory_free) double *reference = NULL;
     double best = INFINITY;
+
+    if (plan->bf16x3 && !model_quicken(stored->model, plan->bf16x3, error))
+        return false;
 
     if (list)
         row_list_copy(list, 0, some.n, own);
@@ -274,6 +291,7 @@ static bool predict_with(const char *path, const struct predict_request *request
         .model = path,
         .batch = request->batch > 0 ? request->batch : PREDICT_BATCH,
         .n_cpus = request->cpus > 0 ? request->cpus : count_cpus(),
+        .bf16x3 = kernel_for(request),
         .text = prediction_output_is_text(predicting.output),
         .context = &predicting,
         .give = give,

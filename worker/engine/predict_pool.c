@@ -132,7 +132,8 @@ static bool start_thread(struct pool *pool, struct thread *thread, struct error 
     thread->pool = pool;
     if (!model_file_read(plan->model, &thread->stored, error) ||
         !samples_make(plan->dataset, thread->stored.preparation,
-                      window_find(&thread->stored.spec.prepare), NULL, &thread->samples, error))
+                      window_find(&thread->stored.spec.prepare), NULL, &thread->samples, error) ||
+        (plan->bf16x3 && !model_quicken(thread->stored.model, plan->bf16x3, error)))
         return false;
     thread->started = pthread_create(&thread->id, NULL, work, thread) == 0;
     return thread->started || error_set(error, ERROR_NO_MEMORY, "starting a thread");
@@ -146,6 +147,8 @@ static bool give_next(struct pool *pool, struct error *error)
                                     .distribution = &pool->thread->stored.model->distribution,
                                     .width = pool->thread->stored.model->n_outputs_per_row,
                                     .all = all_rows(pool->plan),
+                                    .compute =
+                                        pool->plan->bf16x3 ? compute_name[COMPUTE_BF16X3] : NULL,
                                     .text = &place->text};
     bool given;
 

@@ -17,6 +17,7 @@ struct predicted_piece { /* borrowed for one call */
     int64_t n, all;           /* rows of this piece, and of all pieces */
     const double *prediction; /* [n][width] */
     int64_t width;
+    const char *compute; /* what it was computed in, where that is not as in training; or NULL */
     const struct buffer *text; /* as lines of CSV, without a header; where the plan wants it */
 };
 
@@ -26,6 +27,7 @@ struct predict_plan {
     const struct row_list *list;    /* what is to be predicted; NULL: every row, in their order */
     const struct row_list *samples; /* that tell those (model_predict_rows()) */
     int64_t batch, n_cpus;          /* at least 1 */
+    const struct bf16x3_kernel *bf16x3; /* what products are computed with; NULL: in float */
     bool text;
     void *context;
     /* In order, in the thread that calls predict_pool_run(). */

@@ -126,7 +126,8 @@ static bool print_names(const struct predicted_piece *piece, struct buffer *ret,
         ids[i] = dataset->id[i].name;
     if (!add_names(object, "columns", classes ? set->class_name : set->target_name,
                    classes ? set->n_classes : set->n_targets) ||
-        !add_names(object, "ids", ids, n_ids > 0 ? n_ids : 1))
+        !add_names(object, "ids", ids, n_ids > 0 ? n_ids : 1) ||
+        (piece->compute && !cJSON_AddStringToObject(object, "compute", piece->compute)))
         return no_memory(error);
     return json_print(object, ret, error);
 }

@@ -1,6 +1,6 @@
 """Training and prediction of PyTorch on one of the shapes of bench_layers.py: torch_layers.py SHAPE.
 
-Each line "train SECONDS" or "predict SECONDS ROWS" on standard input is answered by samples a second of processor
+Each line "train SECONDS" or "predict SECONDS ROWS [bfloat16]" on standard input is answered by samples a second of processor
 time. One thread, all batches in memory, gradients set to None, denormals flushed (else a long recurrent backward pass takes ten times as long).
 """
 import json
@@ -113,6 +113,7 @@ def main():
 
     for line in sys.stdin:
         what, seconds, *rows = line.split()
+        narrow = rows[1:] == ["bfloat16"]
         n, rows = 0, int(rows[0]) if rows else batch
         net.train(what == "train")
         if what == "predict":
@@ -122,7 +123,7 @@ def main():
             if what == "train":
                 train(n)
             else:
-                with quiet():
+                with quiet(), torch.autocast("cpu", torch.bfloat16, enabled=narrow):
                     net(data)
             n += 1
         print(n * rows / passed, flush=True)

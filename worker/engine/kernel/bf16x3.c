@@ -52,7 +52,7 @@ static void put(float x, bf16x3_bits *high, bf16x3_bits *low)
     *low = bits_of(x - float_of(*high));
 }
 
-static void plain_split(const float *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to)
+static void plain_split(const real *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to)
 {
     int64_t width = bf16x3_width(k);
 
@@ -61,7 +61,7 @@ static void plain_split(const float *x, int64_t x_row, int64_t m, int64_t k, bf1
             bf16x3_bits *high =
                 to + i / BF16X3_TERMS * ((ptrdiff_t)2 * BF16X3_TERMS) + i % BF16X3_TERMS;
 
-            put(i < k ? x[i] : 0, high, high + BF16X3_TERMS);
+            put(i < k ? (float)x[i] : 0, high, high + BF16X3_TERMS);
         }
 }
 
@@ -108,10 +108,10 @@ static void plain_product(const struct bf16x3_product *product)
 {
     for (int64_t row = 0; row < product->m; row++)
         for (int64_t column = 0; column < product->n; column++) {
-            float *c = product->c + row * product->c_row +
-                       column / BF16X3_PANEL * product->c_panel + column % BF16X3_PANEL;
+            real *c = product->c + row * product->c_row + column / BF16X3_PANEL * product->c_panel +
+                      column % BF16X3_PANEL;
 
-            *c = element(product, row, column, product->add ? *c : 0);
+            *c = element(product, row, column, product->add ? (float)*c : 0);
         }
 }
 
@@ -125,7 +125,7 @@ int64_t bf16x3_packed_size(int64_t k, int64_t n)
            BF16X3_BLOCK;
 }
 
-void bf16x3_pack(const float *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
+void bf16x3_pack(const real *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
                  int64_t panel_stride, bf16x3_bits *ret_packed)
 {
     enum { HALF = BF16X3_BLOCK / 2, TILE = HALF / 2 };
@@ -139,8 +139,8 @@ void bf16x3_pack(const float *b, int64_t row_stride, int64_t column_stride, int6
                                 column % BF16X3_PANEL / 16 * HALF + row % BF16X3_TERMS / 2 * 32 +
                                 column % 16 * 2 + row % 2;
 
-            put(row < k && column < n ? b[row * row_stride + column * column_stride] : 0, high,
-                high + TILE);
+            put(row < k && column < n ? (float)b[row * row_stride + column * column_stride] : 0,
+                high, high + TILE);
         }
 }
 
@@ -156,7 +156,7 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void bf16x3_matrix_pack(const float *w, int64_t k, int64_t n, bf16x3_bits *ret_packed)
+void bf16x3_matrix_pack(const real *w, int64_t k, int64_t n, bf16x3_bits *ret_packed)
 {
     for (int64_t first = 0; first < k; first += part_of(k)) {
         int64_t terms_of_part = smaller(part_of(k), k - first);
@@ -177,7 +177,7 @@ int64_t bf16x3_matrix_room(int64_t k, int64_t n)
     int64_t panels = (smaller(n, COLUMNS) + BF16X3_PANEL - 1) / BF16X3_PANEL;
     int64_t sums = k > LONG ? ROWS * panels * BF16X3_PANEL : 0;
 
-    return rows_size(k) + sums * (int64_t)(sizeof(float) / sizeof(bf16x3_bits));
+    return rows_size(k) + sums * (int64_t)(sizeof(real) / sizeof(bf16x3_bits));
 }
 
 /* Rows and columns of c, of which there are as many as the room holds. */
@@ -186,7 +186,7 @@ struct stretch {
 };
 
 static void copy_sums(const struct bf16x3_matrix *matrix, const struct stretch *at,
-                      const float *sums)
+                      const real *sums)
 {
     for (int64_t column = 0; column < at->columns;
          column += BF16X3_PANEL, sums += at->rows * BF16X3_PANEL)
@@ -200,9 +200,9 @@ static void stretch_product(const struct bf16x3_matrix *matrix, const struct str
 {
     int64_t part = part_of(matrix->k), k = matrix->k;
     bool parts = k > part;
-    float *sums = (float *)(void *)(matrix->room + rows_size(k));
+    real *sums = (real *)(void *)(matrix->room + rows_size(k));
     const bf16x3_bits *packed = matrix->packed;
-    float *c = matrix->c + at->row * matrix->c_row + at->column;
+    real *c = matrix->c + at->row * matrix->c_row + at->column;
 
     for (int64_t first = 0; first < k; first += part) {
         int64_t terms_of_part = smaller(part, k - first), width = bf16x3_width(terms_of_part);

@@ -16,6 +16,8 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_KERNEL_BF16X3_H
 #define NIGHTJAR_WORKER_ENGINE_KERNEL_BF16X3_H
 
+#include "worker/engine/tensor.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,7 +37,7 @@ struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to
     const bf16x3_bits *a;   /* as split() gives it; borrowed, as the next */
     int64_t a_row, a_tap;   /* elements from a row to the next, from a tap to the next */
     const bf16x3_bits *b;   /* [panels][taps][blocks of k], packed */
-    float *c;               /* columns of a panel lie together, BF16X3_PANEL at a time */
+    real *c;                /* columns of a panel lie together, BF16X3_PANEL at a time */
     int64_t c_row, c_panel; /* elements from a row, from a panel to the next */
     bool add;
 };
@@ -43,7 +45,7 @@ struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to
 struct bf16x3_kernel {
     const char *name; /* "plain" "amx" */
     /* x[m][k], whose rows lie x_row apart, as to[m][bf16x3_width(k)]; zeros beyond k. */
-    void (*split)(const float *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to);
+    void (*split)(const real *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to);
     void (*product)(const struct bf16x3_product *product);
 };
 
@@ -63,7 +65,7 @@ static inline int64_t bf16x3_width(int64_t k)
 int64_t bf16x3_packed_size(int64_t k, int64_t n);
 /* Packs b[k][n], whose elements lie row_stride and column_stride apart: panels panel_stride
  * elements apart, zeros beyond k and n. */
-void bf16x3_pack(const float *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
+void bf16x3_pack(const real *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
                  int64_t panel_stride, bf16x3_bits *ret_packed);
 
 /* ---- products of whole matrices, whose weights are packed once ---- */
@@ -71,15 +73,15 @@ void bf16x3_pack(const float *b, int64_t row_stride, int64_t column_stride, int6
 struct bf16x3_matrix { /* c[m][n] = a[m][k] w'[k][n] */
     const struct bf16x3_kernel *kernel;
     int64_t m, n, k;
-    const float *a;
+    const real *a;
     int64_t a_row; /* elements from a row to the next, as the last */
     const bf16x3_bits *packed;
-    float *c;
+    real *c;
     int64_t c_row;
     bf16x3_bits *room; /* [bf16x3_matrix_room(k, n)], lost */
 };
 /* Packs w[n][k] for bf16x3_matrix_product(): bf16x3_packed_size(k, n) elements. */
-void bf16x3_matrix_pack(const float *w, int64_t k, int64_t n, bf16x3_bits *ret_packed);
+void bf16x3_matrix_pack(const real *w, int64_t k, int64_t n, bf16x3_bits *ret_packed);
 int64_t bf16x3_matrix_room(int64_t k, int64_t n);
 void bf16x3_matrix_product(const struct bf16x3_matrix *matrix);
 

@@ -56,6 +56,23 @@ static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
     return true;
 }
 
+static void dense_measure_packed(const struct layer *layer, int64_t rows, int64_t *ret_packed,
+                                 int64_t *ret_room)
+{
+    const struct dense *dense = layer->memory;
+
+    (void)rows;
+    *ret_packed = bf16x3_packed_size(dense->in, dense->units);
+    *ret_room = bf16x3_matrix_room(dense->in, dense->units);
+}
+
+static void dense_pack(const struct layer *layer, bf16x3_bits *ret_packed)
+{
+    const struct dense *dense = layer->memory;
+
+    bf16x3_matrix_pack(layer->parameter[WEIGHT].value, dense->in, dense->units, ret_packed);
+}
+
 static void dense_forward(const struct layer *layer, struct pass *pass,
                           const struct tensor *const x[], struct tensor *y)
 {
@@ -64,17 +81,29 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
     const real *bias = config->bias ? layer->parameter[BIAS].value : NULL;
     int64_t rows = x[0]->steps * x[0]->rows;
 
-    kernel_product_within(&(struct matrix_product){.kernel = pass->kernel,
-                                                   .transpose_b = true,
-                                                   .m = rows,
-                                                   .n = dense->units,
-                                                   .k = dense->in,
-                                                   .a = x[0]->data,
-                                                   .a_row = dense->in,
-                                                   .b = layer->parameter[WEIGHT].value,
-                                                   .b_row = dense->in,
-                                                   .c = y->data,
-                                                   .c_row = dense->units});
+    if (pass->bf16x3 && layer->packed)
+        bf16x3_matrix_product(&(struct bf16x3_matrix){.kernel = pass->bf16x3,
+                                                      .m = rows,
+                                                      .n = dense->units,
+                                                      .k = dense->in,
+                                                      .a = x[0]->data,
+                                                      .a_row = dense->in,
+                                                      .packed = layer->packed,
+                                                      .c = y->data,
+                                                      .c_row = dense->units,
+                                                      .room = pass->room});
+    else
+        kernel_product_within(&(struct matrix_product){.kernel = pass->kernel,
+                                                       .transpose_b = true,
+                                                       .m = rows,
+                                                       .n = dense->units,
+                                                       .k = dense->in,
+                                                       .a = x[0]->data,
+                                                       .a_row = dense->in,
+                                                       .b = layer->parameter[WEIGHT].value,
+                                                       .b_row = dense->in,
+                                                       .c = y->data,
+                                                       .c_row = dense->units});
     activation_apply(pass, (enum activation)config->activation, bias, y, pass->buffer[SUMS]);
 }
 
@@ -124,6 +153,8 @@ const struct layer_kind layer_dense = {
              .settings = dense_settings},
     .memory = sizeof(struct dense),
     .build = dense_build,
+    .measure_packed = dense_measure_packed,
+    .pack = dense_pack,
     .forward = dense_forward,
     .backward = dense_backward,
 };

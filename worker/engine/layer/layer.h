@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 #include "common/spec/setting.h"
+#include "worker/engine/kernel/bf16x3.h"
 #include "worker/engine/kernel/kernel.h"
 #include "worker/engine/tensor.h"
 
@@ -59,7 +60,9 @@ struct pass { /* one trip of a batch through a network; owned by whoever made it
     uint64_t seed, step;    /* randomness is a function of (seed, step, row id, layer name) */
     const uint64_t *row_id; /* [rows], borrowed */
     const struct kernel *kernel;
-    real *const *buffer; /* of the layer at work: [its buffer number] */
+    real *const *buffer;                /* of the layer at work: [its buffer number] */
+    const struct bf16x3_kernel *bf16x3; /* NULL: all is computed in float, as in training */
+    bf16x3_bits *room;                  /* with bf16x3: what layers asked for, lost */
 };
 
 enum layer_role {
@@ -88,6 +91,11 @@ struct layer_kind {
     /* Steps of y that a row of `length` steps of x has; NULL: as many, where y has as many steps as
      * x, else all. */
     int64_t (*length)(const struct layer *layer, int64_t length);
+    /* For predictions in bfloat16 tiles: elements of the weights when they are packed, and of the
+     * room that a trip of so many rows takes. NULL: it does without. */
+    void (*measure_packed)(const struct layer *layer, int64_t rows, int64_t *ret_packed,
+                           int64_t *ret_room);
+    void (*pack)(const struct layer *layer, bf16x3_bits *ret_packed); /* once, not per step */
     /* Once per step, before forward: pack weights, draw masks. NULL: nothing. */
     void (*prepare)(const struct layer *layer, struct pass *pass);
     void (*forward)(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
@@ -110,6 +118,7 @@ struct layer {
     struct layer_buffer buffer[LAYER_BUFFERS_MAX];
     int n_buffers;
     struct shape out;
+    const bf16x3_bits *packed;                  /* borrowed; NULL: it computes in float */
     const struct expression_variable *variable; /* borrowed: classes, features, ... */
     size_t n_variables;
 };

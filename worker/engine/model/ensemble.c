@@ -362,6 +362,17 @@ static bool ensemble_seen(struct model *model, const struct sample_set *set, int
     return true;
 }
 
+static bool ensemble_quicken(struct model *model, const struct bf16x3_kernel *kernel,
+                             struct error *error)
+{
+    struct ensemble *ensemble = (struct ensemble *)model;
+
+    for (int64_t i = 0; i < ensemble->n_members; i++)
+        if (!model_quicken(ensemble->member[i].stored.model, kernel, error))
+            return false;
+    return true;
+}
+
 const struct model_kind model_ensemble = {
     .kind = {.name = "ensemble",
              .help = "Stored models of other experiments as one: their predictions, averaged or "
@@ -381,6 +392,7 @@ const struct model_kind model_ensemble = {
     .recall = nothing_to_remember,
     .advance = ensemble_advance,
     .predict = ensemble_predict,
+    .quicken = ensemble_quicken,
     .array = ensemble_array,
     .save = ensemble_save,
     .load = ensemble_load,

@@ -103,6 +103,11 @@ void model_add_loss(const struct model_kind *kind, const struct model_plan *plan
     }
 }
 
+bool model_quicken(struct model *model, const struct bf16x3_kernel *kernel, struct error *error)
+{
+    return !model->kind->quicken || model->kind->quicken(model, kernel, error);
+}
+
 bool model_array(struct model *model, int64_t index, struct model_array *ret_array)
 {
     return model->kind->array(model, index, ret_array);

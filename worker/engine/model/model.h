@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
+#include "worker/engine/kernel/bf16x3.h"
 #include "worker/engine/logits.h"
 #include "worker/engine/loss/loss.h"
 #include "worker/engine/optimizer/update.h"
@@ -95,6 +96,9 @@ struct model_kind {
      * at random. */
     bool (*predict)(struct model *model, const struct sample_set *set, const int64_t *row,
                     int64_t n, double *ret_prediction, struct loss_sum *sum, struct error *error);
+    /* From here on predictions are computed in bfloat16 tiles, once the weights are what they stay.
+     * Once. NULL: it has no such products. */
+    bool (*quicken)(struct model *model, const struct bf16x3_kernel *kernel, struct error *error);
     /* save and load: the i-th array; false beyond the last */
     bool (*array)(struct model *model, int64_t index, struct model_array *ret_array);
     /* What is no array: the piece's bytes, borrowed until the next call. NULL: no pieces. */
@@ -155,6 +159,7 @@ bool model_predict_rows(struct model *model, const struct sample_set *set,
 void model_add_loss(const struct model_kind *kind, const struct model_plan *plan,
                     const struct sample_set *set, const int64_t *row, int64_t n,
                     const double *prediction, struct loss_sum *sum);
+bool model_quicken(struct model *model, const struct bf16x3_kernel *kernel, struct error *error);
 bool model_array(struct model *model, int64_t index, struct model_array *ret_array);
 
 #endif

@@ -35,6 +35,8 @@ void network_free(struct model *model)
     pass_release(&network->training);
     pass_release(&network->predicting);
     free(network->block);
+    free(network->packed);
+    free(network->packed_room);
     free(network);
 }
 
@@ -534,6 +536,63 @@ bool network_build(const struct model_plan *plan, struct model **ret_model, stru
     if (!network_fill(network, error))
         return false;
     *ret_model = &take(&network)->model;
+    return true;
+}
+
+/* Multiples of a cache's line. */
+static int64_t packed_align(int64_t n)
+{
+    return (n + 31) / 32 * 32;
+}
+
+static bf16x3_bits *allocate_packed(int64_t n)
+{
+    return aligned_alloc(64, (size_t)packed_align(n > 0 ? n : 1) * sizeof(bf16x3_bits));
+}
+
+static void pack_layers(struct network *network)
+{
+    bf16x3_bits *at = network->packed;
+
+    for (int i = 0; i < network->n_layers; i++) {
+        struct layer *layer = &network->layer[i];
+        int64_t packed, room;
+
+        if (!layer->kind->measure_packed)
+            continue;
+        layer->kind->measure_packed(layer, network->predicting.pass.capacity, &packed, &room);
+        if (packed == 0)
+            continue;
+        layer->kind->pack(layer, at);
+        layer->packed = at;
+        at += packed_align(packed);
+    }
+}
+
+bool network_quicken(struct model *model, const struct bf16x3_kernel *kernel, struct error *error)
+{
+    struct network *network = (struct network *)model;
+    int64_t all = 0, most = 0;
+
+    for (int i = 0; i < network->n_layers; i++) {
+        const struct layer *layer = &network->layer[i];
+        int64_t packed, room;
+
+        if (!layer->kind->measure_packed)
+            continue;
+        layer->kind->measure_packed(layer, network->predicting.pass.capacity, &packed, &room);
+        all += packed_align(packed);
+        most = room > most ? room : most;
+    }
+    network->packed = allocate_packed(all);
+    network->packed_room = allocate_packed(most);
+    if (!network->packed || !network->packed_room)
+        return error_set(error, ERROR_NO_MEMORY, "packing %" PRId64 " parameters",
+                         model->n_parameters);
+    pack_layers(network);
+    network->predicting.pass.bf16x3 = kernel;
+    network->predicting.pass.room = network->packed_room;
+    model->memory += (all + most) * (int64_t)sizeof(bf16x3_bits);
     return true;
 }
 

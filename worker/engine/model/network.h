@@ -64,6 +64,7 @@ struct network {
     int64_t n_elements; /* of an arena: parameters and what aligns them */
     int64_t n_learnt;   /* the first ones, which the optimizer moves; the others are state */
     struct network_pass training, predicting;
+    bf16x3_bits *packed, *packed_room; /* owned; NULL until network_quicken() */
     real
         *block; /* owned: what both passes work in, one at a time; of a stateful network, in turn */
 };
@@ -91,6 +92,9 @@ static inline int64_t network_trip_rows(const struct network *network)
 
 /* First values for all parameters, by the plan's seed. */
 bool network_fill(struct network *network, struct error *error);
+
+/* Predictions in bfloat16 tiles from here on, of weights that stay as they are. */
+bool network_quicken(struct model *model, const struct bf16x3_kernel *kernel, struct error *error);
 
 /* The parameter of that name ("dense1.weight"); NULL: none. */
 struct parameter *network_parameter(struct network *network, const char *name);

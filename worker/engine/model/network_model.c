@@ -333,5 +333,6 @@ const struct model_kind model_network = {
     .reseed = network_reseed,
     .advance = network_advance,
     .predict = network_predict,
+    .quicken = network_quicken,
     .array = network_array,
 };
