@@ -317,6 +317,18 @@ static void check_inverse(const struct preparation *before, const struct transfo
     }
 }
 
+static void help_says_which_kinds_have_an_inverse(void **state)
+{
+    (void)state;
+    for (size_t i = 0; transform_registry.kind[i]; i++) {
+        const struct transform_kind *kind =
+            (const struct transform_kind *)transform_registry.kind[i];
+
+        if ((kind->unmap != NULL) != (strstr(kind->kind.help, "Has an inverse.") != NULL))
+            fail_msg("%s: '%s'", kind->kind.name, kind->kind.help);
+    }
+}
+
 static void inverse_leads_back(void **state)
 {
     int n = 0;
@@ -530,6 +542,7 @@ int main(void)
         cmocka_unit_test(fitting_sees_training_rows_only),
         cmocka_unit_test(stored_transforms_do_the_same),
         cmocka_unit_test(batches_of_any_size_are_the_same),
+        cmocka_unit_test(help_says_which_kinds_have_an_inverse),
         cmocka_unit_test(inverse_leads_back),
         cmocka_unit_test(affine_transforms_fold),
         cmocka_unit_test(quantiles_of_many_rows_are_exact),

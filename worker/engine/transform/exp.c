@@ -41,10 +41,12 @@ static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
 }
 
 const struct transform_kind transform_exp = {
-    .kind = {.name = "exp",
-             .help = "The exponential of value and offset, which may come to at most 88.",
-             .config_size = sizeof(struct exp_config),
-             .settings = exp_settings},
+    .kind =
+        {.name = "exp",
+         .help =
+             "The exponential of value and offset, which may come to at most 88. Has an inverse.",
+         .config_size = sizeof(struct exp_config),
+         .settings = exp_settings},
     .n_state = 1,
     .fit = fit,
     .map = map,

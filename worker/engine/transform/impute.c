@@ -68,7 +68,7 @@ const struct transform_kind transform_impute = {
     .kind = {.name = "impute",
              .help =
                  "Fills in missing values; without it a feature with missing values is refused. "
-                 "Say indicator before to keep in mind which were missing.",
+                 "Say indicator before to keep in mind which were missing. Has an inverse.",
              .config_size = sizeof(struct impute_config),
              .settings = impute_settings},
     .n_state = AFFINE_STATE,

@@ -38,7 +38,7 @@ static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
 
 const struct transform_kind transform_log1p = {
     .kind = {.name = "log1p",
-             .help = "The logarithm of 1 and the value, exact near 0.",
+             .help = "The logarithm of 1 and the value, exact near 0. Has an inverse.",
              .config_size = sizeof(struct log1p_config),
              .settings = log1p_settings},
     .n_state = ELEMENT_STATE,

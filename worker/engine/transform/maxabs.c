@@ -30,7 +30,8 @@ static bool fit(struct fitting *fitting, struct error *error)
 
 const struct transform_kind transform_maxabs = {
     .kind = {.name = "maxabs",
-             .help = "The largest training value, whatever its sign, becomes 1 or -1; 0 stays 0.",
+             .help = "The largest training value, whatever its sign, becomes 1 or -1; 0 stays 0. "
+                     "Has an inverse.",
              .config_size = sizeof(struct maxabs_config),
              .settings = maxabs_settings},
     .n_state = AFFINE_STATE,

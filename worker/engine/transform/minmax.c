@@ -47,7 +47,7 @@ static bool fit(struct fitting *fitting, struct error *error)
 
 const struct transform_kind transform_minmax = {
     .kind = {.name = "minmax",
-             .help = "The range of the training rows becomes [low, high].",
+             .help = "The range of the training rows becomes [low, high]. Has an inverse.",
              .config_size = sizeof(struct minmax_config),
              .settings = minmax_settings,
              .check = check},

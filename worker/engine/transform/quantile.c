@@ -126,7 +126,7 @@ static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
 
 const struct transform_kind transform_quantile = {
     .kind = {.name = "quantile",
-             .help = "A value's rank among the training rows.",
+             .help = "A value's rank among the training rows. Has an inverse.",
              .config_size = sizeof(struct quantile_config),
              .settings = quantile_settings},
     .n_state = TRANSFORM_STATE_VARIES,

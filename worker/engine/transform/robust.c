@@ -60,7 +60,7 @@ static bool fit(struct fitting *fitting, struct error *error)
 const struct transform_kind transform_robust = {
     .kind = {.name = "robust",
              .help = "The median becomes 0, and the range between two quantiles 1: outliers do not "
-                     "count.",
+                     "count. Has an inverse.",
              .config_size = sizeof(struct robust_config),
              .settings = robust_settings,
              .check = check},

@@ -39,7 +39,7 @@ static bool fit(struct fitting *fitting, struct error *error)
 
 const struct transform_kind transform_scale = {
     .kind = {.name = "scale",
-             .help = "By figures of one's own: multiply * (value + add).",
+             .help = "By figures of one's own: multiply * (value + add). Has an inverse.",
              .config_size = sizeof(struct scale_config),
              .settings = scale_settings,
              .check = check},

@@ -39,7 +39,7 @@ static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
 const struct transform_kind transform_sqrt = {
     .kind = {.name = "sqrt",
              .help = "The square root of value and offset; what is lower than in any training row "
-                     "counts as the least of those.",
+                     "counts as the least of those. Has an inverse.",
              .config_size = sizeof(struct sqrt_config),
              .settings = sqrt_settings},
     .n_state = ELEMENT_STATE,

@@ -35,7 +35,7 @@ static bool fit(struct fitting *fitting, struct error *error)
 
 const struct transform_kind transform_standard = {
     .kind = {.name = "standard",
-             .help = "Mean 0 and standard deviation 1 over the training rows.",
+             .help = "Mean 0 and standard deviation 1 over the training rows. Has an inverse.",
              .config_size = sizeof(struct standard_config),
              .settings = standard_settings},
     .n_state = AFFINE_STATE,

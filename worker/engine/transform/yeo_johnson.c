@@ -273,7 +273,7 @@ static bool fit(struct fitting *fitting, struct error *error)
 const struct transform_kind transform_yeo_johnson = {
     .kind = {.name = "yeo_johnson",
              .help = "Yeo and Johnson's power transform, with the exponent that makes each column "
-                     "most like a normal distribution.",
+                     "most like a normal distribution. Has an inverse.",
              .config_size = sizeof(struct yeo_johnson_config),
              .settings = yeo_johnson_settings},
     .n_state = 1,
