@@ -60,8 +60,8 @@ struct extent {
 static float *product_of(const struct bf16x3_kernel *kernel, const struct extent *shape,
                          const float *a, const float *w)
 {
-    bf16x3_bits *packed = room(bf16x3_packed_size(shape->k, shape->n), sizeof(*packed));
-    bf16x3_bits *scratch = room(bf16x3_matrix_room(shape->k, shape->n), sizeof(*scratch));
+    uint16_t *packed = room(bf16x3_packed_size(shape->k, shape->n), sizeof(*packed));
+    uint16_t *scratch = room(bf16x3_matrix_room(shape->k, shape->n), sizeof(*scratch));
     float *c = room(shape->m * shape->c_row, sizeof(*c));
 
     for (int64_t i = 0; i < shape->m * shape->c_row; i++)
@@ -197,7 +197,7 @@ static void a_row_has_the_same_bits_whatever_stands_beside_it(void **state)
     }
 }
 
-static float float_of(bf16x3_bits bits)
+static float float_of(uint16_t bits)
 {
     uint32_t word = (uint32_t)bits << 16;
     float x;
@@ -213,7 +213,7 @@ static void two_parts_of_a_number_are_the_number(void **state)
     enum { N = 64 + sizeof(awkward) / sizeof(*awkward) };
     const struct bf16x3_kernel *kernel[2];
     int count = kernels(kernel);
-    bf16x3_bits parts[512];
+    uint16_t parts[512];
     float *x = numbers(N, 7);
 
     (void)state;
@@ -223,7 +223,7 @@ static void two_parts_of_a_number_are_the_number(void **state)
         memset(parts, 0xff, sizeof(parts));
         kernel[k]->split(x, N, 1, N, parts);
         for (int64_t i = 0; i < bf16x3_width(N) / 2; i++) {
-            const bf16x3_bits *part =
+            const uint16_t *part =
                 parts + i / BF16X3_TERMS * (ptrdiff_t)(2 * BF16X3_TERMS) + i % BF16X3_TERMS;
             float high = float_of(part[0]), low = float_of(part[BF16X3_TERMS]);
 
@@ -246,8 +246,8 @@ static void check_taps(const struct bf16x3_kernel *kernel, int64_t m, int64_t k,
     int64_t rows = m + (TAPS - 1) * SHIFT, width = bf16x3_width(k);
     int64_t panel = bf16x3_packed_size(k, BF16X3_PANEL);
     float *x = numbers(rows * k, 8), *b = numbers(TAPS * k * n, 9), *c = room(m * n, sizeof(*c));
-    bf16x3_bits *a = room((rows + BF16X3_BEYOND) * width, sizeof(*a));
-    bf16x3_bits *packed = room(TAPS * bf16x3_packed_size(k, n), sizeof(*packed));
+    uint16_t *a = room((rows + BF16X3_BEYOND) * width, sizeof(*a));
+    uint16_t *packed = room(TAPS * bf16x3_packed_size(k, n), sizeof(*packed));
 
     kernel->split(x, k, rows, k, a);
     for (int64_t tap = 0; tap < TAPS; tap++)

@@ -321,6 +321,40 @@ static void exp_and_tanh_are_good_to_two_units_in_the_last_place(void **state)
         }
 }
 
+/* y within two units in the last place of the C library's in long double. */
+static void assert_double(const char *what, double x, double y, long double expected)
+{
+    if (fabsl((long double)y - expected) > 0x1p-51L * fabsl(expected) + 0x1p-1074L)
+        fail_msg("%s(%.17g) is %.17g, not %.17Lg", what, x, y, expected);
+}
+
+static void exp_and_softplus_of_doubles_are_good_to_two_units_in_the_last_place(void **state)
+{
+    enum { N = 7001 }; /* no multiple of a vector */
+    static const double far[] = {-800, 800, -INFINITY, INFINITY, NAN};
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+    double x[N], power[N], soft[N];
+
+    (void)state;
+    for (int k = 0; k < count; k++) {
+        for (int i = 0; i < N; i++)
+            power[i] = x[i] = i % 2 ? 0.2 * (i - 3500) : 0.0017 * (i - 3500);
+        kernel[k]->exp_double(power, power, N); /* in place */
+        kernel[k]->softplus_double(soft, x, N);
+        for (int i = 0; i < N; i++) {
+            assert_double("exp", x[i], power[i], expl((long double)x[i]));
+            assert_double("softplus", x[i], soft[i],
+                          fmaxl((long double)x[i], 0) + log1pl(expl(-fabsl((long double)x[i]))));
+        }
+        kernel[k]->exp_double(power, far, 5);
+        assert_true(power[0] == 0 && isinf(power[1]) && power[2] == 0 && isinf(power[3]));
+        assert_true(isnan(power[4]));
+        kernel[k]->softplus_double(soft, far, 5);
+        assert_true(soft[0] == 0 && soft[1] == 800 && isinf(soft[3]) && isnan(soft[4]));
+    }
+}
+
 static void exp_reaches_zero_and_infinity(void **state)
 {
     const struct kernel *kernel[KERNEL_COUNT_MAX];
@@ -850,6 +884,7 @@ int main(void)
         cmocka_unit_test(dropout_masks_are_the_words_of_philox_in_every_kernel),
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
+        cmocka_unit_test(exp_and_softplus_of_doubles_are_good_to_two_units_in_the_last_place),
         cmocka_unit_test(exp_reaches_zero_and_infinity),
         cmocka_unit_test(adam_matches_its_plain_twin),
         cmocka_unit_test(sgd_matches_its_plain_twin),

@@ -61,7 +61,7 @@ AMX_ISA static inline __m512 floats_of(__m256i bits)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
-AMX_ISA static inline void put(__m512 x0, __m512 x1, bf16x3_bits *to)
+AMX_ISA static inline void put(__m512 x0, __m512 x1, uint16_t *to)
 {
     __m512i high = (__m512i)_mm512_cvtne2ps_pbh(x1, x0);
     __m512 rest0 = _mm512_sub_ps(x0, floats_of(_mm512_castsi512_si256(high)));
@@ -76,7 +76,7 @@ static __mmask16 mask_of(int64_t left)
     return (__mmask16)(left >= 16 ? 0xffff : left <= 0 ? 0 : (1U << left) - 1);
 }
 
-AMX_ISA static void amx_split(const float *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to)
+AMX_ISA static void amx_split(const float *x, int64_t x_row, int64_t m, int64_t k, uint16_t *to)
 {
     int64_t whole = k / BF16X3_TERMS * BF16X3_TERMS;
 
@@ -111,7 +111,7 @@ static const struct tile_config config = {.palette = 1,
                                           .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
 struct square { /* 32 rows of a panel */
-    const bf16x3_bits *a, *b;
+    const uint16_t *a, *b;
     float *c;
     int64_t c_row;
     const char *soon; /* asked of the memory meanwhile, `lines` of it at each block */
@@ -138,7 +138,7 @@ AMX_ISA static void square_of_two(const struct bf16x3_product *product, struct s
         _tile_zero(3);
     }
     for (int64_t tap = 0; tap < product->taps; tap++) {
-        const bf16x3_bits *a = at.a + tap * product->a_tap, *a2 = a + SIDE * product->a_row;
+        const uint16_t *a = at.a + tap * product->a_tap, *a2 = a + SIDE * product->a_row;
 
         for (int64_t i = 0; i < blocks; i++) {
             for (int64_t k = 0; k < at.lines; k++, at.soon += LINE)
@@ -192,7 +192,7 @@ AMX_ISA static void square_of_one(const struct bf16x3_product *product, struct s
         _tile_zero(2);
     }
     for (int64_t tap = 0; tap < product->taps; tap++) {
-        const bf16x3_bits *a = at.a + tap * product->a_tap, *a2 = a + SIDE * product->a_row;
+        const uint16_t *a = at.a + tap * product->a_tap, *a2 = a + SIDE * product->a_row;
 
         for (int64_t i = 0; i < blocks; i++) {
             _tile_loadd(4, a, a_bytes);
@@ -251,12 +251,12 @@ static void square(const struct bf16x3_product *product, struct square at, int64
 AMX_ISA static void amx_product(const struct bf16x3_product *product)
 {
     int64_t blocks = product->taps * bf16x3_width(product->k) / (2 * BF16X3_TERMS);
-    int64_t panel_lines = blocks * BF16X3_BLOCK * (int64_t)sizeof(bf16x3_bits) / LINE;
+    int64_t panel_lines = blocks * BF16X3_BLOCK * (int64_t)sizeof(uint16_t) / LINE;
     int64_t squares = (product->m + 2 * SIDE - 1) / (2 * SIDE), steps = squares * blocks;
 
     _tile_loadconfig(&config);
     for (int64_t column = 0; column < product->n; column += BF16X3_PANEL) {
-        const bf16x3_bits *b = product->b + column / BF16X3_PANEL * blocks * BF16X3_BLOCK;
+        const uint16_t *b = product->b + column / BF16X3_PANEL * blocks * BF16X3_BLOCK;
         struct square at = {.b = b,
                             .c_row = product->c_row,
                             .soon = (const char *)(b + blocks * BF16X3_BLOCK),

@@ -31,6 +31,19 @@ VECTOR_ISA static inline __m256 power_of_two(__m256 x, __m256 n)
                          _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23)));
 }
 
+/* The same in double; n within [-1077, 1025]. */
+VECTOR_ISA static inline __m256d double_power_of_two(__m256d x, __m256d n)
+{
+    __m128i whole = _mm256_cvtpd_epi32(n);
+    __m128i half = _mm_srai_epi32(whole, 1);
+    __m256i bias = _mm256_set1_epi64x(1023);
+    __m256i first = _mm256_add_epi64(_mm256_cvtepi32_epi64(half), bias);
+    __m256i second = _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm_sub_epi32(whole, half)), bias);
+
+    x = _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(first, 52)));
+    return _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(second, 52)));
+}
+
 VECTOR_ISA static inline float sum_of(__m256 a)
 {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -95,6 +108,23 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define v_affine(x, scale, offset) affine_of(x, scale, offset)
 #define v_sum(a) sum_of(a)
 #define v_most(a) most_of(a)
+
+#define DOUBLES __m256d
+#define DOUBLE_LANES 4
+#define d_set(x) _mm256_set1_pd(x)
+#define d_add(a, b) _mm256_add_pd(a, b)
+#define d_sub(a, b) _mm256_sub_pd(a, b)
+#define d_mul(a, b) _mm256_mul_pd(a, b)
+#define d_div(a, b) _mm256_div_pd(a, b)
+#define d_max(a, b) _mm256_max_pd(a, b)
+#define d_min(a, b) _mm256_min_pd(a, b)
+#define d_fma(a, b, c) _mm256_fmadd_pd(a, b, c)
+#define d_fnma(a, b, c) _mm256_fnmadd_pd(a, b, c)
+#define d_round(a) _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define d_absolute(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
+#define d_power(x, n) double_power_of_two(x, n)
+#define d_load(from) _mm256_loadu_pd(from)
+#define d_store(to, x) _mm256_storeu_pd(to, x)
 
 #define WORDS __m256i
 #define u_set(x) _mm256_set1_epi32((int)(x))

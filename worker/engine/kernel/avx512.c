@@ -63,6 +63,23 @@ VECTOR_ISA static inline __m512 affine_of(__m512 x, const double *scale, const d
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define v_most(a) _mm512_reduce_max_ps(a)
 
+#define DOUBLES __m512d
+#define DOUBLE_LANES 8
+#define d_set(x) _mm512_set1_pd(x)
+#define d_add(a, b) _mm512_add_pd(a, b)
+#define d_sub(a, b) _mm512_sub_pd(a, b)
+#define d_mul(a, b) _mm512_mul_pd(a, b)
+#define d_div(a, b) _mm512_div_pd(a, b)
+#define d_max(a, b) _mm512_max_pd(a, b)
+#define d_min(a, b) _mm512_min_pd(a, b)
+#define d_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define d_fnma(a, b, c) _mm512_fnmadd_pd(a, b, c)
+#define d_round(a) _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define d_absolute(a) _mm512_abs_pd(a)
+#define d_power(x, n) _mm512_scalef_pd(x, n)
+#define d_load(from) _mm512_loadu_pd(from)
+#define d_store(to, x) _mm512_storeu_pd(to, x)
+
 #define WORDS __m512i
 #define u_set(x) _mm512_set1_epi32((int)(x))
 #define u_add(a, b) _mm512_add_epi32(a, b)

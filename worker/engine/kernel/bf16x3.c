@@ -24,7 +24,7 @@ const struct bf16x3_kernel *bf16x3_pick(void)
 
 /* ---- numbers ---- */
 
-static float float_of(bf16x3_bits bits)
+static float float_of(uint16_t bits)
 {
     uint32_t word = (uint32_t)bits << 16;
     float x;
@@ -34,31 +34,31 @@ static float float_of(bf16x3_bits bits)
 }
 
 /* To nearest, ties to even. */
-static bf16x3_bits bits_of(float x)
+static uint16_t bits_of(float x)
 {
     uint32_t word;
 
     memcpy(&word, &x, sizeof(word));
     if (isnan(x))
-        return (bf16x3_bits)(word >> 16 | 0x40);
+        return (uint16_t)(word >> 16 | 0x40);
     if (fpclassify(x) == FP_SUBNORMAL)
-        return (bf16x3_bits)(signbit(x) ? 0x8000 : 0);
-    return (bf16x3_bits)((word + 0x7fff + (word >> 16 & 1)) >> 16);
+        return (uint16_t)(signbit(x) ? 0x8000 : 0);
+    return (uint16_t)((word + 0x7fff + (word >> 16 & 1)) >> 16);
 }
 
-static void put(float x, bf16x3_bits *high, bf16x3_bits *low)
+static void put(float x, uint16_t *high, uint16_t *low)
 {
     *high = bits_of(x);
     *low = bits_of(x - float_of(*high));
 }
 
-static void plain_split(const real *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to)
+static void plain_split(const real *x, int64_t x_row, int64_t m, int64_t k, uint16_t *to)
 {
     int64_t width = bf16x3_width(k);
 
     for (int64_t row = 0; row < m; row++, x += x_row, to += width)
         for (int64_t i = 0; i < width / 2; i++) {
-            bf16x3_bits *high =
+            uint16_t *high =
                 to + i / BF16X3_TERMS * ((ptrdiff_t)2 * BF16X3_TERMS) + i % BF16X3_TERMS;
 
             put(i < k ? (float)x[i] : 0, high, high + BF16X3_TERMS);
@@ -73,7 +73,7 @@ static float flushed(float x)
 }
 
 /* A tile's: terms of even and of odd k apart, then both to the sum. */
-static float terms(float sum, const bf16x3_bits *a, const bf16x3_bits *b)
+static float terms(float sum, const uint16_t *a, const uint16_t *b)
 {
     float part[2] = {0, 0};
 
@@ -88,12 +88,11 @@ static float element(const struct bf16x3_product *product, int64_t row, int64_t 
 {
     enum { HALF = BF16X3_BLOCK / 2, TILE = HALF / 2 };
     int64_t blocks = bf16x3_width(product->k) / (2 * BF16X3_TERMS);
-    const bf16x3_bits *b = product->b +
-                           column / BF16X3_PANEL * product->taps * blocks * BF16X3_BLOCK +
-                           column % BF16X3_PANEL / 16 * HALF + column % 16 * 2;
+    const uint16_t *b = product->b + column / BF16X3_PANEL * product->taps * blocks * BF16X3_BLOCK +
+                        column % BF16X3_PANEL / 16 * HALF + column % 16 * 2;
 
     for (int64_t tap = 0; tap < product->taps; tap++) {
-        const bf16x3_bits *a = product->a + row * product->a_row + tap * product->a_tap;
+        const uint16_t *a = product->a + row * product->a_row + tap * product->a_tap;
 
         for (int64_t i = 0; i < blocks; i++, a += (ptrdiff_t)2 * BF16X3_TERMS, b += BF16X3_BLOCK) {
             sum = terms(sum, a, b + TILE);
@@ -126,7 +125,7 @@ int64_t bf16x3_packed_size(int64_t k, int64_t n)
 }
 
 void bf16x3_pack(const real *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
-                 int64_t panel_stride, bf16x3_bits *ret_packed)
+                 int64_t panel_stride, uint16_t *ret_packed)
 {
     enum { HALF = BF16X3_BLOCK / 2, TILE = HALF / 2 };
     int64_t columns = (n + BF16X3_PANEL - 1) / BF16X3_PANEL * BF16X3_PANEL;
@@ -134,10 +133,9 @@ void bf16x3_pack(const real *b, int64_t row_stride, int64_t column_stride, int64
 
     for (int64_t column = 0; column < columns; column++)
         for (int64_t row = 0; row < rows; row++) {
-            bf16x3_bits *high = ret_packed + column / BF16X3_PANEL * panel_stride +
-                                row / BF16X3_TERMS * BF16X3_BLOCK +
-                                column % BF16X3_PANEL / 16 * HALF + row % BF16X3_TERMS / 2 * 32 +
-                                column % 16 * 2 + row % 2;
+            uint16_t *high = ret_packed + column / BF16X3_PANEL * panel_stride +
+                             row / BF16X3_TERMS * BF16X3_BLOCK + column % BF16X3_PANEL / 16 * HALF +
+                             row % BF16X3_TERMS / 2 * 32 + column % 16 * 2 + row % 2;
 
             put(row < k && column < n ? (float)b[row * row_stride + column * column_stride] : 0,
                 high, high + TILE);
@@ -156,7 +154,7 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void bf16x3_matrix_pack(const real *w, int64_t k, int64_t n, bf16x3_bits *ret_packed)
+void bf16x3_matrix_pack(const real *w, int64_t k, int64_t n, uint16_t *ret_packed)
 {
     for (int64_t first = 0; first < k; first += part_of(k)) {
         int64_t terms_of_part = smaller(part_of(k), k - first);
@@ -177,7 +175,7 @@ int64_t bf16x3_matrix_room(int64_t k, int64_t n)
     int64_t panels = (smaller(n, COLUMNS) + BF16X3_PANEL - 1) / BF16X3_PANEL;
     int64_t sums = k > LONG ? ROWS * panels * BF16X3_PANEL : 0;
 
-    return rows_size(k) + sums * (int64_t)(sizeof(real) / sizeof(bf16x3_bits));
+    return rows_size(k) + sums * (int64_t)(sizeof(real) / sizeof(uint16_t));
 }
 
 /* Rows and columns of c, of which there are as many as the room holds. */
@@ -201,7 +199,7 @@ static void stretch_product(const struct bf16x3_matrix *matrix, const struct str
     int64_t part = part_of(matrix->k), k = matrix->k;
     bool parts = k > part;
     real *sums = (real *)(void *)(matrix->room + rows_size(k));
-    const bf16x3_bits *packed = matrix->packed;
+    const uint16_t *packed = matrix->packed;
     real *c = matrix->c + at->row * matrix->c_row + at->column;
 
     for (int64_t first = 0; first < k; first += part) {

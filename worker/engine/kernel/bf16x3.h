@@ -21,10 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef uint16_t bf16x3_bits; /* a bfloat16: the upper half of a float */
-
 enum {
-    BF16X3_TERMS = 32,  /* numbers of k in a block: x'[32] x"[32] */
+    BF16X3_TERMS = 32,  /* numbers of k in a block: x'[32] x"[32], each the upper half of a float */
     BF16X3_PANEL = 32,  /* columns of b that lie together */
     BF16X3_BEYOND = 32, /* rows of a that are read beyond the last: anything finite */
     BF16X3_BLOCK =
@@ -34,9 +32,9 @@ enum {
 struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to what c is */
     int64_t m, n, k;
     int64_t taps;           /* at least 1 */
-    const bf16x3_bits *a;   /* as split() gives it; borrowed, as the next */
+    const uint16_t *a;      /* as split() gives it; borrowed, as the next */
     int64_t a_row, a_tap;   /* elements from a row to the next, from a tap to the next */
-    const bf16x3_bits *b;   /* [panels][taps][blocks of k], packed */
+    const uint16_t *b;      /* [panels][taps][blocks of k], packed */
     real *c;                /* columns of a panel lie together, BF16X3_PANEL at a time */
     int64_t c_row, c_panel; /* elements from a row, from a panel to the next */
     bool add;
@@ -45,7 +43,7 @@ struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to
 struct bf16x3_kernel {
     const char *name; /* "plain" "amx" */
     /* x[m][k], whose rows lie x_row apart, as to[m][bf16x3_width(k)]; zeros beyond k. */
-    void (*split)(const real *x, int64_t x_row, int64_t m, int64_t k, bf16x3_bits *to);
+    void (*split)(const real *x, int64_t x_row, int64_t m, int64_t k, uint16_t *to);
     void (*product)(const struct bf16x3_product *product);
 };
 
@@ -66,7 +64,7 @@ int64_t bf16x3_packed_size(int64_t k, int64_t n);
 /* Packs b[k][n], whose elements lie row_stride and column_stride apart: panels panel_stride
  * elements apart, zeros beyond k and n. */
 void bf16x3_pack(const real *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
-                 int64_t panel_stride, bf16x3_bits *ret_packed);
+                 int64_t panel_stride, uint16_t *ret_packed);
 
 /* ---- products of whole matrices, whose weights are packed once ---- */
 
@@ -75,13 +73,13 @@ struct bf16x3_matrix { /* c[m][n] = a[m][k] w'[k][n] */
     int64_t m, n, k;
     const real *a;
     int64_t a_row; /* elements from a row to the next, as the last */
-    const bf16x3_bits *packed;
+    const uint16_t *packed;
     real *c;
     int64_t c_row;
-    bf16x3_bits *room; /* [bf16x3_matrix_room(k, n)], lost */
+    uint16_t *room; /* [bf16x3_matrix_room(k, n)], lost */
 };
 /* Packs w[n][k] for bf16x3_matrix_product(): bf16x3_packed_size(k, n) elements. */
-void bf16x3_matrix_pack(const real *w, int64_t k, int64_t n, bf16x3_bits *ret_packed);
+void bf16x3_matrix_pack(const real *w, int64_t k, int64_t n, uint16_t *ret_packed);
 int64_t bf16x3_matrix_room(int64_t k, int64_t n);
 void bf16x3_matrix_product(const struct bf16x3_matrix *matrix);
 

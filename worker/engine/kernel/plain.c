@@ -190,6 +190,18 @@ static void plain_tanh(real *y, const real *x, int64_t n)
         y[i] = tanh(x[i]);
 }
 
+static void plain_exp_double(double *y, const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = exp(x[i]);
+}
+
+static void plain_softplus_double(double *y, const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (x[i] < 0 ? 0 : x[i]) + log1p(exp(-fabs(x[i])));
+}
+
 /* ---- recurrent cells ---- */
 
 static real gate(real z, bool hard)
@@ -443,4 +455,6 @@ const struct kernel kernel_plain = {
     .gru_reset_backward = plain_gru_reset_backward,
     .exp = plain_exp,
     .tanh = plain_tanh,
+    .exp_double = plain_exp_double,
+    .softplus_double = plain_softplus_double,
 };

@@ -10,7 +10,7 @@
  * over the lanes, always in the same order WORDS                  a vector of LANES 32-bit words
  *   u_set u_add u_xor u_lanes (0 1 2 ...)   u_products (low and high halves of a b)
  *   u_keep (a < threshold ? 0 : keep)
- *   KERNEL_TABLE, KERNEL_NAME
+ *   KERNEL_TABLE, KERNEL_NAME, and what vector_double.h wants
  *
  * exp: x = n ln 2 + r, |r| <= ln 2 / 2; exp r = 1 + r + r^2 q(r). tanh: x + x^3 q(x^2) for
  * |x| < 0.6, else 1 - 2 / (exp 2|x| + 1). The polynomials q are minimax fits of the relative error
@@ -18,6 +18,7 @@
  */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #define INLINE static inline __attribute__((always_inline)) VECTOR_ISA
 
@@ -471,6 +472,7 @@ VECTOR_ISA static void vector_tanh(float *y, const float *x, int64_t n)
     FOR_VECTORS(n, store(y + i, tanh_of(load(x + i, mask, whole)), mask, whole));
 }
 
+#include "worker/engine/kernel/vector_double.h"
 #include "worker/engine/kernel/vector_product.h"
 #include "worker/engine/kernel/vector_recurrent.h"
 
@@ -502,4 +504,6 @@ const struct kernel KERNEL_TABLE = {
     .gru_reset_backward = vector_gru_reset_backward,
     .exp = vector_exp,
     .tanh = vector_tanh,
+    .exp_double = vector_exp_double,
+    .softplus_double = vector_softplus_double,
 };

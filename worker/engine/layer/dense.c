@@ -66,7 +66,7 @@ static void dense_measure_packed(const struct layer *layer, int64_t rows, int64_
     *ret_room = bf16x3_matrix_room(dense->in, dense->units);
 }
 
-static void dense_pack(const struct layer *layer, bf16x3_bits *ret_packed)
+static void dense_pack(const struct layer *layer, uint16_t *ret_packed)
 {
     const struct dense *dense = layer->memory;
 

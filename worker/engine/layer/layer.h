@@ -62,7 +62,7 @@ struct pass { /* one trip of a batch through a network; owned by whoever made it
     const struct kernel *kernel;
     real *const *buffer;                /* of the layer at work: [its buffer number] */
     const struct bf16x3_kernel *bf16x3; /* NULL: all is computed in float, as in training */
-    bf16x3_bits *room;                  /* with bf16x3: what layers asked for, lost */
+    uint16_t *room;                     /* with bf16x3: what layers asked for, lost */
 };
 
 enum layer_role {
@@ -95,7 +95,7 @@ struct layer_kind {
      * room that a trip of so many rows takes. NULL: it does without. */
     void (*measure_packed)(const struct layer *layer, int64_t rows, int64_t *ret_packed,
                            int64_t *ret_room);
-    void (*pack)(const struct layer *layer, bf16x3_bits *ret_packed); /* once, not per step */
+    void (*pack)(const struct layer *layer, uint16_t *ret_packed); /* once, not per step */
     /* Once per step, before forward: pack weights, draw masks. NULL: nothing. */
     void (*prepare)(const struct layer *layer, struct pass *pass);
     void (*forward)(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
@@ -118,7 +118,7 @@ struct layer {
     struct layer_buffer buffer[LAYER_BUFFERS_MAX];
     int n_buffers;
     struct shape out;
-    const bf16x3_bits *packed;                  /* borrowed; NULL: it computes in float */
+    const uint16_t *packed;                     /* borrowed; NULL: it computes in float */
     const struct expression_variable *variable; /* borrowed: classes, features, ... */
     size_t n_variables;
 };

@@ -133,13 +133,7 @@ static void log_normal_value(const struct loss *loss, const struct kernel *kerne
 
 static void log_normal_predict(const struct loss *loss, const struct tensor *y, double *prediction)
 {
-    int64_t n = loss->task.n_targets, width = distribution_width(&loss->distribution);
-    const real *output = y->data;
-
-    for (int64_t row = 0; row < loss_rows(y); row++, prediction += loss->n_predicted)
-        for (int64_t k = 0; k < n; k++, output += loss->n_outputs / n)
-            prediction[k] =
-                mixture_predict(loss, output, units_of(loss, k), prediction + n + k * width);
+    mixture_predict(loss, y, units_of, prediction);
 }
 
 const struct loss_kind loss_log_normal = {

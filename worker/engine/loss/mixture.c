@@ -133,18 +133,120 @@ double mixture_part(const struct loss *loss, const real *output, double x, doubl
     return nll(config->components, &mixture, x, ret_slope);
 }
 
-double mixture_predict(const struct loss *loss, const real *output, struct mixture_units units,
-                       double *ret_parameter)
+/* ---- predicting: many at a time, so that what costs is done in vectors ---- */
+
+enum { ROOM = 16 * DISTRIBUTION_PARTS_MAX };
+struct predicted { /* densities of several targets, [pairs][n] */
+    double alpha[ROOM], mu[ROOM], sigma[ROOM], mean[ROOM];
+    int64_t pairs, n; /* rows' targets; densities of each */
+};
+
+static void read_outputs(const real *output, struct predicted *at)
+{
+    int64_t n = at->n;
+
+    for (int64_t pair = 0; pair < at->pairs; pair++, output += n == 1 ? 2 : 3 * n) {
+        const real *logit = output + 2 * n;
+        double top = -INFINITY;
+
+        for (int64_t i = 0; n > 1 && i < n; i++)
+            top = (double)logit[i] > top ? (double)logit[i] : top;
+        for (int64_t i = 0; i < n; i++) {
+            at->mu[pair * n + i] = (double)output[i];
+            at->sigma[pair * n + i] = (double)output[n + i];
+            at->alpha[pair * n + i] = n > 1 ? (double)logit[i] - top : 0;
+        }
+    }
+}
+
+static void decode_all(const struct mixture_config *config, const struct kernel *kernel,
+                       struct predicted *at)
+{
+    int64_t n = at->n;
+
+    kernel->exp_double(at->alpha, at->alpha, at->pairs * n);
+    if (config->sigma == SIGMA_EXP)
+        kernel->exp_double(at->sigma, at->sigma, at->pairs * n);
+    else
+        kernel->softplus_double(at->sigma, at->sigma, at->pairs * n);
+    for (int64_t pair = 0; pair < at->pairs; pair++) {
+        double sum = 0;
+
+        for (int64_t i = 0; i < n; i++)
+            sum += at->alpha[pair * n + i];
+        for (int64_t i = 0; i < n; i++)
+            at->alpha[pair * n + i] /= sum;
+    }
+}
+
+/* The target of pair 0 is `target`. */
+static void to_own_units(const struct loss *loss,
+                         struct mixture_units (*units_of)(const struct loss *loss, int64_t target),
+                         int64_t target, struct predicted *at)
 {
     const struct mixture_config *config = loss->config;
-    int64_t n = config->components;
-    struct mixture mixture = {0};
+    int64_t n = at->n;
 
-    decode(config, output, &mixture);
-    to_units(&mixture, n, units);
-    for (int64_t i = 0; i < 3 * n; i++)
-        ret_parameter[i] = mixture.parameter[i];
-    return config->point == POINT_MEDIAN
-               ? distribution_quantile(&loss->distribution, ret_parameter, 0.5)
-               : distribution_mean(&loss->distribution, ret_parameter);
+    for (int64_t pair = 0; pair < at->pairs; pair++) {
+        struct mixture_units units = units_of(loss, (target + pair) % loss->task.n_targets);
+
+        for (int64_t i = pair * n; i < (pair + 1) * n; i++) {
+            at->mu[i] = at->mu[i] * units.scale + units.offset;
+            at->sigma[i] = (config->floor + at->sigma[i]) * units.scale;
+        }
+    }
+}
+
+/* at->mean becomes those of the densities. */
+static void find_means(const struct loss *loss, const struct kernel *kernel, struct predicted *at)
+{
+    bool logarithm = loss->distribution.family == DISTRIBUTION_LOG_NORMAL;
+
+    for (int64_t i = 0; i < at->pairs * at->n; i++)
+        at->mean[i] = at->mu[i] + (logarithm ? at->sigma[i] * at->sigma[i] / 2 : 0);
+    if (logarithm)
+        kernel->exp_double(at->mean, at->mean, at->pairs * at->n);
+}
+
+static void write_pair(const struct loss *loss, const struct predicted *at, int64_t pair,
+                       double *ret_point, double *ret_parameter)
+{
+    const struct mixture_config *config = loss->config;
+    int64_t n = at->n, first = pair * n;
+    double mean = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        ret_parameter[i] = at->alpha[first + i];
+        ret_parameter[n + i] = at->mu[first + i];
+        ret_parameter[2 * n + i] = at->sigma[first + i];
+        mean += at->alpha[first + i] * at->mean[first + i];
+    }
+    *ret_point = config->point == POINT_MEDIAN
+                     ? distribution_quantile(&loss->distribution, ret_parameter, 0.5)
+                     : mean;
+}
+
+void mixture_predict(const struct loss *loss, const struct tensor *y,
+                     struct mixture_units (*units_of)(const struct loss *loss, int64_t target),
+                     double *ret_prediction)
+{
+    const struct mixture_config *config = loss->config;
+    const struct kernel *kernel = kernel_pick();
+    int64_t targets = loss->task.n_targets, all = loss_rows(y) * targets;
+    int64_t outputs = loss->n_outputs / targets, width = distribution_width(&loss->distribution);
+    struct predicted at = {.n = config->components};
+
+    for (int64_t first = 0; first < all; first += at.pairs) {
+        at.pairs = all - first < ROOM / at.n ? all - first : ROOM / at.n;
+        read_outputs(y->data + first * outputs, &at);
+        decode_all(config, kernel, &at);
+        to_own_units(loss, units_of, first % targets, &at);
+        find_means(loss, kernel, &at);
+        for (int64_t pair = 0; pair < at.pairs; pair++) {
+            int64_t target = (first + pair) % targets;
+            double *row = ret_prediction + (first + pair) / targets * loss->n_predicted;
+
+            write_pair(loss, &at, pair, row + target, row + targets + target * width);
+        }
+    }
 }

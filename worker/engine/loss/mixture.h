@@ -35,8 +35,9 @@ bool mixture_build(struct loss *loss, enum distribution_family family);
 /* The loss of a target's outputs, against x in the units that are trained on, or y in its own. */
 double mixture_part(const struct loss *loss, const real *output, double x, double y,
                     struct mixture_units units, double *ret_slope);
-/* The point, and the distribution's parameters. */
-double mixture_predict(const struct loss *loss, const real *output, struct mixture_units units,
-                       double *ret_parameter);
+/* Of each row and target the point, and the distribution's parameters: as loss_kind's predict(). */
+void mixture_predict(const struct loss *loss, const struct tensor *y,
+                     struct mixture_units (*units_of)(const struct loss *loss, int64_t target),
+                     double *ret_prediction);
 
 #endif

@@ -33,17 +33,14 @@ static void normal_value(const struct loss *loss, const struct kernel *kernel,
                      row_loss, sum);
 }
 
+static struct mixture_units units_of(const struct loss *loss, int64_t target)
+{
+    return (struct mixture_units){loss_offset(loss, target), loss_scale(loss, target)};
+}
+
 static void normal_predict(const struct loss *loss, const struct tensor *y, double *prediction)
 {
-    int64_t n = loss->task.n_targets, width = distribution_width(&loss->distribution);
-    const real *output = y->data;
-
-    for (int64_t row = 0; row < loss_rows(y); row++, prediction += loss->n_predicted)
-        for (int64_t k = 0; k < n; k++, output += loss->n_outputs / n) {
-            const struct mixture_units own = {loss_offset(loss, k), loss_scale(loss, k)};
-
-            prediction[k] = mixture_predict(loss, output, own, prediction + n + k * width);
-        }
+    mixture_predict(loss, y, units_of, prediction);
 }
 
 const struct loss_kind loss_normal = {

@@ -545,14 +545,14 @@ static int64_t packed_align(int64_t n)
     return (n + 31) / 32 * 32;
 }
 
-static bf16x3_bits *allocate_packed(int64_t n)
+static uint16_t *allocate_packed(int64_t n)
 {
-    return aligned_alloc(64, (size_t)packed_align(n > 0 ? n : 1) * sizeof(bf16x3_bits));
+    return aligned_alloc(64, (size_t)packed_align(n > 0 ? n : 1) * sizeof(uint16_t));
 }
 
 static void pack_layers(struct network *network)
 {
-    bf16x3_bits *at = network->packed;
+    uint16_t *at = network->packed;
 
     for (int i = 0; i < network->n_layers; i++) {
         struct layer *layer = &network->layer[i];
@@ -592,7 +592,7 @@ bool network_quicken(struct model *model, const struct bf16x3_kernel *kernel, st
     pack_layers(network);
     network->predicting.pass.bf16x3 = kernel;
     network->predicting.pass.room = network->packed_room;
-    model->memory += (all + most) * (int64_t)sizeof(bf16x3_bits);
+    model->memory += (all + most) * (int64_t)sizeof(uint16_t);
     return true;
 }
 
