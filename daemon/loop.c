@@ -537,7 +537,7 @@ bool daemon_view(struct daemon *daemon, struct report_view *ret_view,
 {
     size_t n;
 
-    if (!starter_runs(daemon->store, ret_run, &n, error))
+    if (!store_runs(daemon->store, ret_run, &n, error))
         return false;
     *ret_view = (struct report_view){
         .limits = daemon->starter.limits,

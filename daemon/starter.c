@@ -105,28 +105,6 @@ int64_t starter_own_delay_ms(const struct starter *starter, int64_t experiment)
 
 /* ---- what the scheduler sees ---- */
 
-bool starter_runs(struct store *store, struct scheduler_run **ret_run, size_t *ret_n,
-                  struct error *error)
-{
-    scoped(memory_free) struct store_live *live = NULL;
-    size_t n;
-
-    if (!store_live(store, &live, &n, error))
-        return false;
-    struct scheduler_run *run = calloc(n + 1, sizeof(*run));
-    if (!run)
-        return error_set(error, ERROR_NO_MEMORY, "scheduling");
-    for (size_t i = 0; i < n; i++)
-        run[i] = (struct scheduler_run){
-            .id = live[i].experiment,
-            .need = live[i].need,
-            .gpu_mask = live[i].gpu_mask,
-        };
-    *ret_run = run;
-    *ret_n = n;
-    return true;
-}
-
 struct filter {
     const struct starter *starter;
     struct scheduler_source source;
@@ -156,8 +134,7 @@ static bool pick_some(struct starter *starter, struct store *store, struct sched
     struct filter filter = {.starter = starter};
     struct scheduler_source source = {.next = next_allowed, .context = &filter};
 
-    if (!starter_runs(store, &run, &n_runs, error) ||
-        !store_candidates(store, &filter.source, error))
+    if (!store_runs(store, &run, &n_runs, error) || !store_candidates(store, &filter.source, error))
         return false;
     return scheduler_pick(&starter->limits, run, n_runs, &source, &starter->memory,
                           monotonic_ms(starter), pick, PICKS_AT_ONCE, ret_n, error);

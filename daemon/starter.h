@@ -51,8 +51,5 @@ int64_t starter_delay_ms(const struct starter *starter);
 const char *starter_obstacle(const struct starter *starter, int64_t experiment);
 /* Milliseconds until this one may be tried again whose start failed; 0: that does not keep it. */
 int64_t starter_own_delay_ms(const struct starter *starter, int64_t experiment);
-/* Live runs as the scheduler counts them; free *ret_run with memory_free. */
-bool starter_runs(struct store *store, struct scheduler_run **ret_run, size_t *ret_n,
-                  struct error *error);
 
 #endif

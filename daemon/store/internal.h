@@ -44,6 +44,10 @@ struct store {
     size_t n_statements;
     struct store_ids changed; /* whose state changed, in any order */
     struct store_walk *walk;  /* of the scheduler; owned */
+    /* 1 + the connection's count of changes when no committed row had a time to wait for. What is
+     * taken back counts too, so that an equal count means that nothing has changed; 0: not known.
+     */
+    int64_t none_due_at;
 };
 
 enum store_value_type { STORE_VALUE_END, STORE_VALUE_INT, STORE_VALUE_REAL, STORE_VALUE_TEXT };

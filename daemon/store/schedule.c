@@ -156,6 +156,51 @@ bool store_candidates(struct store *store, struct scheduler_source *ret_source, 
     return true;
 }
 
+/* ---- what is under way ---- */
+
+struct run_list {
+    struct scheduler_run *item; /* owned */
+    size_t n;
+};
+
+static void run_list_release(struct run_list *list)
+{
+    free(list->item);
+}
+
+static bool add_run(sqlite3_stmt *row, void *context, struct error *error)
+{
+    struct run_list *list = context;
+    struct scheduler_run *run = realloc(list->item, (list->n + 1) * sizeof(*run));
+
+    if (!run)
+        return error_set(error, ERROR_NO_MEMORY, "scheduling");
+    list->item = run;
+    run[list->n++] = (struct scheduler_run){
+        .id = column_int(row, 0),
+        .need = {column_real(row, 1), column_int(row, 2), column_int(row, 3)},
+        .gpu_mask = (uint64_t)column_int(row, 4)};
+    return true;
+}
+
+bool store_runs(struct store *store, struct scheduler_run **ret_run, size_t *ret_n,
+                struct error *error)
+{
+    scoped(run_list_release) struct run_list list = {0};
+
+    if (!store_each(store, error, add_run, &list,
+                    "SELECT e.id, n.cpus, n.memory, n.gpus, r.gpu_mask"
+                    " FROM experiment AS e JOIN run AS r ON r.experiment = e.id AND r.run = e.run"
+                    " JOIN need AS n ON n.id = e.need WHERE e.state IN (2, 3, 4, 8)",
+                    NULL))
+        return false;
+    *ret_run = take(&list.item);
+    *ret_n = list.n;
+    return true;
+}
+
+/* ---- what can never start ---- */
+
 bool store_find_too_large(struct store *store, int64_t first, int64_t last,
                           const struct scheduler_limits *limits, int64_t *ret_n,
                           struct scheduler_candidate *ret_candidate, struct error *error)

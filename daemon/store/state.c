@@ -393,18 +393,21 @@ bool store_is_ended(struct store *store, int64_t kind, int64_t id, bool *ret_end
 
 bool store_next_due(struct store *store, int64_t now_ms, int64_t *ret_delay_ms, struct error *error)
 {
-    int64_t due_ms;
+    int64_t changes = sqlite3_total_changes64(store->database), due_ms;
 
+    *ret_delay_ms = -1;
+    if (store->none_due_at == changes + 1)
+        return true; /* asked in every turn */
     if (!store_integer(store, 0, &due_ms, error,
                        "SELECT not_before_ms FROM experiment WHERE not_before_ms IS NOT NULL"
                        " ORDER BY not_before_ms LIMIT 1",
                        NULL))
         return false;
-    if (due_ms == 0)
-        *ret_delay_ms = -1;
-    else
+    if (due_ms != 0)
         *ret_delay_ms =
             due_ms <= now_ms || due_ms - now_ms > EXPERIMENT_DELAY_LIMIT_MS ? 0 : due_ms - now_ms;
+    else if (!store->in_transaction)
+        store->none_due_at = changes + 1;
     return true;
 }
 

@@ -164,6 +164,10 @@ bool store_warn(struct store *store, int64_t experiment, int64_t run, const char
 
 /* ---- scheduling ---- */
 
+/* What is under way as the scheduler counts it; free *ret_run with memory_free, NULL where nothing
+ * is. */
+bool store_runs(struct store *store, struct scheduler_run **ret_run, size_t *ret_n,
+                struct error *error);
 /* An index walk: independent of how many experiments are stored. The source is valid until the next
  * call with this store that changes something. */
 bool store_candidates(struct store *store, struct scheduler_source *ret_source,

@@ -179,6 +179,22 @@ static void retry_waits_four_times_as_long_each_time(void **state)
     assert_int_equal(next_due(), 4000);
 }
 
+static void retry_that_was_taken_back_is_still_waited_for(void **state)
+{
+    int64_t id = submit("{'base':{'command':['x'],'queue':{'retries':1}}}");
+    struct error error;
+
+    (void)state;
+    fail_with(id, "boom");
+    now_ms += 1000;
+    assert_true(store_begin(store, &error));
+    assert_true(store_release_due(store, now_ms, &error));
+    assert_int_equal(next_due(), -1);
+    store_rollback(store);
+    assert_int_equal(next_due(), 0);
+    assert_true(is_candidate(id));
+}
+
 static void clock_set_back_keeps_nobody_waiting(void **state)
 {
     int64_t id = submit("{'base':{'command':['x'],'queue':{'retries':1}}}");
@@ -215,6 +231,7 @@ int main(void)
         TEST(restart_begins_to_count_anew),
         TEST(breaker_of_zero_never_holds),
         TEST(retry_waits_four_times_as_long_each_time),
+        TEST(retry_that_was_taken_back_is_still_waited_for),
         TEST(clock_set_back_keeps_nobody_waiting),
         TEST(held_or_cancelled_retry_is_not_waited_for),
     };

@@ -794,6 +794,39 @@ static int64_t steps_of_a_pass(void)
     return steps_of(SQLITE_STMTSTATUS_VM_STEP);
 }
 
+static size_t runs(struct scheduler_run *ret_first)
+{
+    scoped(memory_free) struct scheduler_run *run = NULL;
+    struct error error;
+    size_t n = 7;
+
+    assert_true(store_runs(store, &run, &n, &error));
+    if (n > 0)
+        *ret_first = run[0];
+    return n;
+}
+
+static void what_runs_counts_with_its_needs(void **state)
+{
+    int64_t id = submit("{'base':{'command':['x'],'resources':{'cpus':1.5,'memory':'1G'}}}");
+    int64_t other = submit("{'base':{'command':['x']}}");
+    struct scheduler_run run = {0};
+
+    (void)state;
+    assert_int_equal(runs(&run), 0);
+    start(id);
+    assert_int_equal(runs(&run), 1);
+    assert_int_equal(run.id, id);
+    assert_true(run.need.cpus == 1.5 && run.gpu_mask == 0);
+    assert_int_equal(run.need.memory, INT64_C(1) << 30);
+    start(other);
+    assert_int_equal(runs(&run), 2);
+    assert_true(apply(id, EXPERIMENT_EVENT_STARTED).decision.allowed);
+    (void)end_with(id, 0);
+    assert_int_equal(runs(&run), 1);
+    assert_int_equal(run.id, other);
+}
+
 static void add_many(int64_t n)
 {
     struct error error;
@@ -900,6 +933,7 @@ int main(void)
         TEST(broken_step_is_kept_as_it_is),
         TEST(infinity_is_a_value),
         TEST(long_history_is_thinned_and_keeps_its_end),
+        TEST(what_runs_counts_with_its_needs),
         TEST(candidates_cost_the_same_with_100000_queued),
         TEST(candidates_come_in_order_across_needs),
         TEST(queued_experiments_stay_small),
