@@ -1,6 +1,7 @@
 /*
- * Finds the method and handles it. A request that writes stands in a savepoint of the turn's
- * transaction, so that one that fails undoes only itself; when even that fails the turn is lost.
+ * Finds the method and handles it. A request that fails undoes only itself: the first that writes
+ * in a turn has the transaction to itself, those after it a savepoint each; when even that fails
+ * the turn is lost.
  */
 #include "daemon/request/request.h"
 
@@ -49,22 +50,32 @@ static const struct request_kind *find_kind(const char *name)
     return NULL;
 }
 
-static bool handle_in_savepoint(const struct request_kind *kind, struct request *request,
-                                cJSON **ret_result, struct error *error)
+static void undo(struct daemon *daemon, bool alone, const struct error *error)
 {
-    struct daemon *daemon = request->daemon;
     struct error failure;
 
-    if (!daemon_begin(daemon, error) || !store_savepoint(daemon->store, error))
+    if (alone)
+        store_rollback(daemon->store);
+    else if (!store_undo(daemon->store, &failure))
+        daemon->turn_failure = *error;
+}
+
+static bool handle_writing(const struct request_kind *kind, struct request *request,
+                           cJSON **ret_result, struct error *error)
+{
+    struct daemon *daemon = request->daemon;
+    /* SQLite copies every page that changes within a savepoint. */
+    bool alone = !store_in_transaction(daemon->store);
+
+    if (!daemon_begin(daemon, error) || (!alone && !store_savepoint(daemon->store, error)))
         return false;
     daemon->starter.wanted = true;
     if (kind->handle(request, ret_result, error)) {
-        if (store_keep(daemon->store, error))
+        if (alone || store_keep(daemon->store, error))
             return true;
         json_free(ret_result);
     }
-    if (!store_undo(daemon->store, &failure))
-        daemon->turn_failure = *error;
+    undo(daemon, alone, error);
     return false;
 }
 
@@ -81,8 +92,7 @@ void request_handle(struct daemon *daemon, struct client_session *session, const
     }
     ret_answer->code = WIRE_CODE_FAILED;
     if (kind->writes)
-        ret_answer->ok =
-            handle_in_savepoint(kind, &request, &ret_answer->result, &ret_answer->error);
+        ret_answer->ok = handle_writing(kind, &request, &ret_answer->result, &ret_answer->error);
     else
         ret_answer->ok = kind->handle(&request, &ret_answer->result, &ret_answer->error);
     daemon->large = daemon->large || kind->large;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define DEPENDENCIES_LIMIT 10000 /* of one experiment */
+#define ENVIRONMENT_SIZE 4096    /* bytes that most need at most: room for it at once */
 
 struct submission {
     struct store *store;
@@ -49,7 +50,7 @@ static bool add_environment(struct store *store, const cJSON *environment, int64
     scoped(buffer_release) struct buffer text = {0};
     char hash[HASH_TEXT_SIZE];
 
-    if (!json_print(environment, &text, error))
+    if (!buffer_reserve(&text, ENVIRONMENT_SIZE, error) || !json_print(environment, &text, error))
         return false;
     hash_text(text.data, text.size, hash);
     if (!store_integer(store, 0, ret_id, error, "SELECT id FROM environment WHERE hash = ?",

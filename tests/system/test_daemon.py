@@ -605,6 +605,20 @@ class Clients(unittest.TestCase):
             self.assertEqual(client.answer(last)["count"], 1)
             self.assertEqual(client.call("list", select={"all": True})["total"], 2)
 
+    def test_failed_request_undoes_what_it_had_written_wherever_it_stands_in_a_turn(self):
+        good = {"base": {"command": ["true"]}, "hold": True, "cwd": "/"}
+        bad = {"base": {"command": ["true"], "queue": {"after": ["999"]}}, "cwd": "/"}
+        for order in ([bad, good], [bad, bad, good], [good, bad, good], [good, bad], [bad]):
+            with self.subTest(n=len(order)), Daemon() as daemon, daemon.connect() as client:
+                lines = [json.dumps({"jsonrpc": "2.0", "id": f"{i}", "method": "submit", "params": params}) + "\n"
+                         for i, params in enumerate(order)]
+                client.socket.sendall("".join(lines).encode())  # in one piece, so that one turn has them all
+                for params in order:
+                    self.assertIn("error" if params is bad else "result", client.read())
+                listed = client.call("list", select={"all": True})
+                self.assertEqual(listed["total"], order.count(good))
+                self.assertEqual(len(client.call("batches")["batches"]), order.count(good))
+
 
 class Parts(unittest.TestCase):
     """A batch that is longer than one message may be."""
