@@ -61,11 +61,12 @@ const struct command command_predict = {
         "file is read piece by piece, so that memory does not grow with it, and the numbers do "
         "not depend on --cpus. Of an experiment that still trains its best weights so far are "
         "taken, from its checkpoint.\n\n"
-        "With --compute bf16x3 the products of dense layers are computed in the processor's tiles "
-        "for bfloat16 (AMX): each number as the sum of two, in three products, summed in float32. "
-        "A term is off by at most 2^-15 of its size, a sum by about as much as in float32; a row's "
-        "numbers do not depend on the batch. Where the processor has no such tiles a line says so, "
-        "and float32 is used. Training is never computed like that.\n\n"
+        "With --compute bf16x3 the products of dense and conv1d layers are computed in the "
+        "processor's tiles for bfloat16 (AMX): each number as the sum of two, in three "
+        "products, summed in float32. A term is off by at most 2^-15 of its size, a sum by "
+        "about as much as in float32; a row's numbers do not depend on the batch. Where the "
+        "processor has no such tiles a line says so, and float32 is used. Training is never "
+        "computed like that.\n\n"
         "    nj predict 12 --data new.csv -o out.csv",
     .options = options,
     .takes = ARGUMENT_IDS,

@@ -389,6 +389,67 @@ static void predictions_do_not_depend_on_the_rows_beside_them(void **state)
     }
 }
 
+/* Networks whose products are computed in tiles once they are quickened. */
+static const char *const tiled[] = {
+    "{'type': 'dense', 'units': 40, 'activation': 'relu'}, 'flatten'",
+    "{'type': 'conv1d', 'filters': 40, 'size': 2, 'activation': 'relu'}, 'flatten'",
+    "{'type': 'conv1d', 'filters': 7, 'padding': 'same', 'dilation': 2}, 'flatten'",
+    "{'type': 'conv1d', 'filters': 4, 'padding': 'causal', 'bias': false}, {'type': 'conv1d', "
+    "'filters': 33}, 'flatten'",
+    "{'type': 'conv1d', 'filters': 6, 'stride': 2}, 'flatten'",
+    "'flatten'",
+};
+
+static struct model *tiled_network(struct fixture *fixture, size_t index, double *ret_before)
+{
+    char spec[512];
+    struct model *model;
+    struct error error;
+
+    fixture_set_up_sequences(fixture, TASK_CLASSIFICATION, 12,
+                             (struct shape){.steps = 5, .width = 3}, 3);
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [%s, {'type': 'dense', 'units': 3}], 'train': {'batch': 4}}",
+                   tiled[index]);
+    fixture_parse(fixture, spec);
+    model = fixture_build(fixture);
+    advance(model, fixture, 0);
+    assert_true(model_predict(model, &fixture->set, fixture->row, 12, ret_before, NULL, &error));
+    return model;
+}
+
+/* Probabilities of sums of a few terms, each of which is within 2^-15 of its size. */
+static void check_quickened(const struct bf16x3_kernel *kernel, size_t index)
+{
+    double before[36], quick[36], alone[3];
+    struct fixture fixture;
+    struct model *model = tiled_network(&fixture, index, before);
+    struct error error;
+
+    assert_true(model_quicken(model, kernel, &error));
+    assert_true(model_predict(model, &fixture.set, fixture.row, 12, quick, NULL, &error));
+    assert_memory_not_equal(quick, before, sizeof(quick));
+    for (int i = 0; i < 36; i++)
+        assert_true(fabs(quick[i] - before[i]) < 1e-4);
+    for (int row = 0; row < 12; row++) {
+        assert_true(model_predict(model, &fixture.set, fixture.row + row, 1, alone, NULL, &error));
+        for (int k = 0; k < 3; k++)
+            assert_true(fabs(alone[k] - quick[3 * row + k]) < 1e-6);
+    }
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+static void quickened_networks_predict_the_same_to_their_bound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(tiled) / sizeof(tiled[0]); i++) {
+        check_quickened(&bf16x3_plain, i);
+        if (bf16x3_pick())
+            check_quickened(bf16x3_pick(), i);
+    }
+}
+
 /* failure mode 14: what is not allocated cannot grow */
 static void predicting_allocates_nothing(void **state)
 {
@@ -718,6 +779,7 @@ int main(void)
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),
+        cmocka_unit_test(quickened_networks_predict_the_same_to_their_bound),
         cmocka_unit_test(predicting_allocates_nothing),
         cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
         cmocka_unit_test(sizes_may_be_formulas),

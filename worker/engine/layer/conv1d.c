@@ -154,6 +154,8 @@ static void conv1d_prepare(const struct layer *layer, struct pass *pass)
     const struct conv1d *conv = layer->memory;
     real *packed = pass->buffer[PACKED];
 
+    if (pass->bf16x3 && layer->packed)
+        return;
     for (int64_t k = 0; k < conv->size; k++) {
         kernel_pack(conv->kernel, layer->parameter[WEIGHT].value + k * conv->in, 1,
                     conv->size * conv->in, conv->in, conv->filters, packed);
@@ -184,13 +186,64 @@ static void shifted_products(const struct conv1d *conv, const real *x, int64_t r
     }
 }
 
+/* ---- predictions in bfloat16 tiles: with stride 1 ---- */
+
+static void conv1d_measure_packed(const struct layer *layer, int64_t rows, int64_t *ret_packed,
+                                  int64_t *ret_room)
+{
+    const struct conv1d *conv = layer->memory;
+    int64_t padded = conv->before + conv->steps + conv->after;
+    bool fits = conv->stride == 1;
+
+    *ret_packed = fits ? conv->size * bf16x3_packed_size(conv->in, conv->filters) : 0;
+    *ret_room = fits ? (padded * rows + BF16X3_BEYOND) * bf16x3_width(conv->in) : 0;
+}
+
+static void conv1d_pack(const struct layer *layer, uint16_t *ret_packed)
+{
+    const struct conv1d *conv = layer->memory;
+    int64_t panel = bf16x3_packed_size(conv->in, BF16X3_PANEL);
+
+    for (int64_t k = 0; k < conv->size; k++)
+        bf16x3_pack(layer->parameter[WEIGHT].value + k * conv->in, 1, conv->size * conv->in,
+                    conv->in, conv->filters, conv->size * panel, ret_packed + k * panel);
+}
+
+/* x is split once for all taps. */
+static void tiled_products(const struct layer *layer, const struct pass *pass, const real *x,
+                           struct tensor *y)
+{
+    const struct conv1d *conv = layer->memory;
+    int64_t width = bf16x3_width(conv->in);
+    int64_t rows = (conv->before + conv->steps + conv->after) * y->rows;
+
+    pass->bf16x3->split(x, conv->in, rows, conv->in, pass->room);
+    memset(pass->room + rows * width, 0, (size_t)(BF16X3_BEYOND * width) * sizeof(*pass->room));
+    pass->bf16x3->product(&(struct bf16x3_product){.m = conv->out * y->rows,
+                                                   .n = conv->filters,
+                                                   .k = conv->in,
+                                                   .taps = conv->size,
+                                                   .a = pass->room,
+                                                   .a_row = width,
+                                                   .a_tap = conv->dilation * y->rows * width,
+                                                   .b = layer->packed,
+                                                   .c = y->data,
+                                                   .c_row = conv->filters,
+                                                   .c_panel = BF16X3_PANEL});
+}
+
 static void conv1d_forward(const struct layer *layer, struct pass *pass,
                            const struct tensor *const x[], struct tensor *y)
 {
     const struct conv1d_config *config = layer->config;
     const struct conv1d *conv = layer->memory;
 
-    shifted_products(conv, padded_input(conv, pass, x[0]), y->rows, pass->buffer[PACKED], y->data);
+    const real *padded = padded_input(conv, pass, x[0]);
+
+    if (pass->bf16x3 && layer->packed)
+        tiled_products(layer, pass, padded, y);
+    else
+        shifted_products(conv, padded, y->rows, pass->buffer[PACKED], y->data);
     activation_apply(pass, (enum activation)config->activation,
                      config->bias ? layer->parameter[BIAS].value : NULL, y, pass->buffer[SUMS]);
 }
@@ -329,6 +382,8 @@ const struct layer_kind layer_conv1d = {
     .memory = sizeof(struct conv1d),
     .build = conv1d_build,
     .length = conv1d_length,
+    .measure_packed = conv1d_measure_packed,
+    .pack = conv1d_pack,
     .prepare = conv1d_prepare,
     .forward = conv1d_forward,
     .backward = conv1d_backward,
