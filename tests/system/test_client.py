@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -44,6 +45,18 @@ def process_state(pid):
     """R, S, T, ...: of /proc/PID/stat."""
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         return file.read().rpartition(")")[2].split()[0]
+
+
+class Program(unittest.TestCase):
+    """The file itself, without a daemon."""
+
+    def test_without_home_the_user_database_says_where_it_is(self):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": folder, "NIGHTJAR_NO_START": "1"}
+            result = run_nj(environment, "status")
+        home = os.path.realpath(pwd.getpwuid(os.geteuid()).pw_dir + "/.local/share/nightjar")
+        self.assertEqual(result.status, 9, result.err)
+        self.assertEqual(result.err, f"nj: no daemon runs for {home}\n")
 
 
 class Case(unittest.TestCase):
