@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/owner.h"
 #include "common/random.h"
@@ -545,9 +546,17 @@ static int64_t packed_align(int64_t n)
     return (n + 31) / 32 * 32;
 }
 
+/* What is large comes in huge pages, if the system has some: it is read from end to end, again and
+ * again. */
 static uint16_t *allocate_packed(int64_t n)
 {
-    return aligned_alloc(64, (size_t)packed_align(n > 0 ? n : 1) * sizeof(uint16_t));
+    size_t size = (size_t)packed_align(n > 0 ? n : 1) * sizeof(uint16_t);
+    size_t page = (size_t)1 << 21, huge = (size + page - 1) / page * page;
+    uint16_t *packed = size < page ? aligned_alloc(64, size) : aligned_alloc(page, huge);
+
+    if (packed && size >= page)
+        (void)madvise(packed, huge, MADV_HUGEPAGE);
+    return packed;
 }
 
 static void pack_layers(struct network *network)

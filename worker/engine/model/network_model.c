@@ -269,6 +269,14 @@ static bool predict_chains(struct network *network, const struct sample_set *set
     return true;
 }
 
+/* Of so many rows that are left: trips of nearly equal size, since each reads all weights. */
+static int64_t trip_rows(const struct network_pass *pass, int64_t left)
+{
+    int64_t trips = (left + pass->pass.capacity - 1) / pass->pass.capacity;
+
+    return (left + trips - 1) / trips;
+}
+
 static bool network_predict(struct model *model, const struct sample_set *set, const int64_t *row,
                             int64_t n, double *ret_prediction, struct loss_sum *sum,
                             struct error *error)
@@ -283,8 +291,8 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
     if (ret_prediction && steps > 1 &&
         !(apart = malloc((size_t)(pass->pass.capacity * width) * sizeof(*apart))))
         return error_set(error, ERROR_NO_MEMORY, "predicting");
-    for (int64_t first = 0; first < n; first += pass->pass.capacity) {
-        int64_t rows = n - first < pass->pass.capacity ? n - first : pass->pass.capacity;
+    for (int64_t first = 0, rows; first < n; first += rows) {
+        rows = trip_rows(pass, n - first);
         const struct tensor *y = outputs_of(network, set, row + first, rows, sum != NULL);
 
         if (ret_prediction)
