@@ -394,8 +394,8 @@ static const char *const tiled[] = {
     "{'type': 'dense', 'units': 40, 'activation': 'relu'}, 'flatten'",
     "{'type': 'conv1d', 'filters': 40, 'size': 2, 'activation': 'relu'}, 'flatten'",
     "{'type': 'conv1d', 'filters': 7, 'padding': 'same', 'dilation': 2}, 'flatten'",
-    "{'type': 'conv1d', 'filters': 4, 'padding': 'causal', 'bias': false}, {'type': 'conv1d', "
-    "'filters': 33}, 'flatten'",
+    "{'type': 'conv1d', 'filters': 33, 'padding': 'causal', 'bias': false}, 'flatten'",
+    "{'type': 'conv1d', 'filters': 4}, {'type': 'conv1d', 'filters': 33}, 'flatten'",
     "{'type': 'conv1d', 'filters': 6, 'stride': 2}, 'flatten'",
     "'flatten'",
 };
