@@ -1,6 +1,7 @@
 /* nj evaluate: other figures of a stored model. */
 #include "client/command/evaluate_plot.h"
 #include "client/engine.h"
+#include "common/compute.h"
 
 /* What has been predicted is there: files, and no model. */
 static bool compare_files(const struct arguments *arguments, struct engine_call *call,
@@ -9,7 +10,8 @@ static bool compare_files(const struct arguments *arguments, struct engine_call 
     const char *mean = arguments_text(arguments, "mean", NULL), *file;
 
     if (arguments->n_arguments > 0 || arguments_text(arguments, "data", NULL) ||
-        arguments_flag(arguments, "json") || arguments_number(arguments, "run", 0) > 0)
+        arguments_flag(arguments, "json") || arguments_text(arguments, "compute", NULL) ||
+        arguments_number(arguments, "run", 0) > 0)
         return error_set(error, ERROR_INVALID,
                          "--predictions goes with --metric and --mean alone: files hold what is "
                          "true");
@@ -27,7 +29,8 @@ static bool plot(struct client *client, const char *path, struct error *error)
     const struct arguments *arguments = &client->arguments;
 
     if (arguments_option(arguments, "metric") || arguments_option(arguments, "data") ||
-        arguments_option(arguments, "mean") || arguments_flag(arguments, "json"))
+        arguments_option(arguments, "compute") || arguments_option(arguments, "mean") ||
+        arguments_flag(arguments, "json"))
         return error_set(error, ERROR_INVALID,
                          "--plot goes with an ID or --predictions, and --target");
     if (arguments_option(arguments, "predictions") &&
@@ -40,6 +43,7 @@ static bool run(struct client *client, struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
     const char *data = arguments_text(arguments, "data", NULL);
+    const char *compute = arguments_text(arguments, "compute", NULL);
     const char *picture = arguments_text(arguments, "plot", NULL);
     const char *metric;
     struct engine_call call = {0};
@@ -57,6 +61,7 @@ static bool run(struct client *client, struct error *error)
     if (arguments_next(arguments, "predictions", &first))
         return compare_files(arguments, &call, error);
     if ((data && !engine_call_add(&call, "--data", data, error)) ||
+        (compute && !engine_call_add(&call, "--compute", compute, error)) ||
         (arguments_flag(arguments, "json") && !engine_call_add(&call, "--json", NULL, error)))
         return false;
     return engine_call_run(client, "evaluate", &call, error);
@@ -95,13 +100,18 @@ static const struct command_option options[] = {
      .value = "NAME",
      .help = "With --plot: this output of several, predicted against true."},
     ENGINE_OPTION_RUN,
+    {.name = "compute",
+     .type = OPTION_TEXT,
+     .value = "NAME",
+     .choices = compute_name,
+     .help = "What products are computed in, as nj predict has it: float32 or bf16x3."},
     {.name = "json", .help = "Print one line of JSON: a number for each figure."},
     {0},
 };
 
 const struct command command_evaluate = {
     .name = "evaluate",
-    .synopsis = "[ID] [--metric NAME]... [--data FILE] [--run N] [--json]\n"
+    .synopsis = "[ID] [--metric NAME]... [--data FILE] [--compute NAME] [--run N] [--json]\n"
                 "--predictions FILE... [--metric NAME]... [--mean FILE.csv]\n"
                 "[ID]|[--predictions FILE]... --plot FILE.svg [--target NAME] [--run N]",
     .help = "Measure an experiment's model anew, without training.",

@@ -101,6 +101,17 @@ class Stored(unittest.TestCase):
             with open(out, "rb") as file:
                 self.assertEqual(b'"compute":"bf16x3"' in file.read(), compute == "bf16x3" and has_tiles())
 
+    def test_figures_may_be_measured_in_tiles_too(self):
+        def measure(*more):
+            done = engine("evaluate", self.run_.folder, "--metric", "mae", "--json", *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return json.loads(done.stdout)["test.mae"]
+        wanted, got = measure(), measure("--compute", "bf16x3")
+        self.assertLessEqual(abs(got - wanted), 1e-4 * max(1, abs(wanted)))
+        if has_tiles():
+            self.assertNotEqual(got, wanted)
+        self.assertEqual(engine("evaluate", self.run_.folder, "--compute", "half").returncode, 2)
+
     def test_other_ways_of_computing_are_refused(self):
         done = self.predict("--compute", "float8", status=2)
         self.assertEqual(len(done.stderr.splitlines()), 1)

@@ -281,18 +281,22 @@ static int verb_evaluate(int n, char **argument)
     static const struct option options[] = {{"data", required_argument, NULL, 'd'},
                                             {"metric", required_argument, NULL, 'm'},
                                             {"json", no_argument, NULL, 'j'},
+                                            {"compute", required_argument, NULL, 'p'},
                                             {0}};
-    static const char help[] = "evaluate RUN [--metric NAME]... [--data FILE] [--json]";
+    static const char help[] =
+        "evaluate RUN [--metric NAME]... [--data FILE] [--json] [--compute float32|bf16x3]";
     struct evaluate_request request = {0};
     struct error error = {0};
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(n, argument, "d:m:j", options, NULL)) != -1) {
+    while ((option = getopt_long(n, argument, "d:m:jp:", options, NULL)) != -1) {
         if (option == 'd')
             request.data = optarg;
         else if (option == 'j')
             request.json = true;
+        else if (option == 'p' && read_compute(optarg, &request.compute))
+            continue;
         else if (option == 'm' && request.n_metrics < EVALUATE_METRICS_MAX)
             request.metric[request.n_metrics++] = optarg;
         else

@@ -107,6 +107,10 @@ struct predict_request {
 /* Every row once, in the order of the file; counts and how long it takes go to standard error. */
 bool pipeline_predict(const struct predict_request *request, struct error *error);
 
+/* What products are computed with; NULL: in float. A warning goes to standard error where more was
+ * asked for than there is. */
+const struct bf16x3_kernel *pipeline_compute(enum compute compute);
+
 #define EVALUATE_METRICS_MAX 64
 
 struct evaluate_request {
@@ -116,6 +120,7 @@ struct evaluate_request {
     const char *metric[EVALUATE_METRICS_MAX]; /* names; none: the task's defaults */
     size_t n_metrics;
     bool json;
+    enum compute compute;
 };
 /* Figures of a stored model, without training: a line each ("test.accuracy 0.97"), or one of JSON.
  */

@@ -307,11 +307,13 @@ static bool evaluate(struct evaluating *evaluating, const char *path, FILE *out,
                      struct error *error)
 {
     scoped(buffer_release) struct buffer text = {0};
+    const struct bf16x3_kernel *kernel = pipeline_compute(evaluating->request->compute);
 
     evaluating->answer = cJSON_CreateObject();
     if (!evaluating->answer)
         return no_memory(error);
     if (!model_file_read(path, &evaluating->stored, error) || !read_metrics(evaluating, error) ||
+        (kernel && !model_quicken(evaluating->stored.model, kernel, error)) ||
         !(evaluating->request->data ? measure_file(evaluating, out, error)
                                     : measure_parts(evaluating, out, error)))
         return false;

@@ -151,16 +151,15 @@ static bool try_batch(struct model *model, const struct samples *samples,
 
 enum { TRIED_ROWS = 16384 };
 
-/* What the products are computed with; NULL: in float. */
-static const struct bf16x3_kernel *kernel_for(const struct predict_request *request)
+const struct bf16x3_kernel *pipeline_compute(enum compute compute)
 {
-    const struct bf16x3_kernel *kernel = request->compute == COMPUTE_BF16X3 ? bf16x3_pick() : NULL;
+    const struct bf16x3_kernel *kernel = compute == COMPUTE_BF16X3 ? bf16x3_pick() : NULL;
 
-    if (request->compute == COMPUTE_BF16X3 && !kernel)
+    if (compute == COMPUTE_BF16X3 && !kernel)
         (void)fprintf(stderr,
                       "warning: %s needs a model of float32 and a processor with tiles for "
                       "bfloat16 (AMX); the predictions are computed as in training\n",
-                      compute_name[request->compute]);
+                      compute_name[compute]);
     return kernel;
 }
 
@@ -291,7 +290,7 @@ static bool predict_with(const char *path, const struct predict_request *request
         .model = path,
         .batch = request->batch > 0 ? request->batch : PREDICT_BATCH,
         .n_cpus = request->cpus > 0 ? request->cpus : count_cpus(),
-        .bf16x3 = kernel_for(request),
+        .bf16x3 = pipeline_compute(request->compute),
         .text = prediction_output_is_text(predicting.output),
         .context = &predicting,
         .give = give,
