@@ -488,13 +488,16 @@ static void explain_failure(const struct run *run, struct verdict *verdict)
 }
 
 /* The kernel lets nobody over the limit: the peak is what it granted. */
+static int64_t granted(const struct run_group *group)
+{
+    return group->peak_bytes < 0 ? group->limit_bytes : group->peak_bytes;
+}
+
 static void explain_limit(const struct run *run, struct verdict *verdict)
 {
-    int64_t peak = run->group.peak_bytes < 0 ? run->group.limit_bytes : run->group.peak_bytes;
-
     (void)snprintf(verdict->message, MESSAGE_SIZE,
                    "used %.1f MiB and needed more than resources.memory (%.1f MiB)",
-                   (double)peak / MIB, (double)run->group.limit_bytes / MIB);
+                   (double)granted(&run->group) / MIB, (double)run->group.limit_bytes / MIB);
 }
 
 static void explain_memory(const struct run *run, struct verdict *verdict)
@@ -542,6 +545,19 @@ static bool add_verdict(cJSON *event, const struct verdict *verdict)
            json_add_integer(event, "signal", verdict->signal);
 }
 
+/* Of the largest process; where the limit ended the run, of all of them together, which is what the
+ * limit is on. */
+static int64_t peak_of(const struct run *run)
+{
+    bool by_group = run->group.limit_bytes && run->group.kills > 0;
+    int64_t together = by_group ? granted(&run->group) : run->memory.peak_bytes;
+    int64_t largest = run->reaper.peak_rss_bytes;
+
+    if (!run->reason || strcmp(run->reason, "out_of_memory") != 0)
+        return largest;
+    return together > largest ? together : largest;
+}
+
 static bool add_figures(cJSON *event, const struct run *run)
 {
     int64_t wall_ms = run->ended_ms - run->started_ms - run->paused_ms;
@@ -549,7 +565,7 @@ static bool add_figures(cJSON *event, const struct run *run)
     return json_add_number(event, "wall_s", (double)wall_ms / 1e3) &&
            (!run->paused_ms || json_add_number(event, "paused_s", (double)run->paused_ms / 1e3)) &&
            json_add_number(event, "cpu_s", (double)run->reaper.cpu_us / 1e6) &&
-           json_add_integer(event, "peak_rss_bytes", run->reaper.peak_rss_bytes) &&
+           json_add_integer(event, "peak_rss_bytes", peak_of(run)) &&
            (!run->reason || json_add_text(event, "reason", run->reason)) &&
            json_add_integer(event, "log_bytes", run->log.kept_size) &&
            json_add_integer(event, "log_dropped_bytes", log_capture_dropped(&run->log)) &&

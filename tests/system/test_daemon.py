@@ -176,6 +176,13 @@ class Queueing(unittest.TestCase):
             why = daemon.call("why", id=number)["reasons"][0]
             self.assertRegex(why, r"used \d+\.\d MiB, more than resources.memory \(40.0 MiB\)")
 
+    def test_peak_of_what_its_memory_ended_is_that_of_all_its_processes(self):
+        with Daemon() as daemon:
+            code = "import os, time; [os.fork() for _ in range(2)]; keep = bytearray(b'x') * (30 << 20); time.sleep(600)"
+            number = daemon.submit(sys.executable, "-c", code, resources={"memory": "90M"})  # four of 30 MiB and Python's own
+            self.assertEqual(daemon.wait(number)[0]["verdict"], "out_of_memory")
+            self.assertGreater(daemon.call("show", id=number)["runs"][0]["peak_rss_bytes"], 90 * 10**6)
+
     def test_priority_comes_before_arrival(self):
         with Daemon(slots=1) as daemon:
             _, free = self.blocked(daemon)

@@ -663,6 +663,7 @@ class ControlGroup(WorkerCase):
         self.assertTrue(self.read(group, "memory.oom.group").startswith("1"))
         self.assertEqual((end["reason"], end["signal"]), ("out_of_memory", 9))
         self.assertIn("used 100.0 MiB and needed more than resources.memory (100.0 MiB)", end["message"])
+        self.assertEqual(end["peak_rss_bytes"], 100 << 20)  # of the group; the shell had a few MiB
 
     def test_kill_that_the_kernel_did_not_do_is_no_want_of_memory(self):
         _, end = self.run_in(self.make_files(), "kill -9 $$")
