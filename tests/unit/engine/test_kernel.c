@@ -225,19 +225,32 @@ static void check_multiply(const struct kernel *kernel, int64_t n)
 
 static void check_affine(const struct kernel *kernel, int64_t n)
 {
-    float x[ROOM], y[ROOM], twin[ROOM];
+    float x[ROWS * ROOM], y[ROWS][ROOM], twin[ROWS][ROOM];
     double scale[ROOM + KERNEL_AFFINE_ROOM], offset[ROOM + KERNEL_AFFINE_ROOM];
+    struct affine_rows rows = {.x = x,
+                               .rows = ROWS,
+                               .width = n,
+                               .x_stride = n + 2,
+                               .y_stride = ROOM,
+                               .scale = scale,
+                               .offset = offset,
+                               .ahead = x};
 
-    fill(x, n, 12, 1);
-    fill(y, 0, 1, 1);
-    fill(twin, 0, 1, 1);
+    for (int row = 0; row < ROWS; row++) {
+        fill(x + row * ROOM, ROOM, 12 + (uint32_t)row, 1);
+        fill(y[row], 0, 1, 1);
+        fill(twin[row], 0, 1, 1);
+    }
     for (int64_t i = 0; i < ROOM + KERNEL_AFFINE_ROOM; i++) {
         scale[i] = 1.0 / (double)(i + 3);
         offset[i] = (double)i / 7;
     }
-    kernel->affine(y, x, scale, offset, n);
-    kernel_plain.affine(twin, x, scale, offset, n);
-    assert_same_bits(y, twin);
+    rows.y = y[0];
+    kernel->affine(&rows);
+    rows.y = twin[0];
+    kernel_plain.affine(&rows);
+    for (int row = 0; row < ROWS; row++)
+        assert_same_bits(y[row], twin[row]);
 }
 
 static void products_and_sums_of_elements_have_the_plain_twins_bits(void **state)

@@ -60,14 +60,13 @@ VECTOR_ISA static inline float most_of(__m256 a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-VECTOR_ISA static inline __m256 affine_of(__m256 x, const double *scale, const double *offset)
+VECTOR_ISA static inline __m256 affine_of(__m256 x, const __m256d scale[2], const __m256d offset[2])
 {
     __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
     __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
 
-    low = _mm256_add_pd(_mm256_mul_pd(low, _mm256_loadu_pd(scale)), _mm256_loadu_pd(offset));
-    high =
-        _mm256_add_pd(_mm256_mul_pd(high, _mm256_loadu_pd(scale + 4)), _mm256_loadu_pd(offset + 4));
+    low = _mm256_add_pd(_mm256_mul_pd(low, scale[0]), offset[0]);
+    high = _mm256_add_pd(_mm256_mul_pd(high, scale[1]), offset[1]);
     return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
 }
 

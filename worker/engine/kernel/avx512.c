@@ -24,14 +24,13 @@ VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __
     *high = _mm512_mask_blend_epi32(ODD_LANES, _mm512_srli_epi64(even, 32), odd);
 }
 
-VECTOR_ISA static inline __m512 affine_of(__m512 x, const double *scale, const double *offset)
+VECTOR_ISA static inline __m512 affine_of(__m512 x, const __m512d scale[2], const __m512d offset[2])
 {
     __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
     __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
 
-    low = _mm512_add_pd(_mm512_mul_pd(low, _mm512_loadu_pd(scale)), _mm512_loadu_pd(offset));
-    high =
-        _mm512_add_pd(_mm512_mul_pd(high, _mm512_loadu_pd(scale + 8)), _mm512_loadu_pd(offset + 8));
+    low = _mm512_add_pd(_mm512_mul_pd(low, scale[0]), offset[0]);
+    high = _mm512_add_pd(_mm512_mul_pd(high, scale[1]), offset[1]);
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high),
                               1);
 }

@@ -99,6 +99,15 @@ struct gru_step { /* gates r, z, n one after the other, then what the state adds
     real *reset_gradient;   /* [rows][units]; backward: of what they saw; lost */
 };
 
+/* Rows of a table on their way into a batch. */
+struct affine_rows {
+    real *y;        /* `width` each, y_stride apart */
+    const float *x; /* x_stride apart */
+    int64_t rows, width, y_stride, x_stride;
+    const double *scale, *offset; /* [width], and room for KERNEL_AFFINE_ROOM more */
+    const float *ahead;           /* asked of the memory meanwhile: rows like x, `rows` of them */
+};
+
 struct kernel {
     const char *name; /* "plain" "avx2" "avx512" */
     int64_t panel;    /* columns of a panel: what kernel_pack() lays together */
@@ -125,9 +134,8 @@ struct kernel {
     void (*give_most)(real *dx, real *dy, const real *x, const real *y, int64_t n);
     void (*add)(real *y, const real *x, int64_t n);                          /* y += x */
     void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
-    /* y = x * scale + offset in double, rounded once. Scale and offset have room for
-     * KERNEL_AFFINE_ROOM more. The same bits in every table. */
-    void (*affine)(real *y, const float *x, const double *scale, const double *offset, int64_t n);
+    /* y = x * scale + offset in double, rounded once. The same bits in every table. */
+    void (*affine)(const struct affine_rows *rows);
     /* mask[width] = 0 or draw->keep, by the words of Philox blocks at (row_id, step) whose purposes
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
      * 16 g + j. The same bits in every table. */

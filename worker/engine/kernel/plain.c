@@ -157,11 +157,15 @@ static void plain_multiply(real *y, const real *x, const real *factor, int64_t n
         y[i] = x[i] * factor[i];
 }
 
-static void plain_affine(real *y, const float *x, const double *scale, const double *offset,
-                         int64_t n)
+static void plain_affine(const struct affine_rows *rows)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (real)((double)x[i] * scale[i] + offset[i]);
+    for (int64_t row = 0; row < rows->rows; row++) {
+        const float *x = rows->x + row * rows->x_stride;
+        real *y = rows->y + row * rows->y_stride;
+
+        for (int64_t i = 0; i < rows->width; i++)
+            y[i] = (real)((double)x[i] * rows->scale[i] + rows->offset[i]);
+    }
 }
 
 static void plain_dropout_mask(real *mask, int64_t width, const struct mask_draw *draw)

@@ -401,11 +401,23 @@ VECTOR_ISA static void vector_add(float *y, const float *x, int64_t n)
         n, store(y + i, v_add(load(y + i, mask, whole), load(x + i, mask, whole)), mask, whole));
 }
 
-VECTOR_ISA static void vector_affine(float *y, const float *x, const double *scale,
-                                     const double *offset, int64_t n)
+/* Columns i and on, as many as a vector has, of all rows: what scales them stays at hand. */
+INLINE void affine_columns(const struct affine_rows *rows, int64_t i, MASK mask, bool whole)
 {
-    FOR_VECTORS(
-        n, store(y + i, v_affine(load(x + i, mask, whole), scale + i, offset + i), mask, whole));
+    const DOUBLES scale[2] = {d_load(rows->scale + i), d_load(rows->scale + i + DOUBLE_LANES)};
+    const DOUBLES offset[2] = {d_load(rows->offset + i), d_load(rows->offset + i + DOUBLE_LANES)};
+
+    for (int64_t row = 0; row < rows->rows; row++) {
+        __builtin_prefetch(rows->ahead + row * rows->x_stride + i);
+        store(rows->y + row * rows->y_stride + i,
+              v_affine(load(rows->x + row * rows->x_stride + i, mask, whole), scale, offset), mask,
+              whole);
+    }
+}
+
+VECTOR_ISA static void vector_affine(const struct affine_rows *rows)
+{
+    FOR_VECTORS(rows->width, affine_columns(rows, i, mask, whole));
 }
 
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,

@@ -15,7 +15,6 @@
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
 #define PLAIN_STEPS 32                  /* of all samples in turn */
-#define NARROW 8                        /* columns */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
@@ -27,7 +26,8 @@ struct load { /* how a column is read from a row */
 struct plain_row { /* how a row is read where load does all: columns side by side */
     const struct kernel *kernel;
     double *scale, *offset; /* owned, [n_loads] and the kernel's room */
-    float *picked;          /* owned, [n_loads]: where columns are not side by side; else NULL */
+    float *picked;          /* owned, [PLAIN_STEPS][n_loads]: where columns are not side by side;
+                               else NULL */
     int64_t first;          /* of those that are */
 };
 
@@ -197,12 +197,24 @@ static void scatter(const struct applier *applier, const struct block *block, in
     }
 }
 
-/* The kernel's function, where a call would cost more than the few columns. */
-static void read_narrow(const float *restrict x, const double *restrict scale,
-                        const double *restrict offset, int64_t n, real *restrict y)
+/* How many of the steps first .. end - 1 have rows that follow one another, from `first` on. */
+static int64_t run_of(const struct row_span *span, int64_t first, int64_t end)
 {
-    for (int64_t j = 0; j < n; j++)
-        y[j] = (real)((double)x[j] * scale[j] + offset[j]);
+    int64_t row = span->first + first;
+
+    if (row < span->low || row >= span->high)
+        return 1;
+    return end - first < span->high - row ? end - first : span->high - row;
+}
+
+/* Columns that are not side by side, side by side. */
+static void pick(const struct applier *applier, const float *from, int64_t rows)
+{
+    float *to = applier->plain_row.picked;
+
+    for (int64_t row = 0; row < rows; row++, from += applier->value_width)
+        for (int64_t j = 0; j < applier->n_loads; j++)
+            *to++ = from[applier->load[j].from];
 }
 
 /* Steps first .. end - 1 of a sample; those of the next one, if there is one, are asked of the
@@ -212,21 +224,23 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
                          struct tensor *x)
 {
     const struct plain_row *plain = &applier->plain_row;
-    int64_t width = x->width;
+    struct affine_rows rows = {.width = x->width,
+                               .y_stride = x->rows * x->width,
+                               .scale = plain->scale,
+                               .offset = plain->offset};
 
-    for (int64_t t = first; t < end && t < span->steps; t++) {
+    end = end < span->steps ? end : span->steps;
+    for (int64_t t = first; t < end; t += rows.rows) {
         const float *from = applier->value + span_row(span, t) * applier->value_width;
-        real *to = x->data + (t * x->rows + at) * width;
 
-        __builtin_prefetch(applier->value + span_row(next, t) * applier->value_width +
-                           plain->first);
-        for (int64_t j = 0; plain->picked && j < width; j++)
-            plain->picked[j] = from[applier->load[j].from];
-        from = plain->picked ? plain->picked : from + plain->first;
-        if (width < NARROW)
-            read_narrow(from, plain->scale, plain->offset, width, to);
-        else
-            plain->kernel->affine(to, from, plain->scale, plain->offset, width);
+        rows.rows = run_of(span, t, end);
+        rows.y = x->data + (t * x->rows + at) * x->width;
+        rows.x = plain->picked ? plain->picked : from + plain->first;
+        rows.x_stride = plain->picked ? x->width : applier->value_width;
+        rows.ahead = applier->value + span_row(next, t) * applier->value_width + plain->first;
+        if (plain->picked)
+            pick(applier, from, rows.rows);
+        plain->kernel->affine(&rows);
     }
 }
 
@@ -594,7 +608,7 @@ static bool make_plain_row(struct applier *applier, struct error *error)
     plain->first = n > 0 ? applier->load[0].from : 0;
     plain->scale = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->scale));
     plain->offset = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->offset));
-    plain->picked = side_by_side ? NULL : calloc(n, sizeof(*plain->picked));
+    plain->picked = side_by_side ? NULL : calloc(PLAIN_STEPS * n, sizeof(*plain->picked));
     if (!plain->scale || !plain->offset || (!side_by_side && !plain->picked))
         return no_memory(error);
     for (size_t j = 0; j < n; j++) {
