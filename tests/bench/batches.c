@@ -5,9 +5,9 @@
  *   batches SPEC FOLDER     SPEC: {"data": ..., "prepare": [{"type": "window"}, ...], "model": ...}
  *
  * Each line on standard input is answered by seconds of processor time a batch: "assemble SECONDS"
- * of shuffled windows, scaled, as training has them; "copy SECONDS" of the same windows, whole
- * rows, by memcpy; "copy_columns SECONDS" of as many bytes as an assembled batch has, from the same
- * places; "step SECONDS" of a training step, assembly and all.
+ * of shuffled windows, scaled, trip by trip as training has them; "copy SECONDS" of the same
+ * windows, whole rows, by memcpy; "copy_columns SECONDS" of as many bytes as an assembled batch
+ * has, from the same places; "step SECONDS" of a training step, assembly and all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 
 #include "common/json.h"
 #include "common/owner.h"
+#include "worker/engine/arena.h"
+#include "worker/engine/model/network.h"
 #include "worker/engine/order.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/prepared/store.h"
@@ -39,14 +41,18 @@ static void die(const struct error *error)
     exit(2);
 }
 
+static void no_memory(void)
+{
+    (void)fputs("batches: out of memory\n", stderr);
+    exit(4);
+}
+
 static void *room(size_t n, size_t size)
 {
     void *memory = calloc(n, size);
 
-    if (!memory) {
-        (void)fputs("batches: out of memory\n", stderr);
-        exit(4);
-    }
+    if (!memory)
+        no_memory();
     return memory;
 }
 
@@ -69,10 +75,13 @@ static int64_t draw(struct bench *bench)
 static void assemble(struct bench *bench)
 {
     const struct sample_set *set = &bench->rows.samples->set;
+    int64_t most = ((const struct network *)bench->model)->cut_rows, n = draw(bench);
     int32_t *length[SAMPLE_INPUTS_MAX] = {0};
 
-    bench->x.rows = draw(bench);
-    set->gather(set, bench->row, bench->x.rows, &bench->x, length);
+    for (int64_t first = 0; first < n; first += bench->x.rows) {
+        bench->x.rows = n - first < most ? n - first : most;
+        set->gather(set, bench->row + first, bench->x.rows, &bench->x, length);
+    }
 }
 
 /* `bytes` of each window, from its first row on. */
@@ -169,9 +178,11 @@ static void make_rooms(struct bench *bench)
     struct model_plan plan;
     struct error error;
 
-    bench->x = (struct tensor){.data = room(batch * steps * width, sizeof(float)),
+    bench->x = (struct tensor){.data = arena_allocate((int64_t)(batch * steps * width)),
                                .steps = shape->steps,
                                .width = shape->width};
+    if (!bench->x.data)
+        no_memory();
     bench->copy = room(batch * steps * (wider > width ? wider : width), sizeof(float));
     bench->row = room(batch, sizeof(*bench->row));
     bench->order = (struct order){.list = &bench->rows.training.part[SPLIT_TRAIN],

@@ -1,34 +1,65 @@
-"""Batches of shuffled, scaled windows, assembled from prepared recordings of the pilots' schema, beside memcpy.
+"""Batches of shuffled, scaled windows, assembled from prepared data, beside memcpy and beside a training step.
 
-Seconds of processor time, since the machine may be shared. The plain copies are of as many bytes, of the same windows: whole
-rows (23 columns of 23), and 5 of 23 columns, where the copy has the luck to find them side by side. The share of a
-training step is that of an LSTM of 64 units, with 256 steps and a batch of 32, and of 128: the smaller network, the larger
-the share.
+Seconds are of processor time, since the machine may be shared. The plain copies are of as many bytes, of the same windows of
+the pilots' recordings: whole rows (23 columns of 23), and 5 of 23 columns, where the copy has the luck to find them side by
+side. The share of a training step is measured on each shape of the seeds; the least of network for its width has the most.
 """
 import json
+import random
 import statistics
 import subprocess
 
 from bench_data import SENSORS, write_recordings
-from bench_layers import BUILD, Timer, core
+from bench_layers import BUILD, SHAPES, Timer, core
 from figure import Figure
 from scratch import scratch
 
-FIGURES = ["batches_rows", "batches_columns", "batches_share_b32", "batches_share_b128"]
-ROWS = 200_000
+RECORDED = ["lstm_64_b32", "lstm_64_b128", "lstm_128_b32", "lstm_256_b32", "gru_128_b32"]  # windows of recordings, stride 1
+FOLDED = ["dense_16500", "lstm2_512", "conv1d"]  # a light curve is a window
+SHARES = [*RECORDED, *FOLDED, "mdn"]
+FIGURES = ["batches_rows", "batches_columns"] + [f"batches_share_{name}" for name in SHARES]
+ROWS, CURVES, OPERATIONS = 200_000, 400, 100_000
 ROUNDS, SECONDS = 5, 0.4
 SHARE_LIMIT = 0.02
 
 
-def spec(source, columns, batch):
-    prepare = [{"type": "window", "length": 256}, "standard"]
+def write_table(path, series, steps, columns, targets):
+    """Numbers, `steps` rows of each series, and the name of one of so many targets, or its number."""
+    chance = random.Random(1)
+    pool = [f"{chance.gauss(0, 1):.6f}" for _ in range(40_000)]
+    with open(path, "w", encoding="ascii") as out:
+        out.write(",".join(["series", "time", *(f"c{i}" for i in range(columns)), "event"]) + "\n")
+        for i in range(series):
+            event = f"e{i % targets}" if targets > 1 else f"{1 + abs(chance.gauss(0, 1)):.6f}"
+            for t in range(steps):
+                out.write(f"{i},{t}," + ",".join(chance.choices(pool, k=columns)) + f",{event}\n")
+
+
+def recordings(source, columns, steps):
+    """The `data` and `prepare` of windows of the pilots' recordings."""
+    prepare = [{"type": "window", "length": steps}, "standard"]
     if columns < len(SENSORS):
         prepare.insert(0, {"type": "keep", "columns": SENSORS[2:2 + columns]})
     return {"data": {"source": source, "target": "event", "series": ["crew", "experiment", "seat"], "time": "time",
                      "split": {"by": "group", "group": ["crew"], "train": 0.8, "valid": 0.1, "test": 0.1, "seed": 1}},
-            "prepare": prepare,
-            "model": [{"type": "lstm", "units": 64}, {"type": "dense", "units": "classes"}],
-            "train": {"batch": batch}}
+            "prepare": prepare}
+
+
+def curves(source, steps):
+    return {"data": {"source": source, "target": "event", "series": ["series"], "time": "time",
+                     "split": {"by": "group", "group": ["series"], "train": 0.8, "valid": 0.1, "test": 0.1, "seed": 1}},
+            "prepare": [{"type": "window", "length": steps}, "standard"]}
+
+
+def operations(source):
+    return {"data": {"source": source, "target": "event", "ignore": ["series", "time"],
+                     "split": {"by": "fraction", "train": 0.8, "valid": 0.1, "test": 0.1, "seed": 1}},
+            "prepare": ["standard"], "loss": {"type": "log_normal", "components": 3}}
+
+
+def networked(spec, model, batch):
+    model = [dict(layer, units="classes") if layer == {"type": "dense", "units": "targets"} else layer for layer in model]
+    return {**spec, "model": model, "train": {"batch": batch}}
 
 
 def ask(timer, *commands):
@@ -43,21 +74,35 @@ def ask(timer, *commands):
 def measure(only):
     subprocess.run(["cmake", "--build", BUILD, "--target", "bench.batches"], check=True, stdout=subprocess.DEVNULL)
     folder = scratch("batches-bench-")
-    source = f"{folder}/recordings.csv"
-    write_recordings(source, ROWS)
+    written = {}
 
-    def start(columns, batch):
-        return Timer([BUILD / "tests" / "bench.batches", json.dumps(spec(source, columns, batch)), folder],
-                     OPENBLAS_CORETYPE=core())
+    def source(name, write, *shape):
+        path = f"{folder}/{name}.csv"
+        if name not in written:
+            written[name] = write(path, *shape)
+        return path
+
+    def start(spec):
+        return Timer([BUILD / "tests" / "bench.batches", json.dumps(spec), folder], OPENBLAS_CORETYPE=core())
+
+    def shaped(name):
+        model, steps, width, *_, batch, _work, _target = SHAPES[name]
+        if name in RECORDED:
+            return networked(recordings(source("recordings", write_recordings, ROWS), width, steps), model, batch)
+        if name in FOLDED:
+            model = model if steps > 1 else ["flatten", *model]
+            return networked(curves(source("curves", write_table, CURVES, 300, 55, 55), 300), model, batch)
+        return networked(operations(source("operations", write_table, OPERATIONS, 1, width, 1)), model, batch)
 
     for figure, columns, command, most in (("batches_rows", len(SENSORS), "copy", 2), ("batches_columns", 5, "copy_columns", 5)):
         if figure.startswith(only):
-            ours, plain = ask(start(columns, 128), "assemble", command)
+            spec = recordings(source("recordings", write_recordings, ROWS), columns, 256)
+            ours, plain = ask(start(networked(spec, SHAPES["lstm_64_b128"][0], 128)), "assemble", command)
             yield Figure(figure, 1e3 * ours, "ms", 1e3 * plain, plain / ours, 1 / most,
                          against=f"memcpy of as many bytes; {columns} of {len(SENSORS)} columns, 128 windows of 256 rows")
-    for batch in (32, 128):
-        figure = f"batches_share_b{batch}"
+    for name in SHARES:
+        figure = f"batches_share_{name}"
         if figure.startswith(only):
-            assembly, step = ask(start(len(SENSORS), batch), "assemble", "step")
+            assembly, step = ask(start(shaped(name)), "assemble", "step")
             yield Figure(figure, 1e3 * assembly, "ms", 1e3 * step, SHARE_LIMIT * step / assembly, 1,
-                         against=f"a training step, of which it is {100 * assembly / step:.2f} % (2 %); LSTM of 64 units")
+                         against=f"a training step, of which it is {100 * assembly / step:.2f} % (2 %)")

@@ -1,9 +1,13 @@
 #include "worker/engine/arena.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT 64
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM (2 * HUGE_PAGE) /* bytes from which on a table of small pages costs more */
 #define ALIGN_ELEMENTS ((int64_t)(ALIGNMENT / sizeof(real)))
 
 int64_t arena_align(int64_t n)
@@ -14,8 +18,11 @@ int64_t arena_align(int64_t n)
 real *arena_allocate(int64_t n)
 {
     size_t size = (size_t)arena_align(n) * sizeof(real);
-    real *data = aligned_alloc(ALIGNMENT, size ? size : ALIGNMENT);
+    bool huge = size >= HUGE_FROM;
+    real *data = aligned_alloc(huge ? HUGE_PAGE : ALIGNMENT, size ? size : ALIGNMENT);
 
+    if (data && huge)
+        (void)madvise(data, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     if (data)
         memset(data, 0, size);
     return data;

@@ -95,6 +95,31 @@ static void dead_units_are_counted(void **state)
     end(&training);
 }
 
+/* What one part of a batch does not wake, another may. */
+static void units_of_a_batch_in_parts_are_dead_in_all_of_them(void **state)
+{
+    struct training training;
+    struct loss_sum sum = {0};
+    struct model_step step = {.n = 20, .step = 9, .rate_scale = 1, .inspect = true};
+
+    (void)state;
+    begin(
+        &training, TASK_CLASSIFICATION,
+        "{'model': [{'type': 'dense', 'units': 6, 'activation': 'relu',"
+        " 'initializer': {'type': 'constant', 'value': 1}}, {'type': 'dense', 'units': 'classes'}],"
+        " 'train': {'batch': 20, 'parts': 2}}");
+    for (int i = 0; i < TRAINING_ROWS * TRAINING_WIDTH; i++)
+        training.fixture.x[i] = i < 10 * TRAINING_WIDTH ? 1 : -1;
+    step.set = &training.fixture.set;
+    step.row = training.fixture.row;
+    assert_true(training.model->kind->advance(training.model, &step, &sum, &training.error));
+    assert_not_reported(&training, "units of dense1 are 0", "");
+    step.row = training.fixture.row + 20;
+    assert_true(training.model->kind->advance(training.model, &step, &sum, &training.error));
+    assert_reported(&training, "6 of 6 units of dense1 are 0", "", "");
+    end(&training);
+}
+
 static void inputs_that_nobody_scaled_are_told(void **state)
 {
     static const double scale[] = {1, 1e4};
@@ -245,6 +270,7 @@ int main(void)
         cmocka_unit_test(curves_tell_their_troubles),
         cmocka_unit_test(healthy_curve_tells_nothing),
         cmocka_unit_test(dead_units_are_counted),
+        cmocka_unit_test(units_of_a_batch_in_parts_are_dead_in_all_of_them),
         cmocka_unit_test(inputs_that_nobody_scaled_are_told),
         cmocka_unit_test(policy_may_stop),
         cmocka_unit_test(policy_may_begin_again_once),

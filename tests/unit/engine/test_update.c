@@ -149,6 +149,73 @@ static void parts_of_a_batch_step_like_the_whole(void **state)
     }
 }
 
+/* Rows that go through alone may do so in small trips; a weighted mean is of the whole batch. */
+static void batch_that_is_cut_steps_like_the_whole(void **state)
+{
+    static const char train[] = "'batch': 24, 'optimizer': {'type': 'sgd', 'rate': 0.1}";
+    struct net whole, cut;
+    double weight[48];
+
+    (void)state;
+    set_up(&whole, train);
+    set_up(&cut, train);
+    assert_int_equal(cut.network->cut_rows, 24); /* it is small */
+    cut.network->cut_rows = 10;
+    for (int64_t at = 0; at < 48; at += 24) {
+        advance(&whole, at, 24);
+        advance(&cut, at, 24);
+    }
+    assert_int_equal(cut.fixture.gathers, 2 * 3);
+    assert_int_equal(cut.network->update.at.updates, 2);
+    assert_true(largest_change(&whole, &cut, "dense1.weight") < 1e-6);
+    assert_true(largest_change(&whole, &cut, "dense3.bias") < 1e-6);
+    for (int i = 0; i < 48; i++)
+        weight[i] = i;
+    cut.fixture.set.weight = weight;
+    advance(&cut, 0, 24);
+    assert_int_equal(cut.fixture.gathers, 2 * 3 + 1);
+    tear_down(&cut);
+    tear_down(&whole);
+}
+
+static int64_t cut_of(const char *layer, int64_t batch)
+{
+    struct net net;
+    struct model_plan plan;
+    struct model *model;
+    struct error error;
+    char spec[256];
+    int64_t rows;
+
+    fixture_set_up(&net.fixture, TASK_REGRESSION, 48, 4, 2);
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [%s, {'type': 'dense', 'units': 'targets'}], 'train': {}}", layer);
+    fixture_parse(&net.fixture, spec);
+    plan = fixture_plan(&net.fixture);
+    plan.batch = batch;
+    assert_true(model_build(&plan, &model, &error));
+    rows = ((struct network *)model)->cut_rows;
+    model_free(&model);
+    fixture_tear_down(&net.fixture);
+    return rows;
+}
+
+static void batches_are_cut_where_that_keeps_them_in_the_cache(void **state)
+{
+    static const char *const whole[] = {
+        "{'type': 'batch_norm'}", "{'type': 'lstm', 'units': 8}", "{'type': 'gru', 'units': 8}",
+        "{'type': 'simple_rnn', 'units': 8}", "{'type': 'dense', 'units': 65536}"};
+    int64_t rows = cut_of("{'type': 'dense', 'units': 128}", 65536);
+
+    (void)state;
+    assert_in_range(rows, 1024, 16384);
+    assert_int_equal(cut_of("{'type': 'dense', 'units': 128}", rows / 2), rows / 2);
+    assert_int_equal(cut_of("{'type': 'dense', 'units': 128}", 2 * rows), rows);
+    for (size_t i = 0; i + 1 < sizeof(whole) / sizeof(whole[0]); i++)
+        assert_int_equal(cut_of(whole[i], 65536), 65536);
+    assert_int_equal(cut_of(whole[4], 24), 24); /* its weights would be read again and again */
+}
+
 static void last_batch_of_an_epoch_uses_what_is_gathered(void **state)
 {
     struct net large, small;
@@ -396,6 +463,8 @@ int main(void)
         cmocka_unit_test(gathered_batches_step_like_one_large_batch),
         cmocka_unit_test(parts_of_a_batch_take_less_memory),
         cmocka_unit_test(parts_of_a_batch_step_like_the_whole),
+        cmocka_unit_test(batch_that_is_cut_steps_like_the_whole),
+        cmocka_unit_test(batches_are_cut_where_that_keeps_them_in_the_cache),
         cmocka_unit_test(last_batch_of_an_epoch_uses_what_is_gathered),
         cmocka_unit_test(frozen_parameters_stay_until_their_epoch),
         cmocka_unit_test(parameter_that_thaws_takes_first_steps_of_the_usual_size),

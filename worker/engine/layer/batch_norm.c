@@ -166,6 +166,7 @@ const struct layer_kind layer_batch_norm = {
                  "Each feature gets mean 0 and variance 1 over a batch, then a gain and a bias.",
              .config_size = sizeof(struct batch_norm_config),
              .settings = batch_norm_settings},
+    .whole = true,
     .build = batch_norm_build,
     .forward = batch_norm_forward,
     .backward = batch_norm_backward,

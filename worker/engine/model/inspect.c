@@ -123,36 +123,41 @@ static bool compare_gradients(struct network *network, bool first, struct error 
     return true;
 }
 
-/* Units that are exactly 0 for every row. */
-static int64_t count_dead(const struct tensor *y)
+/* Units that are not exactly 0 for each row. */
+static void look_for_alive(const struct tensor *y, bool *alive)
+{
+    for (int64_t unit = 0; unit < y->width; unit++)
+        for (int64_t row = 0; row < y->steps * y->rows && !alive[unit]; row++)
+            alive[unit] = y->data[row * y->width + unit] != 0;
+}
+
+static int64_t count_dead(const bool *alive, int64_t width)
 {
     int64_t dead = 0;
 
-    for (int64_t unit = 0; unit < y->width; unit++) {
-        bool alive = false;
-
-        for (int64_t row = 0; row < y->steps * y->rows && !alive; row++)
-            alive = y->data[row * y->width + unit] != 0;
-        dead += !alive;
-    }
+    for (int64_t unit = 0; unit < width; unit++)
+        dead += !alive[unit];
     return dead;
 }
 
 static bool look_for_dead(struct network *network, bool *serious, struct error *error)
 {
-    for (int i = 0; i + 1 < network->n_layers; i++) {
+    const bool *alive = network->seen.alive;
+    int64_t width;
+
+    for (int i = 0; i + 1 < network->n_layers; i++, alive += width) {
         const struct layer *layer = &network->layer[i];
-        const struct tensor *y = &network->training.output[i];
         int64_t dead;
 
-        if (y->rows < DEAD_ROWS || strcmp(layer->kind->kind.name, "dropout") == 0)
+        width = layer->out.width;
+        if (network->seen.rows < DEAD_ROWS || strcmp(layer->kind->kind.name, "dropout") == 0)
             continue;
-        dead = count_dead(y);
-        *serious = *serious || dead == y->width;
-        if ((double)dead >= DEAD_SHARE * (double)y->width && once(network, TOLD_DEAD) &&
+        dead = count_dead(alive, width);
+        *serious = *serious || dead == width;
+        if ((double)dead >= DEAD_SHARE * (double)width && once(network, TOLD_DEAD) &&
             !report_warning(layer->path, (double)dead, error,
                             "%lld of %lld units of %s are 0 for a whole batch", (long long)dead,
-                            (long long)y->width, layer->name))
+                            (long long)width, layer->name))
             return false;
     }
     return true;
@@ -169,14 +174,8 @@ static bool has_embedding(const struct network *network)
 /* Values that nobody scaled; numbers of tokens are no such values. */
 static bool look_at_inputs(const struct network *network, struct error *error)
 {
-    double largest = 0;
+    double largest = network->seen.largest;
 
-    for (int i = 0; i < network->plan.n_inputs; i++) {
-        const struct tensor *x = &network->training.input[i];
-
-        for (int64_t k = 0; k < x->steps * x->rows * x->width; k++)
-            largest = fmax(largest, fabs((double)x->data[k]));
-    }
     if (!(largest > LARGE) || has_embedding(network))
         return true;
     return report_warning("prepare", largest, error,
@@ -185,7 +184,48 @@ static bool look_at_inputs(const struct network *network, struct error *error)
                           largest);
 }
 
-bool inspect_trip(struct network *network, bool first, bool *serious, struct error *error)
+static int64_t units(const struct network *network)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < network->n_layers; i++)
+        n += network->layer[i].out.width;
+    return n;
+}
+
+bool inspect_begin(struct network *network, struct error *error)
+{
+    struct network_seen *seen = &network->seen;
+
+    if (!seen->alive)
+        seen->alive = calloc((size_t)units(network), sizeof(*seen->alive));
+    if (!seen->alive)
+        return error_set(error, ERROR_NO_MEMORY, "looking at a step");
+    memset(seen->alive, 0, (size_t)units(network) * sizeof(*seen->alive));
+    seen->rows = 0;
+    seen->largest = 0;
+    return true;
+}
+
+void inspect_trip(struct network *network, bool first)
+{
+    struct network_seen *seen = &network->seen;
+    bool *alive = seen->alive;
+
+    seen->rows += network->training.pass.rows;
+    for (int i = 0; i < network->n_layers; i++) {
+        look_for_alive(&network->training.output[i], alive);
+        alive += network->layer[i].out.width;
+    }
+    for (int i = 0; first && i < network->plan.n_inputs; i++) {
+        const struct tensor *x = &network->training.input[i];
+
+        for (int64_t k = 0; k < x->steps * x->rows * x->width; k++)
+            seen->largest = fmax(seen->largest, fabs((double)x->data[k]));
+    }
+}
+
+bool inspect_step(struct network *network, bool first, bool *serious, struct error *error)
 {
     return (!first || (complain(network, serious, error) && look_at_inputs(network, error))) &&
            compare_gradients(network, first, error) && look_for_dead(network, serious, error);

@@ -4,9 +4,12 @@
 
 #include "worker/engine/model/network.h"
 
-/* After a backward trip, before the update. `first`: of the whole training. *serious is set where
- * nothing can be learnt like this. */
-bool inspect_trip(struct network *network, bool first, bool *serious, struct error *error);
+/* Before a step's first trip. */
+bool inspect_begin(struct network *network, struct error *error);
+/* After each of its trips, backward too. `first`: of the whole training. */
+void inspect_trip(struct network *network, bool first);
+/* After the last, before the update. *serious is set where nothing can be learnt like this. */
+bool inspect_step(struct network *network, bool first, bool *serious, struct error *error);
 
 /* Round the first update: what was trainable and stayed, or frozen and did not. */
 struct inspect_moves {

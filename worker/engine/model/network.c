@@ -18,6 +18,10 @@
 #define PREDICT_BYTES ((int64_t)1 << 20) /* what a cache holds */
 #define PREDICT_BYTES_MAX ((int64_t)64 << 20)
 enum { PREDICT_ROWS_MIN = 16, PREDICT_ROWS_MAX = 1024 };
+#define CUT_BYTES                                                                   \
+    ((int64_t)8 << 20) /* of activations and their gradients, in a trip of training \
+                        */
+enum { CUT_ROWS_MIN = 8, CUT_WEIGHTS = 16 };
 enum { TOKENS_VARIABLE = 5 }; /* each layer has a value of its own */
 
 void network_free(struct model *model)
@@ -38,6 +42,7 @@ void network_free(struct model *model)
     free(network->block);
     free(network->packed);
     free(network->packed_room);
+    free(network->seen.alive);
     free(network);
 }
 
@@ -316,6 +321,25 @@ static int64_t predict_rows(const struct network *network)
                                    : (rows > PREDICT_ROWS_MAX ? PREDICT_ROWS_MAX : rows);
 }
 
+/* A batch goes in trips of equal size whose activations stay in the cache, where the weights, which
+ * each trip reads, are little beside those. The same on every machine, as sums are: in another
+ * order they have other last bits. */
+static int64_t cut_rows(const struct network *network)
+{
+    int64_t batch = network_trip_rows(network), trips, rows;
+    int64_t bytes = batch > 0 ? pass_elements(network, batch, true) * number_size(network) : 0;
+
+    for (int i = 0; i < network->n_layers; i++)
+        if (network->layer[i].kind->whole)
+            return batch;
+    if (network->plan.parts > 1 || network->loss.n_memory > 0 || bytes <= CUT_BYTES ||
+        bytes < CUT_WEIGHTS * network->n_elements * number_size(network))
+        return batch;
+    trips = (bytes + CUT_BYTES - 1) / CUT_BYTES;
+    rows = (batch + trips - 1) / trips;
+    return rows > CUT_ROWS_MIN ? rows : CUT_ROWS_MIN;
+}
+
 static int64_t training_elements(const struct network *network)
 {
     return network->plan.batch > 0 ? pass_elements(network, network_trip_rows(network), true) : 0;
@@ -404,6 +428,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->model.stateful = carries(network);
     if (plan->divides && !check_parts(network, error))
         return false;
+    network->cut_rows = cut_rows(network);
     network->model.memory = memory_of(network);
     *ret_network = take(&network);
     return true;

@@ -48,6 +48,12 @@ struct inspection { /* registered: what was told */
     double first; /* size of the first step's gradient */
 };
 
+struct network_seen { /* of a step that is inspected, over its trips */
+    bool *alive;      /* owned: units that were not 0 for each row, layer by layer */
+    int64_t rows;
+    double largest; /* of the inputs, without their sign */
+};
+
 struct network {
     struct model model; /* first: a model that is a network */
     struct model_plan plan;
@@ -61,6 +67,9 @@ struct network {
     real *best;             /* owned, NULL until declared */
     struct update update;   /* all-zero: it only predicts */
     struct inspection inspection;
+    struct network_seen seen;
+    int64_t cut_rows;   /* of a batch whose rows go through alone: so many at a time stay in the
+                           cache */
     int64_t n_elements; /* of an arena: parameters and what aligns them */
     int64_t n_learnt;   /* the first ones, which the optimizer moves; the others are state */
     struct network_pass training, predicting;
@@ -82,7 +91,7 @@ static inline int64_t network_truth_steps(const struct network *network)
     return network->plan.truth_steps > 1 ? network->plan.truth_steps : 1;
 }
 
-/* Most rows that a trip of training takes: a batch, or a part of one. */
+/* Most rows that a trip of training has room for: a batch, or a part of one. */
 static inline int64_t network_trip_rows(const struct network *network)
 {
     int64_t batch = network->plan.batch, parts = network->plan.parts;

@@ -106,11 +106,13 @@ void network_trip(struct network *network, const struct model_step *step, bool b
     trip(network, step, backward, 1, sum);
 }
 
-/* The gradient of a batch's mean is that of its parts' means, by their rows. */
+/* The gradient of a batch's mean is that of its parts' means, by their rows; a weighted mean is
+ * cut only where it must be. */
 static void trip_in_parts(struct network *network, const struct model_step *step,
                           struct loss_sum *sum)
 {
-    int64_t most = network_trip_rows(network);
+    bool weighted = step->set->weight || network_truth_steps(network) > 1;
+    int64_t most = weighted ? network_trip_rows(network) : network->cut_rows;
 
     for (int64_t first = 0; first < step->n; first += most) {
         struct model_step part = *step;
@@ -118,6 +120,8 @@ static void trip_in_parts(struct network *network, const struct model_step *step
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
         trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
+        if (step->inspect)
+            inspect_trip(network, step->step == 1);
     }
 }
 
@@ -152,11 +156,13 @@ static bool network_advance(struct model *model, const struct model_step *step,
     if (step->first)
         pass_forget(&network->training);
     freeze(network, step->epoch);
+    if (step->inspect && !inspect_begin(network, error))
+        return false;
     trip_in_parts(network, step, sum);
     if (model->stateful)
         pass_carry(&network->training, network, step->row, step->n);
     pass_learn(&network->training, network);
-    if (step->inspect && !inspect_trip(network, step->step == 1, &serious, error))
+    if (step->inspect && !inspect_step(network, step->step == 1, &serious, error))
         return false;
     if (!inspect_before(&moves, network, error))
         return false;

@@ -14,7 +14,9 @@
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
-#define PLAIN_STEPS 32                  /* of all samples in turn */
+#define PLAIN_VALUES 640 /* of each sample in turn: what is written meanwhile stays in the cache \
+                          */
+#define AHEAD_VALUES 512 /* are under way from the memory, or a sample's next steps */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
@@ -26,7 +28,7 @@ struct load { /* how a column is read from a row */
 struct plain_row { /* how a row is read where load does all: columns side by side */
     const struct kernel *kernel;
     double *scale, *offset; /* owned, [n_loads] and the kernel's room */
-    float *picked;          /* owned, [PLAIN_STEPS][n_loads]: where columns are not side by side;
+    float *picked;          /* owned, [plain_steps()][n_loads]: where columns are not side by side;
                                else NULL */
     int64_t first;          /* of those that are */
 };
@@ -197,6 +199,11 @@ static void scatter(const struct applier *applier, const struct block *block, in
     }
 }
 
+static int64_t plain_steps(int64_t value_width)
+{
+    return value_width > 0 && value_width < PLAIN_VALUES ? PLAIN_VALUES / value_width : 1;
+}
+
 /* How many of the steps first .. end - 1 have rows that follow one another, from `first` on. */
 static int64_t run_of(const struct row_span *span, int64_t first, int64_t end)
 {
@@ -217,10 +224,10 @@ static void pick(const struct applier *applier, const float *from, int64_t rows)
             *to++ = from[applier->load[j].from];
 }
 
-/* Steps first .. end - 1 of a sample; those of the next one, if there is one, are asked of the
- * memory meanwhile. */
+/* Steps first .. end - 1 of a sample; those of one that comes soon are asked of the memory
+ * meanwhile. */
 static void gather_plain(const struct applier *applier, const struct row_span *span,
-                         const struct row_span *next, int64_t at, int64_t first, int64_t end,
+                         const struct row_span *soon, int64_t at, int64_t first, int64_t end,
                          struct tensor *x)
 {
     const struct plain_row *plain = &applier->plain_row;
@@ -237,7 +244,7 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
         rows.y = x->data + (t * x->rows + at) * x->width;
         rows.x = plain->picked ? plain->picked : from + plain->first;
         rows.x_stride = plain->picked ? x->width : applier->value_width;
-        rows.ahead = applier->value + span_row(next, t) * applier->value_width + plain->first;
+        rows.ahead = applier->value + span_row(soon, t) * applier->value_width + plain->first;
         if (plain->picked)
             pick(applier, from, rows.rows);
         plain->kernel->affine(&rows);
@@ -248,10 +255,14 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
 static void gather_plain_spans(const struct applier *applier, const struct row_span *span,
                                int64_t n, int64_t at, struct tensor *x)
 {
-    for (int64_t first = 0; first < x->steps; first += PLAIN_STEPS)
+    int64_t steps = plain_steps(applier->value_width);
+    int64_t ahead =
+        1 + AHEAD_VALUES / ((x->steps < steps ? x->steps : steps) * applier->value_width);
+
+    for (int64_t first = 0; first < x->steps; first += steps)
         for (int64_t i = 0; i < n; i++)
-            gather_plain(applier, &span[i], &span[i + 1 < n ? i + 1 : i], at + i, first,
-                         first + PLAIN_STEPS, x);
+            gather_plain(applier, &span[i], &span[i + ahead < n ? i + ahead : i], at + i, first,
+                         first + steps, x);
 }
 
 static void clear_after(int64_t steps, int64_t at, struct tensor *x)
@@ -597,18 +608,19 @@ static bool make_blocks(struct applier *applier, struct error *error)
 static bool make_plain_row(struct applier *applier, struct error *error)
 {
     struct plain_row *plain = &applier->plain_row;
-    size_t n = (size_t)applier->n_loads;
+    size_t n = (size_t)applier->n_loads, steps;
     bool side_by_side = true;
 
     if (!applier->plain)
         return true;
+    steps = (size_t)plain_steps(applier->value_width);
     for (size_t j = 1; j < n; j++)
         side_by_side = side_by_side && applier->load[j].from == applier->load[j - 1].from + 1;
     plain->kernel = kernel_pick();
     plain->first = n > 0 ? applier->load[0].from : 0;
     plain->scale = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->scale));
     plain->offset = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->offset));
-    plain->picked = side_by_side ? NULL : calloc(PLAIN_STEPS * n, sizeof(*plain->picked));
+    plain->picked = side_by_side ? NULL : calloc(steps * n, sizeof(*plain->picked));
     if (!plain->scale || !plain->offset || (!side_by_side && !plain->picked))
         return no_memory(error);
     for (size_t j = 0; j < n; j++) {
