@@ -206,35 +206,46 @@ static float float_of(uint16_t bits)
     return x;
 }
 
+/* Of x[rows][n], wherever the layout has put them. */
+static void check_parts(const float *x, int64_t rows, int64_t n, const struct bf16x3_layout *layout,
+                        const uint16_t *parts)
+{
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t i = 0; i < bf16x3_width(n) / 2; i++) {
+            const uint16_t *part = parts + row / 16 * layout->group + row % 16 * layout->row +
+                                   i / BF16X3_TERMS * layout->block + i % BF16X3_TERMS;
+            float high = float_of(part[0]), low = float_of(part[layout->low]);
+            float whole = i < n ? x[row * n + i] : 0;
+
+            if (i >= n)
+                assert_true(high == 0 && low == 0);
+            else if (isfinite(whole))
+                assert_true(fabs((double)high + (double)low - (double)whole) <=
+                            0x1p-17 * fabs((double)whole));
+            else /* what is no number does not become one */
+                assert_false(isfinite(high + low));
+        }
+}
+
 static void two_parts_of_a_number_are_the_number(void **state)
 {
     static const float awkward[] = {0.0f,  -0.0f,    1.0f,     -1.00390625f, 1e-30f,   -3e30f,
                                     1e-4f, 65504.0f, 1.0f / 3, 0.99609375f,  INFINITY, NAN};
-    enum { N = 64 + sizeof(awkward) / sizeof(*awkward) };
+    enum { ROWS = 19, N = 64 + sizeof(awkward) / sizeof(*awkward) };
+    const struct bf16x3_layout layout[] = {bf16x3_rows(N), bf16x3_tiles(N)};
     const struct bf16x3_kernel *kernel[2];
     int count = kernels(kernel);
-    uint16_t parts[512];
-    float *x = numbers(N, 7);
+    float *x = numbers(ROWS * N, 7);
 
     (void)state;
-    assert_true(bf16x3_width(N) <= 512);
     memcpy(x, awkward, sizeof(awkward));
-    for (int k = 0; k < count; k++) {
-        memset(parts, 0xff, sizeof(parts));
-        kernel[k]->split(x, N, 1, N, parts);
-        for (int64_t i = 0; i < bf16x3_width(N) / 2; i++) {
-            const uint16_t *part =
-                parts + i / BF16X3_TERMS * (ptrdiff_t)(2 * BF16X3_TERMS) + i % BF16X3_TERMS;
-            float high = float_of(part[0]), low = float_of(part[BF16X3_TERMS]);
+    for (int i = 0; i < 2 * count; i++) {
+        uint16_t *parts = room(32 * bf16x3_width(N), sizeof(*parts));
 
-            if (i >= N)
-                assert_true(high == 0 && low == 0);
-            else if (isfinite(x[i]))
-                assert_true(fabs((double)high + (double)low - (double)x[i]) <=
-                            0x1p-17 * fabs((double)x[i]));
-            else /* what is no number does not become one */
-                assert_false(isfinite(high + low));
-        }
+        memset(parts, 0xff, (size_t)(32 * bf16x3_width(N)) * sizeof(*parts));
+        kernel[i / 2]->split(x, N, ROWS, N, &layout[i % 2], parts);
+        check_parts(x, ROWS, N, &layout[i % 2], parts);
+        free(parts);
     }
     free(x);
 }
@@ -248,8 +259,9 @@ static void check_taps(const struct bf16x3_kernel *kernel, int64_t m, int64_t k,
     float *x = numbers(rows * k, 8), *b = numbers(TAPS * k * n, 9), *c = room(m * n, sizeof(*c));
     uint16_t *a = room((rows + BF16X3_BEYOND) * width, sizeof(*a));
     uint16_t *packed = room(TAPS * bf16x3_packed_size(k, n), sizeof(*packed));
+    const struct bf16x3_layout layout = bf16x3_rows(k);
 
-    kernel->split(x, k, rows, k, a);
+    kernel->split(x, k, rows, k, &layout, a);
     for (int64_t tap = 0; tap < TAPS; tap++)
         bf16x3_pack(b + tap * k * n, n, 1, k, n, TAPS * panel, packed + tap * panel);
     kernel->product(&(struct bf16x3_product){.m = m,
@@ -257,7 +269,7 @@ static void check_taps(const struct bf16x3_kernel *kernel, int64_t m, int64_t k,
                                              .k = k,
                                              .taps = TAPS,
                                              .a = a,
-                                             .a_row = width,
+                                             .layout = layout,
                                              .a_tap = SHIFT * width,
                                              .b = packed,
                                              .c = c,

@@ -61,44 +61,48 @@ AMX_ISA static inline __m512 floats_of(__m256i bits)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
-AMX_ISA static inline void put(__m512 x0, __m512 x1, uint16_t *to)
+AMX_ISA static inline void put(__m512 x0, __m512 x1, uint16_t *to, uint16_t *low)
 {
     __m512i high = (__m512i)_mm512_cvtne2ps_pbh(x1, x0);
     __m512 rest0 = _mm512_sub_ps(x0, floats_of(_mm512_castsi512_si256(high)));
     __m512 rest1 = _mm512_sub_ps(x1, floats_of(_mm512_extracti64x4_epi64(high, 1)));
 
     _mm512_storeu_si512(to, high);
-    _mm512_storeu_si512(to + BF16X3_TERMS, (__m512i)_mm512_cvtne2ps_pbh(rest1, rest0));
+    _mm512_storeu_si512(low, (__m512i)_mm512_cvtne2ps_pbh(rest1, rest0));
 }
+
+enum { SIDE = 16 }; /* rows of a tile */
 
 static __mmask16 mask_of(int64_t left)
 {
     return (__mmask16)(left >= 16 ? 0xffff : left <= 0 ? 0 : (1U << left) - 1);
 }
 
-AMX_ISA static void amx_split(const float *x, int64_t x_row, int64_t m, int64_t k, uint16_t *to)
+AMX_ISA static void amx_split(const float *x, int64_t x_row, int64_t m, int64_t k,
+                              const struct bf16x3_layout *layout, uint16_t *to)
 {
     int64_t whole = k / BF16X3_TERMS * BF16X3_TERMS;
 
     for (int64_t row = 0; row < m; row++, x += x_row) {
-        for (int64_t i = 0; i < whole; i += BF16X3_TERMS, to += (ptrdiff_t)2 * BF16X3_TERMS) {
+        uint16_t *at = to + row / SIDE * layout->group + row % SIDE * layout->row;
+
+        for (int64_t i = 0; i < whole; i += BF16X3_TERMS, at += layout->block) {
             /* of a row that is longer its next part is wanted soon; else it does no harm */
             _mm_prefetch((const char *)(x + i + k), _MM_HINT_T1);
             _mm_prefetch((const char *)(x + i + k + 16), _MM_HINT_T1);
-            put(_mm512_loadu_ps(x + i), _mm512_loadu_ps(x + i + 16), to);
+            put(_mm512_loadu_ps(x + i), _mm512_loadu_ps(x + i + 16), at, at + layout->low);
         }
-        if (whole < k) {
+        if (whole < k)
             put(_mm512_maskz_loadu_ps(mask_of(k - whole), x + whole),
-                _mm512_maskz_loadu_ps(mask_of(k - whole - 16), x + whole + 16), to);
-            to += (ptrdiff_t)2 * BF16X3_TERMS;
-        }
+                _mm512_maskz_loadu_ps(mask_of(k - whole - 16), x + whole + 16), at,
+                at + layout->low);
     }
 }
 
 /* ---- tiles ---- */
 
 #define LINE 64 /* bytes of a row of a tile, and of a cache's line */
-enum { HALF = BF16X3_BLOCK / 2, TILE = HALF / 2, SIDE = 16 };
+enum { HALF = BF16X3_BLOCK / 2, TILE = HALF / 2 };
 
 /* palette 1: eight tiles of sixteen rows of 64 bytes */
 struct tile_config {
@@ -121,7 +125,7 @@ struct square { /* 32 rows of a panel */
 AMX_ISA static void square_of_two(const struct bf16x3_product *product, struct square at)
 {
     int64_t blocks = bf16x3_width(product->k) / (2 * BF16X3_TERMS);
-    int64_t a_bytes = product->a_row * (int64_t)sizeof(*at.a);
+    int64_t a_bytes = product->layout.row * (int64_t)sizeof(*at.a);
     int64_t c_bytes = at.c_row * (int64_t)sizeof(*at.c);
     float *under = at.c + SIDE * at.c_row;
 
@@ -138,7 +142,7 @@ AMX_ISA static void square_of_two(const struct bf16x3_product *product, struct s
         _tile_zero(3);
     }
     for (int64_t tap = 0; tap < product->taps; tap++) {
-        const uint16_t *a = at.a + tap * product->a_tap, *a2 = a + SIDE * product->a_row;
+        const uint16_t *a = at.a + tap * product->a_tap, *a2 = a + product->layout.group;
 
         for (int64_t i = 0; i < blocks; i++) {
             for (int64_t k = 0; k < at.lines; k++, at.soon += LINE)
@@ -157,14 +161,14 @@ AMX_ISA static void square_of_two(const struct bf16x3_product *product, struct s
             _tile_dpbf16ps(1, 4, 7);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
-            _tile_loadd(4, a + BF16X3_TERMS, a_bytes);
+            _tile_loadd(4, a + product->layout.low, a_bytes);
             _tile_dpbf16ps(0, 4, 6);
             _tile_dpbf16ps(1, 4, 7);
-            _tile_loadd(5, a2 + BF16X3_TERMS, a_bytes);
+            _tile_loadd(5, a2 + product->layout.low, a_bytes);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
-            a += (ptrdiff_t)2 * BF16X3_TERMS;
-            a2 += (ptrdiff_t)2 * BF16X3_TERMS;
+            a += product->layout.block;
+            a2 += product->layout.block;
             at.b += BF16X3_BLOCK;
         }
     }
@@ -179,7 +183,7 @@ AMX_ISA static void square_of_two(const struct bf16x3_product *product, struct s
 AMX_ISA static void square_of_one(const struct bf16x3_product *product, struct square at)
 {
     int64_t blocks = bf16x3_width(product->k) / (2 * BF16X3_TERMS);
-    int64_t a_bytes = product->a_row * (int64_t)sizeof(*at.a);
+    int64_t a_bytes = product->layout.row * (int64_t)sizeof(*at.a);
     int64_t c_bytes = at.c_row * (int64_t)sizeof(*at.c);
     float *under = at.c + SIDE * at.c_row;
 
@@ -192,7 +196,7 @@ AMX_ISA static void square_of_one(const struct bf16x3_product *product, struct s
         _tile_zero(2);
     }
     for (int64_t tap = 0; tap < product->taps; tap++) {
-        const uint16_t *a = at.a + tap * product->a_tap, *a2 = a + SIDE * product->a_row;
+        const uint16_t *a = at.a + tap * product->a_tap, *a2 = a + product->layout.group;
 
         for (int64_t i = 0; i < blocks; i++) {
             _tile_loadd(4, a, a_bytes);
@@ -203,12 +207,12 @@ AMX_ISA static void square_of_one(const struct bf16x3_product *product, struct s
             _tile_loadd(7, at.b, LINE);
             _tile_dpbf16ps(0, 4, 7);
             _tile_dpbf16ps(2, 5, 7);
-            _tile_loadd(4, a + BF16X3_TERMS, a_bytes);
+            _tile_loadd(4, a + product->layout.low, a_bytes);
             _tile_dpbf16ps(0, 4, 7);
-            _tile_loadd(5, a2 + BF16X3_TERMS, a_bytes);
+            _tile_loadd(5, a2 + product->layout.low, a_bytes);
             _tile_dpbf16ps(2, 5, 7);
-            a += (ptrdiff_t)2 * BF16X3_TERMS;
-            a2 += (ptrdiff_t)2 * BF16X3_TERMS;
+            a += product->layout.block;
+            a2 += product->layout.block;
             at.b += BF16X3_BLOCK;
         }
     }
@@ -263,7 +267,7 @@ AMX_ISA static void amx_product(const struct bf16x3_product *product)
                             .lines = squares > 1 ? (panel_lines + steps - 1) / steps : 0};
 
         for (int64_t row = 0; row < product->m; row += (int64_t)2 * SIDE) {
-            at.a = product->a + row * product->a_row;
+            at.a = product->a + row / SIDE * product->layout.group;
             at.c = product->c + row * product->c_row + column / BF16X3_PANEL * product->c_panel;
             square(product, at, smaller(2 * SIDE, product->m - row),
                    smaller(BF16X3_PANEL, product->n - column));

@@ -11,7 +11,7 @@
 /* Rows are long where their numbers and a panel of b leave the nearest cache. They are taken in
  * parts then, sums waiting in a room of their own, so that this and a part of b stay in the next.
  */
-enum { LONG = 256, PART = 128, ROWS = 256, COLUMNS = 1024 };
+enum { LONG = 256, PART = 96, ROWS = 256, COLUMNS = 1024 };
 
 const struct bf16x3_kernel *bf16x3_pick(void)
 {
@@ -52,16 +52,20 @@ static void put(float x, uint16_t *high, uint16_t *low)
     *low = bits_of(x - float_of(*high));
 }
 
-static void plain_split(const real *x, int64_t x_row, int64_t m, int64_t k, uint16_t *to)
+static int64_t place_of(const struct bf16x3_layout *layout, int64_t row)
 {
-    int64_t width = bf16x3_width(k);
+    return row / 16 * layout->group + row % 16 * layout->row;
+}
 
-    for (int64_t row = 0; row < m; row++, x += x_row, to += width)
-        for (int64_t i = 0; i < width / 2; i++) {
+static void plain_split(const real *x, int64_t x_row, int64_t m, int64_t k,
+                        const struct bf16x3_layout *layout, uint16_t *to)
+{
+    for (int64_t row = 0; row < m; row++, x += x_row)
+        for (int64_t i = 0; i < bf16x3_width(k) / 2; i++) {
             uint16_t *high =
-                to + i / BF16X3_TERMS * ((ptrdiff_t)2 * BF16X3_TERMS) + i % BF16X3_TERMS;
+                to + place_of(layout, row) + i / BF16X3_TERMS * layout->block + i % BF16X3_TERMS;
 
-            put(i < k ? (float)x[i] : 0, high, high + BF16X3_TERMS);
+            put(i < k ? (float)x[i] : 0, high, high + layout->low);
         }
 }
 
@@ -92,12 +96,12 @@ static float element(const struct bf16x3_product *product, int64_t row, int64_t 
                         column % BF16X3_PANEL / 16 * HALF + column % 16 * 2;
 
     for (int64_t tap = 0; tap < product->taps; tap++) {
-        const uint16_t *a = product->a + row * product->a_row + tap * product->a_tap;
+        const uint16_t *a = product->a + place_of(&product->layout, row) + tap * product->a_tap;
 
-        for (int64_t i = 0; i < blocks; i++, a += (ptrdiff_t)2 * BF16X3_TERMS, b += BF16X3_BLOCK) {
+        for (int64_t i = 0; i < blocks; i++, a += product->layout.block, b += BF16X3_BLOCK) {
             sum = terms(sum, a, b + TILE);
             sum = terms(sum, a, b);
-            sum = terms(sum, a + BF16X3_TERMS, b);
+            sum = terms(sum, a + product->layout.low, b);
         }
     }
     return sum;
@@ -203,19 +207,20 @@ static void stretch_product(const struct bf16x3_matrix *matrix, const struct str
     real *c = matrix->c + at->row * matrix->c_row + at->column;
 
     for (int64_t first = 0; first < k; first += part) {
-        int64_t terms_of_part = smaller(part, k - first), width = bf16x3_width(terms_of_part);
+        int64_t terms_of_part = smaller(part, k - first);
+        const struct bf16x3_layout layout = bf16x3_tiles(terms_of_part);
 
+        memset(matrix->room + at->rows / 16 * layout.group, 0,
+               (size_t)(2 * layout.group) * sizeof(*matrix->room));
         matrix->kernel->split(matrix->a + at->row * matrix->a_row + first, matrix->a_row, at->rows,
-                              terms_of_part, matrix->room);
-        memset(matrix->room + at->rows * width, 0,
-               (size_t)(BF16X3_BEYOND * width) * sizeof(*matrix->room));
+                              terms_of_part, &layout, matrix->room);
         matrix->kernel->product(&(struct bf16x3_product){
             .m = at->rows,
             .n = at->columns,
             .k = terms_of_part,
             .taps = 1,
             .a = matrix->room,
-            .a_row = width,
+            .layout = layout,
             .b = packed + bf16x3_packed_size(terms_of_part, at->column),
             .c = parts ? sums : c,
             .c_row = parts ? BF16X3_PANEL : matrix->c_row,

@@ -29,11 +29,19 @@ enum {
         2048, /* elements of a block of b: [2 halves of a panel][b' b"][16 pairs][16][2] */
 };
 
+struct bf16x3_layout { /* where the numbers of a[m][k] lie when they are split, in elements */
+    int64_t row;       /* from a row to the next, of sixteen */
+    int64_t group;     /* from sixteen rows to the next sixteen */
+    int64_t block;     /* from BF16X3_TERMS numbers to the next */
+    int64_t low;       /* from x' to x" */
+};
+
 struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to what c is */
     int64_t m, n, k;
-    int64_t taps;           /* at least 1 */
-    const uint16_t *a;      /* as split() gives it; borrowed, as the next */
-    int64_t a_row, a_tap;   /* elements from a row to the next, from a tap to the next */
+    int64_t taps;      /* at least 1 */
+    const uint16_t *a; /* as split() gives it; borrowed, as the next */
+    struct bf16x3_layout layout;
+    int64_t a_tap;          /* elements from a tap to the next, where rows lie one by one */
     const uint16_t *b;      /* [panels][taps][blocks of k], packed */
     real *c;                /* columns of a panel lie together, BF16X3_PANEL at a time */
     int64_t c_row, c_panel; /* elements from a row, from a panel to the next */
@@ -42,8 +50,9 @@ struct bf16x3_product { /* c[m][n] = sum over taps of a[m][k] b[k][n]; `add`: to
 
 struct bf16x3_kernel {
     const char *name; /* "plain" "amx" */
-    /* x[m][k], whose rows lie x_row apart, as to[m][bf16x3_width(k)]; zeros beyond k. */
-    void (*split)(const real *x, int64_t x_row, int64_t m, int64_t k, uint16_t *to);
+    /* x[m][k], whose rows lie x_row apart; zeros beyond k. */
+    void (*split)(const real *x, int64_t x_row, int64_t m, int64_t k,
+                  const struct bf16x3_layout *layout, uint16_t *to);
     void (*product)(const struct bf16x3_product *product);
 };
 
@@ -57,6 +66,24 @@ const struct bf16x3_kernel *bf16x3_pick(void);
 static inline int64_t bf16x3_width(int64_t k)
 {
     return (k + BF16X3_TERMS - 1) / BF16X3_TERMS * 2 * BF16X3_TERMS;
+}
+
+/* Rows one by one, [m][bf16x3_width(k)]: any of them may be a product's first. */
+static inline struct bf16x3_layout bf16x3_rows(int64_t k)
+{
+    return (struct bf16x3_layout){.row = bf16x3_width(k),
+                                  .group = 16 * bf16x3_width(k),
+                                  .block = (int64_t)2 * BF16X3_TERMS,
+                                  .low = BF16X3_TERMS};
+}
+/* Sixteen rows together, [m / 16][blocks of k][x' x"][16][BF16X3_TERMS]: a tile is as it is read.
+ */
+static inline struct bf16x3_layout bf16x3_tiles(int64_t k)
+{
+    return (struct bf16x3_layout){.row = BF16X3_TERMS,
+                                  .group = 16 * bf16x3_width(k),
+                                  .block = (int64_t)32 * BF16X3_TERMS,
+                                  .low = (int64_t)16 * BF16X3_TERMS};
 }
 
 /* Elements that b[k][n] takes when it is packed for one tap. */

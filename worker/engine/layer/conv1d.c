@@ -216,15 +216,16 @@ static void tiled_products(const struct layer *layer, const struct pass *pass, c
     const struct conv1d *conv = layer->memory;
     int64_t width = bf16x3_width(conv->in);
     int64_t rows = (conv->before + conv->steps + conv->after) * y->rows;
+    const struct bf16x3_layout layout = bf16x3_rows(conv->in);
 
-    pass->bf16x3->split(x, conv->in, rows, conv->in, pass->room);
+    pass->bf16x3->split(x, conv->in, rows, conv->in, &layout, pass->room);
     memset(pass->room + rows * width, 0, (size_t)(BF16X3_BEYOND * width) * sizeof(*pass->room));
     pass->bf16x3->product(&(struct bf16x3_product){.m = conv->out * y->rows,
                                                    .n = conv->filters,
                                                    .k = conv->in,
                                                    .taps = conv->size,
                                                    .a = pass->room,
-                                                   .a_row = width,
+                                                   .layout = layout,
                                                    .a_tap = conv->dilation * y->rows * width,
                                                    .b = layer->packed,
                                                    .c = y->data,
