@@ -62,8 +62,8 @@ static bool plot_request(struct client *client, cJSON **ret, struct error *error
 
 static void widen(double range[2], double value)
 {
-    range[0] = fmin(range[0], value);
-    range[1] = fmax(range[1], value);
+    range[0] = value < range[0] ? value : range[0];
+    range[1] = value > range[1] ? value : range[1];
 }
 
 static bool draw_points(const cJSON *file, int color, double range[2], struct picture *picture,
@@ -212,7 +212,7 @@ static bool draw_outputs(const cJSON *answer, struct picture *picture, struct er
         return no_memory(error);
     numbers = place_outputs(names, x);
     for (int i = 1; i < n; i++)
-        nearest = fmin(nearest, x[i] - x[i - 1]);
+        nearest = x[i] - x[i - 1] < nearest ? x[i] - x[i - 1] : nearest;
     if (!draw_means(json_member(answer, "actual"), x, n, color, 0, picture, error))
         return false;
     cJSON_ArrayForEach(file, json_member(answer, "files"))
