@@ -19,11 +19,11 @@ real *arena_allocate(int64_t n)
 {
     size_t size = (size_t)arena_align(n) * sizeof(real);
     bool huge = size >= HUGE_FROM;
-    real *data = aligned_alloc(huge ? HUGE_PAGE : ALIGNMENT, size ? size : ALIGNMENT);
+    void *data;
 
-    if (data && huge)
+    if (posix_memalign(&data, huge ? HUGE_PAGE : ALIGNMENT, size ? size : ALIGNMENT) != 0)
+        return NULL;
+    if (huge)
         (void)madvise(data, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-    if (data)
-        memset(data, 0, size);
-    return data;
+    return memset(data, 0, size);
 }

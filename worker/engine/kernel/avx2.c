@@ -60,16 +60,6 @@ VECTOR_ISA static inline float most_of(__m256 a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-VECTOR_ISA static inline __m256 affine_of(__m256 x, const __m256d scale[2], const __m256d offset[2])
-{
-    __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
-    __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
-
-    low = _mm256_add_pd(_mm256_mul_pd(low, scale[0]), offset[0]);
-    high = _mm256_add_pd(_mm256_mul_pd(high, scale[1]), offset[1]);
-    return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
-}
-
 #define ODD_LANES 0xaa
 
 VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __m256i *high)
@@ -104,7 +94,6 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define v_store(to, x) _mm256_storeu_ps(to, x)
 #define v_load_part(from, mask) _mm256_maskload_ps(from, mask)
 #define v_store_part(to, x, mask) _mm256_maskstore_ps(to, mask, x)
-#define v_affine(x, scale, offset) affine_of(x, scale, offset)
 #define v_sum(a) sum_of(a)
 #define v_most(a) most_of(a)
 
@@ -124,6 +113,12 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define d_power(x, n) double_power_of_two(x, n)
 #define d_load(from) _mm256_loadu_pd(from)
 #define d_store(to, x) _mm256_storeu_pd(to, x)
+#define d_floats(from) _mm256_cvtps_pd(_mm_loadu_ps(from))
+#define d_put_floats(to, x) _mm_storeu_ps(to, _mm256_cvtpd_ps(x))
+#define d_floats_part(from, mask) \
+    _mm256_cvtps_pd(_mm_maskload_ps(from, _mm256_castsi256_si128(mask)))
+#define d_put_floats_part(to, x, mask) \
+    _mm_maskstore_ps(to, _mm256_castsi256_si128(mask), _mm256_cvtpd_ps(x))
 
 #define WORDS __m256i
 #define u_set(x) _mm256_set1_epi32((int)(x))

@@ -24,17 +24,6 @@ VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __
     *high = _mm512_mask_blend_epi32(ODD_LANES, _mm512_srli_epi64(even, 32), odd);
 }
 
-VECTOR_ISA static inline __m512 affine_of(__m512 x, const __m512d scale[2], const __m512d offset[2])
-{
-    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
-    __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
-
-    low = _mm512_add_pd(_mm512_mul_pd(low, scale[0]), offset[0]);
-    high = _mm512_add_pd(_mm512_mul_pd(high, scale[1]), offset[1]);
-    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high),
-                              1);
-}
-
 #define v_set(x) _mm512_set1_ps(x)
 #define v_add(a, b) _mm512_add_ps(a, b)
 #define v_sub(a, b) _mm512_sub_ps(a, b)
@@ -58,7 +47,6 @@ VECTOR_ISA static inline __m512 affine_of(__m512 x, const __m512d scale[2], cons
 #define v_store(to, x) _mm512_storeu_ps(to, x)
 #define v_load_part(from, mask) _mm512_maskz_loadu_ps(mask, from)
 #define v_store_part(to, x, mask) _mm512_mask_storeu_ps(to, mask, x)
-#define v_affine(x, scale, offset) affine_of(x, scale, offset)
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define v_most(a) _mm512_reduce_max_ps(a)
 
@@ -78,6 +66,12 @@ VECTOR_ISA static inline __m512 affine_of(__m512 x, const __m512d scale[2], cons
 #define d_power(x, n) _mm512_scalef_pd(x, n)
 #define d_load(from) _mm512_loadu_pd(from)
 #define d_store(to, x) _mm512_storeu_pd(to, x)
+#define d_floats(from) _mm512_cvtps_pd(_mm256_loadu_ps(from))
+#define d_put_floats(to, x) _mm256_storeu_ps(to, _mm512_cvtpd_ps(x))
+#define d_floats_part(from, mask) \
+    _mm512_cvtps_pd(_mm512_castps512_ps256(_mm512_maskz_loadu_ps(mask, from)))
+#define d_put_floats_part(to, x, mask) \
+    _mm512_mask_storeu_ps(to, mask, _mm512_castps256_ps512(_mm512_cvtpd_ps(x)))
 
 #define WORDS __m512i
 #define u_set(x) _mm512_set1_epi32((int)(x))

@@ -401,23 +401,54 @@ VECTOR_ISA static void vector_add(float *y, const float *x, int64_t n)
         n, store(y + i, v_add(load(y + i, mask, whole), load(x + i, mask, whole)), mask, whole));
 }
 
-/* Columns i and on, as many as a vector has, of all rows: what scales them stays at hand. */
-INLINE void affine_columns(const struct affine_rows *rows, int64_t i, MASK mask, bool whole)
+INLINE DOUBLES affine_of(DOUBLES x, DOUBLES scale, DOUBLES offset)
 {
-    const DOUBLES scale[2] = {d_load(rows->scale + i), d_load(rows->scale + i + DOUBLE_LANES)};
-    const DOUBLES offset[2] = {d_load(rows->offset + i), d_load(rows->offset + i + DOUBLE_LANES)};
+    return d_add(d_mul(x, scale), offset);
+}
+
+/* Columns i .. i + LANES - 1 of all rows: what scales them stays at hand. */
+INLINE void affine_columns(const struct affine_rows *rows, int64_t i)
+{
+    DOUBLES scale0 = d_load(rows->scale + i), scale1 = d_load(rows->scale + i + DOUBLE_LANES);
+    DOUBLES offset0 = d_load(rows->offset + i), offset1 = d_load(rows->offset + i + DOUBLE_LANES);
+    const float *x = rows->x + i, *ahead = rows->ahead + i;
+    float *y = rows->y + i;
 
     for (int64_t row = 0; row < rows->rows; row++) {
-        __builtin_prefetch(rows->ahead + row * rows->x_stride + i);
-        store(rows->y + row * rows->y_stride + i,
-              v_affine(load(rows->x + row * rows->x_stride + i, mask, whole), scale, offset), mask,
-              whole);
+        __builtin_prefetch(ahead);
+        d_put_floats(y, affine_of(d_floats(x), scale0, offset0));
+        d_put_floats(y + DOUBLE_LANES, affine_of(d_floats(x + DOUBLE_LANES), scale1, offset1));
+        x += rows->x_stride;
+        ahead += rows->x_stride;
+        y += rows->y_stride;
+    }
+}
+
+/* n columns from i on, at most DOUBLE_LANES. */
+INLINE void affine_few(const struct affine_rows *rows, int64_t i, int64_t n)
+{
+    DOUBLES scale = d_load(rows->scale + i), offset = d_load(rows->offset + i);
+    const float *x = rows->x + i, *ahead = rows->ahead + i;
+    float *y = rows->y + i;
+    MASK mask = v_mask(n);
+
+    for (int64_t row = 0; row < rows->rows; row++) {
+        __builtin_prefetch(ahead);
+        d_put_floats_part(y, affine_of(d_floats_part(x, mask), scale, offset), mask);
+        x += rows->x_stride;
+        ahead += rows->x_stride;
+        y += rows->y_stride;
     }
 }
 
 VECTOR_ISA static void vector_affine(const struct affine_rows *rows)
 {
-    FOR_VECTORS(rows->width, affine_columns(rows, i, mask, whole));
+    int64_t i = 0, left;
+
+    for (; i + LANES <= rows->width; i += LANES)
+        affine_columns(rows, i);
+    for (; (left = rows->width - i) > 0; i += DOUBLE_LANES)
+        affine_few(rows, i, left < DOUBLE_LANES ? left : DOUBLE_LANES);
 }
 
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,

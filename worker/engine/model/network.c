@@ -18,9 +18,7 @@
 #define PREDICT_BYTES ((int64_t)1 << 20) /* what a cache holds */
 #define PREDICT_BYTES_MAX ((int64_t)64 << 20)
 enum { PREDICT_ROWS_MIN = 16, PREDICT_ROWS_MAX = 1024 };
-#define CUT_BYTES                                                                   \
-    ((int64_t)8 << 20) /* of activations and their gradients, in a trip of training \
-                        */
+#define CUT_BYTES ((int64_t)3 << 20) /* that a trip of training works in */
 enum { CUT_ROWS_MIN = 8, CUT_WEIGHTS = 16 };
 enum { TOKENS_VARIABLE = 5 }; /* each layer has a value of its own */
 
