@@ -40,7 +40,6 @@ def measure_submit():
     finally:
         subprocess.run(["tsp", "-k"], env=tsp, check=False)
         subprocess.run(["tsp", "-K"], env=tsp, check=False)
-        laboratory.nj("cancel", "all", check=False)
         laboratory.close()
 
 

@@ -63,6 +63,10 @@ class Laboratory:
         return int(pathlib.Path(f"/proc/{self.daemon.pid}/schedstat").read_text(encoding="ascii").split()[0]) * 1e-9
 
     def close(self):
+        """What runs would outlive its daemon: nothing new starts, and it is ended."""
+        self.nj("daemon", "drain", check=False)
+        self.nj("cancel", "all", "--state", "active", check=False)
+        self.nj("wait", "all", "--state", "active", "--timeout", "30s", check=False)
         self.daemon.terminate()
         self.daemon.wait(10)
 
