@@ -14,8 +14,7 @@
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
-#define PLAIN_VALUES 640 /* of each sample in turn: what is written meanwhile stays in the cache \
-                          */
+#define PLAIN_VALUES 640 /* of each sample in turn: what is written meanwhile stays cached */
 #define AHEAD_VALUES 512 /* are under way from the memory, or a sample's next steps */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
