@@ -198,7 +198,7 @@ bool inspect_begin(struct network *network, struct error *error)
     struct network_seen *seen = &network->seen;
 
     if (!seen->alive)
-        seen->alive = calloc((size_t)units(network), sizeof(*seen->alive));
+        seen->alive = calloc((size_t)units(network) + 1, sizeof(*seen->alive));
     if (!seen->alive)
         return error_set(error, ERROR_NO_MEMORY, "looking at a step");
     memset(seen->alive, 0, (size_t)units(network) * sizeof(*seen->alive));
