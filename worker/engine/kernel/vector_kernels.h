@@ -406,7 +406,8 @@ INLINE DOUBLES affine_of(DOUBLES x, DOUBLES scale, DOUBLES offset)
     return d_add(d_mul(x, scale), offset);
 }
 
-/* Columns i .. i + LANES - 1 of all rows: what scales them stays at hand. */
+/* Columns i .. i + LANES - 1 of all rows: what scales them stays at hand, and where the next
+ * sample's go, beside these, is fetched meanwhile. */
 INLINE void affine_columns(const struct affine_rows *rows, int64_t i)
 {
     DOUBLES scale0 = d_load(rows->scale + i), scale1 = d_load(rows->scale + i + DOUBLE_LANES);
@@ -416,6 +417,7 @@ INLINE void affine_columns(const struct affine_rows *rows, int64_t i)
 
     for (int64_t row = 0; row < rows->rows; row++) {
         __builtin_prefetch(ahead);
+        __builtin_prefetch(y + rows->width, 1);
         d_put_floats(y, affine_of(d_floats(x), scale0, offset0));
         d_put_floats(y + DOUBLE_LANES, affine_of(d_floats(x + DOUBLE_LANES), scale1, offset1));
         x += rows->x_stride;
