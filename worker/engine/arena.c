@@ -15,15 +15,22 @@ int64_t arena_align(int64_t n)
     return (n + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
 }
 
+void *arena_reserve(size_t bytes)
+{
+    bool huge = bytes >= HUGE_FROM;
+    void *data;
+
+    if (posix_memalign(&data, huge ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : ALIGNMENT) != 0)
+        return NULL;
+    if (huge)
+        (void)madvise(data, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return data;
+}
+
 real *arena_allocate(int64_t n)
 {
     size_t size = (size_t)arena_align(n) * sizeof(real);
-    bool huge = size >= HUGE_FROM;
-    void *data;
+    void *data = arena_reserve(size);
 
-    if (posix_memalign(&data, huge ? HUGE_PAGE : ALIGNMENT, size ? size : ALIGNMENT) != 0)
-        return NULL;
-    if (huge)
-        (void)madvise(data, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-    return memset(data, 0, size);
+    return data ? memset(data, 0, size) : NULL;
 }

@@ -1,8 +1,7 @@
 #include "worker/engine/order.h"
 
 #include "common/random.h"
-
-#define CHUNK 64
+#include "worker/engine/kernel/kernel.h"
 
 int64_t order_steps(const struct order *order)
 {
@@ -15,20 +14,18 @@ int64_t order_steps(const struct order *order)
 static void fill_run(const struct order *order, int64_t epoch, int64_t first, int64_t n,
                      int64_t *ret_row)
 {
-    uint32_t purpose = random_purpose("shuffle", "train");
-    uint64_t index[CHUNK];
+    const struct permutation permutation = {.seed = order->seed,
+                                            .step = (uint64_t)epoch,
+                                            .n = (uint64_t)order->list->n,
+                                            .purpose = random_purpose("shuffle", "train")};
 
-    for (int64_t done = 0; done < n; done += CHUNK) {
-        int64_t some = n - done < CHUNK ? n - done : CHUNK;
-
-        if (order->shuffle)
-            random_permute_range(order->seed, (uint64_t)epoch, purpose, (uint64_t)order->list->n,
-                                 (uint64_t)(first + done), (size_t)some, index);
-        else
-            row_list_copy(order->list, first + done, some, ret_row + done);
-        for (int64_t i = 0; order->shuffle && i < some; i++)
-            ret_row[done + i] = row_list_at(order->list, (int64_t)index[i]);
+    if (!order->shuffle) {
+        row_list_copy(order->list, first, n, ret_row);
+        return;
     }
+    kernel_pick()->permute(&permutation, (uint64_t)first, n, (uint64_t *)ret_row);
+    for (int64_t i = 0; i < n; i++)
+        ret_row[i] = row_list_at(order->list, ret_row[i]);
 }
 
 /* The first stretches have one row more than the others where the list does not divide. */

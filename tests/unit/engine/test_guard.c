@@ -225,7 +225,7 @@ static void frozen_parameter_that_moves_is_named(void **state)
     assert_true(serious);
     assert_reported(&training, "dense1.weight is frozen, but moved", "", "");
     assert_not_reported(&training, "did not move", "");
-    inspect_release(&moves);
+    inspect_moves_release(&moves);
     end(&training);
 }
 

@@ -290,6 +290,33 @@ static void dropout_masks_are_the_words_of_philox_in_every_kernel(void **state)
     each_kernel(check_dropout_mask);
 }
 
+/* Of small sizes whole, where many results lie beyond the end and go through again; of large ones a
+ * stretch across a carry from one half of the index to the other. */
+static void check_permutation(const struct kernel *kernel, int64_t size)
+{
+    const uint64_t sizes[] = {(uint64_t)size, (uint64_t)size * 1000003,
+                              ((uint64_t)1 << 62) - (uint64_t)size};
+    uint64_t index[SIZE_MAX_TESTED];
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const struct permutation permutation = {
+            .seed = 0x123456789abcdef0, .step = 3, .n = sizes[i], .purpose = 0xfedcba98};
+        uint64_t half = (uint64_t)ceil(sqrt((double)sizes[i]));
+        uint64_t first = i == 0 ? 0 : half * (half / 2) - (uint64_t)size / 2;
+
+        kernel->permute(&permutation, first, size, index);
+        for (uint64_t k = 0; k < (uint64_t)size; k++)
+            assert_true(index[k] == random_permute(permutation.seed, permutation.step,
+                                                   permutation.purpose, permutation.n, first + k));
+    }
+}
+
+static void permutations_are_the_same_in_every_kernel(void **state)
+{
+    (void)state;
+    each_kernel(check_permutation);
+}
+
 /* ---- exp and tanh ---- */
 
 static void check_functions(const struct kernel *kernel, int64_t n)
@@ -895,6 +922,7 @@ int main(void)
         cmocka_unit_test(softmax_survives_large_outputs),
         cmocka_unit_test(products_and_sums_of_elements_have_the_plain_twins_bits),
         cmocka_unit_test(dropout_masks_are_the_words_of_philox_in_every_kernel),
+        cmocka_unit_test(permutations_are_the_same_in_every_kernel),
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
         cmocka_unit_test(exp_and_softplus_of_doubles_are_good_to_two_units_in_the_last_place),

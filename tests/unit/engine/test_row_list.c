@@ -86,7 +86,7 @@ static void every_way_of_reading_says_the_same(void **state)
 
 static void long_stretches_are_runs_and_single_rows_are_not(void **state)
 {
-    scoped(row_list_release) struct row_list runs = {0}, rows = {0};
+    scoped(row_list_release) struct row_list runs = {0}, rows = {0}, few = {0};
     struct error error;
 
     (void)state;
@@ -96,6 +96,9 @@ static void long_stretches_are_runs_and_single_rows_are_not(void **state)
     fill(1, 0);
     assert_true(row_list_of_bytes(part, ROWS, part[0], &rows, &error));
     assert_true(rows.row && !rows.run);
+    fill(1, 5);
+    assert_true(row_list_of_bytes(part, ROWS, part[0], &few, &error));
+    assert_true(few.row && !few.run);
 }
 
 static void tell_strides(const void *context, struct row_teller *to)

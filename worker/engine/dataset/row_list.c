@@ -20,6 +20,9 @@ void row_list_release(struct row_list *list)
 
 /* ---- making -----------------------------------------------------------------------------------*/
 
+#define RUN_ROWS \
+    16 /* on average: with fewer, rows of their own weigh little more, and none is searched for */
+
 struct row_teller {
     struct row_list list; /* owned; without room: rows and runs are counted */
 };
@@ -47,7 +50,7 @@ bool row_list_make(void (*tell)(const void *context, struct row_teller *to), con
     tell(context, &teller);
     n = teller.list.n;
     n_runs = teller.list.n_runs;
-    if (n_runs * (int64_t)sizeof(struct row_run) < n * (int64_t)sizeof(int64_t))
+    if (n_runs * RUN_ROWS < n)
         made.run = calloc((size_t)n_runs + 1, sizeof(*made.run));
     else
         made.row = malloc((size_t)(n + 1) * sizeof(*made.row));

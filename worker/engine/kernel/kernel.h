@@ -46,6 +46,10 @@ struct mask_draw { /* whose fate is drawn; see dropout_mask */
     uint32_t threshold; /* words below it are dropped */
     real keep;          /* the factor of the others */
 };
+struct permutation { /* of 0 .. n - 1; see random_permute() */
+    uint64_t seed, step, n;
+    uint32_t purpose;
+};
 struct sgd_step {
     real rate, momentum;
     bool nesterov;
@@ -140,6 +144,9 @@ struct kernel {
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
      * 16 g + j. The same bits in every table. */
     void (*dropout_mask)(real *mask, int64_t width, const struct mask_draw *draw);
+    /* Elements first .. first + n - 1 of the permutation. The same in every table. */
+    void (*permute)(const struct permutation *permutation, uint64_t first, int64_t n,
+                    uint64_t *ret_index);
     /* For small products, and for those whose b is packed. */
     void (*product)(const struct product *product);
     /* gates: sums in, values out; cell and output are written. */

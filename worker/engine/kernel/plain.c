@@ -182,6 +182,13 @@ static void plain_dropout_mask(real *mask, int64_t width, const struct mask_draw
     }
 }
 
+static void plain_permute(const struct permutation *permutation, uint64_t first, int64_t n,
+                          uint64_t *ret_index)
+{
+    random_permute_range(permutation->seed, permutation->step, permutation->purpose, permutation->n,
+                         first, (size_t)n, ret_index);
+}
+
 static void plain_exp(real *y, const real *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -447,6 +454,7 @@ const struct kernel kernel_plain = {
     .multiply = plain_multiply,
     .affine = plain_affine,
     .dropout_mask = plain_dropout_mask,
+    .permute = plain_permute,
     .product = plain_product,
     .lstm_forward = plain_lstm_forward,
     .lstm_backward = plain_lstm_backward,

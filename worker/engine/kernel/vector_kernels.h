@@ -9,7 +9,8 @@
  * sign)   v_power (x 2^n) v_mask v_load v_store v_load_part (others 0) v_store_part v_sum v_most
  * over the lanes, always in the same order WORDS                  a vector of LANES 32-bit words
  *   u_set u_add u_xor u_lanes (0 1 2 ...)   u_products (low and high halves of a b)
- *   u_keep (a < threshold ? 0 : keep)
+ *   u_keep (a < threshold ? 0 : keep)   u_min
+ *   w_set w_add w_sub w_load w_store w_product (of low halves) w_high   64-bit words
  *   KERNEL_TABLE, KERNEL_NAME, and what vector_double.h wants
  *
  * exp: x = n ln 2 + r, |r| <= ln 2 / 2; exp r = 1 + r + r^2 q(r). tanh: x + x^3 q(x^2) for
@@ -21,6 +22,11 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline)) VECTOR_ISA
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* n elements of which the first `LANES`, or those of the mask, are at hand. */
 INLINE VECTOR load(const float *from, MASK mask, bool whole)
@@ -464,49 +470,6 @@ VECTOR_ISA static void vector_multiply(float *y, const float *x, const float *fa
     FOR_VECTORS(n, multiply_at(y, x, factor, i, mask, whole));
 }
 
-/* LANES Philox blocks at once, with the rounds of common/random.c. */
-INLINE void philox_words(WORDS word[4], uint64_t seed)
-{
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-
-    for (int round = 0; round < 10; round++) {
-        WORDS low0, high0, low2, high2;
-
-        u_products(word[0], u_set(0xd2511f53), &low0, &high0);
-        u_products(word[2], u_set(0xcd9e8d57), &low2, &high2);
-        word[0] = u_xor(u_xor(high2, word[1]), u_set(k0));
-        word[2] = u_xor(u_xor(high0, word[3]), u_set(k1));
-        word[1] = low2;
-        word[3] = low0;
-        k0 += 0x9e3779b9;
-        k1 += 0xbb67ae85;
-    }
-}
-
-INLINE void mask_words(float *mask, int64_t width, const struct mask_draw *draw, int64_t block)
-{
-    int64_t i = block / MASK_GROUP_BLOCKS * MASK_GROUP + block % MASK_GROUP_BLOCKS;
-    WORDS word[4] = {u_set((uint32_t)draw->row_id), u_set((uint32_t)(draw->row_id >> 32)),
-                     u_set((uint32_t)draw->step),
-                     u_add(u_set(draw->purpose + (uint32_t)block), u_lanes())};
-
-    philox_words(word, draw->seed);
-    for (int k = 0; k < 4 && i < width; k++, i += MASK_GROUP_BLOCKS) {
-        VECTOR factor = u_keep(word[k], u_set(draw->threshold), v_set(draw->keep));
-        bool whole = i + LANES <= width;
-
-        store(mask + i, factor, v_mask(whole ? LANES : width - i), whole);
-    }
-}
-
-VECTOR_ISA static void vector_dropout_mask(float *mask, int64_t width, const struct mask_draw *draw)
-{
-    int64_t groups = (width + MASK_GROUP - 1) / MASK_GROUP;
-
-    for (int64_t block = 0; block < groups * MASK_GROUP_BLOCKS; block += LANES)
-        mask_words(mask, width, draw, block);
-}
-
 VECTOR_ISA static void vector_exp(float *y, const float *x, int64_t n)
 {
     FOR_VECTORS(n, store(y + i, exp_of(load(x + i, mask, whole)), mask, whole));
@@ -519,6 +482,7 @@ VECTOR_ISA static void vector_tanh(float *y, const float *x, int64_t n)
 
 #include "worker/engine/kernel/vector_double.h"
 #include "worker/engine/kernel/vector_product.h"
+#include "worker/engine/kernel/vector_random.h"
 #include "worker/engine/kernel/vector_recurrent.h"
 
 const struct kernel KERNEL_TABLE = {
@@ -537,6 +501,7 @@ const struct kernel KERNEL_TABLE = {
     .multiply = vector_multiply,
     .affine = vector_affine,
     .dropout_mask = vector_dropout_mask,
+    .permute = vector_permute,
     .product = vector_product,
     .lstm_forward = vector_lstm_forward,
     .lstm_backward = vector_lstm_backward,

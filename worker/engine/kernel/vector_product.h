@@ -15,12 +15,6 @@
 #endif
 #define TILE_ROWS_MAX 12
 
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 #define LINE 64 /* bytes of a cache's */
 
 /* What is asked of the memory while sums are computed, a line at each k. */

@@ -140,9 +140,10 @@ static int64_t count_dead(const bool *alive, int64_t width)
     return dead;
 }
 
-static bool look_for_dead(struct network *network, bool *serious, struct error *error)
+static bool look_for_dead(const struct inspect_step *step, struct network *network, bool *serious,
+                          struct error *error)
 {
-    const bool *alive = network->seen.alive;
+    const bool *alive = step->alive;
     int64_t width;
 
     for (int i = 0; i + 1 < network->n_layers; i++, alive += width) {
@@ -150,7 +151,7 @@ static bool look_for_dead(struct network *network, bool *serious, struct error *
         int64_t dead;
 
         width = layer->out.width;
-        if (network->seen.rows < DEAD_ROWS || strcmp(layer->kind->kind.name, "dropout") == 0)
+        if (step->rows < DEAD_ROWS || strcmp(layer->kind->kind.name, "dropout") == 0)
             continue;
         dead = count_dead(alive, width);
         *serious = *serious || dead == width;
@@ -172,16 +173,15 @@ static bool has_embedding(const struct network *network)
 }
 
 /* Values that nobody scaled; numbers of tokens are no such values. */
-static bool look_at_inputs(const struct network *network, struct error *error)
+static bool look_at_inputs(const struct inspect_step *step, const struct network *network,
+                           struct error *error)
 {
-    double largest = network->seen.largest;
-
-    if (!(largest > LARGE) || has_embedding(network))
+    if (!(step->largest > LARGE) || has_embedding(network))
         return true;
-    return report_warning("prepare", largest, error,
+    return report_warning("prepare", step->largest, error,
                           "inputs reach %.4g in the first batch: networks learn slowly or not at "
                           "all from values that are not scaled (standard, minmax, ...)",
-                          largest);
+                          step->largest);
 }
 
 static int64_t units(const struct network *network)
@@ -193,47 +193,47 @@ static int64_t units(const struct network *network)
     return n;
 }
 
-bool inspect_begin(struct network *network, struct error *error)
+void inspect_step_release(struct inspect_step *step)
 {
-    struct network_seen *seen = &network->seen;
-
-    if (!seen->alive)
-        seen->alive = calloc((size_t)units(network) + 1, sizeof(*seen->alive));
-    if (!seen->alive)
-        return error_set(error, ERROR_NO_MEMORY, "looking at a step");
-    memset(seen->alive, 0, (size_t)units(network) * sizeof(*seen->alive));
-    seen->rows = 0;
-    seen->largest = 0;
-    return true;
+    free(step->alive);
+    step->alive = NULL;
 }
 
-void inspect_trip(struct network *network, bool first)
+bool inspect_begin(struct inspect_step *step, const struct network *network, struct error *error)
 {
-    struct network_seen *seen = &network->seen;
-    bool *alive = seen->alive;
+    step->alive = calloc((size_t)units(network) + 1, sizeof(*step->alive));
+    return step->alive || error_set(error, ERROR_NO_MEMORY, "looking at a step");
+}
 
-    seen->rows += network->training.pass.rows;
+void inspect_trip(struct inspect_step *step, const struct network *network)
+{
+    bool *alive = step->alive;
+
+    step->rows += network->training.pass.rows;
     for (int i = 0; i < network->n_layers; i++) {
         look_for_alive(&network->training.output[i], alive);
         alive += network->layer[i].out.width;
     }
-    for (int i = 0; first && i < network->plan.n_inputs; i++) {
+    for (int i = 0; step->first && i < network->plan.n_inputs; i++) {
         const struct tensor *x = &network->training.input[i];
 
         for (int64_t k = 0; k < x->steps * x->rows * x->width; k++)
-            seen->largest = fmax(seen->largest, fabs((double)x->data[k]));
+            step->largest = fmax(step->largest, fabs((double)x->data[k]));
     }
 }
 
-bool inspect_step(struct network *network, bool first, bool *serious, struct error *error)
+bool inspect_end(const struct inspect_step *step, struct network *network, bool *serious,
+                 struct error *error)
 {
-    return (!first || (complain(network, serious, error) && look_at_inputs(network, error))) &&
-           compare_gradients(network, first, error) && look_for_dead(network, serious, error);
+    return (!step->first ||
+            (complain(network, serious, error) && look_at_inputs(step, network, error))) &&
+           compare_gradients(network, step->first, error) &&
+           look_for_dead(step, network, serious, error);
 }
 
 /* ---- the first update ---- */
 
-void inspect_release(struct inspect_moves *moves)
+void inspect_moves_release(struct inspect_moves *moves)
 {
     free(moves->before);
     moves->before = NULL;

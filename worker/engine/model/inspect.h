@@ -4,12 +4,21 @@
 
 #include "worker/engine/model/network.h"
 
-/* Before a step's first trip. */
-bool inspect_begin(struct network *network, struct error *error);
-/* After each of its trips, backward too. `first`: of the whole training. */
-void inspect_trip(struct network *network, bool first);
+/* A step, over its trips. */
+struct inspect_step {
+    bool first;  /* of the whole training */
+    bool *alive; /* owned: units that were not 0 for each row, layer by layer */
+    int64_t rows;
+    double largest; /* of the inputs, without their sign */
+};
+void inspect_step_release(struct inspect_step *step);
+/* Before its first trip; all but `first` is all-zero. */
+bool inspect_begin(struct inspect_step *step, const struct network *network, struct error *error);
+/* After each of its trips, backward too. */
+void inspect_trip(struct inspect_step *step, const struct network *network);
 /* After the last, before the update. *serious is set where nothing can be learnt like this. */
-bool inspect_step(struct network *network, bool first, bool *serious, struct error *error);
+bool inspect_end(const struct inspect_step *step, struct network *network, bool *serious,
+                 struct error *error);
 
 /* Round the first update: what was trainable and stayed, or frozen and did not. */
 struct inspect_moves {
@@ -19,6 +28,6 @@ bool inspect_before(struct inspect_moves *moves, const struct network *network,
                     struct error *error);
 bool inspect_after(struct inspect_moves *moves, const struct network *network, int64_t epoch,
                    bool *serious, struct error *error);
-void inspect_release(struct inspect_moves *moves);
+void inspect_moves_release(struct inspect_moves *moves);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/owner.h"
 #include "common/random.h"
@@ -40,7 +39,6 @@ void network_free(struct model *model)
     free(network->block);
     free(network->packed);
     free(network->packed_room);
-    free(network->seen.alive);
     free(network);
 }
 
@@ -569,19 +567,6 @@ static int64_t packed_align(int64_t n)
     return (n + 31) / 32 * 32;
 }
 
-/* What is large comes in huge pages, if the system has some: it is read from end to end, again and
- * again. */
-static uint16_t *allocate_packed(int64_t n)
-{
-    size_t size = (size_t)packed_align(n > 0 ? n : 1) * sizeof(uint16_t);
-    size_t page = (size_t)1 << 21, huge = (size + page - 1) / page * page;
-    uint16_t *packed = size < page ? aligned_alloc(64, size) : aligned_alloc(page, huge);
-
-    if (packed && size >= page)
-        (void)madvise(packed, huge, MADV_HUGEPAGE);
-    return packed;
-}
-
 static void pack_layers(struct network *network)
 {
     uint16_t *at = network->packed;
@@ -616,8 +601,8 @@ bool network_quicken(struct model *model, const struct bf16x3_kernel *kernel, st
         all += packed_align(packed);
         most = room > most ? room : most;
     }
-    network->packed = allocate_packed(all);
-    network->packed_room = allocate_packed(most);
+    network->packed = arena_reserve((size_t)all * sizeof(*network->packed));
+    network->packed_room = arena_reserve((size_t)most * sizeof(*network->packed_room));
     if (!network->packed || !network->packed_room)
         return error_set(error, ERROR_NO_MEMORY, "packing %" PRId64 " parameters",
                          model->n_parameters);

@@ -48,12 +48,6 @@ struct inspection { /* registered: what was told */
     double first; /* size of the first step's gradient */
 };
 
-struct network_seen { /* of a step that is inspected, over its trips */
-    bool *alive;      /* owned: units that were not 0 for each row, layer by layer */
-    int64_t rows;
-    double largest; /* of the inputs, without their sign */
-};
-
 struct network {
     struct model model; /* first: a model that is a network */
     struct model_plan plan;
@@ -67,7 +61,6 @@ struct network {
     real *best;             /* owned, NULL until declared */
     struct update update;   /* all-zero: it only predicts */
     struct inspection inspection;
-    struct network_seen seen;
     int64_t cut_rows;   /* of a batch whose rows go through alone: so many at a time stay in the
                            cache */
     int64_t n_elements; /* of an arena: parameters and what aligns them */

@@ -107,9 +107,9 @@ void network_trip(struct network *network, const struct model_step *step, bool b
 }
 
 /* The gradient of a batch's mean is that of its parts' means, by their rows; a weighted mean is
- * cut only where it must be. */
+ * cut only where it must be. look: is told of each trip; NULL: nothing looks. */
 static void trip_in_parts(struct network *network, const struct model_step *step,
-                          struct loss_sum *sum)
+                          struct inspect_step *look, struct loss_sum *sum)
 {
     bool weighted = step->set->weight || network_truth_steps(network) > 1;
     int64_t most = weighted ? network_trip_rows(network) : network->cut_rows;
@@ -120,8 +120,8 @@ static void trip_in_parts(struct network *network, const struct model_step *step
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
         trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
-        if (step->inspect)
-            inspect_trip(network, step->step == 1);
+        if (look)
+            inspect_trip(look, network);
     }
 }
 
@@ -144,7 +144,8 @@ static bool network_advance(struct model *model, const struct model_step *step,
                             struct loss_sum *sum, struct error *error)
 {
     struct network *network = network_of(model);
-    scoped(inspect_release) struct inspect_moves moves = {0};
+    scoped(inspect_step_release) struct inspect_step look = {.first = step->step == 1};
+    scoped(inspect_moves_release) struct inspect_moves moves = {0};
     const struct update_moment moment = {
         .kernel = network->kernel,
         .epoch = step->epoch,
@@ -156,13 +157,13 @@ static bool network_advance(struct model *model, const struct model_step *step,
     if (step->first)
         pass_forget(&network->training);
     freeze(network, step->epoch);
-    if (step->inspect && !inspect_begin(network, error))
+    if (step->inspect && !inspect_begin(&look, network, error))
         return false;
-    trip_in_parts(network, step, sum);
+    trip_in_parts(network, step, step->inspect ? &look : NULL, sum);
     if (model->stateful)
         pass_carry(&network->training, network, step->row, step->n);
     pass_learn(&network->training, network);
-    if (step->inspect && !inspect_step(network, step->step == 1, &serious, error))
+    if (step->inspect && !inspect_end(&look, network, &serious, error))
         return false;
     if (!inspect_before(&moves, network, error))
         return false;
