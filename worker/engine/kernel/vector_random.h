@@ -132,10 +132,10 @@ VECTOR_ISA static void vector_permute(const struct permutation *permutation, uin
         }
         permute_once(permutation, (uint32_t)a, (uint32_t)b, left, right, index);
         for (int i = 0; i < PERMUTED && done + i < n; i++)
-            ret_index[done + i] = index[i] < permutation->n /* else it goes through again */
-                                      ? index[i]
-                                      : random_permute(permutation->seed, permutation->step,
-                                                       permutation->purpose, permutation->n,
-                                                       first + (uint64_t)(done + i));
+            ret_index[done + i] =
+                index[i] < permutation->n /* else it goes through again */
+                    ? index[i]
+                    : random_permute(permutation->seed, permutation->step, permutation->purpose,
+                                     permutation->n, first + (uint64_t)(done + i));
     }
 }

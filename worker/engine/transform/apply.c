@@ -14,8 +14,10 @@
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
-#define PLAIN_VALUES 640 /* of each sample in turn: what is written meanwhile stays cached */
-#define AHEAD_VALUES 512 /* are under way from the memory, or a sample's next steps */
+#define PIECE_VALUES 640 /* of each sample in turn, at least */
+#define PIECE_VALUES_MAX 2560
+#define PIECES_VALUES ((int64_t)1 << 15) /* of all samples: what is written stays cached */
+#define AHEAD_VALUES 1024 /* are under way from the memory, or a sample's next steps */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
@@ -27,7 +29,7 @@ struct load { /* how a column is read from a row */
 struct plain_row { /* how a row is read where load does all: columns side by side */
     const struct kernel *kernel;
     double *scale, *offset; /* owned, [n_loads] and the kernel's room */
-    float *picked;          /* owned, [plain_steps()][n_loads]: where columns are not side by side;
+    float *picked;          /* owned, [piece_steps()][n_loads]: where columns are not side by side;
                                else NULL */
     int64_t first;          /* of those that are */
 };
@@ -198,9 +200,14 @@ static void scatter(const struct applier *applier, const struct block *block, in
     }
 }
 
-static int64_t plain_steps(int64_t value_width)
+/* Steps of a sample that are gathered at a time, where there are n samples. */
+static int64_t piece_steps(int64_t value_width, int64_t n)
 {
-    return value_width > 0 && value_width < PLAIN_VALUES ? PLAIN_VALUES / value_width : 1;
+    int64_t values = PIECES_VALUES / n;
+
+    values = values > PIECE_VALUES ? values : PIECE_VALUES;
+    values = values < PIECE_VALUES_MAX ? values : PIECE_VALUES_MAX;
+    return value_width > 0 && value_width < values ? values / value_width : 1;
 }
 
 /* How many of the steps first .. end - 1 have rows that follow one another, from `first` on. */
@@ -254,7 +261,7 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
 static void gather_plain_spans(const struct applier *applier, const struct row_span *span,
                                int64_t n, int64_t at, struct tensor *x)
 {
-    int64_t steps = plain_steps(applier->value_width);
+    int64_t steps = piece_steps(applier->value_width, n);
     int64_t ahead =
         1 + AHEAD_VALUES / ((x->steps < steps ? x->steps : steps) * applier->value_width);
 
@@ -612,7 +619,7 @@ static bool make_plain_row(struct applier *applier, struct error *error)
 
     if (!applier->plain)
         return true;
-    steps = (size_t)plain_steps(applier->value_width);
+    steps = (size_t)piece_steps(applier->value_width, 1);
     for (size_t j = 1; j < n; j++)
         side_by_side = side_by_side && applier->load[j].from == applier->load[j - 1].from + 1;
     plain->kernel = kernel_pick();
