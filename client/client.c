@@ -16,7 +16,14 @@ bool client_ask(struct client *client, const struct buffer *request, int64_t id,
            connection_ask(client->connection, request, id, ret_result, error);
 }
 
-/* The request is made before the daemon is woken by a connection. */
+void client_wake_daemon(struct client *client)
+{
+    struct error ignored;
+
+    if (!client->connection)
+        (void)connection_open(false, &client->connection, NULL, &ignored);
+}
+
 bool client_call(struct client *client, const char *method, cJSON **params, cJSON **ret_result,
                  struct error *error)
 {

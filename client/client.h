@@ -112,6 +112,8 @@ struct client {
     int exit_status;
 };
 
+/* Connects already, where a daemon runs: it wakes up while the request is being made. */
+void client_wake_daemon(struct client *client);
 /* Asks the daemon, connecting first where that was not done (which may start one). *params is
  * taken (NULL: none); *ret_result is the caller's. */
 bool client_call(struct client *client, const char *method, cJSON **params, cJSON **ret_result,

@@ -180,6 +180,8 @@ static bool run(struct client *client, struct error *error)
     cJSON *select = NULL;
     bool good = true;
 
+    if (arguments->program)
+        client_wake_daemon(client);
     if (!prepare(client, &file, &params, error))
         return false;
     if (file && !is_for_daemon_alone(params) && !check(params, file, &good, error))
