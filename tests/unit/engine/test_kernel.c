@@ -395,6 +395,31 @@ static void exp_and_softplus_of_doubles_are_good_to_two_units_in_the_last_place(
     }
 }
 
+static void log_of_doubles_is_good_to_four_units_in_the_last_place(void **state)
+{
+    enum { N = 7001 };
+    static const double far[] = {0, INFINITY, -1, NAN, 1};
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+    int count = kernel_list(kernel);
+    double x[N], y[N];
+
+    (void)state;
+    for (int k = 0; k < count; k++) {
+        for (int i = 0; i < N; i++)
+            y[i] = x[i] = i % 2 ? exp(0.1 * (i - 3500)) : 1 + 1e-3 * i;
+        kernel[k]->log_double(y, y, N); /* in place */
+        for (int i = 0; i < N; i++) {
+            long double expected = logl((long double)x[i]);
+
+            if (fabsl((long double)y[i] - expected) > 0x1p-50L * fabsl(expected))
+                fail_msg("%s: log(%.17g) is %.17g", kernel[k]->name, x[i], y[i]);
+        }
+        kernel[k]->log_double(y, far, 5);
+        assert_true(isinf(y[0]) && y[0] < 0 && isinf(y[1]) && isnan(y[2]) && isnan(y[3]));
+        assert_true(y[4] == 0);
+    }
+}
+
 static void exp_reaches_zero_and_infinity(void **state)
 {
     const struct kernel *kernel[KERNEL_COUNT_MAX];
@@ -926,6 +951,7 @@ int main(void)
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
         cmocka_unit_test(exp_and_softplus_of_doubles_are_good_to_two_units_in_the_last_place),
+        cmocka_unit_test(log_of_doubles_is_good_to_four_units_in_the_last_place),
         cmocka_unit_test(exp_reaches_zero_and_infinity),
         cmocka_unit_test(adam_matches_its_plain_twin),
         cmocka_unit_test(sgd_matches_its_plain_twin),

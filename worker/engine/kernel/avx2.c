@@ -98,6 +98,8 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define v_sum(a) sum_of(a)
 #define v_most(a) most_of(a)
 
+VECTOR_ISA __m256d _ZGVdN4v_log(__m256d x); /* of libmvec, the C library's */
+
 #define DOUBLES __m256d
 #define DOUBLE_LANES 4
 #define d_set(x) _mm256_set1_pd(x)
@@ -112,6 +114,7 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define d_round(a) _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define d_absolute(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
 #define d_power(x, n) double_power_of_two(x, n)
+#define d_log(x) _ZGVdN4v_log(x)
 #define d_load(from) _mm256_loadu_pd(from)
 #define d_store(to, x) _mm256_storeu_pd(to, x)
 #define d_floats(from) _mm256_cvtps_pd(_mm_loadu_ps(from))

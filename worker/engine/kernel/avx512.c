@@ -51,6 +51,8 @@ VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define v_most(a) _mm512_reduce_max_ps(a)
 
+VECTOR_ISA __m512d _ZGVeN8v_log(__m512d x); /* of libmvec, the C library's */
+
 #define DOUBLES __m512d
 #define DOUBLE_LANES 8
 #define d_set(x) _mm512_set1_pd(x)
@@ -65,6 +67,7 @@ VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __
 #define d_round(a) _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define d_absolute(a) _mm512_abs_pd(a)
 #define d_power(x, n) _mm512_scalef_pd(x, n)
+#define d_log(x) _ZGVeN8v_log(x)
 #define d_load(from) _mm512_loadu_pd(from)
 #define d_store(to, x) _mm512_storeu_pd(to, x)
 #define d_floats(from) _mm512_cvtps_pd(_mm256_loadu_ps(from))

@@ -169,9 +169,10 @@ struct kernel {
     void (*gru_reset_backward)(const struct gru_step *step);
     void (*exp)(real *y, const real *x, int64_t n);
     void (*tanh)(real *y, const real *x, int64_t n);
-    /* Of predictions, which are double: good to two units in the last place. y may be x. */
+    /* Of doubles: good to two units in the last place, log to four. y may be x. */
     void (*exp_double)(double *y, const double *x, int64_t n);
     void (*softplus_double)(double *y, const double *x, int64_t n); /* log(1 + exp x) */
+    void (*log_double)(double *y, const double *x, int64_t n);
 };
 
 extern const struct kernel kernel_plain;

@@ -207,6 +207,12 @@ static void plain_exp_double(double *y, const double *x, int64_t n)
         y[i] = exp(x[i]);
 }
 
+static void plain_log_double(double *y, const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = log(x[i]);
+}
+
 static void plain_softplus_double(double *y, const double *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -469,4 +475,5 @@ const struct kernel kernel_plain = {
     .tanh = plain_tanh,
     .exp_double = plain_exp_double,
     .softplus_double = plain_softplus_double,
+    .log_double = plain_log_double,
 };

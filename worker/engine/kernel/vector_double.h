@@ -4,7 +4,7 @@
  *
  *   DOUBLES, DOUBLE_LANES   a vector of so many doubles
  *   d_set d_add d_sub d_mul d_div d_max d_min d_fma (a b + c) d_fnma (c - a b) d_round d_absolute
- *   d_power (x 2^n) d_load d_store
+ *   d_power (x 2^n) d_log d_load d_store
  *   d_floats d_put_floats (from and to floats, rounded) and of a mask's d_floats_part (others 0)
  *   d_put_floats_part
  *
@@ -75,3 +75,4 @@ INLINE DOUBLES double_softplus_of(DOUBLES x)
 
 DOUBLE_FUNCTION(vector_exp_double, double_exp_of)
 DOUBLE_FUNCTION(vector_softplus_double, double_softplus_of)
+DOUBLE_FUNCTION(vector_log_double, d_log)

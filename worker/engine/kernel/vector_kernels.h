@@ -516,4 +516,5 @@ const struct kernel KERNEL_TABLE = {
     .tanh = vector_tanh,
     .exp_double = vector_exp_double,
     .softplus_double = vector_softplus_double,
+    .log_double = vector_log_double,
 };

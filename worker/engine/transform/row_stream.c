@@ -61,16 +61,18 @@ static void look(const double *x, int64_t n, struct moments *moments,
                  struct column_figures *figures)
 {
     struct moments here = {0};
-    double sum = 0;
+    double sum = 0, low = figures->minimum, high = figures->maximum;
 
     for (int64_t i = 0; i < n; i++) {
         if (isnan(x[i]))
             continue;
         here.n++;
         sum += x[i];
-        figures->minimum = fmin(figures->minimum, x[i]);
-        figures->maximum = fmax(figures->maximum, x[i]);
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
     }
+    figures->minimum = low;
+    figures->maximum = high;
     if (here.n == 0)
         return;
     here.mean = sum / (double)here.n;

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/kernel/kernel.h"
 #include "worker/engine/transform/row_stream.h"
 
 #define MOST_PASSES 60
@@ -77,9 +78,9 @@ struct search { /* of one column */
 };
 
 /* p(z) and its first two derivatives; e = exp(z). */
-static inline void power(double z, double *ret)
+static inline void power(double z, double e, double *ret)
 {
-    double e;
+    double inverse = 1 / z;
 
     if (fabs(z) < SERIES_BELOW) { /* where the differences below cancel */
         ret[0] = 1 + z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))));
@@ -93,29 +94,9 @@ static inline void power(double z, double *ret)
                  z * (1.0 / 10 + z * (1.0 / 36 + z * (1.0 / 168 + z * (1.0 / 960 + z / 6480)))));
         return;
     }
-    e = exp(z);
-    ret[0] = (e - 1) / z;
-    ret[1] = (e - ret[0]) / z;
-    ret[2] = (e - 2 * ret[1]) / z;
-}
-
-/* y and its derivatives for one value. */
-static inline void derive(double k, double x, double *ret_log, double ret[3])
-{
-    double l = log(1 + fabs(x)), p[3]; /* in a sum, the digits that log1p() saves are lost */
-
-    if (x >= 0) {
-        power(k * l, p);
-        ret[0] = l * p[0];
-        ret[1] = l * l * p[1];
-        ret[2] = l * l * l * p[2];
-    } else {
-        power((2 - k) * l, p);
-        ret[0] = -l * p[0];
-        ret[1] = l * l * p[1];
-        ret[2] = -l * l * l * p[2];
-    }
-    *ret_log = x >= 0 ? l : -l;
+    ret[0] = (e - 1) * inverse;
+    ret[1] = (e - ret[0]) * inverse;
+    ret[2] = (e - 2 * ret[1]) * inverse;
 }
 
 static void merge(struct moments *into, const struct moments *with)
@@ -133,35 +114,79 @@ static void merge(struct moments *into, const struct moments *with)
     into->n = n;
 }
 
-/* `room`: for three values a row. */
-static void look(struct search *search, const double *x, int64_t n, double *room)
+struct room { /* for a block's values that are not missing, side by side */
+    const struct kernel *kernel;
+    double *sign, *l, *z, *e; /* owned, [rows] each, as the next: sign(x), L, z = k L or (2 - k) L,
+                                 exp(z) */
+    double *y[3];             /* y and its derivatives */
+};
+
+static void room_release(struct room *room)
 {
-    struct moments here = {0};
+    free(room->sign);
+    *room = (struct room){0};
+}
+
+static bool room_make(struct room *room, size_t rows)
+{
+    double *at = calloc(7 * rows + 1, sizeof(*at));
+
+    if (!at)
+        return false;
+    *room = (struct room){.kernel = kernel_pick(), .sign = at, .l = at + rows, .z = at + 2 * rows};
+    room->e = at + 3 * rows;
+    for (int j = 0; j < 3; j++)
+        room->y[j] = at + (size_t)(4 + j) * rows;
+    return true;
+}
+
+/* y and its derivatives of x[n]; how many values that are. */
+static int64_t derive(double k, const double *x, int64_t n, struct room *room)
+{
     int64_t n_values = 0;
 
     for (int64_t i = 0; i < n; i++) {
-        double *y = room + 3 * n_values, l;
-
         if (isnan(x[i]))
             continue;
-        derive(search->k, x[i], &l, y);
-        search->jacobian += l;
-        for (int j = 0; j < 3; j++)
-            here.mean[j] += y[j];
-        n_values++;
+        room->sign[n_values] = x[i] >= 0 ? 1 : -1;
+        room->l[n_values++] = 1 + fabs(x[i]); /* in a sum, the digits of log1p() are lost */
     }
+    room->kernel->log_double(room->l, room->l, n_values);
+    for (int64_t i = 0; i < n_values; i++)
+        room->z[i] = (room->sign[i] > 0 ? k : 2 - k) * room->l[i];
+    room->kernel->exp_double(room->e, room->z, n_values);
+    for (int64_t i = 0; i < n_values; i++) {
+        double l = room->l[i], sign = room->sign[i], p[3];
+
+        power(room->z[i], room->e[i], p);
+        room->y[0][i] = sign * l * p[0];
+        room->y[1][i] = l * l * p[1];
+        room->y[2][i] = sign * (l * l * l * p[2]);
+    }
+    return n_values;
+}
+
+static void look(struct search *search, const double *x, int64_t n, struct room *room)
+{
+    int64_t n_values = derive(search->k, x, n, room);
+    struct moments here = {.n = (double)n_values};
+
     if (n_values == 0)
         return;
-    here.n = (double)n_values;
+    for (int64_t i = 0; i < n_values; i++) {
+        search->jacobian += room->sign[i] * room->l[i];
+        for (int j = 0; j < 3; j++)
+            here.mean[j] += room->y[j][i];
+    }
     for (int j = 0; j < 3; j++)
         here.mean[j] /= here.n;
     for (int64_t i = 0; i < n_values; i++) {
-        double y = room[3 * i] - here.mean[0], d = room[3 * i + 1] - here.mean[1];
+        double y = room->y[0][i] - here.mean[0], d = room->y[1][i] - here.mean[1];
 
         here.yy += y * y;
         here.yd += y * d;
         here.dd += d * d;
-        here.ye += y * (room[3 * i + 2] - here.mean[2]);
+        here.ye += y * (room->y[2][i] - here.mean[2]);
     }
     merge(&search->moments, &here);
 }
@@ -194,7 +219,7 @@ static void step(struct search *search, double close_enough)
 
 /* Looks at one block of every `part`. */
 static bool pass(const struct fitting *fitting, struct search *search, int64_t part,
-                 double close_enough, double *room)
+                 double close_enough, struct room *room)
 {
     const struct transform *transform = fitting->transform;
     int64_t skip = (part - 1) * applier_block_samples(fitting->rows->applier);
@@ -229,7 +254,7 @@ static bool pass(const struct fitting *fitting, struct search *search, int64_t p
 /* From where k is; the interval is that in which no training value overflows. */
 static void find(const struct fitting *fitting, struct search *search,
                  const struct column_figures *figures, int64_t part, double close_enough,
-                 double *room)
+                 struct room *room)
 {
     bool done = false;
 
@@ -251,11 +276,11 @@ static bool fit(struct fitting *fitting, struct error *error)
     int64_t blocks = fitting->rows->rows->n / applier_block_samples(fitting->rows->applier);
     scoped(memory_free) struct search *search =
         calloc((size_t)transform->n_columns + 1, sizeof(*search));
-    scoped(memory_free) double *room = calloc(3 * rows + 1, sizeof(*room));
+    scoped(room_release) struct room room = {0};
     scoped(memory_free) struct column_figures *figures =
         calloc((size_t)transform->n_columns + 1, sizeof(*figures));
 
-    if (!search || !room || !figures)
+    if (!search || !figures || !room_make(&room, rows))
         return error_set(error, ERROR_NO_MEMORY, "fitting transforms");
     if (!transform_give_state(transform, 1, error) ||
         !row_stream_figures(fitting->rows, transform->column, transform->n_columns, figures, error))
@@ -263,8 +288,8 @@ static bool fit(struct fitting *fitting, struct error *error)
     for (int64_t i = 0; i < transform->n_columns; i++)
         search[i].k = 1;
     if (blocks > 2 * PARTS)
-        find(fitting, search, figures, PARTS, ROUGHLY, room);
-    find(fitting, search, figures, 1, CLOSE_ENOUGH, room);
+        find(fitting, search, figures, PARTS, ROUGHLY, &room);
+    find(fitting, search, figures, 1, CLOSE_ENOUGH, &room);
     for (int64_t i = 0; i < transform->n_columns; i++)
         transform_state(transform, i)[0] = search[i].k;
     return true;
