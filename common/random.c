@@ -7,26 +7,18 @@
 #include "common/hash.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define PHILOX_ROUNDS 10
-#define PHILOX_FIRST 0xd2511f53
-#define PHILOX_SECOND 0xcd9e8d57
-#define PHILOX_KEY_FIRST 0x9e3779b9  /* golden ratio */
-#define PHILOX_KEY_SECOND 0xbb67ae85 /* sqrt(3) - 1 */
 #define FEISTEL_ROUNDS 8
 
-static inline __attribute__((always_inline)) void
-philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, uint32_t k0, uint32_t k1)
-{
-    uint64_t first = (uint64_t)PHILOX_FIRST * *c0, second = (uint64_t)PHILOX_SECOND * *c2;
-
-    *c0 = (uint32_t)(second >> 32) ^ *c1 ^ k0;
-    *c2 = (uint32_t)(first >> 32) ^ *c3 ^ k1;
-    *c1 = (uint32_t)second;
-    *c3 = (uint32_t)first;
-}
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
 
 struct philox_block philox(const uint32_t counter[4], const uint32_t key[2])
 {
@@ -34,7 +26,12 @@ struct philox_block philox(const uint32_t counter[4], const uint32_t key[2])
     uint32_t k0 = key[0], k1 = key[1];
 
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        philox_round(&c0, &c1, &c2, &c3, k0, k1);
+        uint64_t first = (uint64_t)PHILOX_FIRST * c0, second = (uint64_t)PHILOX_SECOND * c2;
+
+        c0 = (uint32_t)(second >> 32) ^ c1 ^ k0;
+        c2 = (uint32_t)(first >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)second;
+        c3 = (uint32_t)first;
         k0 += PHILOX_KEY_FIRST;
         k1 += PHILOX_KEY_SECOND;
     }
@@ -106,69 +103,11 @@ uint64_t random_below(uint64_t seed, uint64_t element, uint64_t step, uint32_t p
 
 /* An index is a pair (left, right) with left < a, right < b and a * b hardly more than n. Each
  * round turns one of the two by a number that the other one gives, which can be undone: a
- * bijection. The few results beyond n go through again, until they are below.
- *
- * Several indices go side by side: each waits for its own products, not for the others'. Inlined
- * for a constant number of lanes. */
+ * bijection. The few results beyond n go through again, until they are below. */
 struct feistel {
-    uint64_t seed, step, n;
-    uint32_t a, b, purpose;
+    uint64_t seed, step;
+    uint32_t purpose, a, b;
 };
-
-#define LANES 8
-#define EACH_LANE(lane, n) for (int lane = 0; lane < (n); lane++)
-
-static inline __attribute__((always_inline)) void turn(const struct feistel *feistel,
-                                                       uint32_t value[LANES], uint32_t size,
-                                                       const uint32_t by[LANES], uint32_t round,
-                                                       int lanes)
-{
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
-    uint32_t k0 = (uint32_t)feistel->seed, k1 = (uint32_t)(feistel->seed >> 32);
-
-    EACH_LANE(lane, lanes)
-    {
-        c0[lane] = by[lane];
-        c1[lane] = round;
-        c2[lane] = (uint32_t)feistel->step;
-        c3[lane] = feistel->purpose;
-    }
-    for (int i = 0; i < PHILOX_ROUNDS; i++) {
-        EACH_LANE(lane, lanes) philox_round(&c0[lane], &c1[lane], &c2[lane], &c3[lane], k0, k1);
-        k0 += PHILOX_KEY_FIRST;
-        k1 += PHILOX_KEY_SECOND;
-    }
-    EACH_LANE(lane, lanes)
-    {
-        uint64_t sum = value[lane] + (((uint64_t)c0[lane] * size) >> 32);
-
-        value[lane] = (uint32_t)(sum >= size ? sum - size : sum);
-    }
-}
-
-static inline __attribute__((always_inline)) void permute_lanes(const struct feistel *feistel,
-                                                                uint64_t *index, int lanes)
-{
-    uint32_t left[LANES], right[LANES];
-
-    EACH_LANE(lane, lanes)
-    {
-        left[lane] = (uint32_t)(index[lane] / feistel->b);
-        right[lane] = (uint32_t)(index[lane] % feistel->b);
-    }
-    for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
-        turn(feistel, left, feistel->a, right, round, lanes);
-        turn(feistel, right, feistel->b, left, round + 1, lanes);
-    }
-    EACH_LANE(lane, lanes) index[lane] = (uint64_t)left[lane] * feistel->b + right[lane];
-}
-
-static uint64_t permute_until_below(const struct feistel *feistel, uint64_t index)
-{
-    while (index >= feistel->n)
-        permute_lanes(feistel, &index, 1);
-    return index;
-}
 
 static struct feistel feistel_of(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n)
 {
@@ -176,7 +115,36 @@ static struct feistel feistel_of(uint64_t seed, uint64_t step, uint32_t purpose,
 
     assert(n > 0 && n <= (uint64_t)1 << 62);
     return (struct feistel){
-        .seed = seed, .step = step, .n = n, .a = (uint32_t)a, .b = (uint32_t)b, .purpose = purpose};
+        .seed = seed, .step = step, .purpose = purpose, .a = (uint32_t)a, .b = (uint32_t)b};
+}
+
+/* By how much `by` turns what is below `size`. */
+static uint32_t angle(const struct feistel *feistel, uint32_t round, uint32_t by, uint32_t size)
+{
+    uint64_t element = (uint64_t)round << 32 | by;
+    struct philox_block block =
+        random_block(feistel->seed, element, feistel->step, feistel->purpose);
+
+    return (uint32_t)(((uint64_t)block.word[0] * size) >> 32);
+}
+
+static uint32_t turn(uint32_t value, uint32_t size, uint32_t angle)
+{
+    uint32_t sum = value + angle; /* both below 2^31 */
+
+    return sum >= size ? sum - size : sum;
+}
+
+static uint64_t permute_once(const struct feistel *feistel, uint64_t index)
+{
+    uint32_t a = feistel->a, b = feistel->b;
+    uint32_t left = (uint32_t)(index / b), right = (uint32_t)(index % b);
+
+    for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
+        left = turn(left, a, angle(feistel, round, right, a));
+        right = turn(right, b, angle(feistel, round + 1, left, b));
+    }
+    return (uint64_t)left * b + right;
 }
 
 uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n, uint64_t index)
@@ -184,24 +152,105 @@ uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t
     const struct feistel feistel = feistel_of(seed, step, purpose, n);
 
     assert(index < n);
-    permute_lanes(&feistel, &index, 1);
-    return permute_until_below(&feistel, index);
+    do
+        index = permute_once(&feistel, index);
+    while (index >= n);
+    return index;
 }
 
-void random_permute_range(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n,
-                          uint64_t first, size_t count, uint64_t *ret_index)
-{
-    const struct feistel feistel = feistel_of(seed, step, purpose, n);
+/* ---- a whole permutation ----------------------------------------------------------------------*/
 
-    assert(first <= n && count <= n - first);
+void permutation_release(struct permutation *permutation)
+{
+    free(permutation->angle);
+    *permutation = (struct permutation){0};
+}
+
+bool permutation_init(struct permutation *ret_permutation, uint64_t n, struct error *error)
+{
+    const struct feistel feistel = feistel_of(0, 0, 0, n);
+    size_t angles = ((size_t)feistel.a + feistel.b) * (FEISTEL_ROUNDS / 2);
+    uint32_t *angle = malloc(angles * sizeof(*angle));
+
+    if (!angle)
+        return error_set(error, ERROR_NO_MEMORY, "shuffling %" PRIu64 " rows", n);
+    *ret_permutation = (struct permutation){.n = n, .a = feistel.a, .b = feistel.b, .angle = angle};
+    return true;
+}
+
+void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t step,
+                      uint32_t purpose)
+{
+    const struct feistel feistel = feistel_of(seed, step, purpose, permutation->n);
+    uint32_t *to = permutation->angle;
+
+    for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
+        for (uint32_t by = 0; by < feistel.b; by++)
+            *to++ = angle(&feistel, round, by, feistel.a);
+        for (uint32_t by = 0; by < feistel.a; by++)
+            *to++ = angle(&feistel, round + 1, by, feistel.b);
+    }
+}
+
+/* Several indices go side by side: each waits for what its own halves look up, not for the others'.
+ */
+#define LANES 8
+#define EACH_LANE(k) UNROLL for (int k = 0; k < LANES; k++)
+
+struct index_lanes {
+    uint32_t left[LANES], right[LANES];
+};
+
+static inline void look_up(const struct permutation *permutation, struct index_lanes *at,
+                           uint64_t ret_index[LANES])
+{
+    uint32_t a = permutation->a, b = permutation->b;
+    const uint32_t *of_right = permutation->angle, *of_left = of_right + b;
+
+    for (int round = 0; round < FEISTEL_ROUNDS; round += 2) {
+        EACH_LANE(k) at->left[k] = turn(at->left[k], a, of_right[at->right[k]]);
+        EACH_LANE(k) at->right[k] = turn(at->right[k], b, of_left[at->left[k]]);
+        of_right += (size_t)a + b;
+        of_left += (size_t)a + b;
+    }
+    EACH_LANE(k) ret_index[k] = (uint64_t)at->left[k] * b + at->right[k];
+}
+
+/* One that lies beyond the end goes through until it does not. */
+static uint64_t look_up_again(const struct permutation *permutation, uint64_t beyond)
+{
+    uint64_t index[LANES] = {beyond};
+
+    while (index[0] >= permutation->n) {
+        struct index_lanes at = {.left = {(uint32_t)(index[0] / permutation->b)},
+                                 .right = {(uint32_t)(index[0] % permutation->b)}};
+
+        look_up(permutation, &at, index);
+    }
+    return index[0];
+}
+
+void permutation_range(const struct permutation *permutation, uint64_t first, size_t count,
+                       uint64_t *ret_index)
+{
+    uint32_t b = permutation->b;
+    uint32_t left = (uint32_t)(first / b), right = (uint32_t)(first % b);
+
+    assert(first <= permutation->n && count <= permutation->n - first);
     for (size_t done = 0; done < count; done += LANES) {
         size_t lanes = count - done < LANES ? count - done : LANES;
-        uint64_t index[LANES] = {0};
+        struct index_lanes at = {0};
+        uint64_t index[LANES];
 
-        for (size_t lane = 0; lane < lanes; lane++)
-            index[lane] = first + done + lane;
-        permute_lanes(&feistel, index, LANES);
-        for (size_t lane = 0; lane < lanes; lane++)
-            ret_index[done + lane] = permute_until_below(&feistel, index[lane]);
+        for (size_t k = 0; k < lanes; k++) {
+            at.left[k] = left;
+            at.right[k] = right;
+            right = right + 1 < b ? right + 1 : 0;
+            left += right == 0;
+        }
+        look_up(permutation, &at, index);
+        for (size_t k = 0; k < lanes; k++)
+            ret_index[done + k] =
+                index[k] < permutation->n ? index[k] : look_up_again(permutation, index[k]);
     }
 }

@@ -9,8 +9,17 @@
 #ifndef NIGHTJAR_COMMON_RANDOM_H
 #define NIGHTJAR_COMMON_RANDOM_H
 
+#include "common/error.h"
+
 #include <stddef.h>
 #include <stdint.h>
+
+/* For who computes many blocks at once: what all of them have in common. */
+#define PHILOX_ROUNDS 10
+#define PHILOX_FIRST 0xd2511f53
+#define PHILOX_SECOND 0xcd9e8d57
+#define PHILOX_KEY_FIRST 0x9e3779b9  /* golden ratio */
+#define PHILOX_KEY_SECOND 0xbb67ae85 /* sqrt(3) - 1 */
 
 struct philox_block {
     uint32_t word[4];
@@ -34,8 +43,22 @@ uint64_t random_below(uint64_t seed, uint64_t element, uint64_t step, uint32_t p
  * Feistel network with cycle walking, so that a shuffle of any size needs no memory and its cursor
  * is two numbers. 0 <= index < n <= 2^62. */
 uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n, uint64_t index);
-/* The elements first .. first + count - 1 of that permutation, faster than one by one. */
-void random_permute_range(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n,
-                          uint64_t first, size_t count, uint64_t *ret_index);
+
+/* The same permutation, of which many elements are asked: 16 sqrt(n) numbers are drawn, and from
+ * there on its elements are looked up. */
+struct permutation {
+    uint64_t n;
+    uint32_t a, b;
+    uint32_t *angle; /* owned, of each round in turn */
+};
+/* Room for permutations of 0..n-1; none is there yet. */
+bool permutation_init(struct permutation *ret_permutation, uint64_t n, struct error *error);
+void permutation_release(struct permutation *permutation); /* all-zero is fine */
+/* The one that (seed, step, purpose) names is there from here on. */
+void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t step,
+                      uint32_t purpose);
+/* Its elements first .. first + count - 1. */
+void permutation_range(const struct permutation *permutation, uint64_t first, size_t count,
+                       uint64_t *ret_index);
 
 #endif

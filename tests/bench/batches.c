@@ -7,7 +7,9 @@
  * Each line on standard input is answered by seconds of processor time a batch: "assemble SECONDS"
  * of shuffled windows, scaled, trip by trip as training has them; "copy SECONDS" of the same
  * windows, whole rows, by memcpy; "copy_columns SECONDS" of as many bytes as an assembled batch
- * has, from the same places; "step SECONDS" of a training step, assembly and all.
+ * has, from the same places; "step SECONDS" of a training step, assembly and all, and of the
+ * assembly alone as it is in these steps: choosing the samples, what asks the memory for them, and
+ * gathering.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +32,10 @@ struct bench {
     struct model *model;
     struct tensor x;
     float *copy;
-    int64_t *row;
-    int64_t batch; /* of the order, from where it goes on */
+    int64_t *row, *soon, n_soon;
+    struct sample_set timed; /* the samples' own, but for what tells its time */
+    double assembly;         /* seconds of the steps so far */
+    int64_t batch;           /* of the order, from where it goes on */
     uint64_t step;
 };
 
@@ -65,11 +69,16 @@ static double now(void)
 }
 
 /* The next rows of a shuffled epoch. */
-static int64_t draw(struct bench *bench)
+static int64_t draw_into(struct bench *bench, int64_t *row)
 {
     if (bench->batch >= order_steps(&bench->order) - 1)
         bench->batch = 0;
-    return order_fill(&bench->order, 0, bench->batch++, bench->row);
+    return order_fill(&bench->order, 0, bench->batch++, row);
+}
+
+static int64_t draw(struct bench *bench)
+{
+    return draw_into(bench, bench->row);
 }
 
 static void assemble(struct bench *bench)
@@ -105,19 +114,62 @@ static void copy_columns(struct bench *bench)
     copy(bench, (size_t)(bench->x.steps * bench->x.width) * sizeof(float));
 }
 
-static void step(struct bench *bench)
+/* ---- steps ------------------------------------------------------------------------------------*/
+
+static struct bench *timed_bench; /* of the functions below, which know a sample set alone */
+
+static double wall(void)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+static void timed_gather(const struct sample_set *set, const int64_t *row, int64_t n,
+                         struct tensor x[], int32_t *const length[])
+{
+    const struct sample_set *samples = &timed_bench->rows.samples->set;
+    double start = wall();
+
+    (void)set;
+    samples->gather(samples, row, n, x, length);
+    timed_bench->assembly += wall() - start;
+}
+
+static void timed_foresee(const struct sample_set *set, const int64_t *row, int64_t n,
+                          struct prefetch *ret_prefetch)
+{
+    const struct sample_set *samples = &timed_bench->rows.samples->set;
+    double start = wall();
+
+    (void)set;
+    samples->foresee(samples, row, n, ret_prefetch);
+    timed_bench->assembly += wall() - start;
+}
+
+/* The samples of the step after it are chosen before a step, as training does. */
+static void step(struct bench *at)
 {
     struct loss_sum sum = {0};
     struct error error;
-    int64_t n = draw(bench);
-    const struct model_step at = {.set = &bench->rows.samples->set,
-                                  .row = bench->row,
-                                  .n = n,
-                                  .seed = 1,
-                                  .step = ++bench->step,
-                                  .rate_scale = 1};
+    int64_t *chosen = at->soon, n = at->n_soon;
+    double start = wall();
 
-    if (!bench->model->kind->advance(bench->model, &at, &sum, &error))
+    at->soon = at->row;
+    at->row = chosen;
+    at->n_soon = draw_into(at, at->soon);
+    at->assembly += wall() - start;
+    const struct model_step next = {.set = &at->timed,
+                                    .row = at->row,
+                                    .n = n,
+                                    .soon = at->soon,
+                                    .n_soon = at->n_soon,
+                                    .seed = 1,
+                                    .step = ++at->step,
+                                    .rate_scale = 1};
+
+    if (n > 0 && !at->model->kind->advance(at->model, &next, &sum, &error))
         die(&error);
 }
 
@@ -133,6 +185,7 @@ static void answer(struct bench *bench, const char *line)
     double seconds = 1, start, passed = 0;
     int64_t n = 0;
 
+    bench->assembly = 0;
     (void)sscanf(line, "%31s %lf", name, &seconds);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, name) != 0)
@@ -144,7 +197,8 @@ static void answer(struct bench *bench, const char *line)
             passed = now() - start;
         } while (passed < seconds);
     }
-    (void)printf("%.6g\n", n > 0 ? passed / (double)n : -1.0);
+    (void)printf("%.6g %.6g\n", n > 0 ? passed / (double)n : -1.0,
+                 n > 0 ? bench->assembly / (double)n : -1.0);
 }
 
 static void open_data(struct bench *bench, const char *text, const char *folder)
@@ -185,10 +239,16 @@ static void make_rooms(struct bench *bench)
         no_memory();
     bench->copy = room(batch * steps * (wider > width ? wider : width), sizeof(float));
     bench->row = room(batch, sizeof(*bench->row));
+    bench->soon = room(batch, sizeof(*bench->soon));
+    bench->timed = *set;
+    bench->timed.gather = timed_gather;
+    bench->timed.foresee = set->foresee ? timed_foresee : NULL;
     bench->order = (struct order){.list = &bench->rows.training.part[SPLIT_TRAIN],
                                   .batch = bench->spec.train.batch,
                                   .shuffle = true,
                                   .seed = 1};
+    if (!order_prepare(&bench->order, &error))
+        die(&error);
     if (!train_complete(&bench->spec.train, set->task, &error))
         die(&error);
     plan = pipeline_plan(&bench->spec, bench->rows.preparation, 1, true);
@@ -201,6 +261,7 @@ int main(int argc, char **argv)
     static struct bench bench;
     char line[128];
 
+    timed_bench = &bench;
     if (argc != 3)
         return 2;
     open_data(&bench, argv[1], argv[2]);

@@ -1,7 +1,6 @@
 #include "worker/engine/order.h"
 
-#include "common/random.h"
-#include "worker/engine/kernel/kernel.h"
+#define ASKED_AT_ONCE 16 /* of the memory: where a list of rows is read */
 
 int64_t order_steps(const struct order *order)
 {
@@ -10,22 +9,46 @@ int64_t order_steps(const struct order *order)
     return whole + (order->last != LAST_BATCH_DROP && order->list->n % order->batch > 0);
 }
 
-/* Places first .. first + n - 1 of the epoch's order; first + n does not go beyond its end. */
-static void fill_run(const struct order *order, int64_t epoch, int64_t first, int64_t n,
-                     int64_t *ret_row)
+void order_release(struct order *order)
 {
-    const struct permutation permutation = {.seed = order->seed,
-                                            .step = (uint64_t)epoch,
-                                            .n = (uint64_t)order->list->n,
-                                            .purpose = random_purpose("shuffle", "train")};
+    permutation_release(&order->permutation);
+}
+
+bool order_prepare(struct order *order, struct error *error)
+{
+    order->drawn.epoch = -1;
+    return !order->shuffle || order->list->n == 0 ||
+           permutation_init(&order->permutation, (uint64_t)order->list->n, error);
+}
+
+static void draw(struct order *order, int64_t epoch)
+{
+    if (order->drawn.epoch == epoch && order->drawn.seed == order->seed)
+        return;
+    order->drawn = (struct order_drawn){.seed = order->seed, .epoch = epoch};
+    permutation_draw(&order->permutation, order->seed, (uint64_t)epoch,
+                     random_purpose("shuffle", "train"));
+}
+
+/* Places first .. first + n - 1 of the epoch's order; first + n does not go beyond its end. */
+static void fill_run(struct order *order, int64_t epoch, int64_t first, int64_t n, int64_t *ret_row)
+{
+    const struct row_list *list = order->list;
 
     if (!order->shuffle) {
-        row_list_copy(order->list, first, n, ret_row);
+        row_list_copy(list, first, n, ret_row);
         return;
     }
-    kernel_pick()->permute(&permutation, (uint64_t)first, n, (uint64_t *)ret_row);
+    draw(order, epoch);
+    for (int64_t i = 0, count; i < n; i += count) {
+        count = n - i < ASKED_AT_ONCE ? n - i : ASKED_AT_ONCE;
+        permutation_range(&order->permutation, (uint64_t)(first + i), (size_t)count,
+                          (uint64_t *)ret_row + i);
+        for (int64_t k = i; list->row && k < i + count; k++)
+            __builtin_prefetch(list->row + ret_row[k]);
+    }
     for (int64_t i = 0; i < n; i++)
-        ret_row[i] = row_list_at(order->list, ret_row[i]);
+        ret_row[i] = row_list_at(list, ret_row[i]);
 }
 
 /* The first stretches have one row more than the others where the list does not divide. */
@@ -39,7 +62,7 @@ static int64_t fill_lanes(const struct order *order, int64_t batch, int64_t *ret
     return row;
 }
 
-int64_t order_fill(const struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row)
+int64_t order_fill(struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row)
 {
     int64_t first = batch * order->batch, left = order->list->n - first;
     int64_t rows = left < order->batch ? left : order->batch;

@@ -2,6 +2,7 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_ORDER_H
 #define NIGHTJAR_WORKER_ENGINE_ORDER_H
 
+#include "common/random.h"
 #include "worker/engine/dataset/sample.h"
 #include "worker/engine/train_settings.h"
 
@@ -16,11 +17,20 @@ struct order {
     bool lanes; /* the list is cut into as many stretches as a batch has rows, and row r of each
                    batch goes on where row r of the one before ended; not with shuffle or pad */
     uint64_t seed;
+
+    struct permutation permutation; /* owned: of `drawn`; all-zero where nothing is shuffled */
+    struct order_drawn {
+        uint64_t seed;
+        int64_t epoch; /* -1: none yet */
+    } drawn;
 };
 
 int64_t order_steps(const struct order *order); /* batches of an epoch */
+/* Once what is above is set, and before order_fill(); the seed may change later on. */
+bool order_prepare(struct order *order, struct error *error);
+void order_release(struct order *order); /* all-zero is fine */
 /* The batch'th of an epoch's batches (both from 0): ret_row has room for order->batch; how many
  * rows it has is returned. */
-int64_t order_fill(const struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row);
+int64_t order_fill(struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row);
 
 #endif

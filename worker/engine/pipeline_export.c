@@ -124,15 +124,17 @@ static void forget(struct exporting *at, int64_t n)
 
 static bool write_part(struct exporting *at, int part, struct error *error)
 {
-    const struct order order = {.list = rows_of(at, part),
-                                .batch = sample_output_batch(at->output),
-                                .last = LAST_BATCH_KEEP,
-                                .shuffle = at->shuffle,
-                                .seed = at->seed};
+    scoped(order_release) struct order order = {.list = rows_of(at, part),
+                                                .batch = sample_output_batch(at->output),
+                                                .last = LAST_BATCH_KEEP,
+                                                .shuffle = at->shuffle,
+                                                .seed = at->seed};
     scoped(memory_free) int64_t *row = calloc((size_t)order.batch, sizeof(*row));
 
     if (!row)
         return no_memory(error);
+    if (!order_prepare(&order, error))
+        return false;
     for (int64_t batch = 0; batch < order_steps(&order); batch++) {
         int64_t n = order_fill(&order, 0, batch, row);
 

@@ -21,7 +21,9 @@
 
 static void trainer_release(struct trainer *trainer)
 {
-    free(trainer->row);
+    free(trainer->batch.row);
+    free(trainer->soon.row);
+    order_release(&trainer->order);
     free(trainer->batch_sum);
     free(trainer->prediction);
     watch_release(&trainer->watch);
@@ -80,17 +82,18 @@ static bool prepare(struct trainer *trainer, struct error *error)
                             "only networks that tell classes apart have them");
     if (!check_lanes(trainer, error))
         return false;
-    trainer->row = calloc((size_t)trainer->config->batch, sizeof(*trainer->row));
+    trainer->batch.row = calloc((size_t)trainer->config->batch, sizeof(*trainer->batch.row));
+    trainer->soon.row = calloc((size_t)trainer->config->batch, sizeof(*trainer->soon.row));
     if (trainer->watch.n_metrics > 0 && trainer->valid->n > 0)
         trainer->prediction =
             calloc((size_t)trainer->told.rows->n * outputs, sizeof(*trainer->prediction));
-    if (!trainer->row ||
+    if (!trainer->batch.row || !trainer->soon.row ||
         (trainer->watch.n_metrics > 0 && trainer->valid->n > 0 && !trainer->prediction))
         return error_set(error, ERROR_NO_MEMORY, "preparing to train");
     trainer->identity = trainer_identity(context);
     trainer->at.planned = trainer->config->epochs;
     trainer->at.rate_factor = 1;
-    return trainer_declare(trainer, error);
+    return order_prepare(&trainer->order, error) && trainer_declare(trainer, error);
 }
 
 /* ---- steps ---- */
@@ -133,14 +136,42 @@ double trainer_rate_scale(const struct trainer *trainer)
     return trainer->at.rate_factor * schedule_factor(&trainer->schedule, &time);
 }
 
+static void fill(struct trainer *trainer, int64_t epoch, int64_t batch)
+{
+    struct trainer_batch *to = &trainer->soon;
+
+    to->epoch = epoch;
+    to->batch = batch;
+    to->seed = trainer->order.seed;
+    to->n =
+        batch < trainer->steps_per_epoch ? order_fill(&trainer->order, epoch, batch, to->row) : 0;
+}
+
+/* The batch that comes, and the one after it, which is known by then unless training went back. */
+static void draw_batches(struct trainer *trainer)
+{
+    const struct progress *at = &trainer->at;
+    const struct trainer_batch *soon = &trainer->soon;
+    struct trainer_batch drawn;
+
+    if (soon->n == 0 || soon->epoch != at->epoch || soon->batch != at->batch ||
+        soon->seed != trainer->order.seed)
+        fill(trainer, at->epoch, at->batch);
+    drawn = trainer->soon;
+    trainer->soon = trainer->batch;
+    trainer->batch = drawn;
+    fill(trainer, at->epoch, at->batch + 1);
+}
+
 static bool take_step(struct trainer *trainer, struct error *error)
 {
     struct progress *at = &trainer->at;
-    int64_t rows = order_fill(&trainer->order, at->epoch, at->batch, trainer->row);
     const struct model_step step = {
         .set = trainer->set,
-        .row = trainer->row,
-        .n = rows,
+        .row = trainer->batch.row,
+        .n = trainer->batch.n,
+        .soon = trainer->soon.row,
+        .n_soon = trainer->soon.n,
         .seed = trainer_seed(trainer),
         .step = at->step + 1,
         .epoch = at->epoch,
@@ -197,7 +228,10 @@ static bool take_turn(struct trainer *trainer, struct error *error)
         return trainer_end_epoch(trainer, error);
     if (!limit_reached(&trainer->limit, (int64_t)at->step, &reached, &why, error))
         return false;
-    return reached ? cut_short(trainer, why, error) : take_step(trainer, error);
+    if (reached)
+        return cut_short(trainer, why, error);
+    draw_batches(trainer);
+    return take_step(trainer, error);
 }
 
 static bool run(struct trainer *trainer, bool *ret_stopped, struct error *error)

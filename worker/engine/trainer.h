@@ -54,8 +54,13 @@ struct trainer {
     double full_loss;
     struct loss_sum *batch_sum; /* owned; NULL: not asked for */
     int64_t best_written;       /* the epoch that best.ckpt holds */
-    int64_t *row;               /* owned, [batch] */
-    double *prediction;         /* owned, of `told`; NULL where none is needed */
+    struct trainer_batch {
+        int64_t *row; /* owned, [batch] */
+        int64_t n;
+        int64_t epoch, batch; /* which one it is */
+        uint64_t seed;        /* of the order */
+    } batch, soon;            /* of this step; of the one after, while it is the same epoch's */
+    double *prediction;       /* owned, of `told`; NULL where none is needed */
     struct order order;
     int64_t steps_per_epoch;
     int64_t checkpoint_ms, progress_ms; /* when the last ones were */

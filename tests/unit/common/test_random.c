@@ -176,23 +176,43 @@ static void permutation_of_a_huge_set_stays_within(void **state)
         assert_true(random_permute(1, 1, 1, n, n - 1 - i) < n);
 }
 
-/* All 24 orders of 4 elements come equally often. */
-static void range_of_a_permutation_is_what_its_elements_are(void **state)
+#define SEED_OF_ALL_BITS 0x123456789abcdef0
+
+static void check_stretch(const struct permutation *permutation, uint64_t step, uint64_t first)
 {
-    static const uint64_t sizes[] = {1, 2, 7, 8, 9, 64, 1437, (uint64_t)1 << 62};
-    uint64_t range[40];
+    uint64_t left = permutation->n - first, index[40];
+    size_t count = left < 40 ? (size_t)left : 40;
 
-    (void)state;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        for (uint64_t first = 0; first < 3 && first < sizes[i]; first++) {
-            size_t count = sizes[i] - first < 40 ? (size_t)(sizes[i] - first) : 40;
-
-            random_permute_range(42, 9, 1, sizes[i], first, count, range);
-            for (size_t k = 0; k < count; k++)
-                assert_true(range[k] == random_permute(42, 9, 1, sizes[i], first + k));
-        }
+    permutation_range(permutation, first, count, index);
+    for (size_t k = 0; k < count; k++)
+        assert_true(index[k] ==
+                    random_permute(SEED_OF_ALL_BITS, step, 0xfedcba98, permutation->n, first + k));
 }
 
+/* Of small sizes, where many results lie beyond the end and go through again, whole; of large ones
+ * stretches at both ends, and across a carry from one half of the index to the other. */
+static void whole_permutation_is_what_its_elements_are(void **state)
+{
+    static const uint64_t sizes[] = {1, 2, 3, 7, 8, 9, 40, 1437, 5000011, (uint64_t)1 << 40};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        uint64_t n = sizes[i], half = (uint64_t)ceil(sqrt((double)n));
+        struct permutation permutation;
+        struct error error;
+
+        assert_true(permutation_init(&permutation, n, &error));
+        for (uint64_t step = 0; step < 2; step++) {
+            permutation_draw(&permutation, SEED_OF_ALL_BITS, step, 0xfedcba98);
+            check_stretch(&permutation, step, 0);
+            check_stretch(&permutation, step, n > 40 ? half * (half / 2) - 20 : n / 2);
+            check_stretch(&permutation, step, n > 40 ? n - 40 : n - 1);
+        }
+        permutation_release(&permutation);
+    }
+}
+
+/* All 24 orders of 4 elements come equally often. */
 static void permutations_of_few_come_equally_often(void **state)
 {
     int counts[256] = {0}, orders = 0;
@@ -238,7 +258,7 @@ int main(void)
         cmocka_unit_test(below_rejects_what_would_count_twice),
         cmocka_unit_test(permutation_is_a_bijection),
         cmocka_unit_test(permutation_of_a_huge_set_stays_within),
-        cmocka_unit_test(range_of_a_permutation_is_what_its_elements_are),
+        cmocka_unit_test(whole_permutation_is_what_its_elements_are),
         cmocka_unit_test(permutations_of_few_come_equally_often),
         cmocka_unit_test(permutations_of_two_steps_differ),
     };

@@ -227,6 +227,7 @@ static void check_affine(const struct kernel *kernel, int64_t n)
 {
     float x[ROWS * ROOM], y[ROWS][ROOM], twin[ROWS][ROOM];
     double scale[ROOM + KERNEL_AFFINE_ROOM], offset[ROOM + KERNEL_AFFINE_ROOM];
+    const float *listed[ROWS];
     struct affine_rows rows = {.x = x,
                                .rows = ROWS,
                                .width = n,
@@ -251,6 +252,13 @@ static void check_affine(const struct kernel *kernel, int64_t n)
     kernel_plain.affine(&rows);
     for (int row = 0; row < ROWS; row++)
         assert_same_bits(y[row], twin[row]);
+    for (int row = 0; row < ROWS; row++) /* the same, the last one first */
+        listed[row] = x + (ROWS - 1 - row) * rows.x_stride;
+    rows.listed = rows.listed_ahead = listed;
+    rows.y = y[0];
+    kernel->affine(&rows);
+    for (int row = 0; row < ROWS; row++)
+        assert_same_bits(y[row], twin[ROWS - 1 - row]);
 }
 
 static void products_and_sums_of_elements_have_the_plain_twins_bits(void **state)
@@ -288,33 +296,6 @@ static void dropout_masks_are_the_words_of_philox_in_every_kernel(void **state)
 {
     (void)state;
     each_kernel(check_dropout_mask);
-}
-
-/* Of small sizes whole, where many results lie beyond the end and go through again; of large ones a
- * stretch across a carry from one half of the index to the other. */
-static void check_permutation(const struct kernel *kernel, int64_t size)
-{
-    const uint64_t sizes[] = {(uint64_t)size, (uint64_t)size * 1000003,
-                              ((uint64_t)1 << 62) - (uint64_t)size};
-    uint64_t index[SIZE_MAX_TESTED];
-
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        const struct permutation permutation = {
-            .seed = 0x123456789abcdef0, .step = 3, .n = sizes[i], .purpose = 0xfedcba98};
-        uint64_t half = (uint64_t)ceil(sqrt((double)sizes[i]));
-        uint64_t first = i == 0 ? 0 : half * (half / 2) - (uint64_t)size / 2;
-
-        kernel->permute(&permutation, first, size, index);
-        for (uint64_t k = 0; k < (uint64_t)size; k++)
-            assert_true(index[k] == random_permute(permutation.seed, permutation.step,
-                                                   permutation.purpose, permutation.n, first + k));
-    }
-}
-
-static void permutations_are_the_same_in_every_kernel(void **state)
-{
-    (void)state;
-    each_kernel(check_permutation);
 }
 
 /* ---- exp and tanh ---- */
@@ -865,6 +846,74 @@ static void products_within_matrices_are_those_of_the_schoolbook(void **state)
     each_kernel(check_product_within);
 }
 
+static void begin_prefetch(struct prefetch *prefetch, const char *memory, int64_t n)
+{
+    assert_true(prefetch_begin(prefetch, n, 300, false));
+    for (int64_t i = 0; i < n; i++)
+        prefetch->place[i] = memory + i;
+}
+
+/* Whatever the memory is asked for meanwhile, sums are the same; it is asked for all in turn, by
+ * large products for more at once. */
+static void check_prefetch(const struct kernel *kernel, int64_t n)
+{
+    static float a[96 * 96], b[96 * SIZE_MAX_TESTED], c[2][96 * SIZE_MAX_TESTED];
+    static char memory[PREFETCH_PLACES + 400];
+    static struct prefetch prefetch;
+    struct matrix_product product = {.kernel = kernel,
+                                     .m = 96,
+                                     .n = n,
+                                     .k = 96,
+                                     .a = a,
+                                     .a_row = 96,
+                                     .b = b,
+                                     .b_row = n,
+                                     .c_row = n};
+    int64_t before = 0, large;
+
+    for (size_t i = 0; i < sizeof(a) / sizeof(*a); i++)
+        a[i] = (float)random_normal(1, i, 0, 1);
+    for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
+        b[i] = (float)random_normal(2, i, 0, 1);
+    begin_prefetch(&prefetch, memory, PREFETCH_PLACES);
+    product.c = c[0];
+    kernel_product_within(&product);
+    product.c = c[1];
+    product.prefetch = &prefetch;
+    kernel_product_within(&product);
+    for (int64_t i = 0; i < 96 * n; i++)
+        assert_memory_equal(&c[0][i], &c[1][i], sizeof(c[0][i]));
+    if (kernel == &kernel_plain) /* which has nothing to win by it */
+        return;
+    large = prefetch.asked * prefetch.lines + prefetch.asked_lines;
+    assert_true(large > 0);
+    begin_prefetch(&prefetch, memory, 3);
+    product.k = 48;
+    for (int i = 0; i < 20; i++, before = prefetch.asked * prefetch.lines + prefetch.asked_lines) {
+        kernel_product_within(&product);
+        assert_true(prefetch.asked * prefetch.lines + prefetch.asked_lines >= before);
+        assert_true(i > 0 || prefetch.asked * prefetch.lines + prefetch.asked_lines <= large);
+    }
+    assert_int_equal(prefetch.asked, 3);
+    assert_int_equal(prefetch.asked_lines, 0);
+}
+
+static void memory_is_asked_for_what_comes_between_tiles(void **state)
+{
+    static struct prefetch prefetch;
+
+    (void)state;
+    each_kernel(check_prefetch);
+    assert_true(prefetch_begin(&prefetch, PREFETCH_PLACES, 1024, true));
+    assert_int_equal(prefetch.lines, 16);
+    assert_false(prefetch_begin(&prefetch, PREFETCH_PLACES, 1024, false)); /* too much in all */
+    assert_int_equal(prefetch.n, 0);
+    assert_false(prefetch_begin(&prefetch, PREFETCH_PLACES + 1, 4, true));
+    assert_false(prefetch_begin(&prefetch, 0, 4, true));
+    assert_true(prefetch_begin(&prefetch, 1, 65, false)); /* at the end of a line: three of them */
+    assert_int_equal(prefetch.lines, 3);
+}
+
 /* a of many columns, transposed: few rows of c are taken at a time, or c is turned. The same bits
  * as from one product, which asks the memory for something meanwhile. */
 static void check_turned_within(const struct kernel *kernel, int64_t n)
@@ -947,7 +996,6 @@ int main(void)
         cmocka_unit_test(softmax_survives_large_outputs),
         cmocka_unit_test(products_and_sums_of_elements_have_the_plain_twins_bits),
         cmocka_unit_test(dropout_masks_are_the_words_of_philox_in_every_kernel),
-        cmocka_unit_test(permutations_are_the_same_in_every_kernel),
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),
         cmocka_unit_test(exp_and_softplus_of_doubles_are_good_to_two_units_in_the_last_place),
@@ -961,6 +1009,7 @@ int main(void)
         cmocka_unit_test(kernel_can_be_chosen_by_name),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(products_within_matrices_are_those_of_the_schoolbook),
+        cmocka_unit_test(memory_is_asked_for_what_comes_between_tiles),
         cmocka_unit_test(products_of_many_columns_turned_are_the_same),
         cmocka_unit_test(denormals_are_zero_only_while_flushed),
     };

@@ -34,11 +34,9 @@ static void reach(enum moment now)
         (void)kill(getpid(), SIGKILL);
 }
 
-int64_t __real_order_fill(const struct order *order, int64_t epoch, int64_t batch,
-                          int64_t *ret_row);
-int64_t __wrap_order_fill(const struct order *order, int64_t epoch, int64_t batch,
-                          int64_t *ret_row);
-int64_t __wrap_order_fill(const struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row)
+int64_t __real_order_fill(struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row);
+int64_t __wrap_order_fill(struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row);
+int64_t __wrap_order_fill(struct order *order, int64_t epoch, int64_t batch, int64_t *ret_row)
 {
     reach(BEFORE_STEP);
     return __real_order_fill(order, epoch, batch, ret_row);

@@ -413,10 +413,43 @@ static void padded_rows_are_the_first_of_the_epochs_order(void **state)
     struct order order = {
         .list = &rows, .batch = 4, .seed = 3, .shuffle = true, .last = LAST_BATCH_PAD};
 
+    struct error error;
+
     (void)state;
+    assert_true(order_prepare(&order, &error));
     order_fill(&order, 5, 0, first);
     order_fill(&order, 5, 2, last);
     assert_memory_equal(last + 2, first, 2 * sizeof(*first));
+    order_release(&order);
+}
+
+/* Whatever was asked before: of a seed and an epoch the order is one. */
+static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
+{
+    struct row_run run = {.first = 100, .stride = 3, .n = 1000};
+    const struct row_list rows = {.n = run.n, .run = &run, .n_runs = 1};
+    struct order order = {.list = &rows, .batch = 64, .seed = 3, .shuffle = true};
+    uint32_t purpose = random_purpose("shuffle", "train");
+    const int64_t asked[][3] = {{3, 0, 0}, {3, 1, 4}, {3, 0, 15}, {4, 0, 15}, {3, 0, 7}};
+    int64_t row[64];
+    struct error error;
+
+    (void)state;
+    assert_true(order_prepare(&order, &error));
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        uint64_t seed = (uint64_t)asked[i][0], epoch = (uint64_t)asked[i][1];
+        int64_t first = asked[i][2] * order.batch, n;
+
+        order.seed = seed;
+        n = order_fill(&order, asked[i][1], asked[i][2], row);
+        assert_int_equal(n, first + 64 < run.n ? 64 : run.n - first);
+        for (int64_t k = 0; k < n; k++) {
+            uint64_t at = random_permute(seed, epoch, purpose, 1000, (uint64_t)(first + k));
+
+            assert_int_equal(row[k], 100 + 3 * (int64_t)at);
+        }
+    }
+    order_release(&order);
 }
 
 static void batch_that_is_never_whole_is_refused(void **state)
@@ -476,6 +509,7 @@ int main(void)
         cmocka_unit_test(last_rows_are_kept_dropped_or_filled_up),
         cmocka_unit_test(places_of_a_batch_go_on_where_they_ended),
         cmocka_unit_test(padded_rows_are_the_first_of_the_epochs_order),
+        cmocka_unit_test(order_of_an_epoch_is_the_permutation_that_it_names),
         cmocka_unit_test(batch_that_is_never_whole_is_refused),
     };
 

@@ -193,6 +193,35 @@ static void windows_lie_where_length_stride_and_offset_say(void **state)
     }
 }
 
+/* Where a window is read from is known before it is gathered. */
+static void windows_are_foreseen_where_they_lie(void **state)
+{
+    static const char *const prepare[] = {
+        "{\"type\":\"window\",\"length\":8,\"stride\":5,\"offset\":2}",
+        "{\"type\":\"window\",\"length\":10,\"label\":\"first\"}",
+        "{\"type\":\"window\",\"length\":20,\"horizon\":3}",
+    };
+    static struct prefetch prefetch;
+
+    for (size_t k = 0; k < sizeof(prepare) / sizeof(prepare[0]); k++) {
+        scoped(row_array_release) struct row_array rows = {0};
+        struct fixture *fixture = *state;
+        const struct sample_set *set;
+
+        make(fixture, ALL, prepare[k]);
+        set = &fixture->samples->set;
+        assert_true(row_array_open(&fixture->plan.split.part[SPLIT_TRAIN], &rows, &fixture->error));
+        set->foresee(set, rows.row, 4, &prefetch);
+        assert_int_equal(prefetch.n, 4);
+        assert_true(prefetch.lines * PREFETCH_LINE >= set->input->shape.steps * 4);
+        for (int64_t i = 0; i < prefetch.n; i++)
+            assert_true((double)*(const float *)(const void *)prefetch.place[i] ==
+                        value_at(fixture, rows.row[i], 0));
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 static void labels_come_from_where_the_window_says(void **state)
 {
     struct fixture *fixture = *state;
@@ -673,6 +702,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(recordings_are_ordered_by_time_as_a_number),
         TEST(windows_lie_where_length_stride_and_offset_say),
+        TEST(windows_are_foreseen_where_they_lie),
         TEST(labels_come_from_where_the_window_says),
         TEST(the_majority_of_a_window_is_its_label),
         TEST(a_horizon_predicts_a_row_behind_the_window),

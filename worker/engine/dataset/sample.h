@@ -9,6 +9,7 @@
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
 
 #include "worker/engine/dataset/row_list.h"
+#include "worker/engine/kernel/kernel.h"
 #include "worker/engine/tensor.h"
 
 #include <stdbool.h>
@@ -38,6 +39,11 @@ struct sample_set {
      * there on are zero. Else length[i] is NULL. */
     void (*gather)(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
                    int32_t *const length[]);
+
+    /* Where gather will read these samples, while that has room there; else nothing. NULL: that is
+     * not known. */
+    void (*foresee)(const struct sample_set *set, const int64_t *row, int64_t n,
+                    struct prefetch *ret_prefetch);
 
     /* The sample that ends where this one begins; -1: none. NULL: no sample follows another. */
     int64_t (*before)(const struct sample_set *set, int64_t row);

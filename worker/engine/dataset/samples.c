@@ -74,6 +74,16 @@ static void gather(const struct sample_set *set, const int64_t *row, int64_t n, 
         gather_rows(samples, row, n, x, length);
 }
 
+static void foresee(const struct sample_set *set, const int64_t *row, int64_t n,
+                    struct prefetch *ret_prefetch)
+{
+    const struct samples *samples = set->context;
+    const struct window_config *window = samples->window;
+
+    applier_foresee(samples->applier, row, n, window ? -window_first(window, 0) : 0,
+                    window ? window->length : 1, ret_prefetch);
+}
+
 /* The window that ends where this one begins, where it is whole. */
 static int64_t before(const struct sample_set *set, int64_t row)
 {
@@ -170,6 +180,7 @@ bool samples_make(const struct dataset *dataset, const struct preparation *prepa
     samples->set = (struct sample_set){
         .context = samples,
         .gather = gather,
+        .foresee = foresee,
         .before = samples->window && window_follows(samples->window) ? before : NULL,
         .task = preparation->task,
         .input = preparation->input,

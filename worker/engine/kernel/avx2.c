@@ -132,14 +132,6 @@ VECTOR_ISA __m256d _ZGVdN4v_log(__m256d x); /* of libmvec, the C library's */
 #define u_products(a, b, low, high) products_of(a, b, low, high)
 #define u_keep(a, threshold, keep) \
     _mm256_and_ps(keep, _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a, threshold), a)))
-#define u_min(a, b) _mm256_min_epu32(a, b)
-#define w_set(x) _mm256_set1_epi64x((long long)(x))
-#define w_add(a, b) _mm256_add_epi64(a, b)
-#define w_sub(a, b) _mm256_sub_epi64(a, b)
-#define w_load(from) _mm256_loadu_si256((const __m256i *)(from))
-#define w_store(to, x) _mm256_storeu_si256((__m256i *)(to), x)
-#define w_product(a, b) _mm256_mul_epu32(a, b)
-#define w_high(a) _mm256_srli_epi64(a, 32)
 
 #include "worker/engine/kernel/vector_kernels.h"
 

@@ -85,14 +85,6 @@ VECTOR_ISA __m512d _ZGVeN8v_log(__m512d x); /* of libmvec, the C library's */
 #define u_products(a, b, low, high) products_of(a, b, low, high)
 #define u_keep(a, threshold, keep) \
     _mm512_mask_blend_ps(_mm512_cmplt_epu32_mask(a, threshold), keep, _mm512_setzero_ps())
-#define u_min(a, b) _mm512_min_epu32(a, b)
-#define w_set(x) _mm512_set1_epi64((long long)(x))
-#define w_add(a, b) _mm512_add_epi64(a, b)
-#define w_sub(a, b) _mm512_sub_epi64(a, b)
-#define w_load(from) _mm512_loadu_si512(from)
-#define w_store(to, x) _mm512_storeu_si512(to, x)
-#define w_product(a, b) _mm512_mul_epu32(a, b)
-#define w_high(a) _mm512_srli_epi64(a, 32)
 
 #include "worker/engine/kernel/vector_kernels.h"
 

@@ -107,7 +107,8 @@ static void small_transposed_product(const struct matrix_product *product)
                                   .c_row = product->c_row,
                                   .add = product->add,
                                   .part = &part,
-                                  .n_parts = 1};
+                                  .n_parts = 1,
+                                  .prefetch = product->prefetch};
 
     kernel_pack(product->kernel, product->b, 1, product->b_row, product->k, product->n, packed);
     part = kernel_packed_part(product->kernel, product->a, product->a_row, packed, product->k);
@@ -160,7 +161,8 @@ static void small_product(const struct matrix_product *product)
                             .c_row = product->c_row,
                             .add = product->add,
                             .part = &part,
-                            .n_parts = 1};
+                            .n_parts = 1,
+                            .prefetch = product->prefetch};
 
     for (int64_t k = 0; k < product->k; k += SMALL_DEPTH) {
         part.a = product->a + k * part.a_column;
@@ -197,7 +199,8 @@ static void narrow_product(const struct matrix_product *product)
                                          .c = turned,
                                          .a_row = product->b_row,
                                          .b_row = product->a_row,
-                                         .c_row = product->m};
+                                         .c_row = product->m,
+                                         .prefetch = product->prefetch};
 
     for (int64_t i = 0; product->add && i < product->m; i++)
         for (int64_t j = 0; j < product->n; j++)
@@ -218,6 +221,16 @@ void kernel_product_within(const struct matrix_product *product)
         narrow_product(product);
     else
         small_product(product);
+}
+
+bool prefetch_begin(struct prefetch *prefetch, int64_t n, int64_t bytes, bool aligned)
+{
+    int64_t lines = (bytes + PREFETCH_LINE - 1) / PREFETCH_LINE + !aligned;
+
+    prefetch->asked = prefetch->asked_lines = 0;
+    prefetch->lines = lines;
+    prefetch->n = n <= PREFETCH_PLACES && n * lines <= PREFETCH_LINES ? n : 0;
+    return prefetch->n > 0;
 }
 
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)

@@ -46,14 +46,24 @@ struct mask_draw { /* whose fate is drawn; see dropout_mask */
     uint32_t threshold; /* words below it are dropped */
     real keep;          /* the factor of the others */
 };
-struct permutation { /* of 0 .. n - 1; see random_permute() */
-    uint64_t seed, step, n;
-    uint32_t purpose;
-};
 struct sgd_step {
     real rate, momentum;
     bool nesterov;
 };
+
+/* Places in the memory that are read soon: products ask for them, a line now and then, so that they
+ * are in a cache by then. */
+#define PREFETCH_LINE 64 /* bytes */
+#define PREFETCH_PLACES 1024
+#define PREFETCH_LINES 16384 /* of all places */
+struct prefetch {
+    const char *place[PREFETCH_PLACES]; /* [n], and `lines` from each on */
+    int64_t n, lines;
+    int64_t asked, asked_lines; /* places, and lines of the next one */
+};
+/* For n places of so many bytes each, which the caller adds; nothing, and false, where they are too
+ * many. aligned: each begins with a line. */
+bool prefetch_begin(struct prefetch *prefetch, int64_t n, int64_t bytes, bool aligned);
 
 struct product_part { /* a[m][k] b[k][n] */
     const real *a;
@@ -71,6 +81,7 @@ struct product { /* c[m][n] = sum of the parts, in their order; `add`: to what c
     int n_parts;
     const real *soon; /* [n_soon], borrowed: needed next, so that it is asked of the memory */
     int64_t n_soon;   /* meanwhile; 0: nothing */
+    struct prefetch *prefetch; /* borrowed; NULL: nothing */
 };
 
 struct lstm_step { /* one step of `rows` rows of `units` cells; gates i, f, g, o one after the other
@@ -110,6 +121,9 @@ struct affine_rows {
     int64_t rows, width, y_stride, x_stride;
     const double *scale, *offset; /* [width], and room for KERNEL_AFFINE_ROOM more */
     const float *ahead;           /* asked of the memory meanwhile: rows like x, `rows` of them */
+    /* Where rows lie apart: each one's place, [rows], and those of the ones ahead; NULL: as above
+     */
+    const float *const *listed, *const *listed_ahead;
 };
 
 struct kernel {
@@ -144,9 +158,6 @@ struct kernel {
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
      * 16 g + j. The same bits in every table. */
     void (*dropout_mask)(real *mask, int64_t width, const struct mask_draw *draw);
-    /* Elements first .. first + n - 1 of the permutation. The same in every table. */
-    void (*permute)(const struct permutation *permutation, uint64_t first, int64_t n,
-                    uint64_t *ret_index);
     /* For small products, and for those whose b is packed. */
     void (*product)(const struct product *product);
     /* gates: sums in, values out; cell and output are written. */
@@ -202,6 +213,7 @@ struct matrix_product {
     const real *a, *b;
     real *c;
     int64_t a_row, b_row, c_row;
+    struct prefetch *prefetch; /* borrowed; NULL: nothing */
 };
 void kernel_product_within(const struct matrix_product *product);
 

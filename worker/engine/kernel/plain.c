@@ -160,7 +160,7 @@ static void plain_multiply(real *y, const real *x, const real *factor, int64_t n
 static void plain_affine(const struct affine_rows *rows)
 {
     for (int64_t row = 0; row < rows->rows; row++) {
-        const float *x = rows->x + row * rows->x_stride;
+        const float *x = rows->listed ? rows->listed[row] : rows->x + row * rows->x_stride;
         real *y = rows->y + row * rows->y_stride;
 
         for (int64_t i = 0; i < rows->width; i++)
@@ -180,13 +180,6 @@ static void plain_dropout_mask(real *mask, int64_t width, const struct mask_draw
         for (int k = 0; k < 4 && i < width; k++, i += MASK_GROUP_BLOCKS)
             mask[i] = bits.word[k] < draw->threshold ? 0 : draw->keep;
     }
-}
-
-static void plain_permute(const struct permutation *permutation, uint64_t first, int64_t n,
-                          uint64_t *ret_index)
-{
-    random_permute_range(permutation->seed, permutation->step, permutation->purpose, permutation->n,
-                         first, (size_t)n, ret_index);
 }
 
 static void plain_exp(real *y, const real *x, int64_t n)
@@ -460,7 +453,6 @@ const struct kernel kernel_plain = {
     .multiply = plain_multiply,
     .affine = plain_affine,
     .dropout_mask = plain_dropout_mask,
-    .permute = plain_permute,
     .product = plain_product,
     .lstm_forward = plain_lstm_forward,
     .lstm_backward = plain_lstm_backward,

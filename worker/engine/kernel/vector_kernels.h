@@ -9,8 +9,7 @@
  * sign)   v_power (x 2^n) v_mask v_load v_store v_load_part (others 0) v_store_part v_sum v_most
  * over the lanes, always in the same order WORDS                  a vector of LANES 32-bit words
  *   u_set u_add u_xor u_lanes (0 1 2 ...)   u_products (low and high halves of a b)
- *   u_keep (a < threshold ? 0 : keep)   u_min
- *   w_set w_add w_sub w_load w_store w_product (of low halves) w_high   64-bit words
+ *   u_keep (a < threshold ? 0 : keep)
  *   KERNEL_TABLE, KERNEL_NAME, and what vector_double.h wants
  *
  * exp: x = n ln 2 + r, |r| <= ln 2 / 2; exp r = 1 + r + r^2 q(r). tanh: x + x^3 q(x^2) for
@@ -412,51 +411,83 @@ INLINE DOUBLES affine_of(DOUBLES x, DOUBLES scale, DOUBLES offset)
     return d_add(d_mul(x, scale), offset);
 }
 
+/* Where a row of the result goes and what it comes from, from one of its columns on. */
+struct affine_place {
+    const float *x, *ahead;
+    float *y;
+};
+
+INLINE struct affine_place affine_begin(const struct affine_rows *rows, int64_t i)
+{
+    return (struct affine_place){.x = rows->x + i, .ahead = rows->ahead + i, .y = rows->y + i};
+}
+
+INLINE void affine_next(const struct affine_rows *rows, struct affine_place *at)
+{
+    at->x += rows->x_stride;
+    at->ahead += rows->x_stride;
+    at->y += rows->y_stride;
+}
+
+INLINE void affine_find(const struct affine_rows *rows, int64_t row, int64_t i,
+                        struct affine_place *at)
+{
+    at->x = rows->listed[row] + i;
+    at->ahead = rows->listed_ahead[row] + i;
+}
+
 /* Columns i .. i + LANES - 1 of all rows: what scales them stays at hand, and where the next
  * sample's go, beside these, is fetched meanwhile. */
-INLINE void affine_columns(const struct affine_rows *rows, int64_t i)
+INLINE void affine_columns(const struct affine_rows *rows, int64_t i, bool listed)
 {
     DOUBLES scale0 = d_load(rows->scale + i), scale1 = d_load(rows->scale + i + DOUBLE_LANES);
     DOUBLES offset0 = d_load(rows->offset + i), offset1 = d_load(rows->offset + i + DOUBLE_LANES);
-    const float *x = rows->x + i, *ahead = rows->ahead + i;
-    float *y = rows->y + i;
+    struct affine_place at = affine_begin(rows, i);
 
     for (int64_t row = 0; row < rows->rows; row++) {
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(y + rows->width, 1);
-        d_put_floats(y, affine_of(d_floats(x), scale0, offset0));
-        d_put_floats(y + DOUBLE_LANES, affine_of(d_floats(x + DOUBLE_LANES), scale1, offset1));
-        x += rows->x_stride;
-        ahead += rows->x_stride;
-        y += rows->y_stride;
+        if (listed)
+            affine_find(rows, row, i, &at);
+        __builtin_prefetch(at.ahead);
+        __builtin_prefetch(at.y + (listed ? rows->rows * rows->y_stride : rows->width), 1);
+        d_put_floats(at.y, affine_of(d_floats(at.x), scale0, offset0));
+        d_put_floats(at.y + DOUBLE_LANES,
+                     affine_of(d_floats(at.x + DOUBLE_LANES), scale1, offset1));
+        affine_next(rows, &at);
     }
 }
 
 /* n columns from i on, at most DOUBLE_LANES. */
-INLINE void affine_few(const struct affine_rows *rows, int64_t i, int64_t n)
+INLINE void affine_few(const struct affine_rows *rows, int64_t i, int64_t n, bool listed)
 {
     DOUBLES scale = d_load(rows->scale + i), offset = d_load(rows->offset + i);
-    const float *x = rows->x + i, *ahead = rows->ahead + i;
-    float *y = rows->y + i;
+    struct affine_place at = affine_begin(rows, i);
     MASK mask = v_mask(n);
 
     for (int64_t row = 0; row < rows->rows; row++) {
-        __builtin_prefetch(ahead);
-        d_put_floats_part(y, affine_of(d_floats_part(x, mask), scale, offset), mask);
-        x += rows->x_stride;
-        ahead += rows->x_stride;
-        y += rows->y_stride;
+        if (listed)
+            affine_find(rows, row, i, &at);
+        __builtin_prefetch(at.ahead);
+        d_put_floats_part(at.y, affine_of(d_floats_part(at.x, mask), scale, offset), mask);
+        affine_next(rows, &at);
     }
 }
 
-VECTOR_ISA static void vector_affine(const struct affine_rows *rows)
+INLINE void affine_all(const struct affine_rows *rows, bool listed)
 {
     int64_t i = 0, left;
 
     for (; i + LANES <= rows->width; i += LANES)
-        affine_columns(rows, i);
+        affine_columns(rows, i, listed);
     for (; (left = rows->width - i) > 0; i += DOUBLE_LANES)
-        affine_few(rows, i, left < DOUBLE_LANES ? left : DOUBLE_LANES);
+        affine_few(rows, i, left < DOUBLE_LANES ? left : DOUBLE_LANES, listed);
+}
+
+VECTOR_ISA static void vector_affine(const struct affine_rows *rows)
+{
+    if (rows->listed)
+        affine_all(rows, true);
+    else
+        affine_all(rows, false);
 }
 
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,
@@ -501,7 +532,6 @@ const struct kernel KERNEL_TABLE = {
     .multiply = vector_multiply,
     .affine = vector_affine,
     .dropout_mask = vector_dropout_mask,
-    .permute = vector_permute,
     .product = vector_product,
     .lstm_forward = vector_lstm_forward,
     .lstm_backward = vector_lstm_backward,

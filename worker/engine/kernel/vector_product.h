@@ -15,7 +15,8 @@
 #endif
 #define TILE_ROWS_MAX 12
 
-#define LINE 64 /* bytes of a cache's */
+#define LINE PREFETCH_LINE
+#define PREFETCH_TERMS 256 /* vectors that are added up for each line that is asked for */
 
 /* What is asked of the memory while sums are computed, a line at each k. */
 struct ahead {
@@ -125,9 +126,30 @@ VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64
     }
 }
 
+INLINE void ask_for(struct prefetch *prefetch, int64_t lines)
+{
+    for (int64_t i = 0; i < lines && prefetch->asked < prefetch->n; i++) {
+        __builtin_prefetch(prefetch->place[prefetch->asked] + prefetch->asked_lines * LINE);
+        if (++prefetch->asked_lines == prefetch->lines) {
+            prefetch->asked_lines = 0;
+            prefetch->asked++;
+        }
+    }
+}
+
+INLINE int64_t terms_of(const struct product *product)
+{
+    int64_t terms = 0;
+
+    for (int p = 0; p < product->n_parts; p++)
+        terms += product->part[p].k;
+    return terms;
+}
+
 VECTOR_ISA static void vector_product(const struct product *product)
 {
     int64_t panel = (int64_t)PANEL_VECTORS * LANES;
+    int64_t terms = product->prefetch ? terms_of(product) : 0;
     struct ahead ahead = {(const char *)product->soon,
                           product->n_soon * (int64_t)sizeof(float) / LINE};
 
@@ -141,6 +163,8 @@ VECTOR_ISA static void vector_product(const struct product *product)
             int64_t end = product->m * (i + 1) / tiles;
 
             tile_of(product, row, column, (int)(end - row), vectors, mask, &ahead);
+            if (product->prefetch)
+                ask_for(product->prefetch, (end - row) * vectors * terms / PREFETCH_TERMS);
             row = end;
         }
     }

@@ -164,8 +164,8 @@ static void conv1d_prepare(const struct layer *layer, struct pass *pass)
 }
 
 /* y[out][rows][filters] = sum over taps of x, shifted by them, times the packed weights */
-static void shifted_products(const struct conv1d *conv, const real *x, int64_t rows,
-                             const real *packed, real *y)
+static void shifted_products(const struct conv1d *conv, const struct pass *pass, const real *x,
+                             int64_t rows, const real *packed, real *y)
 {
     struct product_part part[SIZE_MOST];
     int64_t at_once = conv->stride == 1 ? conv->out : 1;
@@ -173,7 +173,8 @@ static void shifted_products(const struct conv1d *conv, const real *x, int64_t r
                               .n = conv->filters,
                               .c_row = conv->filters,
                               .part = part,
-                              .n_parts = (int)conv->size};
+                              .n_parts = (int)conv->size,
+                              .prefetch = pass->prefetch};
 
     for (int64_t step = 0; step < conv->out; step += at_once) {
         for (int64_t tap = 0; tap < conv->size; tap++)
@@ -244,14 +245,14 @@ static void conv1d_forward(const struct layer *layer, struct pass *pass,
     if (pass->bf16x3 && layer->packed)
         tiled_products(layer, pass, padded, y);
     else
-        shifted_products(conv, padded, y->rows, pass->buffer[PACKED], y->data);
+        shifted_products(conv, pass, padded, y->rows, pass->buffer[PACKED], y->data);
     activation_apply(pass, (enum activation)config->activation,
                      config->bias ? layer->parameter[BIAS].value : NULL, y, pass->buffer[SUMS]);
 }
 
 /* Steps that lie side by side are one product, else each is its own. */
-static void gradient_of_weights(const struct conv1d *conv, const real *x, const struct tensor *dz,
-                                real *gradient)
+static void gradient_of_weights(const struct conv1d *conv, const struct pass *pass, const real *x,
+                                const struct tensor *dz, real *gradient)
 {
     int64_t rows = dz->rows, at_once = conv->stride == 1 ? conv->out : 1;
 
@@ -269,7 +270,8 @@ static void gradient_of_weights(const struct conv1d *conv, const real *x, const 
                 .b_row = conv->in,
                 .add = true,
                 .c = gradient + tap * conv->in,
-                .c_row = conv->size * conv->in});
+                .c_row = conv->size * conv->in,
+                .prefetch = pass->prefetch});
 }
 
 /* Packs the taps, the last one first where steps are taken at once. */
@@ -298,7 +300,8 @@ static void gradient_of_steps(const struct conv1d *conv, const struct pass *pass
                               .n = conv->in,
                               .c = to + first * dz->rows * conv->in,
                               .c_row = conv->in,
-                              .part = part};
+                              .part = part,
+                              .prefetch = pass->prefetch};
 
     for (int64_t k = 0; k < conv->size; k++) {
         int64_t from = first - reach + k * conv->dilation;
@@ -358,7 +361,7 @@ static void conv1d_backward(const struct layer *layer, struct pass *pass,
 
     activation_back(pass, (enum activation)config->activation, y, pass->buffer[SUMS], dy, dy->data);
     if (layer->parameter[WEIGHT].gradient)
-        gradient_of_weights(conv, pads ? pass->buffer[PADDED] : x[0]->data, dy,
+        gradient_of_weights(conv, pass, pads ? pass->buffer[PADDED] : x[0]->data, dy,
                             layer->parameter[WEIGHT].gradient);
     if (config->bias && layer->parameter[BIAS].gradient)
         pass->kernel->add_columns(layer->parameter[BIAS].gradient, dy->data, conv->out * y->rows,

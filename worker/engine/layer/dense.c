@@ -103,7 +103,8 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
                                                        .b = layer->parameter[WEIGHT].value,
                                                        .b_row = dense->in,
                                                        .c = y->data,
-                                                       .c_row = dense->units});
+                                                       .c_row = dense->units,
+                                                       .prefetch = pass->prefetch});
     activation_apply(pass, (enum activation)config->activation, bias, y, pass->buffer[SUMS]);
 }
 
@@ -130,7 +131,8 @@ static void dense_backward(const struct layer *layer, struct pass *pass,
                                                        .b = x[0]->data,
                                                        .b_row = dense->in,
                                                        .c = weight->gradient,
-                                                       .c_row = dense->in});
+                                                       .c_row = dense->in,
+                                                       .prefetch = pass->prefetch});
     if (config->bias && layer->parameter[BIAS].gradient)
         pass->kernel->add_columns(layer->parameter[BIAS].gradient, dz, rows, dense->units);
     if (dx[0])
@@ -143,7 +145,8 @@ static void dense_backward(const struct layer *layer, struct pass *pass,
                                                        .b = weight->value,
                                                        .b_row = dense->in,
                                                        .c = dx[0]->data,
-                                                       .c_row = dense->in});
+                                                       .c_row = dense->in,
+                                                       .prefetch = pass->prefetch});
 }
 
 const struct layer_kind layer_dense = {

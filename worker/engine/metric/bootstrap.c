@@ -134,13 +134,10 @@ bool bootstrap_balance(const struct sample_set *set, const int64_t *row, int64_t
     for (int64_t k = 0; k < set->n_classes; k++)
         left[k] = least;
     for (int64_t i = 0; i < n; i++) {
-        uint64_t place[1];
-        int32_t label;
+        uint64_t place = random_permute(seed, 0, purpose, (uint64_t)n, (uint64_t)i);
 
-        random_permute_range(seed, 0, purpose, (uint64_t)n, (uint64_t)i, 1, place);
-        label = set->label[row[place[0]]];
-        if (left[label]-- > 0)
-            at[found++] = (int64_t)place[0];
+        if (left[set->label[row[place]]]-- > 0)
+            at[found++] = (int64_t)place;
     }
     *ret_at = take(&at);
     *ret_n = found;

@@ -48,6 +48,8 @@ struct model_step { /* which samples, and where randomness stands */
     const struct sample_set *set;
     const int64_t *row; /* [n] */
     int64_t n;
+    const int64_t *soon; /* [n_soon]: of the step after this one, where that is known */
+    int64_t n_soon;
     uint64_t seed;
     uint64_t step;              /* from 1 */
     int64_t epoch;              /* from 0 */

@@ -106,6 +106,21 @@ void network_trip(struct network *network, const struct model_step *step, bool b
     trip(network, step, backward, 1, sum);
 }
 
+/* While a trip is computed the memory is asked for what the next one gathers: so many rows at most
+ * of this batch, from row `next` on, or of the one after it. */
+static void foresee(struct network *network, const struct model_step *step, int64_t next,
+                    int64_t most)
+{
+    bool here = next < step->n;
+    int64_t n = here ? step->n - next : step->n_soon;
+
+    network->prefetch.n = network->prefetch.asked = 0;
+    if (step->set->foresee && n > 0)
+        step->set->foresee(step->set, here ? step->row + next : step->soon, n < most ? n : most,
+                           &network->prefetch);
+    network->training.pass.prefetch = &network->prefetch;
+}
+
 /* The gradient of a batch's mean is that of its parts' means, by their rows; a weighted mean is
  * cut only where it must be. look: is told of each trip; NULL: nothing looks. */
 static void trip_in_parts(struct network *network, const struct model_step *step,
@@ -119,6 +134,7 @@ static void trip_in_parts(struct network *network, const struct model_step *step
 
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
+        foresee(network, step, first + part.n, most);
         trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
         if (look)
             inspect_trip(look, network);

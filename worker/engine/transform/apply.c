@@ -18,6 +18,8 @@
 #define PIECE_VALUES_MAX 2560
 #define PIECES_VALUES ((int64_t)1 << 15) /* of all samples: what is written stays cached */
 #define AHEAD_VALUES 1024 /* are under way from the memory, or a sample's next steps */
+#define SINGLES_MAX 256
+#define SINGLE_ROWS 16 /* samples of one step go through together, the next so many ahead */
 #define BLOCK_VALUES ((int64_t)1 << 18) /* 2 MiB: stays in the cache */
 
 struct load { /* how a column is read from a row */
@@ -271,6 +273,44 @@ static void gather_plain_spans(const struct applier *applier, const struct row_s
                          first + steps, x);
 }
 
+/* Samples of one step each, whose columns lie side by side. */
+static void gather_plain_singles(const struct applier *applier, const struct row_span *span,
+                                 int64_t n, int64_t at, struct tensor *x)
+{
+    const struct plain_row *plain = &applier->plain_row;
+    const float *from[SINGLES_MAX];
+    struct affine_rows rows = {.y = x->data + at * x->width,
+                               .x = applier->value,
+                               .ahead = applier->value,
+                               .width = x->width,
+                               .y_stride = x->width,
+                               .scale = plain->scale,
+                               .offset = plain->offset};
+
+    for (int64_t i = 0; i < n; i++)
+        from[i] = applier->value + span_row(&span[i], 0) * applier->value_width + plain->first;
+    for (int64_t i = 0; i < n; i += rows.rows) {
+        rows.rows = n - i < SINGLE_ROWS ? n - i : SINGLE_ROWS;
+        rows.listed = from + i;
+        rows.listed_ahead = i + 2 * SINGLE_ROWS <= n ? from + i + SINGLE_ROWS : from + i;
+        plain->kernel->affine(&rows);
+        rows.y += rows.rows * rows.y_stride;
+    }
+}
+
+static void gather_plain_all(const struct applier *applier, const struct row_span *span, int64_t n,
+                             int64_t at, struct tensor *x)
+{
+    if (x->steps > 1 || applier->plain_row.picked) {
+        gather_plain_spans(applier, span, n, at, x);
+        return;
+    }
+    for (int64_t i = 0, count; i < n; i += count) {
+        count = n - i < SINGLES_MAX ? n - i : SINGLES_MAX;
+        gather_plain_singles(applier, span + i, count, at + i, x);
+    }
+}
+
 static void clear_after(int64_t steps, int64_t at, struct tensor *x)
 {
     for (int64_t t = steps; t < x->steps; t++)
@@ -284,7 +324,7 @@ void applier_gather_spans(struct applier *applier, const struct row_span *span, 
 
     assert(x->rows >= at + n && !(applier->plain && n_inputs > 1));
     if (applier->plain)
-        gather_plain_spans(applier, span, n, at, x);
+        gather_plain_all(applier, span, n, at, x);
     for (int64_t i = 0, group; i < n; i += group) {
         int64_t steps = span[i].steps;
 
@@ -312,10 +352,23 @@ void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n,
         for (int64_t k = 0; k < group; k++)
             applier->span[k] = row_span_single(row[i + k]);
         if (applier->plain)
-            gather_plain_spans(applier, applier->span, group, i, x);
+            gather_plain_all(applier, applier->span, group, i, x);
         else
             scatter(applier, applier_spans(applier, applier->span, group), i, x);
     }
+}
+
+void applier_foresee(const struct applier *applier, const int64_t *row, int64_t n, int64_t before,
+                     int64_t steps, struct prefetch *ret_prefetch)
+{
+    const char *value = (const char *)applier->value;
+    int64_t bytes = applier->value_width * (int64_t)sizeof(*applier->value);
+    bool aligned = (uintptr_t)value % PREFETCH_LINE == 0 && bytes % PREFETCH_LINE == 0;
+
+    if (!prefetch_begin(ret_prefetch, n, steps * bytes, aligned))
+        return;
+    for (int64_t i = 0; i < n; i++)
+        ret_prefetch->place[i] = value + (row[i] > before ? row[i] - before : 0) * bytes;
 }
 
 /* ---- making one -------------------------------------------------------------------------------*/
