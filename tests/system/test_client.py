@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -225,6 +226,20 @@ class Submitting(Case):
         self.assertEqual(len(status), 1 + 1 + 20 + 2)
         self.assertEqual(status[-2:], ["... and 2480 more that wait: nj status --state queued,held",
                                        "    batch 1  long: 2500 held"])
+
+    def test_the_daemon_is_woken_before_there_is_a_request(self):
+        """It wakes up while a command's request is made; what is wrong with that is found with the connection open."""
+        path = self.daemon.socket_path
+        self.daemon.terminate()
+        with socket.socket(socket.AF_UNIX) as listener:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            listener.bind(path)
+            listener.listen()
+            listener.settimeout(DEADLINE_S)
+            self.nj("submit", "--after", "0", "--", "true", status=2)
+            with listener.accept()[0] as connection:
+                self.assertEqual(connection.recv(1), b"")
 
 
 class Reading(Case):

@@ -205,8 +205,10 @@ static void scatter(const struct applier *applier, const struct block *block, in
 /* Steps of a sample that are gathered at a time, where there are n samples. */
 static int64_t piece_steps(int64_t value_width, int64_t n)
 {
-    int64_t values = PIECES_VALUES / n;
+    int64_t values;
 
+    assert(n > 0);
+    values = PIECES_VALUES / n;
     values = values > PIECE_VALUES ? values : PIECE_VALUES;
     values = values < PIECE_VALUES_MAX ? values : PIECE_VALUES_MAX;
     return value_width > 0 && value_width < values ? values / value_width : 1;

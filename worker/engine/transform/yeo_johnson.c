@@ -80,7 +80,7 @@ struct search { /* of one column */
 /* p(z) and its first two derivatives; e = exp(z). */
 static inline void power(double z, double e, double *ret)
 {
-    double inverse = 1 / z;
+    double inverse;
 
     if (fabs(z) < SERIES_BELOW) { /* where the differences below cancel */
         ret[0] = 1 + z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))));
@@ -94,6 +94,7 @@ static inline void power(double z, double e, double *ret)
                  z * (1.0 / 10 + z * (1.0 / 36 + z * (1.0 / 168 + z * (1.0 / 960 + z / 6480)))));
         return;
     }
+    inverse = 1 / z;
     ret[0] = (e - 1) * inverse;
     ret[1] = (e - ret[0]) * inverse;
     ret[2] = (e - 2 * ret[1]) * inverse;
