@@ -137,14 +137,13 @@ static void timed_gather(const struct sample_set *set, const int64_t *row, int64
     timed_bench->assembly += wall() - start;
 }
 
-static void timed_foresee(const struct sample_set *set, const int64_t *row, int64_t n,
-                          struct prefetch *ret_prefetch)
+static void timed_foresee(const struct sample_set *set, struct prefetch *prefetch)
 {
     const struct sample_set *samples = &timed_bench->rows.samples->set;
     double start = wall();
 
     (void)set;
-    samples->foresee(samples, row, n, ret_prefetch);
+    samples->foresee(samples, prefetch);
     timed_bench->assembly += wall() - start;
 }
 

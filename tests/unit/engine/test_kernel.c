@@ -846,20 +846,36 @@ static void products_within_matrices_are_those_of_the_schoolbook(void **state)
     each_kernel(check_product_within);
 }
 
-static void begin_prefetch(struct prefetch *prefetch, const char *memory, int64_t n)
+static const int64_t asked_rows[] = {3, 0, 9, 1};
+
+static int64_t lines_asked(const struct prefetch *prefetch)
 {
-    assert_true(prefetch_begin(prefetch, n, 300, false));
-    for (int64_t i = 0; i < n; i++)
-        prefetch->place[i] = memory + i;
+    int64_t lines = 0;
+
+    for (int i = 0; i < prefetch->at; i++)
+        lines += prefetch->n * prefetch->array[i].lines;
+    if (prefetch->at < prefetch->n_arrays)
+        lines += prefetch->asked * prefetch->array[prefetch->at].lines + prefetch->asked_lines;
+    return lines;
 }
 
-/* Whatever the memory is asked for meanwhile, sums are the same; it is asked for all in turn, by
- * large products for more at once. */
+static struct prefetch begin_prefetch(const char *memory)
+{
+    struct prefetch prefetch = {.row = asked_rows, .n = 4};
+
+    prefetch_add(&prefetch, memory, 640, 2, 1280);
+    prefetch_add(&prefetch, memory + 8, 8, 0, 8);
+    assert_int_equal(prefetch.n_arrays, 2);
+    return prefetch;
+}
+
+/* Whatever the memory is asked for meanwhile, sums are the same; all is asked for in turn, and no
+ * more. */
 static void check_prefetch(const struct kernel *kernel, int64_t n)
 {
     static float a[96 * 96], b[96 * SIZE_MAX_TESTED], c[2][96 * SIZE_MAX_TESTED];
-    static char memory[PREFETCH_PLACES + 400];
-    static struct prefetch prefetch;
+    static _Alignas(64) char memory[10 * 640];
+    struct prefetch prefetch = begin_prefetch(memory);
     struct matrix_product product = {.kernel = kernel,
                                      .m = 96,
                                      .n = n,
@@ -869,13 +885,12 @@ static void check_prefetch(const struct kernel *kernel, int64_t n)
                                      .b = b,
                                      .b_row = n,
                                      .c_row = n};
-    int64_t before = 0, large;
+    int64_t before = 0;
 
     for (size_t i = 0; i < sizeof(a) / sizeof(*a); i++)
         a[i] = (float)random_normal(1, i, 0, 1);
     for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
         b[i] = (float)random_normal(2, i, 0, 1);
-    begin_prefetch(&prefetch, memory, PREFETCH_PLACES);
     product.c = c[0];
     kernel_product_within(&product);
     product.c = c[1];
@@ -885,33 +900,35 @@ static void check_prefetch(const struct kernel *kernel, int64_t n)
         assert_memory_equal(&c[0][i], &c[1][i], sizeof(c[0][i]));
     if (kernel == &kernel_plain) /* which has nothing to win by it */
         return;
-    large = prefetch.asked * prefetch.lines + prefetch.asked_lines;
-    assert_true(large > 0);
-    begin_prefetch(&prefetch, memory, 3);
-    product.k = 48;
-    for (int i = 0; i < 20; i++, before = prefetch.asked * prefetch.lines + prefetch.asked_lines) {
+    assert_true(lines_asked(&prefetch) > 0);
+    for (int i = 0; i < 20; i++, before = lines_asked(&prefetch)) {
         kernel_product_within(&product);
-        assert_true(prefetch.asked * prefetch.lines + prefetch.asked_lines >= before);
-        assert_true(i > 0 || prefetch.asked * prefetch.lines + prefetch.asked_lines <= large);
+        assert_true(lines_asked(&prefetch) >= before);
     }
-    assert_int_equal(prefetch.asked, 3);
-    assert_int_equal(prefetch.asked_lines, 0);
+    assert_int_equal(before, prefetch.n_lines);
+    assert_int_equal(before, 4 * (1280 / 64) + 4);
 }
 
-static void memory_is_asked_for_what_comes_between_tiles(void **state)
+static void memory_is_asked_for_what_is_read_next(void **state)
 {
-    static struct prefetch prefetch;
+    static _Alignas(64) char memory[64];
+    struct prefetch prefetch = {.row = asked_rows, .n = 4};
 
     (void)state;
     each_kernel(check_prefetch);
-    assert_true(prefetch_begin(&prefetch, PREFETCH_PLACES, 1024, true));
-    assert_int_equal(prefetch.lines, 16);
-    assert_false(prefetch_begin(&prefetch, PREFETCH_PLACES, 1024, false)); /* too much in all */
-    assert_int_equal(prefetch.n, 0);
-    assert_false(prefetch_begin(&prefetch, PREFETCH_PLACES + 1, 4, true));
-    assert_false(prefetch_begin(&prefetch, 0, 4, true));
-    assert_true(prefetch_begin(&prefetch, 1, 65, false)); /* at the end of a line: three of them */
-    assert_int_equal(prefetch.lines, 3);
+    prefetch_add(&prefetch, NULL, 8, 0, 8);
+    prefetch_add(&prefetch, memory, 64, 0, (int64_t)64 * PREFETCH_LINES); /* too much */
+    assert_int_equal(prefetch.n_arrays, 0);
+    prefetch_add(&prefetch, memory, 64, 0, 65);
+    assert_int_equal(prefetch.array[0].lines, 2);
+    prefetch_add(&prefetch, memory + 4, 64, 0, 66); /* from the end of a line on: three of them */
+    assert_int_equal(prefetch.array[1].lines, 3);
+    prefetch_add(&prefetch, memory + 4, 4, 0, 4);
+    assert_int_equal(prefetch.array[2].lines, 1);
+    assert_int_equal(prefetch.n_lines, 4 * 6);
+    prefetch_add(&prefetch, memory, 4, 0, 4);
+    prefetch_add(&prefetch, memory, 4, 0, 4); /* no room for another one */
+    assert_int_equal(prefetch.n_arrays, PREFETCH_ARRAYS);
 }
 
 /* a of many columns, transposed: few rows of c are taken at a time, or c is turned. The same bits
@@ -1009,7 +1026,7 @@ int main(void)
         cmocka_unit_test(kernel_can_be_chosen_by_name),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(products_within_matrices_are_those_of_the_schoolbook),
-        cmocka_unit_test(memory_is_asked_for_what_comes_between_tiles),
+        cmocka_unit_test(memory_is_asked_for_what_is_read_next),
         cmocka_unit_test(products_of_many_columns_turned_are_the_same),
         cmocka_unit_test(denormals_are_zero_only_while_flushed),
     };

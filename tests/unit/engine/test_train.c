@@ -477,15 +477,13 @@ static struct few_rows {
 } foreseen, expected;
 static int64_t n_met;
 
-static void note_foreseen(const struct sample_set *set, const int64_t *row, int64_t n,
-                          struct prefetch *ret_prefetch)
+static void note_foreseen(const struct sample_set *set, struct prefetch *prefetch)
 {
     (void)set;
-    (void)ret_prefetch;
     assert_int_equal(foreseen.n, 0); /* once before each batch */
-    assert_true(n > 0 && n <= 8);
-    memcpy(foreseen.row, row, (size_t)n * sizeof(*row));
-    foreseen.n = n;
+    assert_true(prefetch->n > 0 && prefetch->n <= 8);
+    memcpy(foreseen.row, prefetch->row, (size_t)prefetch->n * sizeof(*prefetch->row));
+    foreseen.n = prefetch->n;
 }
 
 static void meet_foreseen(const struct sample_set *set, const int64_t *row, int64_t n,

@@ -105,7 +105,6 @@ static void check_rows(const struct fixture *fixture, const struct preparation *
                        const cJSON *rows)
 {
     scoped(samples_free) struct samples *samples = NULL;
-    static struct prefetch prefetch;
     struct error error;
 
     assert_true(samples_make(fixture->dataset, preparation, NULL, NULL, &samples, &error));
@@ -116,11 +115,12 @@ static void check_rows(const struct fixture *fixture, const struct preparation *
         struct tensor x = {.data = got, .steps = 1, .rows = 1, .width = WIDTH};
         const cJSON *expected = cJSON_GetArrayItem(rows, (int)row);
         int32_t *length = NULL;
+        struct prefetch prefetch = {.row = &row, .n = 1};
 
-        samples->set.foresee(&samples->set, &row, 1, &prefetch);
-        assert_int_equal(prefetch.n, 1);
-        assert_ptr_equal(prefetch.place[0],
-                         fixture->dataset->value + row * fixture->dataset->n_features);
+        samples->set.foresee(&samples->set, &prefetch);
+        assert_ptr_equal(prefetch.array[0].base, fixture->dataset->value);
+        assert_int_equal(prefetch.array[0].stride, fixture->dataset->n_features * 4);
+        assert_int_equal(prefetch.array[0].before, 0);
         samples->set.gather(&samples->set, &row, 1, &x, &length);
         assert_int_equal(cJSON_GetArraySize(expected), WIDTH);
         for (int i = 0; i < WIDTH; i++) {

@@ -201,22 +201,29 @@ static void windows_are_foreseen_where_they_lie(void **state)
         "{\"type\":\"window\",\"length\":10,\"label\":\"first\"}",
         "{\"type\":\"window\",\"length\":20,\"horizon\":3}",
     };
-    static struct prefetch prefetch;
-
     for (size_t k = 0; k < sizeof(prepare) / sizeof(prepare[0]); k++) {
         scoped(row_array_release) struct row_array rows = {0};
         struct fixture *fixture = *state;
+        const struct prefetch_array *values;
         const struct sample_set *set;
+        struct prefetch prefetch;
 
         make(fixture, ALL, prepare[k]);
         set = &fixture->samples->set;
         assert_true(row_array_open(&fixture->plan.split.part[SPLIT_TRAIN], &rows, &fixture->error));
-        set->foresee(set, rows.row, 4, &prefetch);
-        assert_int_equal(prefetch.n, 4);
-        assert_true(prefetch.lines * PREFETCH_LINE >= set->input->shape.steps * 4);
-        for (int64_t i = 0; i < prefetch.n; i++)
-            assert_true((double)*(const float *)(const void *)prefetch.place[i] ==
+        prefetch = (struct prefetch){.row = rows.row, .n = 4};
+        set->foresee(set, &prefetch);
+        values = &prefetch.array[0];
+        assert_true(values->lines * PREFETCH_LINE >= set->input->shape.steps * 4);
+        for (int64_t i = 0; i < prefetch.n; i++) {
+            const char *place = values->base + (rows.row[i] - values->before) * values->stride;
+
+            assert_true((double)*(const float *)(const void *)place ==
                         value_at(fixture, rows.row[i], 0));
+        }
+        assert_int_equal(prefetch.n_arrays, 3); /* and identities, and labels */
+        assert_ptr_equal(prefetch.array[1].base, set->row_id);
+        assert_ptr_equal(prefetch.array[2].base, set->label);
         tear_down(state);
         set_up(state);
     }

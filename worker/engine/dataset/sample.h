@@ -40,10 +40,10 @@ struct sample_set {
     void (*gather)(const struct sample_set *set, const int64_t *row, int64_t n, struct tensor x[],
                    int32_t *const length[]);
 
-    /* Where gather will read these samples, while that has room there; else nothing. NULL: that is
-     * not known. */
-    void (*foresee)(const struct sample_set *set, const int64_t *row, int64_t n,
-                    struct prefetch *ret_prefetch);
+    /* Adds to *prefetch, whose rows are samples, what will be read of them. NULL: that is not
+     * known.
+     */
+    void (*foresee)(const struct sample_set *set, struct prefetch *prefetch);
 
     /* The sample that ends where this one begins; -1: none. NULL: no sample follows another. */
     int64_t (*before)(const struct sample_set *set, int64_t row);

@@ -74,14 +74,20 @@ static void gather(const struct sample_set *set, const int64_t *row, int64_t n, 
         gather_rows(samples, row, n, x, length);
 }
 
-static void foresee(const struct sample_set *set, const int64_t *row, int64_t n,
-                    struct prefetch *ret_prefetch)
+static void foresee(const struct sample_set *set, struct prefetch *prefetch)
 {
     const struct samples *samples = set->context;
     const struct window_config *window = samples->window;
+    const double *learned = set->learned ? set->learned : set->target;
+    int64_t targets = set->n_targets * (int64_t)sizeof(*learned);
 
-    applier_foresee(samples->applier, row, n, window ? -window_first(window, 0) : 0,
-                    window ? window->length : 1, ret_prefetch);
+    applier_foresee(samples->applier, window ? -window_first(window, 0) : 0,
+                    window ? window->length : 1, prefetch);
+    prefetch_add(prefetch, set->row_id, sizeof(*set->row_id), 0, sizeof(*set->row_id));
+    if (set->task == TASK_CLASSIFICATION)
+        prefetch_add(prefetch, set->label, sizeof(*set->label), 0, sizeof(*set->label));
+    else if (!set->target_row)
+        prefetch_add(prefetch, learned, targets, 0, targets);
 }
 
 /* The window that ends where this one begins, where it is whole. */

@@ -223,14 +223,19 @@ void kernel_product_within(const struct matrix_product *product)
         small_product(product);
 }
 
-bool prefetch_begin(struct prefetch *prefetch, int64_t n, int64_t bytes, bool aligned)
+void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, int64_t before,
+                  int64_t bytes)
 {
-    int64_t lines = (bytes + PREFETCH_LINE - 1) / PREFETCH_LINE + !aligned;
+    bool aligned = (uintptr_t)base % PREFETCH_LINE == 0 && stride % PREFETCH_LINE == 0;
+    bool single = bytes <= (int64_t)sizeof(double); /* and lies in one line */
+    int64_t lines = (bytes - 1) / PREFETCH_LINE + (aligned || single ? 1 : 2);
 
-    prefetch->asked = prefetch->asked_lines = 0;
-    prefetch->lines = lines;
-    prefetch->n = n <= PREFETCH_PLACES && n * lines <= PREFETCH_LINES ? n : 0;
-    return prefetch->n > 0;
+    if (!base || prefetch->n_arrays == PREFETCH_ARRAYS ||
+        prefetch->n_lines + prefetch->n * lines > PREFETCH_LINES)
+        return;
+    prefetch->n_lines += prefetch->n * lines;
+    prefetch->array[prefetch->n_arrays++] =
+        (struct prefetch_array){.base = base, .stride = stride, .before = before, .lines = lines};
 }
 
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)

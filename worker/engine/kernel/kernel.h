@@ -51,19 +51,26 @@ struct sgd_step {
     bool nesterov;
 };
 
-/* Places in the memory that are read soon: products ask for them, a line now and then, so that they
- * are in a cache by then. */
-#define PREFETCH_LINE 64 /* bytes */
-#define PREFETCH_PLACES 1024
-#define PREFETCH_LINES 16384 /* of all places */
-struct prefetch {
-    const char *place[PREFETCH_PLACES]; /* [n], and `lines` from each on */
-    int64_t n, lines;
-    int64_t asked, asked_lines; /* places, and lines of the next one */
+/* What is read of some rows soon: products ask the memory for it, a line now and then, so that it
+ * is in a cache by then. */
+#define PREFETCH_LINE 64     /* bytes */
+#define PREFETCH_LINES 16384 /* in all */
+#define PREFETCH_ARRAYS 4
+struct prefetch {       /* all-zero: nothing */
+    const int64_t *row; /* [n], borrowed */
+    int64_t n, n_lines;
+    struct prefetch_array {
+        const char *base;       /* of row 0 */
+        int64_t stride, before; /* bytes from a row to the next; rows that come before each */
+        int64_t lines;          /* of each, from there on */
+    } array[PREFETCH_ARRAYS];
+    int n_arrays;
+    int at;                     /* the array whose rows are asked for */
+    int64_t asked, asked_lines; /* rows, and lines of the next one */
 };
-/* For n places of so many bytes each, which the caller adds; nothing, and false, where they are too
- * many. aligned: each begins with a line. */
-bool prefetch_begin(struct prefetch *prefetch, int64_t n, int64_t bytes, bool aligned);
+/* Adds so many bytes of each row, from `before` rows before it on, unless that is too much. */
+void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, int64_t before,
+                  int64_t bytes);
 
 struct product_part { /* a[m][k] b[k][n] */
     const real *a;

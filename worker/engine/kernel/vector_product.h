@@ -126,13 +126,21 @@ VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64
     }
 }
 
-INLINE void ask_for(struct prefetch *prefetch, int64_t lines)
+VECTOR_ISA static void ask_for(struct prefetch *prefetch, int64_t lines)
 {
-    for (int64_t i = 0; i < lines && prefetch->asked < prefetch->n; i++) {
-        __builtin_prefetch(prefetch->place[prefetch->asked] + prefetch->asked_lines * LINE);
-        if (++prefetch->asked_lines == prefetch->lines) {
-            prefetch->asked_lines = 0;
-            prefetch->asked++;
+    while (lines > 0 && prefetch->at < prefetch->n_arrays) {
+        const struct prefetch_array *array = &prefetch->array[prefetch->at];
+        int64_t row = prefetch->row[prefetch->asked] - array->before;
+        const char *place = array->base + (row > 0 ? row : 0) * array->stride;
+
+        for (; lines > 0 && prefetch->asked_lines < array->lines; lines--)
+            __builtin_prefetch(place + prefetch->asked_lines++ * LINE);
+        if (prefetch->asked_lines < array->lines)
+            return;
+        prefetch->asked_lines = 0;
+        if (++prefetch->asked == prefetch->n) {
+            prefetch->asked = 0;
+            prefetch->at++;
         }
     }
 }

@@ -80,6 +80,15 @@ static void network_swap_average(struct model *model)
     update_swap_average(&network->update, network->value);
 }
 
+/* Meanwhile the memory is asked for what is gathered next: not before, lest it leaves the cache
+ * again. */
+static void pass_back(struct network_pass *pass, struct network *network)
+{
+    pass->pass.prefetch = &network->prefetch;
+    pass_backward(pass, network);
+    pass->pass.prefetch = NULL;
+}
+
 /* `share`: of the gradient that the rows have. */
 static void trip(struct network *network, const struct model_step *step, bool backward, real share,
                  struct loss_sum *sum)
@@ -97,7 +106,7 @@ static void trip(struct network *network, const struct model_step *step, bool ba
     if (backward && share != 1)
         pass_share(pass, network, share);
     if (backward)
-        pass_backward(pass, network);
+        pass_back(pass, network);
 }
 
 void network_trip(struct network *network, const struct model_step *step, bool backward,
@@ -106,19 +115,18 @@ void network_trip(struct network *network, const struct model_step *step, bool b
     trip(network, step, backward, 1, sum);
 }
 
-/* While a trip is computed the memory is asked for what the next one gathers: so many rows at most
- * of this batch, from row `next` on, or of the one after it. */
+/* What is gathered after this trip: so many rows at most of this batch, from row `next` on, or of
+ * the one after it. */
 static void foresee(struct network *network, const struct model_step *step, int64_t next,
                     int64_t most)
 {
     bool here = next < step->n;
     int64_t n = here ? step->n - next : step->n_soon;
 
-    network->prefetch.n = network->prefetch.asked = 0;
+    network->prefetch =
+        (struct prefetch){.row = here ? step->row + next : step->soon, .n = n < most ? n : most};
     if (step->set->foresee && n > 0)
-        step->set->foresee(step->set, here ? step->row + next : step->soon, n < most ? n : most,
-                           &network->prefetch);
-    network->training.pass.prefetch = &network->prefetch;
+        step->set->foresee(step->set, &network->prefetch);
 }
 
 /* The gradient of a batch's mean is that of its parts' means, by their rows; a weighted mean is

@@ -360,17 +360,12 @@ void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n,
     }
 }
 
-void applier_foresee(const struct applier *applier, const int64_t *row, int64_t n, int64_t before,
-                     int64_t steps, struct prefetch *ret_prefetch)
+void applier_foresee(const struct applier *applier, int64_t before, int64_t steps,
+                     struct prefetch *prefetch)
 {
-    const char *value = (const char *)applier->value;
-    int64_t bytes = applier->value_width * (int64_t)sizeof(*applier->value);
-    bool aligned = (uintptr_t)value % PREFETCH_LINE == 0 && bytes % PREFETCH_LINE == 0;
+    int64_t stride = applier->value_width * (int64_t)sizeof(*applier->value);
 
-    if (!prefetch_begin(ret_prefetch, n, steps * bytes, aligned))
-        return;
-    for (int64_t i = 0; i < n; i++)
-        ret_prefetch->place[i] = value + (row[i] > before ? row[i] - before : 0) * bytes;
+    prefetch_add(prefetch, applier->value, stride, before, steps * stride);
 }
 
 /* ---- making one -------------------------------------------------------------------------------*/

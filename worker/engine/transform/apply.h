@@ -57,11 +57,10 @@ void applier_gather_spans(struct applier *applier, const struct row_span *span, 
                           int64_t at, struct tensor x[], int32_t *length);
 void applier_gather_rows(struct applier *applier, const int64_t *row, int64_t n, struct tensor x[]);
 
-/* Where samples of so many rows lie, the first of each `before` rows before row[i]; nothing where
- * they are too many. */
+/* Adds samples of so many rows, the first of each `before` rows before its own. */
 struct prefetch;
-void applier_foresee(const struct applier *applier, const int64_t *row, int64_t n, int64_t before,
-                     int64_t steps, struct prefetch *ret_prefetch);
+void applier_foresee(const struct applier *applier, int64_t before, int64_t steps,
+                     struct prefetch *prefetch);
 
 /* Rows with a category, or a word, that the preparation has never seen. */
 int64_t applier_unknown_rows(const struct applier *applier);
