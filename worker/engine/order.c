@@ -1,5 +1,7 @@
 #include "worker/engine/order.h"
 
+#include <string.h>
+
 #define ASKED_AT_ONCE 16 /* of the memory: where a list of rows is read */
 
 int64_t order_steps(const struct order *order)
@@ -21,34 +23,53 @@ bool order_prepare(struct order *order, struct error *error)
            permutation_init(&order->permutation, (uint64_t)order->list->n, error);
 }
 
-static void draw(struct order *order, int64_t epoch)
+/* Whether the permutation is that of the epoch. */
+static bool is_drawn(const struct order *order, int64_t epoch)
 {
-    if (order->drawn.epoch == epoch && order->drawn.seed == order->seed)
-        return;
-    order->drawn = (struct order_drawn){.seed = order->seed, .epoch = epoch};
-    permutation_draw(&order->permutation, order->seed, (uint64_t)epoch,
-                     random_purpose("shuffle", "train"));
+    return order->drawn.epoch == epoch && order->drawn.seed == order->seed;
+}
+
+/* The rows at places `first` and after it; while the next ones are drawn the memory is asked for
+ * them. */
+static void draw(struct order *order, int64_t epoch, int64_t first)
+{
+    const struct row_list *list = order->list;
+    struct order_drawn *drawn = &order->drawn;
+
+    if (!is_drawn(order, epoch))
+        permutation_draw(&order->permutation, order->seed, (uint64_t)epoch,
+                         random_purpose("shuffle", "train"));
+    drawn->seed = order->seed;
+    drawn->epoch = epoch;
+    drawn->first = first;
+    drawn->n = list->n - first < ORDER_DRAWN ? list->n - first : ORDER_DRAWN;
+    for (int64_t i = 0, n; i < drawn->n; i += n) {
+        n = drawn->n - i < ASKED_AT_ONCE ? drawn->n - i : ASKED_AT_ONCE;
+        permutation_range(&order->permutation, (uint64_t)(first + i), (size_t)n,
+                          (uint64_t *)drawn->row + i);
+        for (int64_t k = i; list->row && k < i + n; k++)
+            __builtin_prefetch(list->row + drawn->row[k]);
+    }
+    for (int64_t i = 0; i < drawn->n; i++)
+        drawn->row[i] = row_list_at(list, drawn->row[i]);
 }
 
 /* Places first .. first + n - 1 of the epoch's order; first + n does not go beyond its end. */
 static void fill_run(struct order *order, int64_t epoch, int64_t first, int64_t n, int64_t *ret_row)
 {
-    const struct row_list *list = order->list;
+    const struct order_drawn *drawn = &order->drawn;
 
     if (!order->shuffle) {
-        row_list_copy(list, first, n, ret_row);
+        row_list_copy(order->list, first, n, ret_row);
         return;
     }
-    draw(order, epoch);
-    for (int64_t i = 0, count; i < n; i += count) {
-        count = n - i < ASKED_AT_ONCE ? n - i : ASKED_AT_ONCE;
-        permutation_range(&order->permutation, (uint64_t)(first + i), (size_t)count,
-                          (uint64_t *)ret_row + i);
-        for (int64_t k = i; list->row && k < i + count; k++)
-            __builtin_prefetch(list->row + ret_row[k]);
+    for (int64_t count; n > 0; first += count, ret_row += count, n -= count) {
+        if (!is_drawn(order, epoch) || first < drawn->first || first >= drawn->first + drawn->n)
+            draw(order, epoch, first);
+        count = drawn->first + drawn->n - first;
+        count = count < n ? count : n;
+        memcpy(ret_row, drawn->row + (first - drawn->first), (size_t)count * sizeof(*ret_row));
     }
-    for (int64_t i = 0; i < n; i++)
-        ret_row[i] = row_list_at(list, ret_row[i]);
 }
 
 /* The first stretches have one row more than the others where the list does not divide. */

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ORDER_DRAWN 2048 /* rows at once: those of a batch alone would find all out of the caches \
+                          */
+
 struct order {
     const struct row_list *list; /* borrowed */
     int64_t batch;
@@ -18,10 +21,11 @@ struct order {
                    batch goes on where row r of the one before ended; not with shuffle or pad */
     uint64_t seed;
 
-    struct permutation permutation; /* owned: of `drawn`; all-zero where nothing is shuffled */
-    struct order_drawn {
-        uint64_t seed;
+    struct permutation permutation; /* owned; all-zero where nothing is shuffled */
+    struct order_drawn {            /* places first .. first + n - 1 of an epoch's order */
+        int64_t row[ORDER_DRAWN], first, n;
         int64_t epoch; /* -1: none yet */
+        uint64_t seed;
     } drawn;
 };
 

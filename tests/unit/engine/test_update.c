@@ -423,15 +423,18 @@ static void padded_rows_are_the_first_of_the_epochs_order(void **state)
     order_release(&order);
 }
 
-/* Whatever was asked before: of a seed and an epoch the order is one. */
+/* Whatever was asked before, and across the rows that are drawn at once: of a seed and an epoch the
+ * order is one. */
 static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
 {
-    struct row_run run = {.first = 100, .stride = 3, .n = 1000};
+    struct row_run run = {.first = 100, .stride = 3, .n = 2 * ORDER_DRAWN + 200};
     const struct row_list rows = {.n = run.n, .run = &run, .n_runs = 1};
-    struct order order = {.list = &rows, .batch = 64, .seed = 3, .shuffle = true};
+    struct order order = {.list = &rows, .batch = 60, .seed = 3, .shuffle = true};
     uint32_t purpose = random_purpose("shuffle", "train");
-    const int64_t asked[][3] = {{3, 0, 0}, {3, 1, 4}, {3, 0, 15}, {4, 0, 15}, {3, 0, 7}};
-    int64_t row[64];
+    const int64_t across = ORDER_DRAWN / 60, last = order_steps(&order) - 1;
+    const int64_t asked[][3] = {{3, 0, 0},    {3, 0, across}, {3, 0, across + 1}, {3, 1, 4},
+                                {3, 0, last}, {4, 0, last},   {3, 0, 7},          {3, 0, 6}};
+    int64_t row[60];
     struct error error;
 
     (void)state;
@@ -442,9 +445,10 @@ static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
 
         order.seed = seed;
         n = order_fill(&order, asked[i][1], asked[i][2], row);
-        assert_int_equal(n, first + 64 < run.n ? 64 : run.n - first);
+        assert_int_equal(n, first + 60 < run.n ? 60 : run.n - first);
         for (int64_t k = 0; k < n; k++) {
-            uint64_t at = random_permute(seed, epoch, purpose, 1000, (uint64_t)(first + k));
+            uint64_t at =
+                random_permute(seed, epoch, purpose, (uint64_t)run.n, (uint64_t)(first + k));
 
             assert_int_equal(row[k], 100 + 3 * (int64_t)at);
         }
