@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ORDER_DRAWN 2048 /* rows at once: those of a batch alone would find all out of the caches \
-                          */
+/* Rows that are drawn at once: those of a batch alone would find all out of the caches. */
+#define ORDER_DRAWN 2048
 
 struct order {
     const struct row_list *list; /* borrowed */
