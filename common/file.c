@@ -298,7 +298,9 @@ static bool sync_parent(int folder, const char *path, struct error *error)
     return file_sync_folder(folder, parent, error);
 }
 
-static bool replace(int folder, const char *path, const void *data, size_t size, bool durable,
+typedef bool writer(int fd, const void *context, struct error *error);
+
+static bool replace(int folder, const char *path, writer *write, const void *context, bool durable,
                     struct error *error)
 {
     scoped(descriptor_close) int fd = -1;
@@ -306,7 +308,7 @@ static bool replace(int folder, const char *path, const void *data, size_t size,
 
     if (!open_aside(folder, path, aside, sizeof(aside), &fd, error))
         return false;
-    if (!file_write_whole(fd, data, size, error) || (durable && !file_sync(fd, error)) ||
+    if (!write(fd, context, error) || (durable && !file_sync(fd, error)) ||
         !file_rename(folder, aside, path, error)) {
         file_system->unlink(folder, aside, 0);
         return error_wrap(error, "%s", path);
@@ -314,15 +316,33 @@ static bool replace(int folder, const char *path, const void *data, size_t size,
     return !durable || sync_parent(folder, path, error) || error_wrap(error, "%s", path);
 }
 
+struct content {
+    const void *data;
+    size_t size;
+};
+
+static bool write_content(int fd, const void *context, struct error *error)
+{
+    const struct content *content = context;
+
+    return file_write_whole(fd, content->data, content->size, error);
+}
+
 bool file_replace(int folder, const char *path, const void *data, size_t size, struct error *error)
 {
-    return replace(folder, path, data, size, true, error);
+    return replace(folder, path, write_content, &(struct content){data, size}, true, error);
+}
+
+bool file_replace_by(int folder, const char *path, writer *write, const void *context,
+                     struct error *error)
+{
+    return replace(folder, path, write, context, true, error);
 }
 
 bool file_replace_fast(int folder, const char *path, const void *data, size_t size,
                        struct error *error)
 {
-    return replace(folder, path, data, size, false, error);
+    return replace(folder, path, write_content, &(struct content){data, size}, false, error);
 }
 
 /* ---- folders ---- */

@@ -46,7 +46,11 @@ bool file_write_whole(int fd, const void *data, size_t size, struct error *error
 bool file_write_line(int fd, const char *line, size_t size, struct error *error);
 /* Replaces `path` atomically and durably (aside, fsync, rename, fsync of the folder). */
 bool file_replace(int folder, const char *path, const void *data, size_t size, struct error *error);
-/* The same without any fsync: atomic, not durable. */
+/* The same of what `write` writes to a descriptor, for more than memory should hold at once. */
+bool file_replace_by(int folder, const char *path,
+                     bool (*write)(int fd, const void *context, struct error *error),
+                     const void *context, struct error *error);
+/* The same as file_replace() without any fsync: atomic, not durable. */
 bool file_replace_fast(int folder, const char *path, const void *data, size_t size,
                        struct error *error);
 bool file_sync(int fd, struct error *error);      /* fsync */

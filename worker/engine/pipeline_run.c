@@ -132,13 +132,10 @@ static bool report_file(const char *name, const char *file, struct error *error)
 
 static bool write_split(const struct run *run, struct error *error)
 {
-    scoped(json_free) cJSON *json = split_json(&run->rows.split, run->dataset);
-    scoped(buffer_release) struct buffer path = {0}, text = {0};
+    scoped(buffer_release) struct buffer path = {0};
 
-    if (!json)
-        return no_memory(error);
-    return artifact_path(run, "split.json", &path, error) && json_print(json, &text, error) &&
-           file_replace(AT_FDCWD, path.data, text.data, text.size, error) &&
+    return artifact_path(run, "split.json", &path, error) &&
+           split_write(&run->rows.split, run->dataset, path.data, error) &&
            report_file("split", "split.json", error);
 }
 

@@ -185,6 +185,35 @@ static void failed_replacement_leaves_nothing_behind(void **state)
     }
 }
 
+/* In pieces, and until the one that fails. */
+static bool write_pieces(int fd, const void *context, struct error *error)
+{
+    const int *good = context;
+
+    for (int i = 0; i < 3; i++)
+        if (!(i < *good ? file_write_whole(fd, "piece ", 6, error)
+                        : error_set(error, ERROR_INVALID, "no more")))
+            return false;
+    return true;
+}
+
+static void what_is_written_in_pieces_is_whole_or_the_old(void **state)
+{
+    struct error error;
+
+    (void)state;
+    put("f", "old");
+    for (int good = 0; good <= 3; good++) {
+        bool done = file_replace_by(AT_FDCWD, in_folder("f"), write_pieces, &good, &error);
+
+        assert_int_equal(done, good == 3);
+        if (!done)
+            assert_non_null(strstr(error.message, "no more"));
+        expect_content("f", done ? "piece piece piece " : "old");
+        assert_false(file_exists(AT_FDCWD, in_folder("f.new")));
+    }
+}
+
 static void interrupted_calls_are_tried_again(void **state)
 {
     int64_t calls = 1;
@@ -465,6 +494,7 @@ int main(void)
         in_own_folder(fast_replacement_is_atomic_but_not_durable),
         in_own_folder(killed_fast_replacement_leaves_old_or_new),
         in_own_folder(failed_replacement_leaves_nothing_behind),
+        in_own_folder(what_is_written_in_pieces_is_whole_or_the_old),
         in_own_folder(interrupted_calls_are_tried_again),
         in_own_folder(leftover_of_a_killed_writer_is_used_again),
         in_own_folder(two_writers_at_once_do_not_mix),

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/buffer.h"
+#include "common/file.h"
 #include "common/owner.h"
 #include "common/random.h"
 #include "worker/engine/dataset/split/split.h"
@@ -485,6 +487,22 @@ static void parts_that_cannot_be_filled_are_refused(void **state)
     }
 }
 
+static cJSON *stored(const struct split_plan *plan, const struct dataset *dataset)
+{
+    scoped(memory_free) char *text = NULL;
+    cJSON *json = NULL;
+    struct error error;
+    char path[64];
+    size_t size;
+
+    (void)snprintf(path, sizeof(path), "/tmp/nightjar-split-%d.json", getpid());
+    assert_true(split_write(plan, dataset, path, &error));
+    assert_true(file_read(AT_FDCWD, path, (size_t)1 << 30, &text, &size, &error));
+    assert_true(json_parse(text, size, &json, &error));
+    (void)unlink(path);
+    return json;
+}
+
 static void stored_split_lists_the_rows(void **state)
 {
     struct fixture fixture;
@@ -494,7 +512,7 @@ static void stored_split_lists_the_rows(void **state)
     (void)state;
     make(&fixture, 40, 4, "{\"group\":\"g\",\"split\":{\"by\":\"group\",\"test\":[3]}}");
     plan = split(&fixture, 11);
-    json = split_json(&plan, &fixture.dataset);
+    json = stored(&plan, &fixture.dataset);
     assert_int_equal(cJSON_GetArraySize(json_member(json, "train")), count(&plan, SPLIT_TRAIN));
     assert_int_equal(cJSON_GetArrayItem(json_member(json, "test"), 0)->valuedouble,
                      row_list_at(&plan.split.part[SPLIT_TEST], 0));
@@ -503,6 +521,41 @@ static void stored_split_lists_the_rows(void **state)
     assert_int_equal(json_integer(event, "train", -1), count(&plan, SPLIT_TRAIN));
     assert_int_equal(json_integer(json_member(event, "groups"), "test", -1), 1);
     unmake(&fixture);
+}
+
+static void assert_lists(const cJSON *json, const struct split_plan *plan,
+                         const struct dataset *dataset)
+{
+    for (int part = 0; part < SPLIT_PART_COUNT; part++) {
+        const cJSON *item = json_member(json, split_part_name[part])->child;
+
+        for (struct row_walk walk = {.list = &plan->split.part[part]}; row_walk(&walk);) {
+            assert_non_null(item);
+            assert_true(item->valuedouble == (double)dataset_file_row(dataset, walk.row));
+            item = item->next;
+        }
+        assert_null(item);
+    }
+}
+
+/* More than is written at a time, numbers of every length; and parts without any. */
+static void every_row_is_stored_whatever_their_number(void **state)
+{
+    static const int rows[] = {1, 3, 120000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scoped(split_plan_release) struct split_plan plan = {0};
+        scoped(json_free) cJSON *json = NULL;
+        struct fixture fixture;
+
+        make(&fixture, rows[i], 1, "{\"allow_leak\":\"a test\",\"split\":{\"by\":\"fraction\"}}");
+        plan = split(&fixture, 1);
+        json = stored(&plan, &fixture.dataset);
+        assert_int_equal(json_integer(json, "rows", -1), rows[i]);
+        assert_lists(json, &plan, &fixture.dataset);
+        unmake(&fixture);
+    }
 }
 
 static void equal_splits_have_equal_hashes(void **state)
@@ -519,7 +572,7 @@ static void equal_splits_have_equal_hashes(void **state)
         make(&fixture, 40, 4,
              "{\"allow_leak\":\"a test\",\"split\":{\"by\":\"fraction\",\"test\":0.3}}");
         plan = split(&fixture, seed[i]);
-        json = split_json(&plan, &fixture.dataset);
+        json = stored(&plan, &fixture.dataset);
         event = split_event(&plan);
         (void)snprintf(hash[i], sizeof(hash[i]), "%s", json_text(json, "hash", ""));
         assert_string_equal(hash[i], json_text(event, "hash", ""));
@@ -548,6 +601,7 @@ int main(void)
         cmocka_unit_test(reason_without_a_leak_marks_nothing),
         cmocka_unit_test(parts_that_cannot_be_filled_are_refused),
         cmocka_unit_test(stored_split_lists_the_rows),
+        cmocka_unit_test(every_row_is_stored_whatever_their_number),
         cmocka_unit_test(equal_splits_have_equal_hashes),
     };
 

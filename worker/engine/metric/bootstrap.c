@@ -121,7 +121,7 @@ bool bootstrap_balance(const struct sample_set *set, const int64_t *row, int64_t
     scoped(memory_free) int64_t *count = calloc((size_t)set->n_classes, sizeof(*count));
     scoped(memory_free) int64_t *left = calloc((size_t)set->n_classes, sizeof(*left));
     scoped(memory_free) int64_t *at = calloc((size_t)n + 1, sizeof(*at));
-    uint32_t purpose = random_purpose("balance", "test");
+    scoped(permutation_release) struct permutation permutation = {0};
     int64_t least = n, found = 0;
 
     if (!count || !left || !at)
@@ -133,12 +133,15 @@ bool bootstrap_balance(const struct sample_set *set, const int64_t *row, int64_t
             least = count[k];
     for (int64_t k = 0; k < set->n_classes; k++)
         left[k] = least;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t place = random_permute(seed, 0, purpose, (uint64_t)n, (uint64_t)i);
-
-        if (left[set->label[row[place]]]-- > 0)
-            at[found++] = (int64_t)place;
+    if (n > 0) {
+        if (!permutation_init(&permutation, (uint64_t)n, error))
+            return false;
+        permutation_draw(&permutation, seed, 0, random_purpose("balance", "test"));
+        permutation_range(&permutation, 0, (size_t)n, (uint64_t *)at);
     }
+    for (int64_t i = 0; i < n; i++) /* those that are taken move to the front */
+        if (left[set->label[row[at[i]]]]-- > 0)
+            at[found++] = at[i];
     *ret_at = take(&at);
     *ret_n = found;
     return true;

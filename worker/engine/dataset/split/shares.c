@@ -37,15 +37,20 @@ void split_rest_shares(const struct splitting *at, double share[SPLIT_PART_COUNT
 bool split_shuffle(const struct splitting *at, const char *purpose, const struct row_list *list,
                    int64_t **ret, struct error *error)
 {
-    int64_t *order = calloc((size_t)list->n + 1, sizeof(*order));
+    scoped(permutation_release) struct permutation permutation = {0};
+    scoped(memory_free) int64_t *order = calloc((size_t)list->n + 1, sizeof(*order));
 
     if (!order)
         return split_no_memory(error);
+    if (list->n > 0) {
+        if (!permutation_init(&permutation, (uint64_t)list->n, error))
+            return false;
+        permutation_draw(&permutation, at->seed, 0, random_purpose("split", purpose));
+        permutation_range(&permutation, 0, (size_t)list->n, (uint64_t *)order);
+    }
     for (int64_t i = 0; i < list->n; i++)
-        order[i] =
-            row_list_at(list, (int64_t)random_permute(at->seed, 0, random_purpose("split", purpose),
-                                                      (uint64_t)list->n, (uint64_t)i));
-    *ret = order;
+        order[i] = row_list_at(list, order[i]);
+    *ret = take(&order);
     return true;
 }
 

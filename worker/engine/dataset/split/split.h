@@ -50,8 +50,10 @@ void split_forget_rows(struct split_plan *plan);
 bool split_stretches(const struct split_plan *plan, const struct dataset *dataset,
                      struct stretches *ret_stretches, struct error *error);
 
-/* {by, seed, rows, train:[row...], valid:[...], test:[...]}; NULL: no memory. */
-cJSON *split_json(const struct split_plan *plan, const struct dataset *dataset);
+/* Replaces the file by {by, seed, rows, train:[row...], valid:[...], test:[...]}; of windows by
+ * {by, ..., windows:{train:[[first, n, stride]...], ...}}. Durable. */
+bool split_write(const struct split_plan *plan, const struct dataset *dataset, const char *path,
+                 struct error *error);
 /* The fields of the event "split". */
 cJSON *split_event(const struct split_plan *plan);
 
