@@ -487,19 +487,28 @@ static void parts_that_cannot_be_filled_are_refused(void **state)
     }
 }
 
+/* What is written of it; owned by the caller. */
+static char *written(const struct split_plan *plan, const struct dataset *dataset, size_t *ret_size)
+{
+    struct error error;
+    char path[64], *text;
+
+    (void)snprintf(path, sizeof(path), "/tmp/nightjar-split-%d.json", getpid());
+    assert_true(split_write(plan, dataset, path, &error));
+    assert_true(file_read(AT_FDCWD, path, (size_t)1 << 30, &text, ret_size, &error));
+    (void)unlink(path);
+    return text;
+}
+
 static cJSON *stored(const struct split_plan *plan, const struct dataset *dataset)
 {
     scoped(memory_free) char *text = NULL;
     cJSON *json = NULL;
     struct error error;
-    char path[64];
     size_t size;
 
-    (void)snprintf(path, sizeof(path), "/tmp/nightjar-split-%d.json", getpid());
-    assert_true(split_write(plan, dataset, path, &error));
-    assert_true(file_read(AT_FDCWD, path, (size_t)1 << 30, &text, &size, &error));
+    text = written(plan, dataset, &size);
     assert_true(json_parse(text, size, &json, &error));
-    (void)unlink(path);
     return json;
 }
 
@@ -558,6 +567,85 @@ static void every_row_is_stored_whatever_their_number(void **state)
     }
 }
 
+static void assert_read_back(const char *text, size_t size, const struct split_plan *plan,
+                             int64_t n_rows)
+{
+    scoped(split_stored_release) struct split_stored stored = {0};
+    struct error error;
+
+    assert_true(split_read(text, size, &stored, &error));
+    assert_int_equal(stored.n_rows, n_rows);
+    assert_true(stored.windows == plan->windows);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++) {
+        struct row_walk a = {.list = &plan->split.part[part]};
+        struct row_walk b = {.list = &stored.split.part[part]};
+
+        while (row_walk(&a)) {
+            assert_true(row_walk(&b));
+            assert_true(a.row == b.row);
+        }
+        assert_false(row_walk(&b));
+    }
+}
+
+static void stored_split_is_read_back(void **state)
+{
+    static const int rows[] = {10, 40, 5000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int windows = 0; windows < 2; windows++) {
+            scoped(split_plan_release) struct split_plan plan = {0};
+            scoped(memory_free) char *text = NULL;
+            struct fixture fixture;
+            struct error error;
+            size_t size;
+
+            make(&fixture, rows[i], 1,
+                 "{\"allow_leak\":\"a test\",\"split\":{\"by\":\"fraction\",\"test\":0.3}}");
+            plan = split(&fixture, 1);
+            plan.windows = windows;
+            text = written(&plan, &fixture.dataset, &size);
+            assert_read_back(text, size, &plan, rows[i]);
+            for (size_t cut = 0; cut < size && rows[i] < 100; cut++) {
+                struct split_stored stored = {0};
+
+                assert_false(split_read(text, cut, &stored, &error));
+            }
+            unmake(&fixture);
+        }
+}
+
+static void what_is_no_stored_split_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "{}",
+        "[1,2]",
+        "{\"rows\":9}",
+        "{\"rows\":0,\"train\":[],\"valid\":[],\"test\":[]}",
+        "{\"rows\":9,\"train\":[1,,2],\"valid\":[],\"test\":[]}",
+        "{\"rows\":9,\"train\":[-1],\"valid\":[],\"test\":[]}",
+        "{\"rows\":9,\"train\":[1 ,2],\"valid\":[],\"test\":[]}",
+        "{\"rows\":9,\"train\":[1],\"valid\":[]}",
+        "{\"rows\":9,\"train\":[1234567890123456789],\"valid\":[],\"test\":[]}",
+        "{\"rows\":9,\"windows\":{\"train\":[1],\"valid\":[],\"test\":[]}}",
+        "{\"rows\":9,\"windows\":{\"train\":[[9,1,1]],\"valid\":[],\"test\":[]}}",
+        "{\"rows\":9,\"windows\":{\"train\":[[0,0,1]],\"valid\":[],\"test\":[]}}",
+        "{\"rows\":9,\"windows\":{\"train\":[[0,3,0]],\"valid\":[],\"test\":[]}}",
+        "{\"rows\":9,\"windows\":{\"train\":[[0,10,1]],\"valid\":[],\"test\":[]}}",
+        "{\"rows\":9,\"windows\":{\"train\":[[0,999999999999999999,1]],\"valid\":[],\"test\":[]}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct split_stored stored = {0};
+        struct error error;
+
+        if (split_read(bad[i], strlen(bad[i]), &stored, &error))
+            fail_msg("%s is read", bad[i]);
+    }
+}
+
 static void equal_splits_have_equal_hashes(void **state)
 {
     static const uint64_t seed[] = {11, 11, 12};
@@ -602,6 +690,8 @@ int main(void)
         cmocka_unit_test(parts_that_cannot_be_filled_are_refused),
         cmocka_unit_test(stored_split_lists_the_rows),
         cmocka_unit_test(every_row_is_stored_whatever_their_number),
+        cmocka_unit_test(stored_split_is_read_back),
+        cmocka_unit_test(what_is_no_stored_split_is_refused),
         cmocka_unit_test(equal_splits_have_equal_hashes),
     };
 

@@ -143,18 +143,6 @@ static bool read_beside(const struct member *member, const char *name, char **re
            file_read(AT_FDCWD, path.data, SPLIT_LIMIT, ret, ret_size, error);
 }
 
-/* Rows by their number in the file. */
-static void mark_rows(const cJSON *list, const struct dataset *dataset, int8_t *in_file)
-{
-    const cJSON *item;
-
-    cJSON_ArrayForEach(item, list)
-    {
-        if (item->valuedouble >= 0 && item->valuedouble < (double)dataset->n_rows)
-            in_file[(int64_t)item->valuedouble] = 1;
-    }
-}
-
 /* The row that a window predicts, and with `window` what the window sees. */
 static void mark_window(const struct window_config *window, const struct dataset *dataset,
                         int64_t row, int8_t *seen)
@@ -171,41 +159,29 @@ static void mark_window(const struct window_config *window, const struct dataset
             seen[span.first + i] = 1;
 }
 
-/* Runs of windows, by rows of the data set: [first, how many, step]. */
-static void mark_windows(const cJSON *list, const struct window_config *window,
-                         const struct dataset *dataset, int8_t *seen)
-{
-    const cJSON *run;
-
-    cJSON_ArrayForEach(run, list)
-    {
-        const cJSON *first = cJSON_GetArrayItem(run, 0), *n = cJSON_GetArrayItem(run, 1);
-        const cJSON *step = cJSON_GetArrayItem(run, 2);
-
-        for (double i = 0; step && i < n->valuedouble; i++)
-            mark_window(window, dataset, (int64_t)(first->valuedouble + i * step->valuedouble),
-                        seen);
-    }
-}
-
-static bool mark(const cJSON *split, const struct window_config *window,
+static bool mark(const struct split_stored *stored, const struct window_config *window,
                  const struct dataset *dataset, int8_t *seen, struct error *error)
 {
-    const cJSON *windows = json_member(split, "windows");
-    scoped(memory_free) int8_t *in_file = calloc((size_t)dataset->n_rows + 1, 1);
+    scoped(memory_free) int8_t *in_file = NULL;
+    int64_t n_file = 1;
 
+    for (int64_t row = 0; row < dataset->n_rows; row++)
+        if (dataset_file_row(dataset, row) >= n_file)
+            n_file = dataset_file_row(dataset, row) + 1;
+    in_file = calloc((size_t)n_file, 1);
     if (!in_file)
         return error_set(error, ERROR_NO_MEMORY, "making an ensemble");
-    for (int part = SPLIT_TRAIN; part <= SPLIT_VALID; part++) {
-        if (windows)
-            mark_windows(json_member(windows, split_part_name[part]), window, dataset, seen);
-        else
-            mark_rows(json_member(split, split_part_name[part]), dataset, in_file);
-    }
-    for (int64_t row = 0; row < dataset->n_rows && !windows; row++) {
+    for (int part = SPLIT_TRAIN; part <= SPLIT_VALID; part++)
+        for (struct row_walk at = {.list = &stored->split.part[part]}; row_walk(&at);) {
+            if (stored->windows)
+                mark_window(window, dataset, at.row, seen);
+            else if (at.row < n_file)
+                in_file[at.row] = 1;
+        }
+    for (int64_t row = 0; row < dataset->n_rows && !stored->windows; row++) {
         int64_t place = dataset_file_row(dataset, row);
 
-        if (place >= 0 && place < dataset->n_rows && in_file[place])
+        if (place >= 0 && in_file[place])
             seen[row] = 1;
     }
     return true;
@@ -214,21 +190,21 @@ static bool mark(const cJSON *split, const struct window_config *window,
 bool member_mark_seen(const struct member *member, const struct dataset *dataset, bool looked_at,
                       int8_t *seen, bool *ret_known, struct error *error)
 {
+    scoped(split_stored_release) struct split_stored stored = {0};
     scoped(memory_free) char *text = NULL;
     scoped(memory_free) char *source = NULL;
-    scoped(json_free) cJSON *split = NULL;
     struct error missing = {0};
     size_t size;
 
     *ret_known = false;
     if (!read_beside(member, "split.json", &text, &size, &missing) ||
-        !json_parse(text, size, &split, &missing) ||
+        !split_read(text, size, &stored, &missing) ||
         !model_file_source(member->path, &source, &missing) || strcmp(source, dataset->path) != 0 ||
-        json_integer(split, "rows", -1) != dataset->n_rows)
+        stored.n_rows != dataset->n_rows)
         return true; /* other data, or a file from elsewhere */
     *ret_known = true;
-    return mark(split, looked_at ? window_find(&member->stored.spec.prepare) : NULL, dataset, seen,
-                error);
+    return mark(&stored, looked_at ? window_find(&member->stored.spec.prepare) : NULL, dataset,
+                seen, error);
 }
 
 bool member_score(const struct member *member, const char *metric, double *ret, struct error *error)

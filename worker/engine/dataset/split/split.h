@@ -54,6 +54,16 @@ bool split_stretches(const struct split_plan *plan, const struct dataset *datase
  * {by, ..., windows:{train:[[first, n, stride]...], ...}}. Durable. */
 bool split_write(const struct split_plan *plan, const struct dataset *dataset, const char *path,
                  struct error *error);
+struct split_stored {
+    int64_t n_rows; /* of the data */
+    bool windows;   /* parts list what windows predict, by rows of the data set; else rows by their
+                       number in the file */
+    struct split split; /* owned */
+};
+/* What split_write() wrote, as a text; CORRUPT where it is something else. */
+bool split_read(const char *text, size_t size, struct split_stored *ret_stored,
+                struct error *error);
+void split_stored_release(struct split_stored *stored); /* all-zero is fine */
 /* The fields of the event "split". */
 cJSON *split_event(const struct split_plan *plan);
 

@@ -5,6 +5,8 @@
 #include "worker/engine/dataset/split/split.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/buffer.h"
 #include "common/file.h"
@@ -155,6 +157,132 @@ bool split_write(const struct split_plan *plan, const struct dataset *dataset, c
     const struct writing writing = {.plan = plan, .dataset = dataset};
 
     return file_replace_by(AT_FDCWD, path, write_split, &writing, error);
+}
+
+/* ---- and back ---------------------------------------------------------------------------------*/
+
+struct reading {             /* a list of numbers, or of runs of three */
+    const char *begin, *end; /* of the text after its bracket */
+    int64_t n_rows;
+    bool runs, bad;
+};
+
+static bool skip(const char **at, const char *end, char wanted)
+{
+    if (*at == end || **at != wanted)
+        return false;
+    (*at)++;
+    return true;
+}
+
+/* -1: there is none, or one of more digits than a row's can have. */
+static int64_t read_number(const char **at, const char *end)
+{
+    const char *begin = *at;
+    int64_t value = 0;
+
+    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++)
+        if (*at - begin < 18)
+            value = 10 * value + (**at - '0');
+    return *at > begin && *at - begin <= 18 ? value : -1;
+}
+
+static bool read_run(const struct reading *reading, const char **at, int64_t run[3])
+{
+    run[0] = run[1] = run[2] = 1;
+    if (!reading->runs) /* a number in the file, which may have more rows than the data */
+        return (run[0] = read_number(at, reading->end)) >= 0;
+    for (int i = 0; i < 3; i++)
+        if (!skip(at, reading->end, i == 0 ? '[' : ',') ||
+            (run[i] = read_number(at, reading->end)) < (i > 0))
+            return false;
+    return skip(at, reading->end, ']') && run[0] < reading->n_rows &&
+           run[1] - 1 <= (reading->n_rows - 1 - run[0]) / run[2];
+}
+
+static void tell_list(const void *context, struct row_teller *to)
+{
+    struct reading *reading = *(struct reading *const *)context;
+    const char *at = reading->begin;
+    int64_t run[3];
+
+    if (skip(&at, reading->end, ']'))
+        return;
+    do {
+        if (!read_run(reading, &at, run)) {
+            reading->bad = true;
+            return;
+        }
+        row_tell(to, run[0], run[2], run[1]);
+    } while (skip(&at, reading->end, ','));
+    reading->bad = !skip(&at, reading->end, ']');
+}
+
+static bool is_no_split(struct error *error)
+{
+    return error_set(error, ERROR_CORRUPT, "this is no stored split");
+}
+
+static bool read_part(const char *text, size_t size, int part, struct split_stored *stored,
+                      struct error *error)
+{
+    struct reading reading = {
+        .end = text + size, .n_rows = stored->n_rows, .runs = stored->windows};
+    struct reading *context = &reading;
+    char key[32];
+    const char *found;
+
+    (void)snprintf(key, sizeof(key), "\"%s\":[", split_part_name[part]);
+    found = memmem(text, size, key, strlen(key));
+    if (!found)
+        return is_no_split(error);
+    reading.begin = found + strlen(key);
+    return row_list_make(tell_list, &context, &stored->split.part[part], error) &&
+           (!reading.bad || is_no_split(error));
+}
+
+/* What stands before the lists. */
+static bool read_head(const char *text, size_t size, struct split_stored *stored,
+                      struct error *error)
+{
+    static const char windows[] = ",\"windows\":{", rows[] = ",\"train\":[";
+    scoped(buffer_release) struct buffer head = {0};
+    scoped(json_free) cJSON *object = NULL;
+    const char *end = memmem(text, size, windows, strlen(windows));
+
+    stored->windows = end;
+    if (!end)
+        end = memmem(text, size, rows, strlen(rows));
+    if (!end)
+        return is_no_split(error);
+    if (!buffer_append(&head, text, (size_t)(end - text), error) ||
+        !buffer_append(&head, "}", 1, error) || !json_parse(head.data, head.size, &object, error))
+        return false;
+    stored->n_rows = json_integer(object, "rows", -1);
+    return stored->n_rows > 0 || is_no_split(error);
+}
+
+bool split_read(const char *text, size_t size, struct split_stored *ret_stored, struct error *error)
+{
+    scoped(split_stored_release) struct split_stored stored = {0};
+
+    if (!read_head(text, size, &stored, error))
+        return false;
+    if (text[size - 1] != '}' || (stored.windows && text[size - 2] != '}'))
+        return is_no_split(error);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        if (!read_part(text, size, part, &stored, error))
+            return false;
+    *ret_stored = stored;
+    stored = (struct split_stored){0};
+    return true;
+}
+
+void split_stored_release(struct split_stored *stored)
+{
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        row_list_release(&stored->split.part[part]);
+    *stored = (struct split_stored){0};
 }
 
 /* ---- the event --------------------------------------------------------------------------------*/
