@@ -301,6 +301,11 @@ static void begin_rows(struct network_pass *pass, const struct network *network,
     }
 }
 
+static inline real scaled(const struct network *network, const double *target, int64_t k)
+{
+    return (real)((target[k] - network->plan.target_offset[k]) / network->plan.target_scale[k]);
+}
+
 /* Of the output at `place`; without a truth it weighs nothing. */
 static void put_truth(const struct network *network, struct network_pass *pass,
                       const struct sample_set *set, int64_t entry, int64_t place)
@@ -313,10 +318,26 @@ static void put_truth(const struct network *network, struct network_pass *pass,
     if (network->plan.task == TASK_CLASSIFICATION)
         pass->label[place] = entry < 0 ? 0 : set->label[entry];
     for (int64_t k = 0; k < width; k++)
-        pass->target[place * width + k] =
-            target ? (real)((target[k] - network->plan.target_offset[k]) /
-                            network->plan.target_scale[k])
-                   : 0;
+        pass->target[place * width + k] = target ? scaled(network, target, k) : 0;
+}
+
+/* Where each sample has one truth, its own: in short loops, so that the memory is asked for many
+ * of them at once. */
+static void gather_own(const struct network *network, struct network_pass *pass,
+                       const struct sample_set *set, const int64_t *row, int64_t n)
+{
+    int64_t width = network->plan.n_targets;
+
+    for (int64_t i = 0; i < n && set->weight; i++)
+        pass->weight[i] = set->weight[row[i]];
+    for (int64_t i = 0; i < n && network->plan.task == TASK_CLASSIFICATION; i++)
+        pass->label[i] = set->label[row[i]];
+    for (int64_t i = 0; i < n && width > 0; i++) {
+        const double *target = sample_learned(set, row[i]);
+
+        for (int64_t k = 0; k < width; k++)
+            pass->target[i * width + k] = scaled(network, target, k);
+    }
 }
 
 static void gather_truth(const struct network *network, struct network_pass *pass,
@@ -325,6 +346,10 @@ static void gather_truth(const struct network *network, struct network_pass *pas
     int64_t steps = network_truth_steps(network);
 
     pass->weighted = set->weight || steps > 1;
+    if (steps == 1 && !set->truth) {
+        gather_own(network, pass, set, row, n);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         const struct truth_span truth = sample_truth(set, row[i]);
 
