@@ -164,8 +164,8 @@ static void conv1d_prepare(const struct layer *layer, struct pass *pass)
 }
 
 /* y[out][rows][filters] = sum over taps of x, shifted by them, times the packed weights */
-static void shifted_products(const struct conv1d *conv, const struct pass *pass, const real *x,
-                             int64_t rows, const real *packed, real *y)
+static void shifted_products(const struct conv1d *conv, const real *x, int64_t rows,
+                             const real *packed, real *y)
 {
     struct product_part part[SIZE_MOST];
     int64_t at_once = conv->stride == 1 ? conv->out : 1;
@@ -173,8 +173,7 @@ static void shifted_products(const struct conv1d *conv, const struct pass *pass,
                               .n = conv->filters,
                               .c_row = conv->filters,
                               .part = part,
-                              .n_parts = (int)conv->size,
-                              .prefetch = pass->prefetch};
+                              .n_parts = (int)conv->size};
 
     for (int64_t step = 0; step < conv->out; step += at_once) {
         for (int64_t tap = 0; tap < conv->size; tap++)
@@ -245,7 +244,7 @@ static void conv1d_forward(const struct layer *layer, struct pass *pass,
     if (pass->bf16x3 && layer->packed)
         tiled_products(layer, pass, padded, y);
     else
-        shifted_products(conv, pass, padded, y->rows, pass->buffer[PACKED], y->data);
+        shifted_products(conv, padded, y->rows, pass->buffer[PACKED], y->data);
     activation_apply(pass, (enum activation)config->activation,
                      config->bias ? layer->parameter[BIAS].value : NULL, y, pass->buffer[SUMS]);
 }

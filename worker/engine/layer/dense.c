@@ -103,8 +103,7 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
                                                        .b = layer->parameter[WEIGHT].value,
                                                        .b_row = dense->in,
                                                        .c = y->data,
-                                                       .c_row = dense->units,
-                                                       .prefetch = pass->prefetch});
+                                                       .c_row = dense->units});
     activation_apply(pass, (enum activation)config->activation, bias, y, pass->buffer[SUMS]);
 }
 
