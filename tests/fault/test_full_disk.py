@@ -3,6 +3,7 @@ or stored twice. (Submissions and verdicts on a full disk: tests/system/test_dae
 tests/system/test_worker.py.)"""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -139,7 +140,17 @@ class Training(FullDiskCase):
         self.assertEqual((row["state"], row["run"]), ("done", run))
         training.assert_same(self, training.result(self.experiment), self.expected)
 
+    def end_page_of_lines(self):
+        """The next line needs room of its own on the disk."""
+        path = f"{self.experiment}/1/reported.jsonl"
+        frame = len(json.dumps({"event": "note", "text": ""})) + 1
+        room = -(os.path.getsize(path) + frame) % PAGE
+        with open(path, "a", encoding="ascii") as file:
+            file.write(json.dumps({"event": "note", "text": "x" * room}) + "\n")
+        self.assertEqual(os.path.getsize(path) % PAGE, 0)
+
     def test_it_goes_on_without_checkpoints_and_writes_them_again(self):
+        self.end_page_of_lines()
         self.fill()
         self.spend_reserve()
         self.fill(but_pages=32)  # for lines, not for a checkpoint

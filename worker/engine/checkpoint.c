@@ -129,6 +129,14 @@ static bool write_contents(int fd, const struct state *state, struct header *hea
     return file_write_whole(fd, header, sizeof(*header), error);
 }
 
+/* All of it or none: a write that finds the disk full has taken what others could still use. */
+static bool take_room(int fd, uint64_t size, struct error *error)
+{
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno != ENOSPC)
+        return true; /* not every file system can; writing will tell */
+    return error_set_errno(error, ENOSPC, "a checkpoint of %" PRIu64 " bytes", size);
+}
+
 static bool write_all(const char *path, const struct state *state,
                       const struct checkpoint_identity *identity, struct error *error)
 {
@@ -140,7 +148,8 @@ static bool write_all(const char *path, const struct state *state,
         return error_set(error, ERROR_NO_MEMORY, "hashing a checkpoint");
     XXH3_64bits_reset(hash);
     return file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error) &&
-           write_contents(fd, state, &header, hash, error) && file_sync(fd, error);
+           take_room(fd, header.size, error) && write_contents(fd, state, &header, hash, error) &&
+           file_sync(fd, error);
 }
 
 bool checkpoint_write(const char *folder, const char *name, const struct state *state,
@@ -154,12 +163,17 @@ bool checkpoint_write(const char *folder, const char *name, const struct state *
         return error_set(error, ERROR_INVALID, "the path of %s is too long", name);
     (void)snprintf(aside, sizeof(aside), "%s.new", path);
     (void)snprintf(previous, sizeof(previous), "%s.1", path);
-    if (!settle(state, &settled, error) || !write_all(aside, &settled, identity, error))
+    if (!settle(state, &settled, error))
         return error_wrap(error, "%s", path);
-    if (keep_previous && file_exists(AT_FDCWD, path) &&
-        !file_rename(AT_FDCWD, path, previous, error))
-        return false;
-    return file_rename(AT_FDCWD, aside, path, error) && file_sync_folder(AT_FDCWD, folder, error);
+    if (!write_all(aside, &settled, identity, error) ||
+        (keep_previous && file_exists(AT_FDCWD, path) &&
+         !file_rename(AT_FDCWD, path, previous, error)) ||
+        !file_rename(AT_FDCWD, aside, path, error)) {
+        /* On a full disk it would keep from the run's lines what they still could have. */
+        (void)unlink(aside);
+        return error_wrap(error, "%s", path);
+    }
+    return file_sync_folder(AT_FDCWD, folder, error);
 }
 
 /* ---- reading ---- */

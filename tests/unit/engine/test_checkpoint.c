@@ -320,6 +320,15 @@ static int failing_rename(int folder, const char *from, const char *to)
     return fails() ? (errno = EIO, -1) : file_system_real.rename(folder, from, to);
 }
 
+/* Nor the one that it began: on a full disk that would stay the room of others. */
+static void assert_nothing_begun(const struct subject *subject)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s.new", subject->path);
+    assert_false(file_exists(AT_FDCWD, path));
+}
+
 static void failed_write_leaves_a_whole_checkpoint_behind(void **state)
 {
     struct file_system failing = file_system_real;
@@ -342,6 +351,7 @@ static void failed_write_leaves_a_whole_checkpoint_behind(void **state)
         (void)file_system_use(&failing);
         written = write_one(&subject);
         (void)file_system_use(&file_system_real);
+        assert_nothing_begun(&subject);
         if (!read_one(&subject, "last.ckpt")) {
             assert_int_equal(subject.error.kind, ERROR_NOT_FOUND);
             assert_true(read_one(&subject, "last.ckpt.1"));
