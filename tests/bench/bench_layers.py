@@ -118,6 +118,11 @@ def core():
     return "SkylakeX" if "avx512f" in flags() else "Haswell"
 
 
+def peer_modes():
+    """PyTorch's instruction sets: the other one would be its end where the processor has it not."""
+    return ("default", "avx512") if "avx512f" in flags() else ("default",)
+
+
 def has_tiles():
     return {"amx_tile", "amx_bf16", "avx512_bf16"} <= flags()
 
@@ -172,7 +177,7 @@ def measure_memory(figure, name):
 
 def measure_one(figure, name, what):
     *_, batch, work, target = SHAPES[name]
-    peers = {mode: start_peer(name, mode) for mode in ("default", "avx512")}
+    peers = {mode: start_peer(name, mode) for mode in peer_modes()}
     ours = start_ours(name)
     timers = [ours, *peers.values()]
     line = f"{what} {SECONDS}" + (" 1024" if what == "predict" else "")
@@ -194,7 +199,7 @@ def measure_one(figure, name, what):
 
 
 def measure_tiled(figure, name):
-    ours, peers = start_ours(name, "bf16x3"), {mode: start_peer(name, mode) for mode in ("default", "avx512")}
+    ours, peers = start_ours(name, "bf16x3"), {mode: start_peer(name, mode) for mode in peer_modes()}
     line = f"predict {SECONDS} 1024"
     asked = [(ours, line), *((peer, line) for peer in peers.values()), (peers["default"], line + " bfloat16")]
     rates = [[] for _ in asked]

@@ -226,13 +226,15 @@ static void check_multiply(const struct kernel *kernel, int64_t n)
 static void check_affine(const struct kernel *kernel, int64_t n)
 {
     float x[ROWS * ROOM], y[ROWS][ROOM], twin[ROWS][ROOM];
-    double scale[ROOM + KERNEL_AFFINE_ROOM], offset[ROOM + KERNEL_AFFINE_ROOM];
+    float centre[ROOM + KERNEL_AFFINE_ROOM], scale[ROOM + KERNEL_AFFINE_ROOM];
+    float offset[ROOM + KERNEL_AFFINE_ROOM];
     const float *listed[ROWS];
     struct affine_rows rows = {.x = x,
                                .rows = ROWS,
                                .width = n,
                                .x_stride = n + 2,
                                .y_stride = ROOM,
+                               .centre = centre,
                                .scale = scale,
                                .offset = offset,
                                .ahead = x};
@@ -243,8 +245,9 @@ static void check_affine(const struct kernel *kernel, int64_t n)
         fill(twin[row], 0, 1, 1);
     }
     for (int64_t i = 0; i < ROOM + KERNEL_AFFINE_ROOM; i++) {
-        scale[i] = 1.0 / (double)(i + 3);
-        offset[i] = (double)i / 7;
+        centre[i] = (float)(i % 5) / 3;
+        scale[i] = 1.0f / (float)(i + 3);
+        offset[i] = (float)i / 7;
     }
     rows.y = y[0];
     kernel->affine(&rows);
@@ -885,6 +888,7 @@ static void check_prefetch(const struct kernel *kernel, int64_t n)
                                      .b = b,
                                      .b_row = n,
                                      .c_row = n};
+    const int64_t way = 20;
     int64_t before = 0;
 
     for (size_t i = 0; i < sizeof(a) / sizeof(*a); i++)
@@ -898,13 +902,19 @@ static void check_prefetch(const struct kernel *kernel, int64_t n)
     kernel_product_within(&product);
     for (int64_t i = 0; i < 96 * n; i++)
         assert_memory_equal(&c[0][i], &c[1][i], sizeof(c[0][i]));
-    if (kernel == &kernel_plain) /* which has nothing to win by it */
+    assert_int_equal(lines_asked(&prefetch), 0); /* how long the way is nobody has said */
+    if (kernel == &kernel_plain)                 /* which has nothing to win by it */
         return;
-    assert_true(lines_asked(&prefetch) > 0);
-    for (int i = 0; i < 20; i++, before = lines_asked(&prefetch)) {
+    assert_true(prefetch.gone > 0);
+    prefetch_pace(&prefetch, way * prefetch.gone);
+    for (int i = 2; i <= way; i++, before = lines_asked(&prefetch)) {
         kernel_product_within(&product);
         assert_true(lines_asked(&prefetch) >= before);
+        assert_int_equal(lines_asked(&prefetch) > 0, i > way * 3 / 4);
     }
+    assert_int_equal(before, prefetch.n_lines);
+    kernel_product_within(&product); /* a way that is longer than was thought */
+    before = lines_asked(&prefetch);
     assert_int_equal(before, prefetch.n_lines);
     assert_int_equal(before, 4 * (1280 / 64) + 4);
 }

@@ -326,6 +326,8 @@ static void advance(struct model *model, const struct fixture *fixture, int step
     const struct model_step at = {.set = &fixture->set,
                                   .row = fixture->row + 4 * (step % 3),
                                   .n = 4,
+                                  .soon = fixture->row + 4 * ((step + 1) % 3),
+                                  .n_soon = 4,
                                   .seed = 6,
                                   .step = (uint64_t)step + 1,
                                   .rate_scale = 1};
@@ -447,6 +449,52 @@ static void quickened_networks_predict_the_same_to_their_bound(void **state)
         check_quickened(&bf16x3_plain, i);
         if (bf16x3_pick())
             check_quickened(bf16x3_pick(), i);
+    }
+}
+
+static void foresee_values(const struct sample_set *set, struct prefetch *prefetch)
+{
+    const struct fixture *fixture = set->context;
+    int64_t bytes = set->input->shape.steps * set->input->shape.width * (int64_t)sizeof(double);
+
+    prefetch_add(prefetch, fixture->x, bytes, 0, bytes);
+}
+
+/* By each layer whose products ask; how long the way is the first step tells. */
+static void next_rows_are_asked_for_on_the_way_back(void **state)
+{
+    static const char *const stack[] = {
+        "'flatten', {'type': 'dense', 'units': 3}",
+        "{'type': 'conv1d', 'filters': 3, 'size': 2}, 'global_max_pool'",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(stack) / sizeof(stack[0]); i++) {
+        const struct network *network;
+        struct fixture fixture;
+        struct model *model;
+        char spec[512];
+
+        fixture_set_up_sequences(&fixture, TASK_CLASSIFICATION, 12,
+                                 (struct shape){.steps = 5, .width = 3}, 3);
+        (void)snprintf(spec, sizeof(spec), "{'model': [%s], 'train': {'batch': 4}}", stack[i]);
+        fixture_parse(&fixture, spec);
+        fixture.set.foresee = foresee_values;
+        model = fixture_build(&fixture);
+        network = (const struct network *)model;
+        if (network->kernel == &kernel_plain)
+            skip();
+        advance(model, &fixture, 0);
+        assert_int_equal(network->prefetch.done, 0);
+        for (int step = 1; step < 3; step++) {
+            advance(model, &fixture, step);
+            assert_ptr_equal(network->prefetch.row, fixture.row + 4 * ((step + 1) % 3));
+            assert_true(network->prefetch.n_lines > 0);
+            assert_int_equal(network->prefetch.done, network->prefetch.n_lines);
+            assert_int_equal(network->prefetch.at, network->prefetch.n_arrays);
+        }
+        model_free(&model);
+        fixture_tear_down(&fixture);
     }
 }
 
@@ -780,6 +828,7 @@ int main(void)
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),
         cmocka_unit_test(quickened_networks_predict_the_same_to_their_bound),
+        cmocka_unit_test(next_rows_are_asked_for_on_the_way_back),
         cmocka_unit_test(predicting_allocates_nothing),
         cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
         cmocka_unit_test(sizes_may_be_formulas),

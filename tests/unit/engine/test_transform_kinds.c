@@ -13,6 +13,7 @@
 #include "common/owner.h"
 #include "common/random.h"
 #include "worker/engine/engine_spec.h"
+#include "worker/engine/transform/affine.h"
 #include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/kinds.h"
 #include "worker/engine/transform/preparation.h"
@@ -534,6 +535,65 @@ static void rows_that_do_not_follow_one_another_are_not_gone_along(void **state)
     assert_non_null(strstr(error.message, "difference needs rows that follow one another"));
 }
 
+/* In units of y's last place, or of what is lost where the offset and the product cancel. */
+static double error_of(const struct column_map *map, float x)
+{
+    double y = map->scale * (double)x + map->offset;
+    struct centred_map centred;
+
+    assert_true(affine_centre(map, &centred));
+    return fabs((double)affine_centred(&centred, x) - y) /
+           (0x1p-24 * fabs(y) + 0x1p-46 * fabs(map->offset) + 0x1p-140);
+}
+
+static void scaling_in_floats_keeps_nearly_all_digits(void **state)
+{
+    static const double deviation[] = {1e-20, 1e-3, 1, 3, 1e6, 1e20};
+    static const double mean[] = {0, 0.3, -7, 1e5, -1e9};
+    double worst = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 30000; i++) {
+        double size = deviation[i % 6], middle = mean[i / 6 % 5] * size;
+        struct column_map map = {.scale = 1 / size, .offset = -middle / size};
+
+        worst = fmax(worst, error_of(&map, (float)(middle + size * random_normal(1, i, 0, 0))));
+    }
+    assert_true(worst < 4);
+    assert_true(error_of(&(struct column_map){.scale = 1}, 0.1F) == 0);
+    assert_true(error_of(&(struct column_map){.scale = 1, .offset = 5}, 1e-30F) < 1);
+}
+
+static void what_floats_cannot_scale_is_scaled_in_double(void **state)
+{
+    static const struct column_map map[] = {{.scale = 1e31},
+                                            {.scale = 1e-31},
+                                            {.scale = 1e-5, .offset = 1e30},
+                                            {.scale = (double)NAN},
+                                            {.scale = 1e-200, .offset = 1},
+                                            {.scale = 1, .offset = (double)INFINITY}};
+    struct centred_map centred;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+        assert_false(affine_centre(&map[i], &centred));
+}
+
+/* Whether a value is missing elsewhere decides how rows are read, not what they say. */
+static void rows_are_the_same_beside_others_that_miss_a_value(void **state)
+{
+    scoped(unmake) struct small_table *table =
+        make("[{\"type\":\"drop\",\"columns\":[\"holes\",\"color\"]},\"standard\"]");
+    scoped(preparation_free) struct preparation *preparation = fit(table);
+    scoped(memory_free) real *with = gather(table, preparation, 50);
+    scoped(memory_free) real *without = NULL;
+
+    (void)state;
+    table->feature[4].n_missing = table->feature[5].n_missing = 0;
+    without = gather(table, preparation, 50);
+    assert_memory_equal(with, without, (size_t)(ROWS * sample_size(preparation)) * sizeof(*with));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +605,9 @@ int main(void)
         cmocka_unit_test(help_says_which_kinds_have_an_inverse),
         cmocka_unit_test(inverse_leads_back),
         cmocka_unit_test(affine_transforms_fold),
+        cmocka_unit_test(scaling_in_floats_keeps_nearly_all_digits),
+        cmocka_unit_test(what_floats_cannot_scale_is_scaled_in_double),
+        cmocka_unit_test(rows_are_the_same_beside_others_that_miss_a_value),
         cmocka_unit_test(quantiles_of_many_rows_are_exact),
         cmocka_unit_test(a_row_is_transformed_as_a_column_of_its_values),
         cmocka_unit_test(recordings_are_gone_along),

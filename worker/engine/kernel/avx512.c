@@ -47,6 +47,7 @@ VECTOR_ISA static inline void products_of(__m512i a, __m512i b, __m512i *low, __
 #define v_load(from) _mm512_loadu_ps(from)
 #define v_store(to, x) _mm512_storeu_ps(to, x)
 #define v_load_part(from, mask) _mm512_maskz_loadu_ps(mask, from)
+#define v_load_far(from, mask) v_load_part(from, mask)
 #define v_store_part(to, x, mask) _mm512_mask_storeu_ps(to, mask, x)
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define v_most(a) _mm512_reduce_max_ps(a)
@@ -70,12 +71,6 @@ VECTOR_ISA __m512d _ZGVeN8v_log(__m512d x); /* of libmvec, the C library's */
 #define d_log(x) _ZGVeN8v_log(x)
 #define d_load(from) _mm512_loadu_pd(from)
 #define d_store(to, x) _mm512_storeu_pd(to, x)
-#define d_floats(from) _mm512_cvtps_pd(_mm256_loadu_ps(from))
-#define d_put_floats(to, x) _mm256_storeu_ps(to, _mm512_cvtpd_ps(x))
-#define d_floats_part(from, mask) \
-    _mm512_cvtps_pd(_mm512_castps512_ps256(_mm512_maskz_loadu_ps(mask, from)))
-#define d_put_floats_part(to, x, mask) \
-    _mm512_mask_storeu_ps(to, mask, _mm512_castps256_ps512(_mm512_cvtpd_ps(x)))
 
 #define WORDS __m512i
 #define u_set(x) _mm512_set1_epi32((int)(x))

@@ -51,8 +51,8 @@ struct sgd_step {
     bool nesterov;
 };
 
-/* What is read of some rows soon: products ask the memory for it, a line now and then, so that it
- * is in a cache by then. */
+/* What is read of some rows soon: products ask the memory for it, a line now and then on the last
+ * part of their way, so that it is in a cache by then, and still is. */
 #define PREFETCH_LINE 64     /* bytes */
 #define PREFETCH_LINES 16384 /* in all */
 #define PREFETCH_ARRAYS 4
@@ -65,12 +65,18 @@ struct prefetch {       /* all-zero: nothing */
         int64_t lines;          /* of each, from there on */
     } array[PREFETCH_ARRAYS];
     int n_arrays;
+    int64_t gone;               /* vectors of terms that products have added up */
+    int64_t begin;              /* so many before the first line */
+    double pace;                /* lines for each of them from there on; 0: none is asked for */
+    int64_t done;               /* lines */
     int at;                     /* the array whose rows are asked for */
     int64_t asked, asked_lines; /* rows, and lines of the next one */
 };
 /* Adds so many bytes of each row, from `before` rows before it on, unless that is too much. */
 void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, int64_t before,
                   int64_t bytes);
+/* When all is added: products add up about `way` vectors of terms before it is needed. */
+void prefetch_pace(struct prefetch *prefetch, int64_t way);
 
 struct product_part { /* a[m][k] b[k][n] */
     const real *a;
@@ -126,8 +132,8 @@ struct affine_rows {
     real *y;        /* `width` each, y_stride apart */
     const float *x; /* x_stride apart */
     int64_t rows, width, y_stride, x_stride;
-    const double *scale, *offset; /* [width], and room for KERNEL_AFFINE_ROOM more */
-    const float *ahead;           /* asked of the memory meanwhile: rows like x, `rows` of them */
+    const real *centre, *scale, *offset; /* [width], and room for KERNEL_AFFINE_ROOM more */
+    const float *ahead; /* asked of the memory meanwhile: rows like x, `rows` of them */
     /* Where rows lie apart: each one's place, [rows], and those of the ones ahead; NULL: as above
      */
     const float *const *listed, *const *listed_ahead;
@@ -159,7 +165,7 @@ struct kernel {
     void (*give_most)(real *dx, real *dy, const real *x, const real *y, int64_t n);
     void (*add)(real *y, const real *x, int64_t n);                          /* y += x */
     void (*multiply)(real *y, const real *x, const real *factor, int64_t n); /* y = x * factor */
-    /* y = x * scale + offset in double, rounded once. The same bits in every table. */
+    /* y = (x - centre) * scale + offset. The same bits in every table. */
     void (*affine)(const struct affine_rows *rows);
     /* mask[width] = 0 or draw->keep, by the words of Philox blocks at (row_id, step) whose purposes
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block

@@ -164,7 +164,7 @@ static void plain_affine(const struct affine_rows *rows)
         real *y = rows->y + row * rows->y_stride;
 
         for (int64_t i = 0; i < rows->width; i++)
-            y[i] = (real)((double)x[i] * rows->scale[i] + rows->offset[i]);
+            y[i] = ((real)x[i] - rows->centre[i]) * rows->scale[i] + rows->offset[i];
     }
 }
 

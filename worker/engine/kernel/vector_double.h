@@ -5,8 +5,6 @@
  *   DOUBLES, DOUBLE_LANES   a vector of so many doubles
  *   d_set d_add d_sub d_mul d_div d_max d_min d_fma (a b + c) d_fnma (c - a b) d_round d_absolute
  *   d_power (x 2^n) d_log d_load d_store
- *   d_floats d_put_floats (from and to floats, rounded) and of a mask's d_floats_part (others 0)
- *   d_put_floats_part
  *
  * exp: x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor series of exp r to r^13, whose rest is below
  * 1e-17. log (1 + t), 0 <= t <= 1: twice the series of atanh s, s = t / (2 + t) <= 1/3, to s^35.

@@ -6,8 +6,10 @@
  *   PANEL_VECTORS          vectors of a panel of packed columns
  *   v_set v_add v_sub v_mul v_div v_sqrt v_max v_min v_fma (a b + c) v_fnma (c - a b) v_round
  *   v_equal (x == y ? a : b)   v_positive (z > 0 ? a : b)   v_absolute   v_copy_sign (magnitude,
- * sign)   v_power (x 2^n) v_mask v_load v_store v_load_part (others 0) v_store_part v_sum v_most
- * over the lanes, always in the same order WORDS                  a vector of LANES 32-bit words
+ *   sign)   v_power (x 2^n)   v_mask   v_load   v_store   v_load_part (others 0)   v_store_part
+ *   v_load_far (as v_load_part, where x may lie in no near cache)
+ *   v_sum v_most over the lanes, always in the same order
+ *   WORDS                  a vector of LANES 32-bit words
  *   u_set u_add u_xor u_lanes (0 1 2 ...)   u_products (low and high halves of a b)
  *   u_keep (a < threshold ? 0 : keep)
  *   KERNEL_TABLE, KERNEL_NAME, and what vector_double.h wants
@@ -406,88 +408,100 @@ VECTOR_ISA static void vector_add(float *y, const float *x, int64_t n)
         n, store(y + i, v_add(load(y + i, mask, whole), load(x + i, mask, whole)), mask, whole));
 }
 
-INLINE DOUBLES affine_of(DOUBLES x, DOUBLES scale, DOUBLES offset)
-{
-    return d_add(d_mul(x, scale), offset);
-}
-
-/* Where a row of the result goes and what it comes from, from one of its columns on. */
-struct affine_place {
-    const float *x, *ahead;
-    float *y;
+struct affine_map { /* of some columns side by side */
+    VECTOR centre, scale, offset;
 };
 
-INLINE struct affine_place affine_begin(const struct affine_rows *rows, int64_t i)
+INLINE struct affine_map affine_load(const struct affine_rows *rows, int64_t i)
 {
-    return (struct affine_place){.x = rows->x + i, .ahead = rows->ahead + i, .y = rows->y + i};
+    return (struct affine_map){.centre = v_load(rows->centre + i),
+                               .scale = v_load(rows->scale + i),
+                               .offset = v_load(rows->offset + i)};
 }
 
-INLINE void affine_next(const struct affine_rows *rows, struct affine_place *at)
+INLINE VECTOR affine_of(VECTOR x, const struct affine_map *map)
 {
-    at->x += rows->x_stride;
-    at->ahead += rows->x_stride;
-    at->y += rows->y_stride;
+    return v_add(v_mul(v_sub(x, map->centre), map->scale), map->offset);
 }
 
-INLINE void affine_find(const struct affine_rows *rows, int64_t row, int64_t i,
-                        struct affine_place *at)
-{
-    at->x = rows->listed[row] + i;
-    at->ahead = rows->listed_ahead[row] + i;
-}
+#define AFFINE_ROWS 4 /* go side by side: what scales a column is read once for them */
 
-/* Columns i .. i + LANES - 1 of all rows: what scales them stays at hand, and where the next
- * sample's go, beside these, is fetched meanwhile. */
-INLINE void affine_columns(const struct affine_rows *rows, int64_t i, bool listed)
-{
-    DOUBLES scale0 = d_load(rows->scale + i), scale1 = d_load(rows->scale + i + DOUBLE_LANES);
-    DOUBLES offset0 = d_load(rows->offset + i), offset1 = d_load(rows->offset + i + DOUBLE_LANES);
-    struct affine_place at = affine_begin(rows, i);
+/* Where rows of the result go and what they come from. */
+struct affine_place {
+    const float *x[AFFINE_ROWS], *ahead[AFFINE_ROWS];
+    float *y[AFFINE_ROWS], *next[AFFINE_ROWS];
+};
 
-    for (int64_t row = 0; row < rows->rows; row++) {
-        if (listed)
-            affine_find(rows, row, i, &at);
-        __builtin_prefetch(at.ahead);
-        __builtin_prefetch(at.y + (listed ? rows->rows * rows->y_stride : rows->width), 1);
-        d_put_floats(at.y, affine_of(d_floats(at.x), scale0, offset0));
-        d_put_floats(at.y + DOUBLE_LANES,
-                     affine_of(d_floats(at.x + DOUBLE_LANES), scale1, offset1));
-        affine_next(rows, &at);
+INLINE void affine_find(const struct affine_rows *rows, int64_t row, int n,
+                        struct affine_place *ret_place)
+{
+    UNROLL for (int k = 0; k < n; k++)
+    {
+        bool listed = rows->listed;
+        ret_place->x[k] = listed ? rows->listed[row + k] : rows->x + (row + k) * rows->x_stride;
+        ret_place->ahead[k] =
+            listed ? rows->listed_ahead[row + k] : rows->ahead + (row + k) * rows->x_stride;
+        ret_place->y[k] = rows->y + (row + k) * rows->y_stride;
+        ret_place->next[k] = ret_place->y[k] + (listed ? rows->rows * rows->y_stride : rows->width);
     }
 }
 
-/* n columns from i on, at most DOUBLE_LANES. */
-INLINE void affine_few(const struct affine_rows *rows, int64_t i, int64_t n, bool listed)
+/* Columns from i on of n rows. Where the next sample's go, beside these, and one of those ahead are
+ * fetched meanwhile, a line at a time. */
+INLINE void affine_at(const struct affine_place *at, const struct affine_map *map, int n, int64_t i,
+                      MASK mask, bool whole)
 {
-    DOUBLES scale = d_load(rows->scale + i), offset = d_load(rows->offset + i);
-    struct affine_place at = affine_begin(rows, i);
-    MASK mask = v_mask(n);
+    UNROLL for (int k = 0; k < n; k++)
+    {
+        if (i * (int64_t)sizeof(float) % PREFETCH_LINE == 0) {
+            __builtin_prefetch(at->ahead[k] + i);
+            __builtin_prefetch(at->next[k] + i, 1);
+        }
+        VECTOR x = whole ? v_load(at->x[k] + i) : v_load_far(at->x[k] + i, mask);
 
-    for (int64_t row = 0; row < rows->rows; row++) {
-        if (listed)
-            affine_find(rows, row, i, &at);
-        __builtin_prefetch(at.ahead);
-        d_put_floats_part(at.y, affine_of(d_floats_part(at.x, mask), scale, offset), mask);
-        affine_next(rows, &at);
+        store(at->y[k] + i, affine_of(x, map), mask, whole);
     }
 }
 
-INLINE void affine_all(const struct affine_rows *rows, bool listed)
+INLINE void affine_few(const struct affine_rows *rows, int64_t row, int n)
 {
-    int64_t i = 0, left;
+    struct affine_place at;
 
-    for (; i + LANES <= rows->width; i += LANES)
-        affine_columns(rows, i, listed);
-    for (; (left = rows->width - i) > 0; i += DOUBLE_LANES)
-        affine_few(rows, i, left < DOUBLE_LANES ? left : DOUBLE_LANES, listed);
+    affine_find(rows, row, n, &at);
+    FOR_VECTORS(rows->width, {
+        const struct affine_map map = affine_load(rows, i);
+
+        affine_at(&at, &map, n, i, mask, whole);
+    });
+}
+
+/* Rows of a vector or less: what scales them stays at hand. */
+INLINE void affine_narrow(const struct affine_rows *rows, bool whole)
+{
+    const struct affine_map map = affine_load(rows, 0);
+    MASK mask = v_mask(rows->width);
+    struct affine_place at;
+
+    for (int64_t row = 0; row < rows->rows; row++) {
+        affine_find(rows, row, 1, &at);
+        affine_at(&at, &map, 1, 0, mask, whole);
+    }
 }
 
 VECTOR_ISA static void vector_affine(const struct affine_rows *rows)
 {
-    if (rows->listed)
-        affine_all(rows, true);
-    else
-        affine_all(rows, false);
+    int64_t row = 0;
+
+    if (rows->width < LANES)
+        affine_narrow(rows, false);
+    else if (rows->width == LANES)
+        affine_narrow(rows, true);
+    if (rows->width <= LANES)
+        return;
+    for (; rows->listed && row + AFFINE_ROWS <= rows->rows; row += AFFINE_ROWS)
+        affine_few(rows, row, AFFINE_ROWS);
+    for (; row < rows->rows; row++)
+        affine_few(rows, row, 1);
 }
 
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,

@@ -16,7 +16,6 @@
 #define TILE_ROWS_MAX 12
 
 #define LINE PREFETCH_LINE
-#define PREFETCH_TERMS 256 /* vectors that are added up for each line that is asked for */
 
 /* What is asked of the memory while sums are computed, a line at each k. */
 struct ahead {
@@ -126,8 +125,19 @@ VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64
     }
 }
 
+/* So many more terms are added up: how many lines that makes due. */
+INLINE int64_t lines_due(struct prefetch *prefetch, int64_t terms)
+{
+    int64_t due;
+
+    prefetch->gone += terms;
+    due = (int64_t)((double)(prefetch->gone - prefetch->begin) * prefetch->pace) - prefetch->done;
+    return due > 0 ? due : 0;
+}
+
 VECTOR_ISA static void ask_for(struct prefetch *prefetch, int64_t lines)
 {
+    prefetch->done += lines;
     while (lines > 0 && prefetch->at < prefetch->n_arrays) {
         const struct prefetch_array *array = &prefetch->array[prefetch->at];
         int64_t row = prefetch->row[prefetch->asked] - array->before;
@@ -172,7 +182,8 @@ VECTOR_ISA static void vector_product(const struct product *product)
 
             tile_of(product, row, column, (int)(end - row), vectors, mask, &ahead);
             if (product->prefetch)
-                ask_for(product->prefetch, (end - row) * vectors * terms / PREFETCH_TERMS);
+                ask_for(product->prefetch,
+                        lines_due(product->prefetch, (end - row) * vectors * terms));
             row = end;
         }
     }

@@ -80,13 +80,15 @@ static void network_swap_average(struct model *model)
     update_swap_average(&network->update, network->value);
 }
 
-/* Meanwhile the memory is asked for what is gathered next: not before, lest it leaves the cache
- * again. */
+/* Meanwhile the memory is asked for what is gathered next: as late as it can be, by the way that
+ * the trip before had. */
 static void pass_back(struct network_pass *pass, struct network *network)
 {
+    prefetch_pace(&network->prefetch, network->way_back * pass->pass.rows);
     pass->pass.prefetch = &network->prefetch;
     pass_backward(pass, network);
     pass->pass.prefetch = NULL;
+    network->way_back = network->prefetch.gone / pass->pass.rows;
 }
 
 /* `share`: of the gradient that the rows have. */

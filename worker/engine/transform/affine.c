@@ -19,6 +19,18 @@ struct column_map affine_compose(const struct column_map *first, const double *t
                                .fill = apply(then_state, first->fill)};
 }
 
+bool affine_centre(const struct column_map *map, struct centred_map *ret_centred)
+{
+    double centre = -map->offset / map->scale;
+
+    /* Room enough on both sides that nothing on the way is beyond a float. */
+    if (!(fabs(map->scale) > 0x1p-100 && fabs(map->scale) < 0x1p100 && fabs(centre) < 0x1p100))
+        return false;
+    *ret_centred = (struct centred_map){.centre = (real)centre, .scale = (real)map->scale};
+    ret_centred->offset = (real)((double)ret_centred->centre * map->scale + map->offset);
+    return true;
+}
+
 void affine_map(const double *state, int64_t n_state, double *x, int64_t n)
 {
     (void)n_state;

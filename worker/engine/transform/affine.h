@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_TRANSFORM_AFFINE_H
 #define NIGHTJAR_WORKER_ENGINE_TRANSFORM_AFFINE_H
 
+#include "worker/engine/tensor.h"
 #include "worker/engine/transform/row_stream.h"
 #include "worker/engine/transform/transform.h"
 
@@ -11,9 +12,24 @@ struct column_map {
     double fill;          /* y for a missing x; NAN: stays missing */
 };
 
+/* The same in floats: y = (x - centre) * scale + offset. The difference is exact where x is near
+ * the centre, so that y has nearly all digits that a float has, where x * scale + offset in floats
+ * would lose those that cancel: at most two units in the last place beside y or the offset's, which
+ * is next to nothing. */
+struct centred_map {
+    real centre, scale, offset;
+};
+
 #define AFFINE_STATE 3
 
 struct column_map affine_compose(const struct column_map *first, const double *then_state);
+/* False where a float is too small or large for it. */
+bool affine_centre(const struct column_map *map, struct centred_map *ret_centred);
+
+static inline real affine_centred(const struct centred_map *map, float x)
+{
+    return ((real)x - map->centre) * map->scale + map->offset;
+}
 
 /* The state of the transform's i-th column. */
 void affine_set(struct transform *transform, int64_t i, const struct column_map *map);

@@ -26,14 +26,15 @@ struct load { /* how a column is read from a row */
     int64_t from;
     const int32_t *slot; /* borrowed: what a code stands for; NULL: it is a number */
     struct column_map map;
+    struct centred_map centred; /* the same; counts where all are centred */
 };
 
 struct plain_row { /* how a row is read where load does all: columns side by side */
     const struct kernel *kernel;
-    double *scale, *offset; /* owned, [n_loads] and the kernel's room */
-    float *picked;          /* owned, [piece_steps()][n_loads]: where columns are not side by side;
-                               else NULL */
-    int64_t first;          /* of those that are */
+    real *centre, *scale, *offset; /* owned, [n_loads] and the kernel's room */
+    float *picked; /* owned, [piece_steps()][n_loads]: where columns are not side by side; else
+                      NULL */
+    int64_t first; /* of those that are */
 };
 
 struct applier {
@@ -48,7 +49,8 @@ struct applier {
     float *stored;        /* owned: value, where recordings were gone along; else NULL */
     int64_t n_transforms; /* to be applied: as many as there were when this was made */
     int64_t n_folded;     /* transforms that load does */
-    bool plain;           /* load does all, features are numeric, and no value is missing */
+    bool centred;         /* load does all, and floats are enough for it */
+    bool plain;           /* as well, features are numeric, and no value is missing */
     struct plain_row plain_row;
     int64_t most_steps; /* of a sample on its way */
     int64_t block_samples;
@@ -67,6 +69,7 @@ void applier_free(struct applier **applier)
         free(gone->slot[i]);
     free((void *)gone->slot);
     free(gone->load);
+    free(gone->plain_row.centre);
     free(gone->plain_row.scale);
     free(gone->plain_row.offset);
     free(gone->plain_row.picked);
@@ -95,7 +98,8 @@ static inline int64_t span_row(const struct row_span *span, int64_t step)
 }
 
 /* What floats say: numbers, or codes of categories, which become the model's. */
-static void load_column(const struct load *load, const float *const *row, int64_t n, double *to)
+static void load_column(const struct load *load, bool centred, const float *const *row, int64_t n,
+                        double *to)
 {
     double scale = load->map.scale, offset = load->map.offset, fill = load->map.fill;
     int64_t from = load->from;
@@ -103,7 +107,12 @@ static void load_column(const struct load *load, const float *const *row, int64_
     for (int64_t i = 0; i < n; i++) {
         float value = row[i][from];
 
-        to[i] = isnan(value) ? fill : (double)value * scale + offset;
+        if (isnan(value))
+            to[i] = fill;
+        else if (centred) /* the bits of a batch where no value is missing */
+            to[i] = (double)affine_centred(&load->centred, value);
+        else
+            to[i] = (double)value * scale + offset;
     }
     for (int64_t i = 0; load->slot && i < n; i++)
         to[i] = isnan(row[i][from]) ? fill : load->slot[(int32_t)row[i][from]];
@@ -128,7 +137,8 @@ static void load_block(const struct applier *applier, const struct row_span *spa
                      span_row(&span[at / block->steps], at % block->steps) * applier->value_width;
         }
         for (int64_t j = 0; j < block->width; j++)
-            load_column(&applier->load[j], row, count, block_column(block, j) + first);
+            load_column(&applier->load[j], applier->centred, row, count,
+                        block_column(block, j) + first);
     }
 }
 
@@ -243,6 +253,7 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
     const struct plain_row *plain = &applier->plain_row;
     struct affine_rows rows = {.width = x->width,
                                .y_stride = x->rows * x->width,
+                               .centre = plain->centre,
                                .scale = plain->scale,
                                .offset = plain->offset};
 
@@ -286,6 +297,7 @@ static void gather_plain_singles(const struct applier *applier, const struct row
                                .ahead = applier->value,
                                .width = x->width,
                                .y_stride = x->width,
+                               .centre = plain->centre,
                                .scale = plain->scale,
                                .offset = plain->offset};
 
@@ -422,7 +434,11 @@ static void fold(struct applier *applier)
     while (applier->n_folded < applier->n_transforms &&
            fold_one(applier, &transform[applier->n_folded]))
         applier->n_folded++;
-    applier->plain = applier->n_folded == applier->n_transforms;
+    applier->centred = applier->n_folded == applier->n_transforms;
+    for (int64_t i = 0; i < applier->n_loads; i++)
+        applier->centred =
+            affine_centre(&applier->load[i].map, &applier->load[i].centred) && applier->centred;
+    applier->plain = applier->centred;
     for (int64_t i = 0; i < applier->n_loads; i++)
         applier->plain = applier->plain && !applier->load[i].slot;
     for (int64_t i = 0; i < applier->dataset->n_features; i++)
@@ -674,14 +690,16 @@ static bool make_plain_row(struct applier *applier, struct error *error)
         side_by_side = side_by_side && applier->load[j].from == applier->load[j - 1].from + 1;
     plain->kernel = kernel_pick();
     plain->first = n > 0 ? applier->load[0].from : 0;
+    plain->centre = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->centre));
     plain->scale = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->scale));
     plain->offset = calloc(n + KERNEL_AFFINE_ROOM, sizeof(*plain->offset));
     plain->picked = side_by_side ? NULL : calloc(steps * n, sizeof(*plain->picked));
-    if (!plain->scale || !plain->offset || (!side_by_side && !plain->picked))
+    if (!plain->centre || !plain->scale || !plain->offset || (!side_by_side && !plain->picked))
         return no_memory(error);
     for (size_t j = 0; j < n; j++) {
-        plain->scale[j] = applier->load[j].map.scale;
-        plain->offset[j] = applier->load[j].map.offset;
+        plain->centre[j] = applier->load[j].centred.centre;
+        plain->scale[j] = applier->load[j].centred.scale;
+        plain->offset[j] = applier->load[j].centred.offset;
     }
     return true;
 }
