@@ -14,9 +14,7 @@
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
-#define PIECE_VALUES 640 /* of each sample in turn, at least */
-#define PIECE_VALUES_MAX 2560
-#define PIECES_VALUES ((int64_t)1 << 15) /* of all samples: what is written stays cached */
+#define PIECE_VALUES 2048 /* of each sample in turn */
 #define AHEAD_VALUES 1024 /* are under way from the memory, or a sample's next steps */
 #define SINGLES_MAX 256
 #define SINGLE_ROWS 16 /* samples of one step go through together, the next so many ahead */
@@ -212,16 +210,10 @@ static void scatter(const struct applier *applier, const struct block *block, in
     }
 }
 
-/* Steps of a sample that are gathered at a time, where there are n samples. */
-static int64_t piece_steps(int64_t value_width, int64_t n)
+/* Steps of a sample that are gathered at a time. */
+static int64_t piece_steps(int64_t value_width)
 {
-    int64_t values;
-
-    assert(n > 0);
-    values = PIECES_VALUES / n;
-    values = values > PIECE_VALUES ? values : PIECE_VALUES;
-    values = values < PIECE_VALUES_MAX ? values : PIECE_VALUES_MAX;
-    return value_width > 0 && value_width < values ? values / value_width : 1;
+    return value_width > 0 && value_width < PIECE_VALUES ? PIECE_VALUES / value_width : 1;
 }
 
 /* How many of the steps first .. end - 1 have rows that follow one another, from `first` on. */
@@ -276,7 +268,7 @@ static void gather_plain(const struct applier *applier, const struct row_span *s
 static void gather_plain_spans(const struct applier *applier, const struct row_span *span,
                                int64_t n, int64_t at, struct tensor *x)
 {
-    int64_t steps = piece_steps(applier->value_width, n);
+    int64_t steps = piece_steps(applier->value_width);
     int64_t ahead =
         1 + AHEAD_VALUES / ((x->steps < steps ? x->steps : steps) * applier->value_width);
 
@@ -685,7 +677,7 @@ static bool make_plain_row(struct applier *applier, struct error *error)
 
     if (!applier->plain)
         return true;
-    steps = (size_t)piece_steps(applier->value_width, 1);
+    steps = (size_t)piece_steps(applier->value_width);
     for (size_t j = 1; j < n; j++)
         side_by_side = side_by_side && applier->load[j].from == applier->load[j - 1].from + 1;
     plain->kernel = kernel_pick();
