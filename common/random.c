@@ -128,23 +128,23 @@ static uint32_t angle(const struct feistel *feistel, uint32_t round, uint32_t by
     return (uint32_t)(((uint64_t)block.word[0] * size) >> 32);
 }
 
-static uint32_t turn(uint32_t value, uint32_t size, uint32_t angle)
+static inline size_t turn(size_t value, size_t size, size_t angle)
 {
-    uint32_t sum = value + angle; /* both below 2^31 */
+    size_t sum = value + angle, back = sum - size; /* which wraps round where sum is below size */
 
-    return sum >= size ? sum - size : sum;
+    return back < sum ? back : sum;
 }
 
 static uint64_t permute_once(const struct feistel *feistel, uint64_t index)
 {
     uint32_t a = feistel->a, b = feistel->b;
-    uint32_t left = (uint32_t)(index / b), right = (uint32_t)(index % b);
+    size_t left = index / b, right = index % b;
 
     for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
-        left = turn(left, a, angle(feistel, round, right, a));
-        right = turn(right, b, angle(feistel, round + 1, left, b));
+        left = turn(left, a, angle(feistel, round, (uint32_t)right, a));
+        right = turn(right, b, angle(feistel, round + 1, (uint32_t)left, b));
     }
-    return (uint64_t)left * b + right;
+    return left * b + right;
 }
 
 uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t n, uint64_t index)
@@ -198,22 +198,22 @@ void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t s
 #define EACH_LANE(k) UNROLL for (int k = 0; k < LANES; k++)
 
 struct index_lanes {
-    uint32_t left[LANES], right[LANES];
+    size_t left[LANES], right[LANES];
 };
 
 static inline void look_up(const struct permutation *permutation, struct index_lanes *at,
                            uint64_t ret_index[LANES])
 {
-    uint32_t a = permutation->a, b = permutation->b;
+    size_t a = permutation->a, b = permutation->b;
     const uint32_t *of_right = permutation->angle, *of_left = of_right + b;
 
     for (int round = 0; round < FEISTEL_ROUNDS; round += 2) {
         EACH_LANE(k) at->left[k] = turn(at->left[k], a, of_right[at->right[k]]);
         EACH_LANE(k) at->right[k] = turn(at->right[k], b, of_left[at->left[k]]);
-        of_right += (size_t)a + b;
-        of_left += (size_t)a + b;
+        of_right += a + b;
+        of_left += a + b;
     }
-    EACH_LANE(k) ret_index[k] = (uint64_t)at->left[k] * b + at->right[k];
+    EACH_LANE(k) ret_index[k] = at->left[k] * b + at->right[k];
 }
 
 /* One that lies beyond the end goes through until it does not. */
@@ -222,8 +222,8 @@ static uint64_t look_up_again(const struct permutation *permutation, uint64_t be
     uint64_t index[LANES] = {beyond};
 
     while (index[0] >= permutation->n) {
-        struct index_lanes at = {.left = {(uint32_t)(index[0] / permutation->b)},
-                                 .right = {(uint32_t)(index[0] % permutation->b)}};
+        struct index_lanes at = {.left = {index[0] / permutation->b},
+                                 .right = {index[0] % permutation->b}};
 
         look_up(permutation, &at, index);
     }
@@ -233,8 +233,7 @@ static uint64_t look_up_again(const struct permutation *permutation, uint64_t be
 void permutation_range(const struct permutation *permutation, uint64_t first, size_t count,
                        uint64_t *ret_index)
 {
-    uint32_t b = permutation->b;
-    uint32_t left = (uint32_t)(first / b), right = (uint32_t)(first % b);
+    size_t b = permutation->b, left = first / b, right = first % b;
 
     assert(first <= permutation->n && count <= permutation->n - first);
     for (size_t done = 0; done < count; done += LANES) {

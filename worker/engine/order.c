@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define ASKED_AT_ONCE 16 /* of the memory: where a list of rows is read */
+#define ASKED_AHEAD 24 /* of the memory: where a list of rows is read */
 
 int64_t order_steps(const struct order *order)
 {
@@ -29,8 +29,17 @@ static bool is_drawn(const struct order *order, int64_t epoch)
     return order->drawn.epoch == epoch && order->drawn.seed == order->seed;
 }
 
-/* The rows at places `first` and after it; while the next ones are drawn the memory is asked for
- * them. */
+/* From places in the list to the rows that it has there. */
+static void find(const struct row_list *list, int64_t n, int64_t *row)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (list->row && i + ASKED_AHEAD < n)
+            __builtin_prefetch(list->row + row[i + ASKED_AHEAD]);
+        row[i] = row_list_at(list, row[i]);
+    }
+}
+
+/* The rows at places `first` and after it. */
 static void draw(struct order *order, int64_t epoch, int64_t first)
 {
     const struct row_list *list = order->list;
@@ -43,15 +52,9 @@ static void draw(struct order *order, int64_t epoch, int64_t first)
     drawn->epoch = epoch;
     drawn->first = first;
     drawn->n = list->n - first < ORDER_DRAWN ? list->n - first : ORDER_DRAWN;
-    for (int64_t i = 0, n; i < drawn->n; i += n) {
-        n = drawn->n - i < ASKED_AT_ONCE ? drawn->n - i : ASKED_AT_ONCE;
-        permutation_range(&order->permutation, (uint64_t)(first + i), (size_t)n,
-                          (uint64_t *)drawn->row + i);
-        for (int64_t k = i; list->row && k < i + n; k++)
-            __builtin_prefetch(list->row + drawn->row[k]);
-    }
-    for (int64_t i = 0; i < drawn->n; i++)
-        drawn->row[i] = row_list_at(list, drawn->row[i]);
+    permutation_range(&order->permutation, (uint64_t)first, (size_t)drawn->n,
+                      (uint64_t *)drawn->row);
+    find(list, drawn->n, drawn->row);
 }
 
 /* Places first .. first + n - 1 of the epoch's order; first + n does not go beyond its end. */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Rows that are drawn at once: those of a batch alone would find all out of the caches. */
-#define ORDER_DRAWN 512
+#define ORDER_DRAWN 4096
 
 struct order {
     const struct row_list *list; /* borrowed */
