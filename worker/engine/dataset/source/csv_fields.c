@@ -27,16 +27,37 @@ void csv_fields_release(struct csv_fields *fields)
 
 /* Bit i: byte i is c. */
 #ifdef __SSE2__
+static inline __m128i load_16(const char *text, int i)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)(text + 16 * (ptrdiff_t)i));
+}
+
+/* The highest bit of each byte, the i-th sixteen of 64. */
+static inline uint64_t highest(__m128i bytes, int i)
+{
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(bytes) << 16 * i;
+}
+
 static uint64_t find_in_64(const char *text, char c)
 {
     const __m128i wanted = _mm_set1_epi8(c);
     uint64_t found = 0;
 
-    for (int i = 0; i < 4; i++) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + 16 * (ptrdiff_t)i));
-        int equal = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted));
+    for (int i = 0; i < 4; i++)
+        found |= highest(_mm_cmpeq_epi8(load_16(text, i), wanted), i);
+    return found;
+}
 
-        found |= (uint64_t)(uint32_t)equal << 16 * i;
+/* Quotes, NULs and what is not ASCII. */
+static uint64_t find_others(const char *text)
+{
+    const __m128i quote = _mm_set1_epi8('"');
+    uint64_t found = 0;
+
+    for (int i = 0; i < 4; i++) {
+        __m128i bytes = load_16(text, i), none = _mm_cmpeq_epi8(bytes, _mm_setzero_si128());
+
+        found |= highest(_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), none), bytes), i);
     }
     return found;
 }
@@ -47,6 +68,15 @@ static uint64_t find_in_64(const char *text, char c)
 
     for (int i = 0; i < 64; i++)
         found |= (uint64_t)(text[i] == c) << i;
+    return found;
+}
+
+static uint64_t find_others(const char *text)
+{
+    uint64_t found = 0;
+
+    for (int i = 0; i < 64; i++)
+        found |= (uint64_t)(text[i] == '"' || text[i] == 0 || (text[i] & 0x80) != 0) << i;
     return found;
 }
 #endif
@@ -86,10 +116,8 @@ static struct csv_census count_plain(const char *text, size_t size)
         for (; ends; ends &= ends - 1)
             census.n_newlines++;
         census.returns |= (find_in_64(text + at, '\r') & ours) != 0;
-        others |= (find_in_64(text + at, '\0') | find_in_64(text + at, '"')) & ours;
+        others |= find_others(text + at) & ours;
     }
-    for (size_t i = 0; i < size; i++)
-        others |= (unsigned char)text[i] & 0x80U;
     census.others = others != 0;
     return census;
 }
