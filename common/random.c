@@ -128,9 +128,9 @@ static uint32_t angle(const struct feistel *feistel, uint32_t round, uint32_t by
     return (uint32_t)(((uint64_t)block.word[0] * size) >> 32);
 }
 
-static inline size_t turn(size_t value, size_t size, size_t angle)
+static inline uint64_t turn(uint64_t value, uint64_t size, uint64_t angle)
 {
-    size_t sum = value + angle, back = sum - size; /* which wraps round where sum is below size */
+    uint64_t sum = value + angle, back = sum - size; /* which wraps round where sum is below size */
 
     return back < sum ? back : sum;
 }
@@ -138,7 +138,7 @@ static inline size_t turn(size_t value, size_t size, size_t angle)
 static uint64_t permute_once(const struct feistel *feistel, uint64_t index)
 {
     uint32_t a = feistel->a, b = feistel->b;
-    size_t left = index / b, right = index % b;
+    uint64_t left = index / b, right = index % b;
 
     for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
         left = turn(left, a, angle(feistel, round, (uint32_t)right, a));
@@ -198,13 +198,13 @@ void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t s
 #define EACH_LANE(k) UNROLL for (int k = 0; k < LANES; k++)
 
 struct index_lanes {
-    size_t left[LANES], right[LANES];
+    uint64_t left[LANES], right[LANES];
 };
 
 static inline void look_up(const struct permutation *permutation, struct index_lanes *at,
                            uint64_t ret_index[LANES])
 {
-    size_t a = permutation->a, b = permutation->b;
+    uint64_t a = permutation->a, b = permutation->b;
     const uint32_t *of_right = permutation->angle, *of_left = of_right + b;
 
     for (int round = 0; round < FEISTEL_ROUNDS; round += 2) {
@@ -233,7 +233,7 @@ static uint64_t look_up_again(const struct permutation *permutation, uint64_t be
 void permutation_range(const struct permutation *permutation, uint64_t first, size_t count,
                        uint64_t *ret_index)
 {
-    size_t b = permutation->b, left = first / b, right = first % b;
+    uint64_t b = permutation->b, left = first / b, right = first % b;
 
     assert(first <= permutation->n && count <= permutation->n - first);
     for (size_t done = 0; done < count; done += LANES) {

@@ -8,61 +8,55 @@
 
 #define VECTOR_ISA __attribute__((target("avx2,fma")))
 #define VECTOR __m256
-#define MASK struct lanes
+#define MASK int /* the first so many lanes */
 #define LANES 8
 #define PANEL_VECTORS 2
 #define KERNEL_TABLE kernel_avx2
 #define KERNEL_NAME "avx2"
 
-struct lanes { /* the first n */
-    __m256i on;
-    int n;
-};
-
-VECTOR_ISA static inline struct lanes first_lanes(int n)
+/* The first n lanes. */
+VECTOR_ISA static inline __m256i first_lanes(int n)
 {
-    return (struct lanes){
-        .on = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
-        .n = n};
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 /* In pieces, as they are stored: on some processors stores under a mask are slow, and so are loads
  * but from the nearest cache. */
-VECTOR_ISA static inline __m256 load_first(const float *from, struct lanes lanes)
+VECTOR_ISA static inline __m256 load_first(const float *from, int n)
 {
-    const float *at = from + (lanes.n & 4);
+    const float *at = from + (n & 4);
     __m128 rest = _mm_setzero_ps();
 
-    if (lanes.n >= 8)
+    if (n >= 8)
         return _mm256_loadu_ps(from);
-    if (lanes.n & 1)
-        rest = _mm_load_ss(at + (lanes.n & 2));
-    if (lanes.n & 2)
+    if (n & 1)
+        rest = _mm_load_ss(at + (n & 2));
+    if (n & 2)
         rest = _mm_loadl_pi(_mm_movelh_ps(rest, rest), (const __m64 *)at);
-    if (lanes.n & 4)
+    if (n & 4)
         return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), rest, 1);
     return _mm256_zextps128_ps256(rest);
 }
 
-VECTOR_ISA static inline void store_first(float *to, __m256 x, struct lanes lanes)
+VECTOR_ISA static inline void store_first(float *to, __m256 x, int n)
 {
     __m128 left = _mm256_castps256_ps128(x);
 
-    if (lanes.n >= 8) {
+    if (n >= 8) {
         _mm256_storeu_ps(to, x);
         return;
     }
-    if (lanes.n & 4) {
+    if (n & 4) {
         _mm_storeu_ps(to, left);
         left = _mm256_extractf128_ps(x, 1);
         to += 4;
     }
-    if (lanes.n & 2) {
+    if (n & 2) {
         _mm_storel_pi((__m64 *)to, left);
         left = _mm_movehl_ps(left, left);
         to += 2;
     }
-    if (lanes.n & 1)
+    if (n & 1)
         _mm_store_ss(to, left);
 }
 
@@ -130,17 +124,17 @@ VECTOR_ISA static inline void products_of(__m256i a, __m256i b, __m256i *low, __
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define v_fnma(a, b, c) _mm256_fnmadd_ps(a, b, c)
 #define v_round(a) _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#define v_blend(mask, a, b) _mm256_blendv_ps(b, a, _mm256_castsi256_ps((mask).on))
+#define v_blend(mask, a, b) _mm256_blendv_ps(b, a, _mm256_castsi256_ps(first_lanes(mask)))
 #define v_positive(z, a, b) \
     _mm256_blendv_ps(b, a, _mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_GT_OQ))
 #define v_equal(x, y, a, b) _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_EQ_OQ))
 #define v_absolute(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define v_copy_sign(size, sign) _mm256_or_ps(size, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)))
 #define v_power(x, n) power_of_two(x, n)
-#define v_mask(count) first_lanes((int)(count))
+#define v_mask(count) ((int)(count))
 #define v_load(from) _mm256_loadu_ps(from)
 #define v_store(to, x) _mm256_storeu_ps(to, x)
-#define v_load_part(from, mask) _mm256_maskload_ps(from, (mask).on)
+#define v_load_part(from, mask) _mm256_maskload_ps(from, first_lanes(mask))
 #define v_load_far(from, mask) load_first(from, mask)
 #define v_store_part(to, x, mask) store_first(to, x, mask)
 #define v_sum(a) sum_of(a)

@@ -68,7 +68,7 @@ struct prefetch {       /* all-zero: nothing */
     int64_t gone;               /* vectors of terms that products have added up */
     int64_t begin;              /* so many before the first line */
     double pace;                /* lines for each of them from there on; 0: none is asked for */
-    int64_t done;               /* lines */
+    int64_t done;               /* lines that were asked for */
     int at;                     /* the array whose rows are asked for */
     int64_t asked, asked_lines; /* rows, and lines of the next one */
 };
