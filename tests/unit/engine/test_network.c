@@ -469,6 +469,8 @@ static void next_rows_are_asked_for_on_the_way_back(void **state)
     };
 
     (void)state;
+    if (kernel_pick() == &kernel_plain) /* which has nothing to win by it */
+        skip();
     for (size_t i = 0; i < sizeof(stack) / sizeof(stack[0]); i++) {
         const struct network *network;
         struct fixture fixture;
@@ -482,8 +484,6 @@ static void next_rows_are_asked_for_on_the_way_back(void **state)
         fixture.set.foresee = foresee_values;
         model = fixture_build(&fixture);
         network = (const struct network *)model;
-        if (network->kernel == &kernel_plain)
-            skip();
         advance(model, &fixture, 0);
         assert_int_equal(network->prefetch.done, 0);
         for (int step = 1; step < 3; step++) {
