@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEISTEL_ROUNDS 8
-
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -140,7 +138,7 @@ static uint64_t permute_once(const struct feistel *feistel, uint64_t index)
     uint32_t a = feistel->a, b = feistel->b;
     uint64_t left = index / b, right = index % b;
 
-    for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
+    for (uint32_t round = 0; round < PERMUTATION_ROUNDS; round += 2) {
         left = turn(left, a, angle(feistel, round, (uint32_t)right, a));
         right = turn(right, b, angle(feistel, round + 1, (uint32_t)left, b));
     }
@@ -169,12 +167,13 @@ void permutation_release(struct permutation *permutation)
 bool permutation_init(struct permutation *ret_permutation, uint64_t n, struct error *error)
 {
     const struct feistel feistel = feistel_of(0, 0, 0, n);
-    size_t angles = ((size_t)feistel.a + feistel.b) * (FEISTEL_ROUNDS / 2);
+    size_t angles = ((size_t)feistel.a + feistel.b) * (PERMUTATION_ROUNDS / 2);
     uint32_t *angle = malloc(angles * sizeof(*angle));
 
     if (!angle)
         return error_set(error, ERROR_NO_MEMORY, "shuffling %" PRIu64 " rows", n);
-    *ret_permutation = (struct permutation){.n = n, .a = feistel.a, .b = feistel.b, .angle = angle};
+    *ret_permutation = (struct permutation){
+        .n = n, .a = feistel.a, .b = feistel.b, .angle = angle, .rounds = permutation_rounds};
     return true;
 }
 
@@ -184,7 +183,7 @@ void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t s
     const struct feistel feistel = feistel_of(seed, step, purpose, permutation->n);
     uint32_t *to = permutation->angle;
 
-    for (uint32_t round = 0; round < FEISTEL_ROUNDS; round += 2) {
+    for (uint32_t round = 0; round < PERMUTATION_ROUNDS; round += 2) {
         for (uint32_t by = 0; by < feistel.b; by++)
             *to++ = angle(&feistel, round, by, feistel.a);
         for (uint32_t by = 0; by < feistel.a; by++)
@@ -194,52 +193,58 @@ void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t s
 
 /* Several indices go side by side: each waits for what its own halves look up, not for the others'.
  */
-#define LANES 8
-#define EACH_LANE(k) UNROLL for (int k = 0; k < LANES; k++)
+#define TOGETHER 8
+#define EACH(k) UNROLL for (int k = 0; k < TOGETHER; k++)
 
-struct index_lanes {
-    uint64_t left[LANES], right[LANES];
-};
-
-static inline void look_up(const struct permutation *permutation, struct index_lanes *at,
-                           uint64_t ret_index[LANES])
+static inline void turn_together(const struct permutation *permutation, uint32_t *left_half,
+                                 uint32_t *right_half)
 {
-    uint64_t a = permutation->a, b = permutation->b;
+    uint64_t a = permutation->a, b = permutation->b, left[TOGETHER], right[TOGETHER];
     const uint32_t *of_right = permutation->angle, *of_left = of_right + b;
 
-    for (int round = 0; round < FEISTEL_ROUNDS; round += 2) {
-        EACH_LANE(k) at->left[k] = turn(at->left[k], a, of_right[at->right[k]]);
-        EACH_LANE(k) at->right[k] = turn(at->right[k], b, of_left[at->left[k]]);
+    EACH(k) left[k] = left_half[k];
+    EACH(k) right[k] = right_half[k];
+    for (int round = 0; round < PERMUTATION_ROUNDS; round += 2) {
+        EACH(k) left[k] = turn(left[k], a, of_right[right[k]]);
+        EACH(k) right[k] = turn(right[k], b, of_left[left[k]]);
         of_right += a + b;
         of_left += a + b;
     }
-    EACH_LANE(k) ret_index[k] = at->left[k] * b + at->right[k];
+    EACH(k) left_half[k] = (uint32_t)left[k];
+    EACH(k) right_half[k] = (uint32_t)right[k];
+}
+
+void permutation_rounds(const struct permutation *permutation, struct index_lanes *lanes)
+{
+    for (int k = 0; k < PERMUTATION_LANES; k += TOGETHER)
+        turn_together(permutation, lanes->left + k, lanes->right + k);
 }
 
 /* One that lies beyond the end goes through until it does not. */
-static uint64_t look_up_again(const struct permutation *permutation, uint64_t beyond)
+static uint64_t look_up_again(const struct permutation *permutation, uint64_t index)
 {
-    uint64_t index[LANES] = {beyond};
+    uint32_t b = permutation->b;
 
-    while (index[0] >= permutation->n) {
-        struct index_lanes at = {.left = {index[0] / permutation->b},
-                                 .right = {index[0] % permutation->b}};
+    while (index >= permutation->n) {
+        uint32_t left[TOGETHER] = {(uint32_t)(index / b)},
+                 right[TOGETHER] = {(uint32_t)(index % b)};
 
-        look_up(permutation, &at, index);
+        turn_together(permutation, left, right);
+        index = (uint64_t)left[0] * b + right[0];
     }
-    return index[0];
+    return index;
 }
 
 void permutation_range(const struct permutation *permutation, uint64_t first, size_t count,
                        uint64_t *ret_index)
 {
-    uint64_t b = permutation->b, left = first / b, right = first % b;
+    uint32_t b = permutation->b;
+    uint32_t left = (uint32_t)(first / b), right = (uint32_t)(first % b);
+    struct index_lanes at = {0};
 
     assert(first <= permutation->n && count <= permutation->n - first);
-    for (size_t done = 0; done < count; done += LANES) {
-        size_t lanes = count - done < LANES ? count - done : LANES;
-        struct index_lanes at = {0};
-        uint64_t index[LANES];
+    for (size_t done = 0; done < count; done += PERMUTATION_LANES) {
+        size_t lanes = count - done < PERMUTATION_LANES ? count - done : PERMUTATION_LANES;
 
         for (size_t k = 0; k < lanes; k++) {
             at.left[k] = left;
@@ -247,9 +252,12 @@ void permutation_range(const struct permutation *permutation, uint64_t first, si
             right = right + 1 < b ? right + 1 : 0;
             left += right == 0;
         }
-        look_up(permutation, &at, index);
-        for (size_t k = 0; k < lanes; k++)
+        permutation->rounds(permutation, &at);
+        for (size_t k = 0; k < lanes; k++) {
+            uint64_t index = (uint64_t)at.left[k] * b + at.right[k];
+
             ret_index[done + k] =
-                index[k] < permutation->n ? index[k] : look_up_again(permutation, index[k]);
+                index < permutation->n ? index : look_up_again(permutation, index);
+        }
     }
 }

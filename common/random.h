@@ -46,10 +46,17 @@ uint64_t random_permute(uint64_t seed, uint64_t step, uint32_t purpose, uint64_t
 
 /* The same permutation, of which many elements are asked: 16 sqrt(n) numbers are drawn, and from
  * there on its elements are looked up. */
+#define PERMUTATION_ROUNDS 8
+#define PERMUTATION_LANES 64
+struct index_lanes { /* indices left b + right */
+    uint32_t left[PERMUTATION_LANES], right[PERMUTATION_LANES];
+};
 struct permutation {
     uint64_t n;
-    uint32_t a, b;
+    uint32_t a, b;   /* left < a, right < b; up to 2^31 */
     uint32_t *angle; /* owned, of each round in turn */
+    /* All rounds of each lane: permutation_rounds(), or another one that gives the same. */
+    void (*rounds)(const struct permutation *permutation, struct index_lanes *lanes);
 };
 /* Room for permutations of 0..n-1; none is there yet. */
 bool permutation_init(struct permutation *ret_permutation, uint64_t n, struct error *error);
@@ -57,6 +64,7 @@ void permutation_release(struct permutation *permutation); /* all-zero is fine *
 /* The one that (seed, step, purpose) names is there from here on. */
 void permutation_draw(struct permutation *permutation, uint64_t seed, uint64_t step,
                       uint32_t purpose);
+void permutation_rounds(const struct permutation *permutation, struct index_lanes *lanes);
 /* Its elements first .. first + count - 1. */
 void permutation_range(const struct permutation *permutation, uint64_t first, size_t count,
                        uint64_t *ret_index);

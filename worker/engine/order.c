@@ -1,6 +1,11 @@
 #include "worker/engine/order.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/owner.h"
+#include "worker/engine/kernel/kernel.h"
 
 #define ASKED_AHEAD 24 /* of the memory: where a list of rows is read */
 
@@ -11,16 +16,62 @@ int64_t order_steps(const struct order *order)
     return whole + (order->last != LAST_BATCH_DROP && order->list->n % order->batch > 0);
 }
 
+static void short_rows_release(struct short_rows *rows)
+{
+    free(rows->first);
+    free(rows->beyond);
+    *rows = (struct short_rows){0};
+}
+
+/* Whether no row lies further from the first ones than can be told. */
+static bool shorten(const struct row_list *list, struct short_rows *rows)
+{
+    for (int64_t i = 0; i < list->n; i++) {
+        int64_t *first = &rows->first[i / SHORT_ROWS];
+
+        if (i % SHORT_ROWS == 0)
+            *first = list->row[i];
+        if (list->row[i] < *first || list->row[i] - *first > UINT16_MAX)
+            return false;
+        rows->beyond[i] = (uint16_t)(list->row[i] - *first);
+    }
+    return true;
+}
+
+static bool short_rows_make(const struct row_list *list, struct short_rows *ret_rows,
+                            struct error *error)
+{
+    int64_t firsts = (list->n + SHORT_ROWS - 1) / SHORT_ROWS;
+    scoped(short_rows_release) struct short_rows rows = {0};
+
+    if (!list->row)
+        return true;
+    rows.first = malloc((size_t)firsts * sizeof(*rows.first));
+    rows.beyond = malloc((size_t)list->n * sizeof(*rows.beyond));
+    if (!rows.first || !rows.beyond)
+        return error_set(error, ERROR_NO_MEMORY, "shuffling %" PRId64 " rows", list->n);
+    if (!shorten(list, &rows))
+        return true;
+    *ret_rows = rows;
+    rows = (struct short_rows){0};
+    return true;
+}
+
 void order_release(struct order *order)
 {
     permutation_release(&order->permutation);
+    short_rows_release(&order->rows);
 }
 
 bool order_prepare(struct order *order, struct error *error)
 {
     order->drawn.epoch = -1;
-    return !order->shuffle || order->list->n == 0 ||
-           permutation_init(&order->permutation, (uint64_t)order->list->n, error);
+    if (!order->shuffle || order->list->n == 0)
+        return true;
+    if (!permutation_init(&order->permutation, (uint64_t)order->list->n, error))
+        return false;
+    order->permutation.rounds = kernel_pick()->permutation_rounds;
+    return short_rows_make(order->list, &order->rows, error);
 }
 
 /* Whether the permutation is that of the epoch. */
@@ -39,6 +90,15 @@ static void find(const struct row_list *list, int64_t n, int64_t *row)
     }
 }
 
+static void find_short(const struct short_rows *rows, int64_t n, int64_t *row)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (i + ASKED_AHEAD < n)
+            __builtin_prefetch(rows->beyond + row[i + ASKED_AHEAD]);
+        row[i] = rows->first[row[i] / SHORT_ROWS] + rows->beyond[row[i]];
+    }
+}
+
 /* The rows at places `first` and after it. */
 static void draw(struct order *order, int64_t epoch, int64_t first)
 {
@@ -54,7 +114,10 @@ static void draw(struct order *order, int64_t epoch, int64_t first)
     drawn->n = list->n - first < ORDER_DRAWN ? list->n - first : ORDER_DRAWN;
     permutation_range(&order->permutation, (uint64_t)first, (size_t)drawn->n,
                       (uint64_t *)drawn->row);
-    find(list, drawn->n, drawn->row);
+    if (order->rows.beyond)
+        find_short(&order->rows, drawn->n, drawn->row);
+    else
+        find(list, drawn->n, drawn->row);
 }
 
 /* Places first .. first + n - 1 of the epoch's order; first + n does not go beyond its end. */

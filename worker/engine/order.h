@@ -12,6 +12,14 @@
 /* Rows that are drawn at once: those of a batch alone would find all out of the caches. */
 #define ORDER_DRAWN 4096
 
+/* Rows of a list in a quarter of its room, so that more of what is looked up in no order stays in
+ * the caches. */
+#define SHORT_ROWS 256 /* have the first of them in common */
+struct short_rows {    /* all-zero: the list's own are looked up */
+    int64_t *first;    /* owned, of each SHORT_ROWS rows */
+    uint16_t *beyond;  /* owned, [list->n]: row i is so far beyond first[i / SHORT_ROWS] */
+};
+
 struct order {
     const struct row_list *list; /* borrowed */
     int64_t batch;
@@ -22,7 +30,8 @@ struct order {
     uint64_t seed;
 
     struct permutation permutation; /* owned; all-zero where nothing is shuffled */
-    struct order_drawn {            /* places first .. first + n - 1 of an epoch's order */
+    struct short_rows rows; /* owned; of lists that have each row, where they are shuffled */
+    struct order_drawn {    /* places first .. first + n - 1 of an epoch's order */
         int64_t row[ORDER_DRAWN], first, n;
         int64_t epoch; /* -1: none yet */
         uint64_t seed;

@@ -271,6 +271,34 @@ static void products_and_sums_of_elements_have_the_plain_twins_bits(void **state
     each_kernel(check_affine);
 }
 
+/* Some of these numbers of elements are few for a vector. */
+static void check_permutation(const struct kernel *kernel, uint64_t n)
+{
+    enum { MOST = 1000 };
+    struct permutation permutation;
+    uint64_t index[MOST], twin[MOST], count = n < MOST ? n : MOST;
+    struct error error;
+
+    assert_true(permutation_init(&permutation, n, &error));
+    permutation_draw(&permutation, 0x123456789abcdef0, 7, 0xfedcba98);
+    permutation_range(&permutation, n - count, count, twin);
+    permutation.rounds = kernel->permutation_rounds;
+    permutation_range(&permutation, n - count, count, index);
+    assert_memory_equal(index, twin, count * sizeof(*index));
+    permutation_release(&permutation);
+}
+
+static void permutations_are_the_same_in_every_kernel(void **state)
+{
+    static const uint64_t sizes[] = {1, 2, 5, 17, 63, 64, 65, 1437, 80000, (uint64_t)5 << 32};
+    const struct kernel *kernel[KERNEL_COUNT_MAX];
+
+    (void)state;
+    for (int k = kernel_list(kernel) - 1; k >= 0; k--)
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+            check_permutation(kernel[k], sizes[i]);
+}
+
 static void check_dropout_mask(const struct kernel *kernel, int64_t width)
 {
     const struct mask_draw draw = {.seed = 0x123456789abcdef0,
@@ -1022,6 +1050,7 @@ int main(void)
         cmocka_unit_test(softmax_and_its_loss_match_their_plain_twin),
         cmocka_unit_test(softmax_survives_large_outputs),
         cmocka_unit_test(products_and_sums_of_elements_have_the_plain_twins_bits),
+        cmocka_unit_test(permutations_are_the_same_in_every_kernel),
         cmocka_unit_test(dropout_masks_are_the_words_of_philox_in_every_kernel),
         cmocka_unit_test(exp_and_tanh_match_their_plain_twins),
         cmocka_unit_test(exp_and_tanh_are_good_to_two_units_in_the_last_place),

@@ -425,11 +425,9 @@ static void padded_rows_are_the_first_of_the_epochs_order(void **state)
 
 /* Whatever was asked before, and across the rows that are drawn at once: of a seed and an epoch the
  * order is one. */
-static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
+static void check_order(const struct row_list *rows)
 {
-    struct row_run run = {.first = 100, .stride = 3, .n = 2 * ORDER_DRAWN + 200};
-    const struct row_list rows = {.n = run.n, .run = &run, .n_runs = 1};
-    struct order order = {.list = &rows, .batch = 60, .seed = 3, .shuffle = true};
+    struct order order = {.list = rows, .batch = 60, .seed = 3, .shuffle = true};
     uint32_t purpose = random_purpose("shuffle", "train");
     const int64_t across = ORDER_DRAWN / 60, last = order_steps(&order) - 1;
     const int64_t asked[][3] = {{3, 0, 0},    {3, 0, across}, {3, 0, across + 1}, {3, 1, 4},
@@ -437,7 +435,6 @@ static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
     int64_t row[60];
     struct error error;
 
-    (void)state;
     assert_true(order_prepare(&order, &error));
     for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
         uint64_t seed = (uint64_t)asked[i][0], epoch = (uint64_t)asked[i][1];
@@ -445,15 +442,38 @@ static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
 
         order.seed = seed;
         n = order_fill(&order, asked[i][1], asked[i][2], row);
-        assert_int_equal(n, first + 60 < run.n ? 60 : run.n - first);
+        assert_int_equal(n, first + 60 < rows->n ? 60 : rows->n - first);
         for (int64_t k = 0; k < n; k++) {
             uint64_t at =
-                random_permute(seed, epoch, purpose, (uint64_t)run.n, (uint64_t)(first + k));
+                random_permute(seed, epoch, purpose, (uint64_t)rows->n, (uint64_t)(first + k));
 
-            assert_int_equal(row[k], 100 + 3 * (int64_t)at);
+            assert_int_equal(row[k], row_list_at(rows, (int64_t)at));
         }
     }
     order_release(&order);
+}
+
+/* Of a list's runs, of rows that lie together, and of such that lie too far apart, or before the
+ * ones that came first, to be told in two bytes. */
+static void order_of_an_epoch_is_the_permutation_that_it_names(void **state)
+{
+    enum { N = 2 * ORDER_DRAWN + 200 };
+    static int64_t row[N];
+    struct row_run run = {.first = 100, .stride = 3, .n = N};
+    const struct row_list listed = {.row = row, .n = N};
+
+    (void)state;
+    check_order(&(struct row_list){.n = N, .run = &run, .n_runs = 1});
+    for (int64_t i = 0; i < N; i++)
+        row[i] = ((int64_t)1 << 40) + i * (UINT16_MAX / SHORT_ROWS);
+    check_order(&listed);
+    row[SHORT_ROWS - 1] = row[0] + UINT16_MAX;
+    check_order(&listed);
+    row[SHORT_ROWS - 1]++;
+    check_order(&listed);
+    for (int64_t i = 0; i < N; i++)
+        row[i] = N - i;
+    check_order(&listed);
 }
 
 static void batch_that_is_never_whole_is_refused(void **state)

@@ -163,8 +163,13 @@ VECTOR_ISA __m256d _ZGVdN4v_log(__m256d x); /* of libmvec, the C library's */
 #define WORDS __m256i
 #define u_set(x) _mm256_set1_epi32((int)(x))
 #define u_add(a, b) _mm256_add_epi32(a, b)
+#define u_sub(a, b) _mm256_sub_epi32(a, b)
+#define u_min(a, b) _mm256_min_epu32(a, b)
 #define u_xor(a, b) _mm256_xor_si256(a, b)
 #define u_lanes() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+#define u_load(from) _mm256_loadu_si256((const __m256i *)(from))
+#define u_store(to, x) _mm256_storeu_si256((__m256i *)(to), x)
+#define u_look_up(table, at) _mm256_i32gather_epi32((const int *)(table), at, sizeof(uint32_t))
 #define u_products(a, b, low, high) products_of(a, b, low, high)
 #define u_keep(a, threshold, keep) \
     _mm256_and_ps(keep, _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a, threshold), a)))

@@ -75,8 +75,13 @@ VECTOR_ISA __m512d _ZGVeN8v_log(__m512d x); /* of libmvec, the C library's */
 #define WORDS __m512i
 #define u_set(x) _mm512_set1_epi32((int)(x))
 #define u_add(a, b) _mm512_add_epi32(a, b)
+#define u_sub(a, b) _mm512_sub_epi32(a, b)
+#define u_min(a, b) _mm512_min_epu32(a, b)
 #define u_xor(a, b) _mm512_xor_si512(a, b)
 #define u_lanes() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define u_load(from) _mm512_loadu_si512(from)
+#define u_store(to, x) _mm512_storeu_si512(to, x)
+#define u_look_up(table, at) _mm512_i32gather_epi32(at, table, sizeof(uint32_t))
 #define u_products(a, b, low, high) products_of(a, b, low, high)
 #define u_keep(a, threshold, keep) \
     _mm512_mask_blend_ps(_mm512_cmplt_epu32_mask(a, threshold), keep, _mm512_setzero_ps())

@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct permutation;
+struct index_lanes;
+
 enum activation {
     ACTIVATION_LINEAR,
     ACTIVATION_RELU,
@@ -171,6 +174,8 @@ struct kernel {
      * follow draw->purpose, sixteen blocks for 64 values: value 64 g + 16 k + j has word k of block
      * 16 g + j. The same bits in every table. */
     void (*dropout_mask)(real *mask, int64_t width, const struct mask_draw *draw);
+    /* permutation_rounds(), with its bits. */
+    void (*permutation_rounds)(const struct permutation *permutation, struct index_lanes *lanes);
     /* For small products, and for those whose b is packed. */
     void (*product)(const struct product *product);
     /* gates: sums in, values out; cell and output are written. */

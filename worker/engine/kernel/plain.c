@@ -453,6 +453,7 @@ const struct kernel kernel_plain = {
     .multiply = plain_multiply,
     .affine = plain_affine,
     .dropout_mask = plain_dropout_mask,
+    .permutation_rounds = permutation_rounds,
     .product = plain_product,
     .lstm_forward = plain_lstm_forward,
     .lstm_backward = plain_lstm_backward,

@@ -424,84 +424,78 @@ INLINE VECTOR affine_of(VECTOR x, const struct affine_map *map)
     return v_add(v_mul(v_sub(x, map->centre), map->scale), map->offset);
 }
 
-#define AFFINE_ROWS 4 /* go side by side: what scales a column is read once for them */
+#define AFFINE_VECTORS 4 /* of columns go side by side: what scales them stays at hand */
 
-/* Where rows of the result go and what they come from. */
+/* Where columns of a row of the result go and what they come from. */
 struct affine_place {
-    const float *x[AFFINE_ROWS], *ahead[AFFINE_ROWS];
-    float *y[AFFINE_ROWS], *next[AFFINE_ROWS];
+    const float *x, *ahead;
+    float *y, *next;
 };
 
-INLINE void affine_find(const struct affine_rows *rows, int64_t row, int n,
-                        struct affine_place *ret_place)
+INLINE struct affine_place affine_find(const struct affine_rows *rows, int64_t row, int64_t column)
 {
-    UNROLL for (int k = 0; k < n; k++)
-    {
-        bool listed = rows->listed;
-        ret_place->x[k] = listed ? rows->listed[row + k] : rows->x + (row + k) * rows->x_stride;
-        ret_place->ahead[k] =
-            listed ? rows->listed_ahead[row + k] : rows->ahead + (row + k) * rows->x_stride;
-        ret_place->y[k] = rows->y + (row + k) * rows->y_stride;
-        ret_place->next[k] = ret_place->y[k] + (listed ? rows->rows * rows->y_stride : rows->width);
-    }
+    bool listed = rows->listed;
+    const float *x = listed ? rows->listed[row] : rows->x + row * rows->x_stride;
+    const float *ahead = listed ? rows->listed_ahead[row] : rows->ahead + row * rows->x_stride;
+    float *y = rows->y + row * rows->y_stride + column;
+
+    return (struct affine_place){.x = x + column,
+                                 .ahead = ahead + column,
+                                 .y = y,
+                                 .next = y + (listed ? rows->rows * rows->y_stride : rows->width)};
 }
 
-/* Columns from i on of n rows. Where the next sample's go, beside these, and one of those ahead are
- * fetched meanwhile, a line at a time. */
-INLINE void affine_at(const struct affine_place *at, const struct affine_map *map, int n, int64_t i,
+/* Where the next sample's go, beside these, and one of those ahead are fetched meanwhile, a line at
+ * a time. */
+INLINE void affine_at(const struct affine_place *at, const struct affine_map *map, int64_t i,
                       MASK mask, bool whole)
 {
-    UNROLL for (int k = 0; k < n; k++)
-    {
-        if (i * (int64_t)sizeof(float) % PREFETCH_LINE == 0) {
-            __builtin_prefetch(at->ahead[k] + i);
-            __builtin_prefetch(at->next[k] + i, 1);
-        }
-        VECTOR x = whole ? v_load(at->x[k] + i) : v_load_far(at->x[k] + i, mask);
-
-        store(at->y[k] + i, affine_of(x, map), mask, whole);
+    if (i * (int64_t)sizeof(float) % PREFETCH_LINE == 0) {
+        __builtin_prefetch(at->ahead + i);
+        __builtin_prefetch(at->next + i, 1);
     }
+    VECTOR x = whole ? v_load(at->x + i) : v_load_far(at->x + i, mask);
+
+    store(at->y + i, affine_of(x, map), mask, whole);
 }
 
-INLINE void affine_few(const struct affine_rows *rows, int64_t row, int n)
+/* n vectors of columns of all rows; whole: so is the last one. */
+INLINE void affine_columns(const struct affine_rows *rows, int64_t column, int n, bool whole)
 {
-    struct affine_place at;
+    struct affine_map map[AFFINE_VECTORS];
+    MASK mask = v_mask(whole ? LANES : rows->width - column - (n - 1) * LANES);
 
-    affine_find(rows, row, n, &at);
-    FOR_VECTORS(rows->width, {
-        const struct affine_map map = affine_load(rows, i);
-
-        affine_at(&at, &map, n, i, mask, whole);
-    });
-}
-
-/* Rows of a vector or less: what scales them stays at hand. */
-INLINE void affine_narrow(const struct affine_rows *rows, bool whole)
-{
-    const struct affine_map map = affine_load(rows, 0);
-    MASK mask = v_mask(rows->width);
-    struct affine_place at;
-
+    UNROLL for (int k = 0; k < n; k++) map[k] = affine_load(rows, column + k * LANES);
     for (int64_t row = 0; row < rows->rows; row++) {
-        affine_find(rows, row, 1, &at);
-        affine_at(&at, &map, 1, 0, mask, whole);
+        const struct affine_place at = affine_find(rows, row, column);
+
+        UNROLL for (int k = 0; k < n; k++)
+            affine_at(&at, &map[k], k * LANES, mask, whole || k + 1 < n);
     }
 }
 
 VECTOR_ISA static void vector_affine(const struct affine_rows *rows)
 {
-    int64_t row = 0;
+    int64_t column = 0;
 
-    if (rows->width < LANES)
-        affine_narrow(rows, false);
-    else if (rows->width == LANES)
-        affine_narrow(rows, true);
-    if (rows->width <= LANES)
-        return;
-    for (; rows->listed && row + AFFINE_ROWS <= rows->rows; row += AFFINE_ROWS)
-        affine_few(rows, row, AFFINE_ROWS);
-    for (; row < rows->rows; row++)
-        affine_few(rows, row, 1);
+    for (; column + AFFINE_VECTORS * LANES <= rows->width; column += AFFINE_VECTORS * LANES)
+        affine_columns(rows, column, AFFINE_VECTORS, true);
+    switch ((rows->width - column + LANES - 1) / LANES) { /* a loop for each */
+    case 1:
+        affine_columns(rows, column, 1, false);
+        break;
+    case 2:
+        affine_columns(rows, column, 2, false);
+        break;
+    case 3:
+        affine_columns(rows, column, 3, false);
+        break;
+    case 4:
+        affine_columns(rows, column, 4, false);
+        break;
+    default: /* none is left */
+        break;
+    }
 }
 
 INLINE void multiply_at(float *y, const float *x, const float *factor, int64_t i, MASK mask,
@@ -546,6 +540,7 @@ const struct kernel KERNEL_TABLE = {
     .multiply = vector_multiply,
     .affine = vector_affine,
     .dropout_mask = vector_dropout_mask,
+    .permutation_rounds = vector_permutation_rounds,
     .product = vector_product,
     .lstm_forward = vector_lstm_forward,
     .lstm_backward = vector_lstm_backward,

@@ -46,3 +46,39 @@ VECTOR_ISA static void vector_dropout_mask(float *mask, int64_t width, const str
     for (int64_t block = 0; block < groups * MASK_GROUP_BLOCKS; block += LANES)
         mask_words(mask, width, draw, block);
 }
+
+/* ---- a permutation's rounds, see permutation_range() ------------------------------------------*/
+
+/* Several vectors go side by side: each waits for what its own lanes look up. */
+#define TURNED 4
+
+INLINE WORDS turn_words(WORDS value, WORDS size, WORDS angle)
+{
+    WORDS sum = u_add(value, angle);
+
+    return u_min(sum, u_sub(sum, size)); /* which wraps round where sum is below size */
+}
+
+VECTOR_ISA static void vector_permutation_rounds(const struct permutation *permutation,
+                                                 struct index_lanes *lanes)
+{
+    WORDS a = u_set(permutation->a), b = u_set(permutation->b), left[TURNED], right[TURNED];
+
+    _Static_assert(PERMUTATION_LANES % (TURNED * LANES) == 0, "no vector is a part of one");
+    for (int i = 0; i < PERMUTATION_LANES; i += TURNED * LANES) {
+        const uint32_t *angle = permutation->angle;
+
+        UNROLL for (int k = 0; k < TURNED; k++) left[k] = u_load(lanes->left + i + k * LANES);
+        UNROLL for (int k = 0; k < TURNED; k++) right[k] = u_load(lanes->right + i + k * LANES);
+        for (int round = 0; round < PERMUTATION_ROUNDS; round += 2) {
+            UNROLL for (int k = 0; k < TURNED; k++) left[k] =
+                turn_words(left[k], a, u_look_up(angle, right[k]));
+            angle += permutation->b;
+            UNROLL for (int k = 0; k < TURNED; k++) right[k] =
+                turn_words(right[k], b, u_look_up(angle, left[k]));
+            angle += permutation->a;
+        }
+        UNROLL for (int k = 0; k < TURNED; k++) u_store(lanes->left + i + k * LANES, left[k]);
+        UNROLL for (int k = 0; k < TURNED; k++) u_store(lanes->right + i + k * LANES, right[k]);
+    }
+}

@@ -249,20 +249,35 @@ static void conv1d_forward(const struct layer *layer, struct pass *pass,
                      config->bias ? layer->parameter[BIAS].value : NULL, y, pass->buffer[SUMS]);
 }
 
-/* Steps that lie side by side are one product, else each is its own. */
+#define BLOCK_VALUES 8192   /* of x that stay in the nearest cache while all taps take their turn */
+#define BLOCK_TERMS_MIN 96  /* of a sum, so that reading and writing it is little beside them */
+#define BLOCK_WIDTH_MAX 256 /* of x: wider products are BLAS', which has blocks of its own */
+
+/* Steps whose products go together: where they do not lie side by side, each is its own. */
+static int64_t block_steps(const struct conv1d *conv, int64_t rows)
+{
+    int64_t terms = BLOCK_VALUES / conv->in;
+
+    if (conv->stride > 1 || conv->in > BLOCK_WIDTH_MAX)
+        return conv->stride > 1 ? 1 : conv->out;
+    terms = terms > BLOCK_TERMS_MIN ? terms : BLOCK_TERMS_MIN;
+    return terms > rows ? terms / rows : 1;
+}
+
 static void gradient_of_weights(const struct conv1d *conv, const struct pass *pass, const real *x,
                                 const struct tensor *dz, real *gradient)
 {
-    int64_t rows = dz->rows, at_once = conv->stride == 1 ? conv->out : 1;
+    int64_t rows = dz->rows, at_once = block_steps(conv, rows);
 
-    for (int64_t tap = 0; tap < conv->size; tap++)
-        for (int64_t step = 0; step < conv->out; step += at_once)
+    for (int64_t step = 0, n; step < conv->out; step += n) {
+        n = conv->out - step < at_once ? conv->out - step : at_once;
+        for (int64_t tap = 0; tap < conv->size; tap++)
             kernel_product_within(&(struct matrix_product){
                 .kernel = conv->kernel,
                 .transpose_a = true,
                 .m = conv->filters,
                 .n = conv->in,
-                .k = at_once * rows,
+                .k = n * rows,
                 .a = dz->data + step * rows * conv->filters,
                 .a_row = conv->filters,
                 .b = x + (step * conv->stride + tap * conv->dilation) * rows * conv->in,
@@ -271,6 +286,7 @@ static void gradient_of_weights(const struct conv1d *conv, const struct pass *pa
                 .c = gradient + tap * conv->in,
                 .c_row = conv->size * conv->in,
                 .prefetch = pass->prefetch});
+    }
 }
 
 /* Packs the taps, the last one first where steps are taken at once. */
@@ -359,12 +375,12 @@ static void conv1d_backward(const struct layer *layer, struct pass *pass,
     real *to = pads ? pass->buffer[DX] : (dx[0] ? dx[0]->data : NULL);
 
     activation_back(pass, (enum activation)config->activation, y, pass->buffer[SUMS], dy, dy->data);
-    if (layer->parameter[WEIGHT].gradient)
-        gradient_of_weights(conv, pass, pads ? pass->buffer[PADDED] : x[0]->data, dy,
-                            layer->parameter[WEIGHT].gradient);
     if (config->bias && layer->parameter[BIAS].gradient)
         pass->kernel->add_columns(layer->parameter[BIAS].gradient, dy->data, conv->out * y->rows,
                                   conv->filters);
+    if (layer->parameter[WEIGHT].gradient)
+        gradient_of_weights(conv, pass, pads ? pass->buffer[PADDED] : x[0]->data, dy,
+                            layer->parameter[WEIGHT].gradient);
     if (!dx[0])
         return;
     pack_back(layer, pass);

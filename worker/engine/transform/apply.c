@@ -14,7 +14,7 @@
 
 #define BLOCK_ROWS \
     248 /* columns that are a power of two apart would share a few lines of the cache */
-#define PIECE_VALUES 2048 /* of each sample in turn */
+#define PIECE_VALUES 1024 /* of each sample in turn */
 #define AHEAD_VALUES 1024 /* are under way from the memory, or a sample's next steps */
 #define SINGLES_MAX 256
 #define SINGLE_ROWS 16 /* samples of one step go through together, the next so many ahead */
