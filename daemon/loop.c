@@ -284,6 +284,15 @@ static bool check_place(struct daemon *daemon, struct error *error)
     return error_wrap(error, "the daemon ends");
 }
 
+/* Where every slot is taken, whoever waits for an answer gets it first; but no turn later than that
+ * it is looked at what starts next. */
+static bool puts_off_work(const struct daemon *daemon)
+{
+    return !daemon->late && daemon->starter.wanted && !supervisor_busy(daemon->supervisor) &&
+           store_in_transaction(daemon->store) &&
+           (int64_t)supervisor_count(daemon->supervisor) >= daemon->starter.limits.slots;
+}
+
 static void end_turn(struct daemon *daemon)
 {
     struct error error = {0};
@@ -292,7 +301,8 @@ static void end_turn(struct daemon *daemon)
     uv_idle_stop(&daemon->idle);
     if (daemon->changes)
         ok = change_more(daemon, &error);
-    if (ok && (supervisor_busy(daemon->supervisor) || daemon->starter.wanted))
+    daemon->late = ok && puts_off_work(daemon);
+    if (ok && !daemon->late && (supervisor_busy(daemon->supervisor) || daemon->starter.wanted))
         ok = work(daemon, &error);
     if (ok && daemon->turn_failure.kind != ERROR_NONE) {
         error = daemon->turn_failure;
@@ -305,6 +315,8 @@ static void end_turn(struct daemon *daemon)
     if (ok) {
         end_turn_well(daemon);
         keep_reserve(daemon);
+        if (daemon->late)
+            on_retry(daemon);
     } else
         end_turn_badly(daemon, &error);
     wake_for_sessions(daemon);

@@ -76,6 +76,7 @@ struct daemon {
     struct request_changes *changes; /* owned: what is done over several turns; nothing starts */
     struct error turn_failure;       /* kind NONE: the turn's transaction is good */
     bool large;                      /* this turn took much memory: give it back at its end */
+    bool late;                       /* the turn before left this one what it wanted done */
     bool stopping;                   /* a turn that ends is the last */
     bool closed;                     /* its handles are closed or closing */
 };
