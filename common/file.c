@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,11 @@ static ssize_t real_write(int fd, const void *data, size_t size)
     return write(fd, data, size);
 }
 
+static int real_take_room(int fd, off_t size)
+{
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size);
+}
+
 static int real_rename(int folder, const char *from, const char *to)
 {
     return renameat(folder, from, folder, to);
@@ -49,6 +55,7 @@ const struct file_system file_system_real = {
     .fsync = fsync,
     .fdatasync = fdatasync,
     .truncate = ftruncate,
+    .take_room = real_take_room,
     .rename = real_rename,
     .unlink = unlinkat,
     .mkdir = mkdirat,
@@ -159,6 +166,18 @@ static int truncate_file(int fd, off_t size)
 bool file_truncate(int fd, int64_t size, struct error *error)
 {
     return truncate_file(fd, size) == 0 || error_set_errno(error, errno, "truncating");
+}
+
+bool file_take_room(int fd, int64_t size, struct error *error)
+{
+    int status;
+
+    do
+        status = file_system->take_room(fd, size);
+    while (status < 0 && errno == EINTR);
+    if (status == 0 || (errno != ENOSPC && errno != EDQUOT))
+        return true;
+    return error_set_errno(error, errno, "room for %" PRId64 " bytes", size);
 }
 
 static void take_back(int fd, off_t start)

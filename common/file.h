@@ -24,6 +24,7 @@ struct file_system {
     int (*fsync)(int fd);
     int (*fdatasync)(int fd);
     int (*truncate)(int fd, off_t size);
+    int (*take_room)(int fd, off_t size); /* blocks, beyond the file's end too, which stays */
     int (*rename)(int folder, const char *from, const char *to);
     int (*unlink)(int folder, const char *path, int flags);
     int (*mkdir)(int folder, const char *path, mode_t mode);
@@ -36,6 +37,9 @@ const struct file_system *file_system_use(const struct file_system *system);
 /* O_CLOEXEC is added. */
 bool file_open(int folder, const char *path, int flags, int *ret_fd, struct error *error);
 bool file_truncate(int fd, int64_t size, struct error *error);
+/* Room for a file of so many bytes, all of it or none: a write that finds the disk full has taken
+ * what others could still use. Where a file system has no such thing, writing will tell. */
+bool file_take_room(int fd, int64_t size, struct error *error);
 bool file_read(int folder, const char *path, size_t limit, char **ret_data, size_t *ret_size,
                struct error *error);
 /* Writes all of it at the current place; on a short write or error truncates back to where it

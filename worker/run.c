@@ -653,6 +653,7 @@ static bool take_lock(struct run *run, struct error *error)
 static bool open_journal(struct run *run, struct error *error)
 {
     scoped(memory_free) char *path = NULL;
+    struct error full;
 
     run->pending = cJSON_CreateArray();
     if (!run->pending || asprintf(&path, "%s/events.jsonl", run->plan.folder) < 0) {
@@ -666,7 +667,7 @@ static bool open_journal(struct run *run, struct error *error)
                             "has run already; copy spec.json to a new folder to run it again");
     /* Room for the last lines even on a disk that the run fills. Where a file system has no such
      * thing they are tried again until there is room. */
-    (void)fallocate(run->journal.fd, FALLOC_FL_KEEP_SIZE, 0, JOURNAL_RESERVE);
+    (void)file_take_room(run->journal.fd, JOURNAL_RESERVE, &full);
     return true;
 }
 

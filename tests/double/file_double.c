@@ -265,6 +265,11 @@ static int double_truncate(int fd, off_t size)
     return fails() ? -1 : disk.before->truncate(fd, size);
 }
 
+static int double_take_room(int fd, off_t size)
+{
+    return fails() ? -1 : disk.before->take_room(fd, size);
+}
+
 static int double_rename(int folder, const char *from, const char *to)
 {
     return fails() ? -1 : disk.before->rename(folder, from, to);
@@ -286,6 +291,7 @@ static const struct file_system double_system = {
     .fsync = double_fsync,
     .fdatasync = double_fdatasync,
     .truncate = double_truncate,
+    .take_room = double_take_room,
     .rename = double_rename,
     .unlink = double_unlink,
     .mkdir = double_mkdir,

@@ -129,14 +129,6 @@ static bool write_contents(int fd, const struct state *state, struct header *hea
     return file_write_whole(fd, header, sizeof(*header), error);
 }
 
-/* All of it or none: a write that finds the disk full has taken what others could still use. */
-static bool take_room(int fd, uint64_t size, struct error *error)
-{
-    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno != ENOSPC)
-        return true; /* not every file system can; writing will tell */
-    return error_set_errno(error, ENOSPC, "a checkpoint of %" PRIu64 " bytes", size);
-}
-
 static bool write_all(const char *path, const struct state *state,
                       const struct checkpoint_identity *identity, struct error *error)
 {
@@ -148,8 +140,8 @@ static bool write_all(const char *path, const struct state *state,
         return error_set(error, ERROR_NO_MEMORY, "hashing a checkpoint");
     XXH3_64bits_reset(hash);
     return file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error) &&
-           take_room(fd, header.size, error) && write_contents(fd, state, &header, hash, error) &&
-           file_sync(fd, error);
+           file_take_room(fd, (int64_t)header.size, error) &&
+           write_contents(fd, state, &header, hash, error) && file_sync(fd, error);
 }
 
 bool checkpoint_write(const char *folder, const char *name, const struct state *state,
@@ -157,6 +149,7 @@ bool checkpoint_write(const char *folder, const char *name, const struct state *
                       struct error *error)
 {
     char path[PATH_MAX], aside[PATH_MAX], previous[PATH_MAX];
+    struct error removing;
     struct state settled;
 
     if (snprintf(path, sizeof(path), "%s/%s", folder, name) + 8 > (int)sizeof(path))
@@ -170,7 +163,7 @@ bool checkpoint_write(const char *folder, const char *name, const struct state *
          !file_rename(AT_FDCWD, path, previous, error)) ||
         !file_rename(AT_FDCWD, aside, path, error)) {
         /* On a full disk it would keep from the run's lines what they still could have. */
-        (void)unlink(aside);
+        (void)file_remove_tree(AT_FDCWD, aside, &removing);
         return error_wrap(error, "%s", path);
     }
     return file_sync_folder(AT_FDCWD, folder, error);

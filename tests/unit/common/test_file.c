@@ -451,6 +451,31 @@ static void made_folder_is_durable_when_its_parent_was_synced(void **state)
     assert_false(file_exists(AT_FDCWD, in_folder("two")));
 }
 
+/* ---- room ---- */
+
+/* Where there is not enough of it nobody is the poorer; who cannot tell says nothing. */
+static void room_is_there_before_anything_is_written(void **state)
+{
+    scoped(descriptor_close) int fd = open(in_folder("new"), O_WRONLY | O_CREAT, 0600);
+    struct stat status;
+    struct error error;
+
+    (void)state;
+    file_double_start(folder);
+    file_double_fail(0, FILE_DOUBLE_FAIL, ENOSPC);
+    assert_false(file_take_room(fd, 1 << 20, &error));
+    assert_int_equal(error.kind, ERROR_NO_SPACE);
+    file_double_fail(file_double_calls(), FILE_DOUBLE_FAIL, EINTR);
+    assert_true(file_take_room(fd, 1 << 20, &error));
+    assert_int_equal(file_double_calls(), 3);
+    file_double_fail(file_double_calls(), FILE_DOUBLE_FAIL, EOPNOTSUPP);
+    assert_true(file_take_room(fd, 1 << 20, &error));
+    file_double_stop();
+    assert_int_equal(fstat(fd, &status), 0);
+    assert_int_equal(status.st_size, 0);
+    assert_true(status.st_blocks * 512 >= 1 << 20);
+}
+
 /* ---- locks ---- */
 
 static void lock_keeps_others_out_until_it_is_closed(void **state)
@@ -508,6 +533,7 @@ int main(void)
         in_own_folder(tree_is_removed_and_links_are_not_followed),
         in_own_folder(removal_that_fails_says_where),
         in_own_folder(made_folder_is_durable_when_its_parent_was_synced),
+        in_own_folder(room_is_there_before_anything_is_written),
         in_own_folder(lock_keeps_others_out_until_it_is_closed),
         in_own_folder(removed_lock_keeps_nobody_out),
     };

@@ -315,6 +315,11 @@ static int failing_fsync(int fd)
     return fails() ? (errno = EIO, -1) : file_system_real.fsync(fd);
 }
 
+static int failing_take_room(int fd, off_t size)
+{
+    return fails() ? (errno = ENOSPC, -1) : file_system_real.take_room(fd, size);
+}
+
 static int failing_rename(int folder, const char *from, const char *to)
 {
     return fails() ? (errno = EIO, -1) : file_system_real.rename(folder, from, to);
@@ -340,6 +345,7 @@ static void failed_write_leaves_a_whole_checkpoint_behind(void **state)
     failing.open = failing_open;
     failing.write = failing_write;
     failing.fsync = failing_fsync;
+    failing.take_room = failing_take_room;
     failing.rename = failing_rename;
     set_up(&subject);
     fill(&subject, 1);
@@ -361,7 +367,7 @@ static void failed_write_leaves_a_whole_checkpoint_behind(void **state)
         fill(&subject, 1);
         assert_true(written || write_one(&subject));
     }
-    assert_true(at > 8); /* open, header, table, two pieces, fsync, two renames, folder */
+    assert_true(at > 9); /* open, room, header, table, two pieces, fsync, two renames, folder */
     tear_down(&subject);
 }
 
