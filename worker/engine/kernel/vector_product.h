@@ -179,7 +179,7 @@ static int64_t next_lines(struct prefetch *prefetch, int64_t n, const char *ret_
 VECTOR_ISA static void choose_lines(struct prefetch *prefetch, int64_t vectors, int64_t terms,
                                     struct asked *asked)
 {
-    int64_t due = lines_due(prefetch, vectors * terms);
+    int64_t due = terms > 0 ? lines_due(prefetch, vectors * terms) : 0;
     int64_t most = terms < ASKED_MOST ? terms : ASKED_MOST;
 
     asked->next = 0;
