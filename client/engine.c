@@ -66,6 +66,7 @@ static bool become_engine(const char *verb, const char *folder, const struct eng
            call->n * sizeof(*call->argument));
     memcpy((void *)plain, (const void *)argument,
            sizeof(plain)); /* execv wants them without const */
+    launch_choose_core();
     (void)fflush(stdout);
     execv(path.data, plain);
     return error_set_errno(error, errno, "%s", path.data);

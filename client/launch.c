@@ -1,7 +1,9 @@
 #include "client/launch.h"
 
+#include "common/blas_core.h"
 #include "common/file.h"
 #include "common/owner.h"
+#include "common/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,24 @@ bool launch_program_path(const char *program, struct buffer *ret_path, struct er
     if (slash)
         *slash = '\0';
     return buffer_append_format(ret_path, error, "%s/%s", self, program);
+}
+
+void launch_choose_core(void)
+{
+    scoped(buffer_release) struct buffer engine = {0}, cache = {0};
+    struct blas_core_question question = {.cpuinfo = "/proc/cpuinfo", .environment = environ};
+    char core[BLAS_CORE_SIZE];
+    struct error error; /* then OpenBLAS chooses */
+
+    if (getenv("OPENBLAS_CORETYPE") || !wire_home(&cache, &error) ||
+        !buffer_append_text(&cache, "/cache", &error) ||
+        !launch_program_path("nightjar-engine", &engine, &error))
+        return;
+    question.engine = engine.data;
+    question.cache_folder = cache.data;
+    blas_core_choose(&question, core);
+    if (core[0])
+        (void)setenv("OPENBLAS_CORETYPE", core, true);
 }
 
 static bool unit_wanted_in(const char *folder)

@@ -13,6 +13,10 @@
 /* Beside this program, or in $NIGHTJAR_BIN. */
 bool launch_program_path(const char *program, struct buffer *ret_path, struct error *error);
 
+/* Before this process becomes the engine or runs it: names the core of OpenBLAS's for it that its
+ * runs have (common/blas_core.h), unless the environment names one. */
+void launch_choose_core(void);
+
 /* Through systemd --user where the home is the default one and the unit is enabled, else by exec of
  * nightjard in a session of its own, its output in <home>/daemon.log. *ret_child: its process; 0:
  * somebody else's. Only begins: the caller waits for the socket. */

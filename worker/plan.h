@@ -2,12 +2,12 @@
 #ifndef NIGHTJAR_WORKER_PLAN_H
 #define NIGHTJAR_WORKER_PLAN_H
 
+#include "common/blas_core.h"
+#include "common/environment.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "common/process.h"
 #include "common/spec/spec.h"
-#include "worker/blas_core.h"
-#include "worker/environment.h"
 
 #include <stdbool.h>
 

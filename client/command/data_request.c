@@ -1,5 +1,6 @@
 #include "client/command/data_request.h"
 
+#include "client/launch.h"
 #include "client/program.h"
 #include "common/buffer.h"
 #include "common/owner.h"
@@ -110,6 +111,7 @@ bool data_request_ask(struct client *client, const char *verb, const cJSON *requ
     const struct program_reader reader = {.line = take_answer, .context = &answer};
     int status = 0;
 
+    launch_choose_core();
     if (!json_print(request, &text, error) || !buffer_append_text(&text, "\n", error) ||
         !program_filter("nightjar-engine", verb, text.data, text.size, &reader, &status, error))
         return false;

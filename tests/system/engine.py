@@ -16,6 +16,13 @@ IRIS = os.path.join(DATA, "sklearn_iris/iris.csv")
 DIABETES = os.path.join(DATA, "sklearn_diabetes/diabetes.csv")
 
 
+# The worker names a core of OpenBLAS's, which does not know every processor.
+with open("/proc/cpuinfo", encoding="ascii") as file:
+    flags = set(file.read().split())
+if "avx2" in flags:
+    os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX" if "avx512bw" in flags else "Haswell")
+
+
 def engine(*arguments, **keywords):
     return subprocess.run([ENGINE, *arguments], capture_output=True, text=True, timeout=DEADLINE, **keywords)
 

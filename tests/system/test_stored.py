@@ -56,6 +56,17 @@ class Stored(unittest.TestCase):
         lines = self.nj("evaluate", self.first, "--run", 1, "--metric", "macro_f1", "--data", "rows.csv").stdout
         self.assertRegex(lines, r"^data\.macro_f1 [0-9.]+\n$")
 
+    def test_a_model_is_asked_with_the_core_that_its_run_had(self):
+        core = self.daemon.show(self.first)["runs"][0]["blas_core"]
+        if not core:
+            self.skipTest("OpenBLAS chooses for this processor")
+        environment = {**self.daemon.environment, "OPENBLAS_VERBOSE": "2"}
+        for verb in (["evaluate", str(self.first)], ["predict", str(self.first), "--data", "rows.csv"],
+                     ["check", self.spec(), "--try"]):
+            done = subprocess.run([self.daemon.program("nj"), *verb], capture_output=True, text=True, timeout=DEADLINE_S,
+                                  env=environment, cwd=self.daemon.folder, check=False)
+            self.assertIn(f"Core: {core}", done.stdout + done.stderr, verb)
+
     def test_a_model_shows_its_layers_shapes_and_parameters(self):
         lines = self.nj("show", self.first, "--model").stdout.splitlines()
         self.assertEqual([line.split() for line in lines[:4]], [

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "worker/environment.h"
+#include "common/environment.h"
 
 static char home[] = "HOME=/home/me";
 static char empty[] = "EMPTY=";

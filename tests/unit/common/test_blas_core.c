@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/blas_core.h"
 #include "common/file.h"
 #include "common/owner.h"
-#include "worker/blas_core.h"
 
 #define FLAGS_512 "fpu avx2 fma avx512f avx512dq avx512bw avx512vl"
 

@@ -3,7 +3,7 @@
  * and flags, the engine's file and what decides which libopenblas it loads: the loader's cache
  * (rewritten whenever a library is installed or an alternative is switched) and LD_LIBRARY_PATH.
  */
-#include "worker/blas_core.h"
+#include "common/blas_core.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +22,11 @@
 
 #include "common/buffer.h"
 #include "common/clock.h"
+#include "common/environment.h"
 #include "common/file.h"
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/owner.h"
-#include "worker/environment.h"
 
 #define CACHE_NAME "blas-core.json"
 #define CACHE_VERSION 1
@@ -89,15 +89,16 @@ static void processor_read(const char *path, struct processor *ret_processor)
     copy_field(text, "\nflags", ret_processor->flags, sizeof(ret_processor->flags));
 }
 
+/* Not by its path: who has it as a descriptor asks about the same file. */
 static bool append_identity(struct buffer *key, const char *path, struct error *error)
 {
     struct stat status;
 
     if (stat(path, &status) != 0)
-        return buffer_append_format(key, error, "%s missing\n", path);
-    return buffer_append_format(key, error, "%s %jd %jd.%09ld %ju\n", path,
-                                (intmax_t)status.st_size, (intmax_t)status.st_mtim.tv_sec,
-                                status.st_mtim.tv_nsec, (uintmax_t)status.st_ino);
+        return buffer_append_text(key, "missing\n", error);
+    return buffer_append_format(key, error, "%jd %jd.%09ld %ju\n", (intmax_t)status.st_size,
+                                (intmax_t)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                                (uintmax_t)status.st_ino);
 }
 
 static bool make_key(const struct blas_core_question *question, const struct processor *processor,

@@ -3,8 +3,8 @@
  * itself and then falls back to very old kernels, so the best core that the processor's flags
  * allow is named for it, once the engine has found that its products are right.
  */
-#ifndef NIGHTJAR_WORKER_BLAS_CORE_H
-#define NIGHTJAR_WORKER_BLAS_CORE_H
+#ifndef NIGHTJAR_COMMON_BLAS_CORE_H
+#define NIGHTJAR_COMMON_BLAS_CORE_H
 
 #include "common/error.h"
 

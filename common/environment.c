@@ -1,5 +1,5 @@
 /* A list of "NAME=value", as execve() wants it. */
-#include "worker/environment.h"
+#include "common/environment.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The environment that a run gets: the caller's, with some variables set. */
-#ifndef NIGHTJAR_WORKER_ENVIRONMENT_H
-#define NIGHTJAR_WORKER_ENVIRONMENT_H
+#ifndef NIGHTJAR_COMMON_ENVIRONMENT_H
+#define NIGHTJAR_COMMON_ENVIRONMENT_H
 
 #include "common/error.h"
 
