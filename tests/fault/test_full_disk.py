@@ -167,7 +167,7 @@ class Training(FullDiskCase):
     def test_it_that_found_no_room_for_its_end_goes_on_when_there_is_some(self):
         self.fill()
         self.spend_reserve()
-        self.fill(but_pages=32)  # for what is asked for next, not for a run's end, however soon that comes
+        self.fill(but_pages=8)  # for what is asked for next, but not for the best weights or the model, however soon
         self.daemon.call("resume", select=self.select)
         self.fill()
         wait_until(lambda: self.events("events")[-1]["event"] == "exit")
