@@ -9,8 +9,10 @@
  * windows, whole rows, by memcpy; "copy_columns SECONDS" of as many bytes as an assembled batch
  * has, from the same places; "step SECONDS" of a training step, assembly and all, and of the
  * assembly alone as it is in these steps: choosing the samples, what asks the memory for them, and
- * gathering.
+ * gathering; "ready SECONDS" of a training step that finds its batch assembled, in as much memory
+ * as the rows take: what a step takes longer than this is all that assembly costs it.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,11 @@
 #include "worker/engine/pipeline.h"
 #include "worker/engine/prepared/store.h"
 
+struct sample_part { /* of a batch */
+    real *value;     /* [steps][rows][width] */
+    int64_t rows;
+};
+
 struct bench {
     struct engine_spec spec;
     struct dataset *dataset;
@@ -33,10 +40,13 @@ struct bench {
     struct tensor x;
     float *copy;
     int64_t *row, *soon, n_soon;
-    struct sample_set timed; /* the samples' own, but for what tells its time */
-    double assembly;         /* seconds of the steps so far */
-    double look;             /* seconds that a look at the clock takes */
-    int64_t batch;           /* of the order, from where it goes on */
+    struct sample_set timed;     /* the samples' own, but for what tells its time */
+    double assembly;             /* seconds of the steps so far */
+    double look;                 /* seconds that a look at the clock takes */
+    struct sample_set assembled; /* whose gather takes the next part of what is ready */
+    struct sample_part *part;    /* a ring of them, a trip each */
+    int64_t n_parts, next_part;
+    int64_t batch; /* of the order, from where it goes on */
     uint64_t step;
 };
 
@@ -189,11 +199,94 @@ static void step(struct bench *at)
         die(&error);
 }
 
+/* ---- steps whose batches are ready ------------------------------------------------------------*/
+
+static void take_ready(const struct sample_set *set, const int64_t *row, int64_t n,
+                       struct tensor x[], int32_t *const length[])
+{
+    struct bench *at = timed_bench;
+    const struct sample_part *part = &at->part[at->next_part];
+
+    (void)set, (void)row, (void)length;
+    assert(part->rows == n);
+    x->data = part->value;
+    at->next_part = (at->next_part + 1) % at->n_parts;
+}
+
+static int64_t trips(const struct bench *at)
+{
+    int64_t most = ((const struct network *)at->model)->cut_rows;
+
+    return (at->spec.train.batch + most - 1) / most;
+}
+
+/* As many whole batches as rows of the data take memory, two at least. */
+static void make_ready(struct bench *at)
+{
+    const struct sample_set *set = &at->rows.samples->set;
+    int64_t most = ((const struct network *)at->model)->cut_rows, batch = at->spec.train.batch;
+    int64_t values = batch * at->x.steps * at->x.width;
+    int64_t batches = at->dataset->n_rows * at->dataset->n_features / values;
+    int32_t *length[SAMPLE_INPUTS_MAX] = {0};
+
+    batches = batches < 2 ? 2 : batches;
+    at->n_parts = batches * trips(at);
+    at->part = room((size_t)at->n_parts, sizeof(*at->part));
+    real *value = arena_allocate(batches * values);
+    if (!value)
+        no_memory();
+    for (int64_t i = 0, first = batch; i < at->n_parts; i++, first += most) {
+        struct tensor x = at->x;
+
+        if (first >= batch) {
+            if (draw(at) != batch)
+                abort();
+            first = 0;
+        }
+        x.rows = batch - first < most ? batch - first : most;
+        x.data = value;
+        set->gather(set, at->row + first, x.rows, &x, length);
+        at->part[i] = (struct sample_part){value, x.rows};
+        value += x.rows * x.steps * x.width;
+    }
+    at->assembled = *set;
+    at->assembled.gather = take_ready;
+    at->assembled.foresee = NULL;
+}
+
+/* The same rows' truths each time. */
+static void step_ready(struct bench *at)
+{
+    struct network_pass *pass = &((struct network *)at->model)->training;
+    struct loss_sum sum = {0};
+    struct error error;
+    real *own = pass->input[0].data;
+    int64_t n = at->spec.train.batch;
+
+    if (!at->part)
+        make_ready(at);
+    const struct model_step next = {.set = &at->assembled,
+                                    .row = at->row,
+                                    .n = n,
+                                    .soon = at->row,
+                                    .n_soon = n,
+                                    .seed = 1,
+                                    .step = ++at->step,
+                                    .rate_scale = 1};
+
+    if (!at->model->kind->advance(at->model, &next, &sum, &error))
+        die(&error);
+    pass->input[0].data = own;
+}
+
 static const struct {
     const char *name;
     void (*once)(struct bench *bench);
-} commands[] = {
-    {"assemble", assemble}, {"copy", copy_rows}, {"copy_columns", copy_columns}, {"step", step}};
+} commands[] = {{"assemble", assemble},
+                {"copy", copy_rows},
+                {"copy_columns", copy_columns},
+                {"step", step},
+                {"ready", step_ready}};
 
 static void answer(struct bench *bench, const char *line)
 {
