@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +229,8 @@ static void end_turn_well(struct daemon *daemon)
         next = client_session_public(session)->next;
         client_session_release(session);
     }
+    if (daemon->late) /* whoever was woken on this processor goes on with its answer first */
+        (void)sched_yield();
     supervisor_committed(daemon->supervisor);
     tell_changes(daemon);
     wake_for_delays(daemon);
