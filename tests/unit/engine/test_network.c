@@ -460,7 +460,8 @@ static void foresee_values(const struct sample_set *set, struct prefetch *prefet
     prefetch_add(prefetch, fixture->x, bytes, 0, bytes);
 }
 
-/* By each layer whose products ask; how long the way is the first step tells. */
+/* By each layer whose products ask, on processors that gain by it; how long the way is the first
+ * step tells. */
 static void next_rows_are_asked_for_on_the_way_back(void **state)
 {
     static const char *const stack[] = {
@@ -469,7 +470,8 @@ static void next_rows_are_asked_for_on_the_way_back(void **state)
     };
 
     (void)state;
-    if (kernel_pick() == &kernel_plain) /* which has nothing to win by it */
+    setenv("NIGHTJAR_KERNEL", "avx2", 1);
+    if (!kernel_pick()->asks)
         skip();
     for (size_t i = 0; i < sizeof(stack) / sizeof(stack[0]); i++) {
         const struct network *network;
@@ -485,17 +487,17 @@ static void next_rows_are_asked_for_on_the_way_back(void **state)
         model = fixture_build(&fixture);
         network = (const struct network *)model;
         advance(model, &fixture, 0);
-        assert_int_equal(network->prefetch.done, 0);
+        assert_int_equal(network->prefetch.asked + network->prefetch.at, 0);
         for (int step = 1; step < 3; step++) {
             advance(model, &fixture, step);
             assert_ptr_equal(network->prefetch.row, fixture.row + 4 * ((step + 1) % 3));
             assert_true(network->prefetch.n_lines > 0);
-            assert_int_equal(network->prefetch.done, network->prefetch.n_lines);
             assert_int_equal(network->prefetch.at, network->prefetch.n_arrays);
         }
         model_free(&model);
         fixture_tear_down(&fixture);
     }
+    unsetenv("NIGHTJAR_KERNEL");
 }
 
 /* failure mode 14: what is not allocated cannot grow */

@@ -83,7 +83,8 @@ static void foresee(const struct sample_set *set, struct prefetch *prefetch)
 
     applier_foresee(samples->applier, window ? -window_first(window, 0) : 0,
                     window ? window->length : 1, prefetch);
-    prefetch_add(prefetch, set->row_id, sizeof(*set->row_id), 0, sizeof(*set->row_id));
+    if (prefetch->ids)
+        prefetch_add(prefetch, set->row_id, sizeof(*set->row_id), 0, sizeof(*set->row_id));
     if (set->task == TASK_CLASSIFICATION)
         prefetch_add(prefetch, set->label, sizeof(*set->label), 0, sizeof(*set->label));
     else if (!set->target_row)

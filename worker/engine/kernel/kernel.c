@@ -238,14 +238,14 @@ void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, i
         (struct prefetch_array){.base = base, .stride = stride, .before = before, .lines = lines};
 }
 
-/* The last quarter of the way: what was asked for earlier has left the nearer caches again for what
- * the products work on. */
+/* The last quarter of the way, and a little of it to spare: what was asked for earlier has left the
+ * nearer caches again for what the products work on. */
 void prefetch_pace(struct prefetch *prefetch, int64_t way)
 {
-    int64_t asking = way / 4;
+    double asking = (double)way / 4;
 
-    prefetch->begin = way - asking;
-    prefetch->pace = asking > 0 ? (double)prefetch->n_lines / (double)asking : 0;
+    prefetch->due = (double)way - asking;
+    prefetch->pace = prefetch->n_lines > 0 ? asking * 15 / 16 / (double)prefetch->n_lines : 0;
 }
 
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)

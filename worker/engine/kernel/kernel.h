@@ -54,14 +54,15 @@ struct sgd_step {
     bool nesterov;
 };
 
-/* What is read of some rows soon: products ask the memory for it, a line now and then on the last
- * part of their way, so that it is in a cache by then, and still is. */
+/* What is read of some rows soon: products ask the memory for it, a few lines now and then on the
+ * last part of their way, so that it is in a cache by then, and still is. */
 #define PREFETCH_LINE 64     /* bytes */
 #define PREFETCH_LINES 16384 /* in all */
 #define PREFETCH_ARRAYS 4
 struct prefetch {       /* all-zero: nothing */
     const int64_t *row; /* [n], borrowed */
     int64_t n, n_lines;
+    bool ids; /* the rows' identities are read too */
     struct prefetch_array {
         const char *base;       /* of row 0 */
         int64_t stride, before; /* bytes from a row to the next; rows that come before each */
@@ -69,9 +70,8 @@ struct prefetch {       /* all-zero: nothing */
     } array[PREFETCH_ARRAYS];
     int n_arrays;
     int64_t gone;               /* vectors of terms that products have added up */
-    int64_t begin;              /* so many before the first line */
-    double pace;                /* lines for each of them from there on; 0: none is asked for */
-    int64_t done;               /* lines that were asked for */
+    double due;                 /* so many before the next lines */
+    double pace;                /* of them for each line; 0: none is asked for */
     int at;                     /* the array whose rows are asked for */
     int64_t asked, asked_lines; /* rows, and lines of the next one */
 };
@@ -145,6 +145,9 @@ struct affine_rows {
 struct kernel {
     const char *name; /* "plain" "avx2" "avx512" */
     int64_t panel;    /* columns of a panel: what kernel_pack() lays together */
+    bool asks;        /* its processors gain by asking the memory for the next batch while they
+                         compute (whole steps by up to 4 %); others lose by it (3 %): what they
+                         gather themselves comes as soon */
 
     /* y[rows][width] = f(y + bias); bias NULL: none. alpha: slope of leaky_relu below 0. */
     void (*bias_activation)(real *y, const real *bias, int64_t rows, int64_t width,

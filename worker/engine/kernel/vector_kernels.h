@@ -527,6 +527,7 @@ VECTOR_ISA static void vector_tanh(float *y, const float *x, int64_t n)
 const struct kernel KERNEL_TABLE = {
     .name = KERNEL_NAME,
     .panel = (int64_t)PANEL_VECTORS * LANES,
+    .asks = PANEL_VECTORS < 4,
     .bias_activation = vector_bias_activation,
     .activation_gradient = vector_activation_gradient,
     .add_columns = vector_add_columns,

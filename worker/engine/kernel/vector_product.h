@@ -16,15 +16,13 @@
 #define TILE_ROWS_MAX 12
 
 #define LINE PREFETCH_LINE
+#define LINES_AT_ONCE 8 /* half of what a core has under way */
 
-/* What is asked of the memory while a tile's sums are computed: a line at each term of what is
- * `soon`, and lines of the rows that come later now and then. */
-#define ASKED_MOST 256
-struct asked {
-    const char *soon;
-    int64_t soon_lines; /* still to ask for */
-    int64_t n, next;
-    const char *line[ASKED_MOST];
+/* Lines of what is needed next, asked of the memory while a tile's sums are computed, one at each
+ * term. */
+struct ahead {
+    const char *line;
+    int64_t lines; /* still to ask for */
 };
 
 /* One term of each sum. */
@@ -44,31 +42,25 @@ INLINE void tile_term(const float *a, int64_t a_row, const float *b, int rows, i
 }
 
 INLINE void tile_terms(const struct product_part *part, int64_t row, int64_t column, int rows,
-                       int vectors, MASK mask, struct asked *asked,
+                       int vectors, MASK mask, struct ahead *ahead,
                        VECTOR sum[TILE_ROWS_MAX][PANEL_VECTORS])
 {
     const float *a = part->a + row * part->a_row;
     const float *b = part->b + column / (PANEL_VECTORS * LANES) * part->b_panel;
     int64_t a_row = part->a_row, a_column = part->a_column, b_row = part->b_row;
-    int64_t lines = asked->n - asked->next < part->k ? asked->n - asked->next : part->k;
-    int64_t each = lines > 0 ? part->k / lines : 0, step = asked->soon_lines > 0 ? LINE : 0;
-    const char *soon = step > 0 ? asked->soon : (const char *)a;
+    int64_t step = ahead->lines > 0 ? LINE : 0;
+    const char *line = step > 0 ? ahead->line : (const char *)a;
 
-    for (int64_t i = 0; i < lines; i++) {
-        __builtin_prefetch(asked->line[asked->next++], 0, 2); /* into the second cache */
-        for (int64_t k = 0; k < each; k++, a += a_column, b += b_row)
-            tile_term(a, a_row, b, rows, vectors, mask, sum);
-    }
-    for (int64_t k = lines * each; k < part->k; k++, a += a_column, b += b_row, soon += step) {
-        __builtin_prefetch(soon, 0, 2); /* beyond the end it does no harm */
+    for (int64_t k = 0; k < part->k; k++, a += a_column, b += b_row, line += step) {
+        __builtin_prefetch(line, 0, 2); /* into the second cache; beyond the end it does no harm */
         tile_term(a, a_row, b, rows, vectors, mask, sum);
     }
-    asked->soon += step * part->k;
-    asked->soon_lines -= part->k;
+    ahead->line += step * part->k;
+    ahead->lines -= part->k;
 }
 
 INLINE void tile(const struct product *product, int64_t row, int64_t column, int rows, int vectors,
-                 MASK mask, struct asked *asked)
+                 MASK mask, struct ahead *ahead)
 {
     VECTOR sum[TILE_ROWS_MAX][PANEL_VECTORS];
     float *c = product->c + row * product->c_row + column;
@@ -79,7 +71,7 @@ INLINE void tile(const struct product *product, int64_t row, int64_t column, int
         : v + 1 < vectors ? v_load(c + i * c_row + v * LANES)
                           : v_load_part(c + i * c_row + v * LANES, mask);
     for (int p = 0; p < product->n_parts; p++)
-        tile_terms(&product->part[p], row, column, rows, vectors, mask, asked, sum);
+        tile_terms(&product->part[p], row, column, rows, vectors, mask, ahead, sum);
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < vectors; v++) if (v + 1 < vectors)
             v_store(c + i * c_row + v * LANES, sum[i][v]);
@@ -89,7 +81,7 @@ INLINE void tile(const struct product *product, int64_t row, int64_t column, int
 /* One function for each shape of a tile: its loops are unrolled into registers. */
 #define TILE_CASE(rows, vectors)                                \
     case rows:                                                  \
-        tile(product, row, column, rows, vectors, mask, asked); \
+        tile(product, row, column, rows, vectors, mask, ahead); \
         break;
 #define TILES_TO_SIX(vectors) \
     TILE_CASE(1, vectors)     \
@@ -102,7 +94,7 @@ INLINE void tile(const struct product *product, int64_t row, int64_t column, int
 
 #define TILES(name, vectors, cases)                                                         \
     VECTOR_ISA static void name(const struct product *product, int64_t row, int64_t column, \
-                                int rows, MASK mask, struct asked *asked)                   \
+                                int rows, MASK mask, struct ahead *ahead)                   \
     {                                                                                       \
         switch (rows) {                                                                     \
             cases(vectors) default : break;                                                 \
@@ -119,21 +111,21 @@ TILES(tiles_of_two, 2, TILES_TO_SIX)
 #endif
 
 VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64_t column, int rows,
-                               int vectors, MASK mask, struct asked *asked)
+                               int vectors, MASK mask, struct ahead *ahead)
 {
     switch (vectors) {
     case 1:
-        tiles_of_one(product, row, column, rows, mask, asked);
+        tiles_of_one(product, row, column, rows, mask, ahead);
         break;
     case 2:
-        tiles_of_two(product, row, column, rows, mask, asked);
+        tiles_of_two(product, row, column, rows, mask, ahead);
         break;
 #if PANEL_VECTORS == 4
     case 3:
-        tiles_of_three(product, row, column, rows, mask, asked);
+        tiles_of_three(product, row, column, rows, mask, ahead);
         break;
     case 4:
-        tiles_of_four(product, row, column, rows, mask, asked);
+        tiles_of_four(product, row, column, rows, mask, ahead);
         break;
 #endif
     default:
@@ -141,52 +133,29 @@ VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64
     }
 }
 
-/* So many more terms are added up: how many lines that makes due. */
-INLINE int64_t lines_due(struct prefetch *prefetch, int64_t terms)
+/* So many more terms are added up: the lines that this makes due, some of a row at a time. */
+INLINE void ask_due(struct prefetch *prefetch, int64_t terms)
 {
-    int64_t due;
-
     prefetch->gone += terms;
-    due = (int64_t)((double)(prefetch->gone - prefetch->begin) * prefetch->pace) - prefetch->done;
-    return due > 0 ? due : 0;
-}
-
-/* The next lines, n of them at most, or as many as there are. */
-static int64_t next_lines(struct prefetch *prefetch, int64_t n, const char *ret_line[])
-{
-    int64_t count = 0;
-
-    while (count < n && prefetch->at < prefetch->n_arrays) {
+    while (prefetch->pace > 0 && (double)prefetch->gone > prefetch->due &&
+           prefetch->at < prefetch->n_arrays) {
         const struct prefetch_array *array = &prefetch->array[prefetch->at];
         int64_t row = prefetch->row[prefetch->asked] - array->before;
         const char *place = array->base + (row > 0 ? row : 0) * array->stride;
+        int64_t first = prefetch->asked_lines, left = array->lines - first;
+        int64_t n = left < LINES_AT_ONCE ? left : LINES_AT_ONCE;
 
-        while (count < n && prefetch->asked_lines < array->lines)
-            ret_line[count++] = place + prefetch->asked_lines++ * LINE;
-        if (prefetch->asked_lines < array->lines)
-            break;
+        for (int64_t i = 0; i < n; i++)
+            __builtin_prefetch(place + (first + i) * LINE, 0, 2);
+        prefetch->due += (double)n * prefetch->pace;
+        prefetch->asked_lines += n;
+        if (n < left)
+            continue;
         prefetch->asked_lines = 0;
         if (++prefetch->asked == prefetch->n) {
             prefetch->asked = 0;
             prefetch->at++;
         }
-    }
-    prefetch->done += n;
-    return count;
-}
-
-/* What a tile of so many terms asks for; more than that is asked for before it. */
-VECTOR_ISA static void choose_lines(struct prefetch *prefetch, int64_t vectors, int64_t terms,
-                                    struct asked *asked)
-{
-    int64_t due = terms > 0 ? lines_due(prefetch, vectors * terms) : 0;
-    int64_t most = terms < ASKED_MOST ? terms : ASKED_MOST;
-
-    asked->next = 0;
-    for (asked->n = 0; due > 0; due -= most) {
-        for (int64_t i = 0; i < asked->n; i++)
-            __builtin_prefetch(asked->line[i], 0, 2);
-        asked->n = next_lines(prefetch, due < most ? due : most, asked->line);
     }
 }
 
@@ -203,11 +172,9 @@ VECTOR_ISA static void vector_product(const struct product *product)
 {
     int64_t panel = (int64_t)PANEL_VECTORS * LANES;
     int64_t terms = product->prefetch ? terms_of(product) : 0;
-    struct asked asked;
+    struct ahead ahead = {(const char *)product->soon,
+                          product->n_soon * (int64_t)sizeof(float) / LINE};
 
-    asked.soon = (const char *)product->soon;
-    asked.soon_lines = product->n_soon * (int64_t)sizeof(float) / LINE;
-    asked.n = asked.next = 0;
     for (int64_t column = 0; column < product->n; column += panel) {
         int64_t width = product->n - column < panel ? product->n - column : panel;
         int vectors = (int)((width + LANES - 1) / LANES);
@@ -218,8 +185,8 @@ VECTOR_ISA static void vector_product(const struct product *product)
             int64_t end = product->m * (i + 1) / tiles;
 
             if (product->prefetch)
-                choose_lines(product->prefetch, (end - row) * vectors, terms, &asked);
-            tile_of(product, row, column, (int)(end - row), vectors, mask, &asked);
+                ask_due(product->prefetch, (end - row) * vectors * terms);
+            tile_of(product, row, column, (int)(end - row), vectors, mask, &ahead);
             row = end;
         }
     }

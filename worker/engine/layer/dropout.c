@@ -103,6 +103,7 @@ const struct layer_kind layer_dropout = {
              .settings = dropout_settings},
     .memory = sizeof(struct dropout),
     .in_place = true,
+    .draws = true,
     .build = dropout_build,
     .forward = dropout_forward,
     .backward = dropout_backward,

@@ -145,6 +145,7 @@ const struct layer_kind layer_gru = {
              .config_size = sizeof(struct recurrent_config),
              .settings = gru_settings},
     .memory = sizeof(struct recurrent),
+    .draws = true,
     .whole = true,
     .build = gru_build,
     .prepare = recurrent_prepare,

@@ -58,7 +58,7 @@ struct pass { /* one trip of a batch through a network; owned by whoever made it
     int64_t rows;           /* of this batch */
     int64_t capacity;       /* most rows that the buffers hold */
     uint64_t seed, step;    /* randomness is a function of (seed, step, row id, layer name) */
-    const uint64_t *row_id; /* [rows], borrowed */
+    const uint64_t *row_id; /* [rows], borrowed; NULL where no layer draws */
     const struct kernel *kernel;
     real *const *buffer;                /* of the layer at work: [its buffer number] */
     const struct bf16x3_kernel *bf16x3; /* NULL: all is computed in float, as in training */
@@ -87,6 +87,7 @@ struct layer_kind {
     enum layer_role role;
     size_t memory; /* bytes of layer->memory, zeroed before build() */
     bool in_place; /* dx[0] may be dy: each element of it comes of the one in its place */
+    bool draws;    /* random numbers for each row, by pass->row_id */
     bool whole;    /* a batch's rows go through together: what they give depends on the others, or
                       fewer of them are slower */
     bool (*build)(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,

@@ -86,6 +86,7 @@ const struct layer_kind layer_lstm = {
              .config_size = sizeof(struct recurrent_config),
              .settings = lstm_settings},
     .memory = sizeof(struct recurrent),
+    .draws = true,
     .whole = true,
     .build = lstm_build,
     .prepare = recurrent_prepare,

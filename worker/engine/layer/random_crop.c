@@ -102,6 +102,7 @@ const struct layer_kind layer_random_crop = {
              .config_size = sizeof(struct random_crop_config),
              .settings = random_crop_settings},
     .memory = sizeof(struct crop),
+    .draws = true,
     .build = random_crop_build,
     .forward = random_crop_forward,
     .backward = random_crop_backward,

@@ -81,6 +81,7 @@ const struct layer_kind layer_random_flip = {
              .config_size = sizeof(struct random_flip_config),
              .settings = random_flip_settings},
     .memory = sizeof(struct crop),
+    .draws = true,
     .build = random_flip_build,
     .forward = random_flip_forward,
     .backward = random_flip_backward,

@@ -116,6 +116,7 @@ const struct layer_kind layer_random_resized_crop = {
              .settings = random_resized_crop_settings,
              .check = random_resized_crop_check},
     .memory = sizeof(struct crop),
+    .draws = true,
     .build = random_resized_crop_build,
     .forward = random_resized_crop_forward,
     .backward = random_resized_crop_backward,

@@ -62,6 +62,7 @@ const struct layer_kind layer_simple_rnn = {
              .config_size = sizeof(struct recurrent_config),
              .settings = simple_rnn_settings},
     .memory = sizeof(struct recurrent),
+    .draws = true,
     .whole = true,
     .build = simple_rnn_build,
     .prepare = recurrent_prepare,

@@ -383,6 +383,14 @@ static bool carries(const struct network *network)
     return false;
 }
 
+static bool draws(const struct network *network)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        if (network->layer[i].kind->draws)
+            return true;
+    return false;
+}
+
 /* What a step leaves to the next is of all of its rows together. */
 static bool check_parts(const struct network *network, struct error *error)
 {
@@ -424,6 +432,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->model.stateful = carries(network);
     if (plan->divides && !check_parts(network, error))
         return false;
+    network->draws = draws(network);
     network->cut_rows = cut_rows(network);
     network->model.memory = memory_of(network);
     *ret_network = take(&network);

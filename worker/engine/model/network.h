@@ -61,6 +61,7 @@ struct network {
     real *best;             /* owned, NULL until declared */
     struct update update;   /* all-zero: it only predicts */
     struct inspection inspection;
+    bool draws;         /* some layer does, for each row */
     int64_t cut_rows;   /* of a batch whose rows go through alone: so many at a time stay in the
                            cache */
     int64_t n_elements; /* of an arena: parameters and what aligns them */

@@ -85,7 +85,7 @@ static void network_swap_average(struct model *model)
 static void pass_back(struct network_pass *pass, struct network *network)
 {
     prefetch_pace(&network->prefetch, network->way_back * pass->pass.rows);
-    pass->pass.prefetch = &network->prefetch;
+    pass->pass.prefetch = network->kernel->asks ? &network->prefetch : NULL;
     pass_backward(pass, network);
     pass->pass.prefetch = NULL;
     network->way_back = network->prefetch.gone / pass->pass.rows;
@@ -125,9 +125,10 @@ static void foresee(struct network *network, const struct model_step *step, int6
     bool here = next < step->n;
     int64_t n = here ? step->n - next : step->n_soon;
 
-    network->prefetch =
-        (struct prefetch){.row = here ? step->row + next : step->soon, .n = n < most ? n : most};
-    if (step->set->foresee && n > 0)
+    network->prefetch = (struct prefetch){.row = here ? step->row + next : step->soon,
+                                          .n = n < most ? n : most,
+                                          .ids = network->draws};
+    if (network->kernel->asks && step->set->foresee && n > 0)
         step->set->foresee(step->set, &network->prefetch);
 }
 

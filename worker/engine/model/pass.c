@@ -246,7 +246,7 @@ bool pass_init(struct network_pass *pass, const struct network *network, int64_t
         return error_set(error, ERROR_NO_MEMORY, "buffers for batches of %lld rows",
                          (long long)capacity);
     }
-    pass->pass.row_id = pass->row_id;
+    pass->pass.row_id = network->draws ? pass->row_id : NULL;
     (void)place(network, pass, capacity, training, (struct cursor){.block = block});
     pass_forget(pass);
     return true;
@@ -371,7 +371,7 @@ void pass_gather(struct network_pass *pass, const struct network *network,
         pass->input[i].rows = n;
     for (int i = 0; i < network->n_layers; i++)
         pass->output[i].rows = pass->gradient[i].rows = n;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && network->draws; i++)
         pass->row_id[i] = set->row_id ? set->row_id[row[i]] : (uint64_t)row[i];
     begin_rows(pass, network, set, row, n);
     set->gather(set, row, n, pass->input, pass->length);
