@@ -33,10 +33,12 @@ def timed(function):
 
 
 def alternate(rounds, *functions):
-    """Medians of the seconds that each function takes (or returns, where it times itself), run in turn."""
+    """Medians of the seconds that each function takes (or returns, where it times itself), run in turn, there and back: none
+    always has to follow the same one, which may leave something behind that goes on for a while."""
     seconds = [[] for _ in functions]
-    for _ in range(rounds):
-        for kept, function in zip(seconds, functions):
+    turn = list(zip(seconds, functions))
+    for i in range(rounds):
+        for kept, function in turn if i % 2 == 0 else reversed(turn):
             start = time.perf_counter()
             own = function()
             kept.append(own if own is not None else time.perf_counter() - start)
