@@ -25,7 +25,7 @@ SHARES = [*RECORDED, *FOLDED, "mdn"]
 FIGURES = ["batches_rows", "batches_columns"] + [f"batches_share_{name}" for name in SHARES]
 ROWS, CURVES, OPERATIONS = 200_000, 400, 100_000
 ROUNDS, SECONDS = 5, 0.4
-PROCESSES, PROCESS_SECONDS, TURN_SECONDS = 6, 5, 0.05  # short turns: the machine may be shared
+PROCESSES, PROCESS_SECONDS, PROCESS_PAIRS, TURN_SECONDS = 6, 5, 2, 0.05  # short turns: the machine may be shared
 SHARE_LIMIT = 0.02
 
 
@@ -82,10 +82,11 @@ def ask_step(start):
     ready, and its error, and by the clock. Of several processes, since where pages lie in the caches is one's luck."""
     kept = []
     for _ in range(PROCESSES):
-        timer, end = start(), time.monotonic() + PROCESS_SECONDS
+        timer, pairs = start(), len(kept) + PROCESS_PAIRS
         for command in ("step", "ready"):
             timer.ask(f"{command} 0.1")  # pages are touched
-        while not kept or time.monotonic() < end:
+        end = time.monotonic() + PROCESS_SECONDS
+        while len(kept) < pairs or time.monotonic() < end:
             (step, assembly), (ready, _) = (timer.ask(f"{command} {TURN_SECONDS}") for command in ("step", "ready"))
             kept.append((step, 1 - ready / step, assembly / step))
         timer.end()
