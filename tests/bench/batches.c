@@ -171,6 +171,8 @@ static void timed_foresee(const struct sample_set *set, struct prefetch *prefetc
 
     (void)set;
     samples->foresee(samples, prefetch);
+    prefetch_ask(prefetch);
+    prefetch->n_arrays = 0; /* is done */
     add_assembly(start);
 }
 

@@ -877,98 +877,6 @@ static void products_within_matrices_are_those_of_the_schoolbook(void **state)
     each_kernel(check_product_within);
 }
 
-static const int64_t asked_rows[] = {3, 0, 9, 1};
-
-static int64_t lines_asked(const struct prefetch *prefetch)
-{
-    int64_t lines = 0;
-
-    for (int i = 0; i < prefetch->at; i++)
-        lines += prefetch->n * prefetch->array[i].lines;
-    if (prefetch->at < prefetch->n_arrays)
-        lines += prefetch->asked * prefetch->array[prefetch->at].lines + prefetch->asked_lines;
-    return lines;
-}
-
-static struct prefetch begin_prefetch(const char *memory)
-{
-    struct prefetch prefetch = {.row = asked_rows, .n = 4};
-
-    prefetch_add(&prefetch, memory, 640, 2, 1280);
-    prefetch_add(&prefetch, memory + 8, 8, 0, 8);
-    assert_int_equal(prefetch.n_arrays, 2);
-    return prefetch;
-}
-
-/* Whatever the memory is asked for meanwhile, sums are the same; all is asked for in turn, and no
- * more. */
-static void check_prefetch(const struct kernel *kernel, int64_t n)
-{
-    static float a[96 * 96], b[96 * SIZE_MAX_TESTED], c[2][96 * SIZE_MAX_TESTED];
-    static _Alignas(64) char memory[10 * 640];
-    struct prefetch prefetch = begin_prefetch(memory);
-    struct matrix_product product = {.kernel = kernel,
-                                     .m = 96,
-                                     .n = n,
-                                     .k = 96,
-                                     .a = a,
-                                     .a_row = 96,
-                                     .b = b,
-                                     .b_row = n,
-                                     .c_row = n};
-    const int64_t way = 20;
-    int64_t before = 0;
-
-    for (size_t i = 0; i < sizeof(a) / sizeof(*a); i++)
-        a[i] = (float)random_normal(1, i, 0, 1);
-    for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
-        b[i] = (float)random_normal(2, i, 0, 1);
-    product.c = c[0];
-    kernel_product_within(&product);
-    product.c = c[1];
-    product.prefetch = &prefetch;
-    kernel_product_within(&product);
-    for (int64_t i = 0; i < 96 * n; i++)
-        assert_memory_equal(&c[0][i], &c[1][i], sizeof(c[0][i]));
-    assert_int_equal(lines_asked(&prefetch), 0); /* how long the way is nobody has said */
-    if (kernel == &kernel_plain)                 /* which has nothing to win by it */
-        return;
-    assert_true(prefetch.gone > 0);
-    prefetch_pace(&prefetch, way * prefetch.gone);
-    for (int i = 2; i <= way; i++, before = lines_asked(&prefetch)) {
-        kernel_product_within(&product);
-        assert_true(lines_asked(&prefetch) >= before);
-        assert_int_equal(lines_asked(&prefetch) > 0, i > way * 3 / 4);
-    }
-    assert_int_equal(before, prefetch.n_lines);
-    kernel_product_within(&product); /* a way that is longer than was thought */
-    before = lines_asked(&prefetch);
-    assert_int_equal(before, prefetch.n_lines);
-    assert_int_equal(before, 4 * (1280 / 64) + 4);
-}
-
-static void memory_is_asked_for_what_is_read_next(void **state)
-{
-    static _Alignas(64) char memory[64];
-    struct prefetch prefetch = {.row = asked_rows, .n = 4};
-
-    (void)state;
-    each_kernel(check_prefetch);
-    prefetch_add(&prefetch, NULL, 8, 0, 8);
-    prefetch_add(&prefetch, memory, 64, 0, (int64_t)64 * PREFETCH_LINES); /* too much */
-    assert_int_equal(prefetch.n_arrays, 0);
-    prefetch_add(&prefetch, memory, 64, 0, 65);
-    assert_int_equal(prefetch.array[0].lines, 2);
-    prefetch_add(&prefetch, memory + 4, 64, 0, 66); /* from the end of a line on: three of them */
-    assert_int_equal(prefetch.array[1].lines, 3);
-    prefetch_add(&prefetch, memory + 4, 4, 0, 4);
-    assert_int_equal(prefetch.array[2].lines, 1);
-    assert_int_equal(prefetch.n_lines, 4 * 6);
-    prefetch_add(&prefetch, memory, 4, 0, 4);
-    prefetch_add(&prefetch, memory, 4, 0, 4); /* no room for another one */
-    assert_int_equal(prefetch.n_arrays, PREFETCH_ARRAYS);
-}
-
 /* a of many columns, transposed: few rows of c are taken at a time, or c is turned. The same bits
  * as from one product, which asks the memory for something meanwhile. */
 static void check_turned_within(const struct kernel *kernel, int64_t n)
@@ -1065,7 +973,6 @@ int main(void)
         cmocka_unit_test(kernel_can_be_chosen_by_name),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(products_within_matrices_are_those_of_the_schoolbook),
-        cmocka_unit_test(memory_is_asked_for_what_is_read_next),
         cmocka_unit_test(products_of_many_columns_turned_are_the_same),
         cmocka_unit_test(denormals_are_zero_only_while_flushed),
     };

@@ -8,8 +8,8 @@
 #ifndef NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
 #define NIGHTJAR_WORKER_ENGINE_DATASET_SAMPLE_H
 
+#include "worker/engine/dataset/prefetch.h"
 #include "worker/engine/dataset/row_list.h"
-#include "worker/engine/kernel/kernel.h"
 #include "worker/engine/tensor.h"
 
 #include <stdbool.h>

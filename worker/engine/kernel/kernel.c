@@ -107,8 +107,7 @@ static void small_transposed_product(const struct matrix_product *product)
                                   .c_row = product->c_row,
                                   .add = product->add,
                                   .part = &part,
-                                  .n_parts = 1,
-                                  .prefetch = product->prefetch};
+                                  .n_parts = 1};
 
     kernel_pack(product->kernel, product->b, 1, product->b_row, product->k, product->n, packed);
     part = kernel_packed_part(product->kernel, product->a, product->a_row, packed, product->k);
@@ -161,8 +160,7 @@ static void small_product(const struct matrix_product *product)
                             .c_row = product->c_row,
                             .add = product->add,
                             .part = &part,
-                            .n_parts = 1,
-                            .prefetch = product->prefetch};
+                            .n_parts = 1};
 
     for (int64_t k = 0; k < product->k; k += SMALL_DEPTH) {
         part.a = product->a + k * part.a_column;
@@ -199,8 +197,7 @@ static void narrow_product(const struct matrix_product *product)
                                          .c = turned,
                                          .a_row = product->b_row,
                                          .b_row = product->a_row,
-                                         .c_row = product->m,
-                                         .prefetch = product->prefetch};
+                                         .c_row = product->m};
 
     for (int64_t i = 0; product->add && i < product->m; i++)
         for (int64_t j = 0; j < product->n; j++)
@@ -221,31 +218,6 @@ void kernel_product_within(const struct matrix_product *product)
         narrow_product(product);
     else
         small_product(product);
-}
-
-void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, int64_t before,
-                  int64_t bytes)
-{
-    bool aligned = (uintptr_t)base % PREFETCH_LINE == 0 && stride % PREFETCH_LINE == 0;
-    bool single = bytes <= (int64_t)sizeof(double); /* and lies in one line */
-    int64_t lines = (bytes - 1) / PREFETCH_LINE + (aligned || single ? 1 : 2);
-
-    if (!base || prefetch->n_arrays == PREFETCH_ARRAYS ||
-        prefetch->n_lines + prefetch->n * lines > PREFETCH_LINES)
-        return;
-    prefetch->n_lines += prefetch->n * lines;
-    prefetch->array[prefetch->n_arrays++] =
-        (struct prefetch_array){.base = base, .stride = stride, .before = before, .lines = lines};
-}
-
-/* The last quarter of the way, and a little of it to spare: what was asked for earlier has left the
- * nearer caches again for what the products work on. */
-void prefetch_pace(struct prefetch *prefetch, int64_t way)
-{
-    double asking = (double)way / 4;
-
-    prefetch->due = (double)way - asking;
-    prefetch->pace = prefetch->n_lines > 0 ? asking * 15 / 16 / (double)prefetch->n_lines : 0;
 }
 
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)

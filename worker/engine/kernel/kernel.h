@@ -54,33 +54,6 @@ struct sgd_step {
     bool nesterov;
 };
 
-/* What is read of some rows soon: products ask the memory for it, a few lines now and then on the
- * last part of their way, so that it is in a cache by then, and still is. */
-#define PREFETCH_LINE 64     /* bytes */
-#define PREFETCH_LINES 16384 /* in all */
-#define PREFETCH_ARRAYS 4
-struct prefetch {       /* all-zero: nothing */
-    const int64_t *row; /* [n], borrowed */
-    int64_t n, n_lines;
-    bool ids; /* the rows' identities are read too */
-    struct prefetch_array {
-        const char *base;       /* of row 0 */
-        int64_t stride, before; /* bytes from a row to the next; rows that come before each */
-        int64_t lines;          /* of each, from there on */
-    } array[PREFETCH_ARRAYS];
-    int n_arrays;
-    int64_t gone;               /* vectors of terms that products have added up */
-    double due;                 /* so many before the next lines */
-    double pace;                /* of them for each line; 0: none is asked for */
-    int at;                     /* the array whose rows are asked for */
-    int64_t asked, asked_lines; /* rows, and lines of the next one */
-};
-/* Adds so many bytes of each row, from `before` rows before it on, unless that is too much. */
-void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, int64_t before,
-                  int64_t bytes);
-/* When all is added: products add up about `way` vectors of terms before it is needed. */
-void prefetch_pace(struct prefetch *prefetch, int64_t way);
-
 struct product_part { /* a[m][k] b[k][n] */
     const real *a;
     int64_t a_row, a_column; /* elements from one row or column to the next */
@@ -97,7 +70,6 @@ struct product { /* c[m][n] = sum of the parts, in their order; `add`: to what c
     int n_parts;
     const real *soon; /* [n_soon], borrowed: needed next, so that it is asked of the memory */
     int64_t n_soon;   /* meanwhile; 0: nothing */
-    struct prefetch *prefetch; /* borrowed; NULL: nothing */
 };
 
 struct lstm_step { /* one step of `rows` rows of `units` cells; gates i, f, g, o one after the other
@@ -145,9 +117,6 @@ struct affine_rows {
 struct kernel {
     const char *name; /* "plain" "avx2" "avx512" */
     int64_t panel;    /* columns of a panel: what kernel_pack() lays together */
-    bool asks;        /* its processors gain by asking the memory for the next batch while they
-                         compute (whole steps by up to 4 %); others lose by it (3 %): what they
-                         gather themselves comes as soon */
 
     /* y[rows][width] = f(y + bias); bias NULL: none. alpha: slope of leaky_relu below 0. */
     void (*bias_activation)(real *y, const real *bias, int64_t rows, int64_t width,
@@ -234,7 +203,6 @@ struct matrix_product {
     const real *a, *b;
     real *c;
     int64_t a_row, b_row, c_row;
-    struct prefetch *prefetch; /* borrowed; NULL: nothing */
 };
 void kernel_product_within(const struct matrix_product *product);
 

@@ -424,6 +424,7 @@ INLINE VECTOR affine_of(VECTOR x, const struct affine_map *map)
     return v_add(v_mul(v_sub(x, map->centre), map->scale), map->offset);
 }
 
+#define LINE 64 /* bytes that the memory gives at once */
 #define AFFINE_VECTORS 4 /* of columns go side by side: what scales them stays at hand */
 
 /* Where columns of a row of the result go and what they come from. */
@@ -450,8 +451,8 @@ INLINE struct affine_place affine_find(const struct affine_rows *rows, int64_t r
 INLINE void affine_at(const struct affine_place *at, const struct affine_map *map, int64_t i,
                       MASK mask, bool whole)
 {
-    if (i * (int64_t)sizeof(float) % PREFETCH_LINE == 0) {
-        __builtin_prefetch(at->ahead + i);
+    if (i * (int64_t)sizeof(float) % LINE == 0) {
+        __builtin_prefetch(at->ahead + i, 0, 2);
         __builtin_prefetch(at->next + i, 1);
     }
     VECTOR x = whole ? v_load(at->x + i) : v_load_far(at->x + i, mask);
@@ -527,7 +528,6 @@ VECTOR_ISA static void vector_tanh(float *y, const float *x, int64_t n)
 const struct kernel KERNEL_TABLE = {
     .name = KERNEL_NAME,
     .panel = (int64_t)PANEL_VECTORS * LANES,
-    .asks = PANEL_VECTORS < 4,
     .bias_activation = vector_bias_activation,
     .activation_gradient = vector_activation_gradient,
     .add_columns = vector_add_columns,

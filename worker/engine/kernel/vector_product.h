@@ -15,8 +15,6 @@
 #endif
 #define TILE_ROWS_MAX 12
 
-#define LINE PREFETCH_LINE
-#define LINES_AT_ONCE 8 /* half of what a core has under way */
 
 /* Lines of what is needed next, asked of the memory while a tile's sums are computed, one at each
  * term. */
@@ -133,45 +131,9 @@ VECTOR_ISA static void tile_of(const struct product *product, int64_t row, int64
     }
 }
 
-/* So many more terms are added up: the lines that this makes due, some of a row at a time. */
-INLINE void ask_due(struct prefetch *prefetch, int64_t terms)
-{
-    prefetch->gone += terms;
-    while (prefetch->pace > 0 && (double)prefetch->gone > prefetch->due &&
-           prefetch->at < prefetch->n_arrays) {
-        const struct prefetch_array *array = &prefetch->array[prefetch->at];
-        int64_t row = prefetch->row[prefetch->asked] - array->before;
-        const char *place = array->base + (row > 0 ? row : 0) * array->stride;
-        int64_t first = prefetch->asked_lines, left = array->lines - first;
-        int64_t n = left < LINES_AT_ONCE ? left : LINES_AT_ONCE;
-
-        for (int64_t i = 0; i < n; i++)
-            __builtin_prefetch(place + (first + i) * LINE, 0, 2);
-        prefetch->due += (double)n * prefetch->pace;
-        prefetch->asked_lines += n;
-        if (n < left)
-            continue;
-        prefetch->asked_lines = 0;
-        if (++prefetch->asked == prefetch->n) {
-            prefetch->asked = 0;
-            prefetch->at++;
-        }
-    }
-}
-
-INLINE int64_t terms_of(const struct product *product)
-{
-    int64_t terms = 0;
-
-    for (int p = 0; p < product->n_parts; p++)
-        terms += product->part[p].k;
-    return terms;
-}
-
 VECTOR_ISA static void vector_product(const struct product *product)
 {
     int64_t panel = (int64_t)PANEL_VECTORS * LANES;
-    int64_t terms = product->prefetch ? terms_of(product) : 0;
     struct ahead ahead = {(const char *)product->soon,
                           product->n_soon * (int64_t)sizeof(float) / LINE};
 
@@ -184,8 +146,6 @@ VECTOR_ISA static void vector_product(const struct product *product)
         for (int64_t i = 0, row = 0; i < tiles; i++) { /* of nearly equal heights */
             int64_t end = product->m * (i + 1) / tiles;
 
-            if (product->prefetch)
-                ask_due(product->prefetch, (end - row) * vectors * terms);
             tile_of(product, row, column, (int)(end - row), vectors, mask, &ahead);
             row = end;
         }

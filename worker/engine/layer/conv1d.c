@@ -264,8 +264,8 @@ static int64_t block_steps(const struct conv1d *conv, int64_t rows)
     return terms > rows ? terms / rows : 1;
 }
 
-static void gradient_of_weights(const struct conv1d *conv, const struct pass *pass, const real *x,
-                                const struct tensor *dz, real *gradient)
+static void gradient_of_weights(const struct conv1d *conv, const real *x, const struct tensor *dz,
+                                real *gradient)
 {
     int64_t rows = dz->rows, at_once = block_steps(conv, rows);
 
@@ -284,8 +284,7 @@ static void gradient_of_weights(const struct conv1d *conv, const struct pass *pa
                 .b_row = conv->in,
                 .add = true,
                 .c = gradient + tap * conv->in,
-                .c_row = conv->size * conv->in,
-                .prefetch = pass->prefetch});
+                .c_row = conv->size * conv->in});
     }
 }
 
@@ -315,8 +314,7 @@ static void gradient_of_steps(const struct conv1d *conv, const struct pass *pass
                               .n = conv->in,
                               .c = to + first * dz->rows * conv->in,
                               .c_row = conv->in,
-                              .part = part,
-                              .prefetch = pass->prefetch};
+                              .part = part};
 
     for (int64_t k = 0; k < conv->size; k++) {
         int64_t from = first - reach + k * conv->dilation;
@@ -379,7 +377,7 @@ static void conv1d_backward(const struct layer *layer, struct pass *pass,
         pass->kernel->add_columns(layer->parameter[BIAS].gradient, dy->data, conv->out * y->rows,
                                   conv->filters);
     if (layer->parameter[WEIGHT].gradient)
-        gradient_of_weights(conv, pass, pads ? pass->buffer[PADDED] : x[0]->data, dy,
+        gradient_of_weights(conv, pads ? pass->buffer[PADDED] : x[0]->data, dy,
                             layer->parameter[WEIGHT].gradient);
     if (!dx[0])
         return;

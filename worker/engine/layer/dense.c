@@ -130,8 +130,7 @@ static void dense_backward(const struct layer *layer, struct pass *pass,
                                                        .b = x[0]->data,
                                                        .b_row = dense->in,
                                                        .c = weight->gradient,
-                                                       .c_row = dense->in,
-                                                       .prefetch = pass->prefetch});
+                                                       .c_row = dense->in});
     if (config->bias && layer->parameter[BIAS].gradient)
         pass->kernel->add_columns(layer->parameter[BIAS].gradient, dz, rows, dense->units);
     if (dx[0])
@@ -144,8 +143,7 @@ static void dense_backward(const struct layer *layer, struct pass *pass,
                                                        .b = weight->value,
                                                        .b_row = dense->in,
                                                        .c = dx[0]->data,
-                                                       .c_row = dense->in,
-                                                       .prefetch = pass->prefetch});
+                                                       .c_row = dense->in});
 }
 
 const struct layer_kind layer_dense = {

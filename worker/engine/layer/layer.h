@@ -63,7 +63,6 @@ struct pass { /* one trip of a batch through a network; owned by whoever made it
     real *const *buffer;                /* of the layer at work: [its buffer number] */
     const struct bf16x3_kernel *bf16x3; /* NULL: all is computed in float, as in training */
     uint16_t *room;                     /* with bf16x3: what layers asked for, lost */
-    struct prefetch *prefetch;          /* for products on the way back; NULL: nothing */
 };
 
 enum layer_role {

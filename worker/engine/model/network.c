@@ -414,6 +414,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     network->model.kind = &model_network;
     network->plan = *plan;
     network->kernel = kernel_pick();
+    network->prefetches = prefetch_pays();
     network->variable[0] = (struct expression_variable){"classes", plan->n_classes};
     network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
     network->variable[2] = (struct expression_variable){"steps", plan->input[0].shape.steps};

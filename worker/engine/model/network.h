@@ -67,8 +67,7 @@ struct network {
     int64_t n_elements; /* of an arena: parameters and what aligns them */
     int64_t n_learnt;   /* the first ones, which the optimizer moves; the others are state */
     struct network_pass training, predicting;
-    struct prefetch prefetch;       /* what is gathered after this trip */
-    int64_t way_back;               /* of a row, as prefetch_pace() has it; 0: not known */
+    bool prefetches;                /* prefetch_pays() */
     uint16_t *packed, *packed_room; /* owned; NULL until network_quicken() */
     real
         *block; /* owned: what both passes work in, one at a time; of a stateful network, in turn */

@@ -80,17 +80,6 @@ static void network_swap_average(struct model *model)
     update_swap_average(&network->update, network->value);
 }
 
-/* Meanwhile the memory is asked for what is gathered next: as late as it can be, by the way that
- * the trip before had. */
-static void pass_back(struct network_pass *pass, struct network *network)
-{
-    prefetch_pace(&network->prefetch, network->way_back * pass->pass.rows);
-    pass->pass.prefetch = network->kernel->asks ? &network->prefetch : NULL;
-    pass_backward(pass, network);
-    pass->pass.prefetch = NULL;
-    network->way_back = network->prefetch.gone / pass->pass.rows;
-}
-
 /* `share`: of the gradient that the rows have. */
 static void trip(struct network *network, const struct model_step *step, bool backward, real share,
                  struct loss_sum *sum)
@@ -108,7 +97,7 @@ static void trip(struct network *network, const struct model_step *step, bool ba
     if (backward && share != 1)
         pass_share(pass, network, share);
     if (backward)
-        pass_back(pass, network);
+        pass_backward(pass, network);
 }
 
 void network_trip(struct network *network, const struct model_step *step, bool backward,
@@ -117,19 +106,22 @@ void network_trip(struct network *network, const struct model_step *step, bool b
     trip(network, step, backward, 1, sum);
 }
 
-/* What is gathered after this trip: so many rows at most of this batch, from row `next` on, or of
- * the one after it. */
-static void foresee(struct network *network, const struct model_step *step, int64_t next,
-                    int64_t most)
+/* Asks the memory for what is gathered after this trip: so many rows at most of this batch, from
+ * row `next` on, or of the one after it. Before the way back it would be too early: the near caches
+ * would have lost it again. */
+static void ask_ahead(const struct network *network, const struct model_step *step, int64_t next,
+                      int64_t most)
 {
     bool here = next < step->n;
     int64_t n = here ? step->n - next : step->n_soon;
+    struct prefetch ahead = {.row = here ? step->row + next : step->soon,
+                             .n = n < most ? n : most,
+                             .ids = network->draws};
 
-    network->prefetch = (struct prefetch){.row = here ? step->row + next : step->soon,
-                                          .n = n < most ? n : most,
-                                          .ids = network->draws};
-    if (network->kernel->asks && step->set->foresee && n > 0)
-        step->set->foresee(step->set, &network->prefetch);
+    if (!network->prefetches || !step->set->foresee || n == 0)
+        return;
+    step->set->foresee(step->set, &ahead);
+    prefetch_ask(&ahead);
 }
 
 /* The gradient of a batch's mean is that of its parts' means, by their rows; a weighted mean is
@@ -145,8 +137,8 @@ static void trip_in_parts(struct network *network, const struct model_step *step
 
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
-        foresee(network, step, first + part.n, most);
         trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
+        ask_ahead(network, step, first + part.n, most);
         if (look)
             inspect_trip(look, network);
     }

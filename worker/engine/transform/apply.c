@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/prefetch.h"
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/kernel/kernel.h"
 #include "worker/engine/transform/affine.h"
