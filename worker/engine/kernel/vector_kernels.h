@@ -424,7 +424,7 @@ INLINE VECTOR affine_of(VECTOR x, const struct affine_map *map)
     return v_add(v_mul(v_sub(x, map->centre), map->scale), map->offset);
 }
 
-#define LINE 64 /* bytes that the memory gives at once */
+#define LINE 64          /* bytes that the memory gives at once */
 #define AFFINE_VECTORS 4 /* of columns go side by side: what scales them stays at hand */
 
 /* Where columns of a row of the result go and what they come from. */

@@ -15,7 +15,6 @@
 #endif
 #define TILE_ROWS_MAX 12
 
-
 /* Lines of what is needed next, asked of the memory while a tile's sums are computed, one at each
  * term. */
 struct ahead {
