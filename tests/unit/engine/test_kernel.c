@@ -557,6 +557,38 @@ static void assert_product(const struct kernel *kernel, struct product *product)
     }
 }
 
+/* Panel by panel, zeros beyond n, from wherever the elements lie. */
+static void check_pack(const struct kernel *kernel, int64_t n)
+{
+    static const int64_t depth[] = {1, 3, 4, 11};
+    static float b[3 * 11 * SIZE_MAX_TESTED], packed[11 * 2 * SIZE_MAX_TESTED];
+
+    for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
+        b[i] = (float)i + 1;
+    for (size_t d = 0; d < sizeof(depth) / sizeof(*depth); d++) {
+        int64_t k = depth[d], panel = kernel->panel;
+        const int64_t stride[][2] = {{n, 1}, {1, k}, {1, k + 2}, {3, 3 * k}}; /* of rows, columns */
+
+        assert_true((size_t)kernel_packed_size(kernel, k, n) <= sizeof(packed) / sizeof(*packed));
+        for (size_t way = 0; way < sizeof(stride) / sizeof(*stride); way++) {
+            memset(packed, 0xff, sizeof(packed));
+            kernel_pack(kernel, b, stride[way][0], stride[way][1], k, n, packed);
+            for (int64_t i = 0; i < kernel_packed_size(kernel, k, n); i++) {
+                int64_t row = i / panel % k, column = i / (panel * k) * panel + i % panel;
+                int64_t from = row * stride[way][0] + column * stride[way][1];
+
+                assert_true(packed[i] == (column < n ? b[from] : 0));
+            }
+        }
+    }
+}
+
+static void packed_matrices_are_whole(void **state)
+{
+    (void)state;
+    each_kernel(check_pack);
+}
+
 static void check_product(const struct kernel *kernel, int64_t n)
 {
     float a[ROOM], other[ROOM], b[ROOM], packed[2][PRODUCT_K * 2 * SIZE_MAX_TESTED];
@@ -831,10 +863,32 @@ static void products_are_those_of_the_schoolbook(void **state)
     }
 }
 
+static void assert_schoolbook(const struct matrix_product *product)
+{
+    for (int64_t i = 0; i < product->m * product->c_row; i++) {
+        int64_t row = i / product->c_row, column = i % product->c_row;
+        double expected = 0.5;
+
+        if (column < product->n)
+            expected =
+                (product->add ? 0.5 : 0) + product_at(product->a, product->b, product->transpose_a,
+                                                      product->transpose_b, product->m, product->n,
+                                                      product->k, row, column);
+        assert_true(fabs((double)product->c[i] - expected) < 1e-4);
+    }
+}
+
+static void fill_half(float *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        c[i] = 0.5f;
+}
+
 /* Deeper than a block, narrower than the matrices they lie in, either way round. */
 static void check_product_within(const struct kernel *kernel, int64_t n)
 {
     static float a[320 * 8], b[320 * SIZE_MAX_TESTED], c[8 * (SIZE_MAX_TESTED + 3)];
+    static float packed[320 * 2 * SIZE_MAX_TESTED];
     const int64_t m = 5, k = n % 3 == 0 ? 300 : n;
 
     for (size_t i = 0; i < sizeof(a) / sizeof(*a); i++)
@@ -857,17 +911,16 @@ static void check_product_within(const struct kernel *kernel, int64_t n)
                                                .c = c,
                                                .c_row = n + 3};
 
-        for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++)
-            c[i] = 0.5f;
+        fill_half(c, sizeof(c) / sizeof(*c));
         kernel_product_within(&product);
-        for (int64_t i = 0; i < m * (n + 3); i++) {
-            int64_t row = i / (n + 3), column = i % (n + 3);
-            double expected = 0.5;
-
-            if (column < n)
-                expected = (add ? 0.5 : 0) + product_at(a, b, ta, tb, m, n, k, row, column);
-            assert_true(fabs((double)c[i] - expected) < 1e-4);
-        }
+        assert_schoolbook(&product);
+        if (ta)
+            continue;
+        assert_true((size_t)kernel_packed_size(kernel, k, n) <= sizeof(packed) / sizeof(*packed));
+        kernel_pack(kernel, b, tb ? 1 : n, tb ? k : 1, k, n, packed);
+        fill_half(c, sizeof(c) / sizeof(*c));
+        kernel_product_packed(&product, packed);
+        assert_schoolbook(&product);
     }
 }
 
@@ -967,6 +1020,7 @@ int main(void)
         cmocka_unit_test(exp_reaches_zero_and_infinity),
         cmocka_unit_test(adam_matches_its_plain_twin),
         cmocka_unit_test(sgd_matches_its_plain_twin),
+        cmocka_unit_test(packed_matrices_are_whole),
         cmocka_unit_test(small_products_are_those_of_the_schoolbook),
         cmocka_unit_test(elements_of_a_product_know_nothing_of_the_rows_beside_them),
         cmocka_unit_test(recurrent_cells_match_their_plain_twins),

@@ -225,6 +225,56 @@ int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n)
     return (n + kernel->panel - 1) / kernel->panel * kernel->panel * k;
 }
 
+/* Four columns of four rows each, as four rows: to[i][k] = from[k][i]. */
+static void turn_four(const real *from, int64_t from_row, real *to, int64_t to_row)
+{
+    typedef real four __attribute__((vector_size(4 * sizeof(real))));
+    four a, b, c, d;
+
+    memcpy(&a, from, sizeof(a));
+    memcpy(&b, from + from_row, sizeof(b));
+    memcpy(&c, from + 2 * from_row, sizeof(c));
+    memcpy(&d, from + 3 * from_row, sizeof(d));
+    const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four ab_after = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four cd_after = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const four turned[4] = {
+        __builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+        __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+        __builtin_shufflevector(ab_after, cd_after, 0, 1, 4, 5),
+        __builtin_shufflevector(ab_after, cd_after, 2, 3, 6, 7),
+    };
+
+    for (int i = 0; i < 4; i++)
+        memcpy(to + i * to_row, &turned[i], sizeof(turned[i]));
+}
+
+/* Rows first .. end - 1 of a panel's columns. */
+static void pack_rows(const real *from, int64_t row_stride, int64_t column_stride, int64_t first,
+                      int64_t end, int64_t width, int64_t panel, real *ret_packed)
+{
+    for (int64_t i = 0; i < width; i++)
+        for (int64_t row = first; row < end; row++)
+            ret_packed[row * panel + i] = from[i * column_stride + row * row_stride];
+}
+
+/* A panel whose columns are side by side in the memory, as those of weights are. */
+static void turn_panel(const real *from, int64_t column_stride, int64_t k, int64_t width,
+                       int64_t panel, real *ret_packed)
+{
+    int64_t turned = k / 4 * 4, wide = width / 4 * 4;
+
+    for (int64_t row = 0; row < turned; row += 4) {
+        for (int64_t i = 0; i < wide; i += 4)
+            turn_four(from + i * column_stride + row, column_stride, ret_packed + row * panel + i,
+                      panel);
+        pack_rows(from + wide * column_stride, 1, column_stride, row, row + 4, width - wide, panel,
+                  ret_packed + wide);
+    }
+    pack_rows(from, 1, column_stride, turned, k, width, panel, ret_packed);
+}
+
 void kernel_pack(const struct kernel *kernel, const real *b, int64_t row_stride,
                  int64_t column_stride, int64_t k, int64_t n, real *ret_packed)
 {
@@ -236,15 +286,35 @@ void kernel_pack(const struct kernel *kernel, const real *b, int64_t row_stride,
 
         if (width < panel)
             memset(ret_packed, 0, (size_t)(panel * k) * sizeof(real));
-        if (column_stride == 1) {
+        if (column_stride == 1)
             for (int64_t row = 0; row < k; row++)
                 memcpy(ret_packed + row * panel, from + row * row_stride,
                        (size_t)width * sizeof(real));
-            continue;
-        }
-        for (int64_t i = 0; i < width; i++)
-            for (int64_t row = 0; row < k; row++)
-                ret_packed[row * panel + i] = from[i * column_stride + row * row_stride];
+        else if (row_stride == 1)
+            turn_panel(from, column_stride, k, width, panel, ret_packed);
+        else
+            pack_rows(from, row_stride, column_stride, 0, k, width, panel, ret_packed);
+    }
+}
+
+void kernel_product_packed(const struct matrix_product *product, const real *packed)
+{
+    struct product_part part =
+        kernel_packed_part(product->kernel, product->a, product->a_row, packed, product->k);
+    struct product few = {.m = product->m,
+                          .n = product->n,
+                          .c = product->c,
+                          .c_row = product->c_row,
+                          .add = product->add,
+                          .part = &part,
+                          .n_parts = 1};
+
+    for (int64_t k = 0; k < product->k; k += SMALL_DEPTH) {
+        part.a = product->a + k;
+        part.b = packed + k * product->kernel->panel;
+        part.k = product->k - k < SMALL_DEPTH ? product->k - k : SMALL_DEPTH;
+        product->kernel->product(&few);
+        few.add = true;
     }
 }
 

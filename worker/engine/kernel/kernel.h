@@ -205,6 +205,8 @@ struct matrix_product {
     int64_t a_row, b_row, c_row;
 };
 void kernel_product_within(const struct matrix_product *product);
+/* The same of a[m][k] and b[k][n] that was packed for the product's kernel; b is not read. */
+void kernel_product_packed(const struct matrix_product *product, const real *packed);
 
 /* Elements that b[k][n] takes when it is packed for kernel->product. */
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n);

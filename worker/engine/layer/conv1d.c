@@ -154,7 +154,7 @@ static void conv1d_prepare(const struct layer *layer, struct pass *pass)
     const struct conv1d *conv = layer->memory;
     real *packed = pass->buffer[PACKED];
 
-    if (pass->bf16x3 && layer->packed)
+    if (pass->same_weights || (pass->bf16x3 && layer->packed))
         return;
     for (int64_t k = 0; k < conv->size; k++) {
         kernel_pack(conv->kernel, layer->parameter[WEIGHT].value + k * conv->in, 1,

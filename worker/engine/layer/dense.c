@@ -30,11 +30,29 @@ static const struct setting dense_settings[] = {
 };
 
 enum { WEIGHT, BIAS };
-enum { SUMS };
+enum { SUMS, PACKED };
+
+#define PACKED_SMALL (1 << 14) /* elements */
+#define PACKED_MOST (1 << 19)
+#define PACKED_UNITS 64
 
 struct dense {
+    const struct kernel *kernel;
     int64_t in, units;
+    bool packs;
 };
+
+/* Weights that are packed, once for all trips of a step: small ones, and those of few units, unless
+ * most of what is packed were zeros. With others BLAS, which packs at each trip, is as fast. */
+static bool is_packed(const struct dense *dense)
+{
+    int64_t size = kernel_packed_size(dense->kernel, dense->in, dense->units);
+
+    if (dense->kernel == &kernel_plain)
+        return false;
+    return size <= PACKED_SMALL || (dense->units <= PACKED_UNITS && size <= PACKED_MOST &&
+                                    size <= 2 * dense->in * dense->units);
+}
 
 static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
                         struct shape *ret_out, struct error *error)
@@ -46,12 +64,15 @@ static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
     assert(n_in == 1);
     if (!layer_size(layer, "units", config->units, &units, error))
         return false;
-    *dense = (struct dense){.in = in->width, .units = units};
+    *dense = (struct dense){.kernel = kernel_pick(), .in = in->width, .units = units};
+    dense->packs = is_packed(dense);
     layer_add_parameter(layer, "weight", units, in->width, &config->initializer);
     if (config->bias)
         layer_add_parameter(layer, "bias", units, 1, NULL);
     layer_add_buffer(layer, BUFFER_SAVED,
                      in->steps * units * activation_keeps((enum activation)config->activation), 0);
+    layer_add_buffer(layer, BUFFER_SCRATCH, 0,
+                     dense->packs ? kernel_packed_size(dense->kernel, dense->in, units) : 0);
     *ret_out = (struct shape){.steps = in->steps, .width = units};
     return true;
 }
@@ -73,6 +94,20 @@ static void dense_pack(const struct layer *layer, uint16_t *ret_packed)
     bf16x3_matrix_pack(layer->parameter[WEIGHT].value, dense->in, dense->units, ret_packed);
 }
 
+static bool is_tiled(const struct layer *layer, const struct pass *pass)
+{
+    return pass->bf16x3 && layer->packed;
+}
+
+static void dense_prepare(const struct layer *layer, struct pass *pass)
+{
+    const struct dense *dense = layer->memory;
+
+    if (dense->packs && !pass->same_weights && !is_tiled(layer, pass))
+        kernel_pack(dense->kernel, layer->parameter[WEIGHT].value, 1, dense->in, dense->in,
+                    dense->units, pass->buffer[PACKED]);
+}
+
 static void dense_forward(const struct layer *layer, struct pass *pass,
                           const struct tensor *const x[], struct tensor *y)
 {
@@ -80,8 +115,19 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
     const struct dense *dense = layer->memory;
     const real *bias = config->bias ? layer->parameter[BIAS].value : NULL;
     int64_t rows = x[0]->steps * x[0]->rows;
+    const struct matrix_product product = {.kernel = dense->kernel,
+                                           .transpose_b = true,
+                                           .m = rows,
+                                           .n = dense->units,
+                                           .k = dense->in,
+                                           .a = x[0]->data,
+                                           .a_row = dense->in,
+                                           .b = layer->parameter[WEIGHT].value,
+                                           .b_row = dense->in,
+                                           .c = y->data,
+                                           .c_row = dense->units};
 
-    if (pass->bf16x3 && layer->packed)
+    if (is_tiled(layer, pass))
         bf16x3_matrix_product(&(struct bf16x3_matrix){.kernel = pass->bf16x3,
                                                       .m = rows,
                                                       .n = dense->units,
@@ -92,18 +138,10 @@ static void dense_forward(const struct layer *layer, struct pass *pass,
                                                       .c = y->data,
                                                       .c_row = dense->units,
                                                       .room = pass->room});
+    else if (dense->packs)
+        kernel_product_packed(&product, pass->buffer[PACKED]);
     else
-        kernel_product_within(&(struct matrix_product){.kernel = pass->kernel,
-                                                       .transpose_b = true,
-                                                       .m = rows,
-                                                       .n = dense->units,
-                                                       .k = dense->in,
-                                                       .a = x[0]->data,
-                                                       .a_row = dense->in,
-                                                       .b = layer->parameter[WEIGHT].value,
-                                                       .b_row = dense->in,
-                                                       .c = y->data,
-                                                       .c_row = dense->units});
+        kernel_product_within(&product);
     activation_apply(pass, (enum activation)config->activation, bias, y, pass->buffer[SUMS]);
 }
 
@@ -155,6 +193,7 @@ const struct layer_kind layer_dense = {
     .build = dense_build,
     .measure_packed = dense_measure_packed,
     .pack = dense_pack,
+    .prepare = dense_prepare,
     .forward = dense_forward,
     .backward = dense_backward,
 };

@@ -41,7 +41,8 @@ struct parameter {
 
 enum buffer_life {
     BUFFER_SAVED,   /* for backward: NULL in a pass that only predicts */
-    BUFFER_SCRATCH, /* in every pass, from prepare to the end of the trip */
+    BUFFER_SCRATCH, /* in every pass, from prepare to the end of the trip; `fixed` ones to the next
+                       trip, where that finds the same weights */
     BUFFER_CARRIED, /* in every pass: what each row begins with, left by the sample before; or 0 */
     BUFFER_LEFT,    /* its twin: what forward leaves for the sample after */
 };
@@ -55,6 +56,7 @@ struct layer; /* below */
 
 struct pass { /* one trip of a batch through a network; owned by whoever made it */
     bool training;
+    bool same_weights;      /* as the trip before had: what it packed of them is still there */
     int64_t rows;           /* of this batch */
     int64_t capacity;       /* most rows that the buffers hold */
     uint64_t seed, step;    /* randomness is a function of (seed, step, row id, layer name) */
@@ -99,7 +101,7 @@ struct layer_kind {
     void (*measure_packed)(const struct layer *layer, int64_t rows, int64_t *ret_packed,
                            int64_t *ret_room);
     void (*pack)(const struct layer *layer, uint16_t *ret_packed); /* once, not per step */
-    /* Once per step, before forward: pack weights, draw masks. NULL: nothing. */
+    /* Once a trip, before forward: pack weights, draw masks. NULL: nothing. */
     void (*prepare)(const struct layer *layer, struct pass *pass);
     void (*forward)(const struct layer *layer, struct pass *pass, const struct tensor *const x[],
                     struct tensor *y);

@@ -137,11 +137,13 @@ static void trip_in_parts(struct network *network, const struct model_step *step
 
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
+        network->training.pass.same_weights = first > 0;
         trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
         ask_ahead(network, step, first + part.n, most);
         if (look)
             inspect_trip(look, network);
     }
+    network->training.pass.same_weights = false;
 }
 
 /* What is frozen in this epoch has no gradient. */
@@ -319,6 +321,7 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
         return error_set(error, ERROR_NO_MEMORY, "predicting");
     for (int64_t first = 0, rows; first < n; first += rows) {
         rows = trip_rows(pass, n - first);
+        pass->pass.same_weights = first > 0;
         const struct tensor *y = outputs_of(network, set, row + first, rows, sum != NULL);
 
         if (ret_prediction)
@@ -329,6 +332,7 @@ static bool network_predict(struct model *model, const struct sample_set *set, c
         if (sum)
             pass_loss(pass, network, sum);
     }
+    pass->pass.same_weights = false;
     return true;
 }
 

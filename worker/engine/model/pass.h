@@ -7,7 +7,7 @@
 /* Elements that a pass for batches of up to `capacity` rows takes. */
 int64_t pass_elements(const struct network *network, int64_t capacity, bool training);
 /* block: room for so many elements, borrowed; nothing in it outlasts the next pass_gather but what
- * is carried. */
+ * is carried, and with pass.same_weights what was packed. */
 bool pass_init(struct network_pass *pass, const struct network *network, int64_t capacity,
                bool training, real *block, struct error *error);
 void pass_release(struct network_pass *pass); /* all-zero is fine */
