@@ -204,9 +204,10 @@ bool submission_of_program(const struct arguments *arguments, cJSON **ret_params
         const char *word = arguments->program[i];
         char what[24];
 
-        snprintf(what, sizeof(what), "command[%d]", i);
-        if (!is_utf8(word, error, what))
-            return false;
+        if (utf8_fault(word)) {
+            (void)snprintf(what, sizeof(what), "command[%d]", i);
+            return is_utf8(word, error, what);
+        }
         if (!cJSON_AddItemToArray(command, cJSON_CreateString(word)))
             return no_memory(error);
     }

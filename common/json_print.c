@@ -16,6 +16,19 @@
 
 #define EXACT_INTEGER_LIMIT 9007199254740992.0 /* 2^53 */
 
+/* Most numbers are such, and without stdio a client starts sooner. */
+static bool print_integer(uint64_t value, bool negative, struct buffer *buffer, struct error *error)
+{
+    char text[24], *at = text + sizeof(text);
+
+    do
+        *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    if (negative)
+        *--at = '-';
+    return buffer_append(buffer, at, (size_t)(text + sizeof(text) - at), error);
+}
+
 /* A decimal of up to 15 digits survives the way through a double, so %.15g, which drops trailing
  * zeros, finds it; where digits are fewer than that (subnormals) all precisions are tried. */
 static bool print_number(double value, struct buffer *buffer, struct error *error)
@@ -24,11 +37,8 @@ static bool print_number(double value, struct buffer *buffer, struct error *erro
 
     if (!isfinite(value))
         return buffer_append_text(buffer, "null", error);
-    if (fabs(value) < EXACT_INTEGER_LIMIT && value == (double)(int64_t)value) {
-        snprintf(text, sizeof(text), "%s%" PRId64, signbit(value) && value == 0 ? "-" : "",
-                 (int64_t)value);
-        return buffer_append_text(buffer, text, error);
-    }
+    if (fabs(value) < EXACT_INTEGER_LIMIT && value == (double)(int64_t)value)
+        return print_integer((uint64_t)fabs(value), signbit(value), buffer, error);
     for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
         if (strtod(text, NULL) == value)

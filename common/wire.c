@@ -343,9 +343,8 @@ static bool make_private_folder(const char *path, struct error *error)
 {
     struct stat status;
 
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set_errno(error, errno, "%s", path);
-    if (lstat(path, &status) < 0)
+    if (lstat(path, &status) < 0 &&
+        ((mkdir(path, 0700) < 0 && errno != EEXIST) || lstat(path, &status) < 0))
         return error_set_errno(error, errno, "%s", path);
     if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & 077)
         return error_set(error, ERROR_IO,
@@ -363,6 +362,9 @@ bool wire_socket_path(const char *home, struct buffer *ret_path, struct error *e
         !make_private_folder(folder.data, error))
         return false;
     buffer_clear(ret_path);
-    return buffer_append_format(ret_path, error, "%s/%.*s.sock", folder.data, SOCKET_NAME_DIGITS,
-                                hash_text(home, strlen(home), hash));
+    hash_text(home, strlen(home), hash);
+    return buffer_append_text(ret_path, folder.data, error) &&
+           buffer_append(ret_path, "/", 1, error) &&
+           buffer_append(ret_path, hash, SOCKET_NAME_DIGITS, error) &&
+           buffer_append_text(ret_path, ".sock", error);
 }

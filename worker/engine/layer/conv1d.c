@@ -98,7 +98,7 @@ static bool conv1d_build(struct layer *layer, const struct shape *in, int n_in,
     int64_t reach = (config->size - 1) * config->dilation;
 
     (void)n_in;
-    *conv = (struct conv1d){.kernel = kernel_pick(),
+    *conv = (struct conv1d){.kernel = layer->kernel,
                             .in = in->width,
                             .size = config->size,
                             .stride = config->stride,

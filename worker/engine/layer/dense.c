@@ -64,7 +64,7 @@ static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
     assert(n_in == 1);
     if (!layer_size(layer, "units", config->units, &units, error))
         return false;
-    *dense = (struct dense){.kernel = kernel_pick(), .in = in->width, .units = units};
+    *dense = (struct dense){.kernel = layer->kernel, .in = in->width, .units = units};
     dense->packs = is_packed(dense);
     layer_add_parameter(layer, "weight", units, in->width, &config->initializer);
     if (config->bias)

@@ -117,7 +117,8 @@ struct layer {
     char name[LAYER_NAME_SIZE]; /* "dense2": the kind and its number, from 1 */
     char path[64];              /* "model[2]" */
     const void *config;         /* borrowed from the spec */
-    void *memory;               /* owned; kind->memory bytes */
+    const struct kernel *kernel;
+    void *memory; /* owned; kind->memory bytes */
     struct parameter parameter[LAYER_PARAMETERS_MAX];
     int n_parameters;
     struct layer_buffer buffer[LAYER_BUFFERS_MAX];

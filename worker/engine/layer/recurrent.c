@@ -184,7 +184,7 @@ bool recurrent_build(const struct recurrent_cell *cell, struct layer *layer, con
                             "is no state");
     *recurrent = (struct recurrent){
         .cell = cell,
-        .kernel = kernel_pick(),
+        .kernel = layer->kernel,
         .in = in->width,
         .units = units,
         .steps = in->steps,

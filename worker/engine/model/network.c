@@ -111,6 +111,7 @@ static bool plan_layer(struct network *network, struct graph *graph, int item, s
 
     layer->kind = (const struct layer_kind *)choice->kind;
     layer->config = choice->config;
+    layer->kernel = network->kernel;
     layer->variable = network->variable;
     layer->n_variables = NETWORK_VARIABLES;
     name_layer(network, index, item);
@@ -323,7 +324,8 @@ static int64_t predict_rows(const struct network *network)
 static int64_t cut_rows(const struct network *network)
 {
     int64_t batch = network_trip_rows(network), trips, rows;
-    int64_t bytes = batch > 0 ? pass_elements(network, batch, true) * number_size(network) : 0;
+    int64_t of_rows = pass_elements(network, batch, true) - pass_elements(network, 0, true);
+    int64_t bytes = of_rows * number_size(network);
 
     for (int i = 0; i < network->n_layers; i++)
         if (network->layer[i].kind->whole)
@@ -413,7 +415,7 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
         return error_set(error, ERROR_NO_MEMORY, "building a network");
     network->model.kind = &model_network;
     network->plan = *plan;
-    network->kernel = kernel_pick();
+    network->kernel = plan->doubled ? &kernel_plain : kernel_pick();
     network->prefetches = prefetch_pays();
     network->variable[0] = (struct expression_variable){"classes", plan->n_classes};
     network->variable[1] = (struct expression_variable){"features", plan->input[0].shape.width};
