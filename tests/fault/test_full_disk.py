@@ -113,8 +113,22 @@ class Training(FullDiskCase):
         self.experiment = f"{self.daemon.home}/runs/{self.number}"
         self.select = {"ids": [[self.number, self.number]]}
         wait_until(lambda: os.path.exists(self.experiment) and training.checkpoints(self.experiment)[0] >= 2, interval=0.002)
+        self.pause()
+        while self.is_written():
+            self.daemon.call("resume", select=self.select)
+            self.pause()
+
+    def pause(self):
+        pauses = self.pauses()
         self.daemon.call("pause", select=self.select)
-        wait_until(lambda: self.events("events")[-1]["event"] == "paused")
+        wait_until(lambda: self.pauses() > pauses)
+
+    def pauses(self):
+        return [event["event"] for event in self.events("events")].count("paused")
+
+    def is_written(self):
+        """A checkpoint: its room would be there already, and that of the one before it soon."""
+        return any(name.endswith(".new") for name in os.listdir(f"{self.experiment}/checkpoint"))
 
     def submit(self):
         # long enough to be paused on the way
