@@ -489,6 +489,43 @@ static void next_rows_are_foreseen_after_each_trip(void **state)
     fixture_tear_down(&fixture);
 }
 
+/* Trips after the first use the weights that it packed, and the next call those of then: a twin
+ * that never makes two trips says what they are. */
+static void later_trips_predict_like_the_first(void **state)
+{
+    struct fixture fixture;
+    struct model *model, *twin;
+    struct error error;
+
+    (void)state;
+    fixture_set_up_sequences(&fixture, TASK_CLASSIFICATION, 12,
+                             (struct shape){.steps = 5, .width = 3}, 3);
+    fixture_parse(&fixture, "{'model': ['flatten', {'type': 'dense', 'units': 7},"
+                            " {'type': 'dense', 'units': 3}], 'train': {'batch': 4}}");
+    model = fixture_build(&fixture);
+    twin = fixture_build(&fixture);
+    const int64_t n = 2 * ((const struct network *)model)->predicting.pass.capacity + 12;
+    int64_t *row = calloc((size_t)n, sizeof(*row));
+    double *all = calloc((size_t)n * 3, sizeof(*all)), few[12 * 3];
+
+    assert_true(row && all);
+    for (int64_t i = 0; i < n; i++)
+        row[i] = i % 12;
+    for (int step = 0; step < 3; step++) {
+        assert_true(twin->kind->predict(twin, &fixture.set, row, 12, few, NULL, &error));
+        assert_true(model->kind->predict(model, &fixture.set, row, n, all, NULL, &error));
+        for (int64_t i = 0; i < n * 3; i++)
+            assert_true(fabs(all[i] - few[i % 36]) <= 1e-6);
+        advance(twin, &fixture, step);
+        advance(model, &fixture, step);
+    }
+    free(row);
+    free(all);
+    model_free(&twin);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
 /* failure mode 14: what is not allocated cannot grow */
 static void predicting_allocates_nothing(void **state)
 {
@@ -820,6 +857,7 @@ int main(void)
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),
         cmocka_unit_test(quickened_networks_predict_the_same_to_their_bound),
         cmocka_unit_test(next_rows_are_foreseen_after_each_trip),
+        cmocka_unit_test(later_trips_predict_like_the_first),
         cmocka_unit_test(predicting_allocates_nothing),
         cmocka_unit_test(too_many_parameters_are_refused_before_they_are_allocated),
         cmocka_unit_test(sizes_may_be_formulas),

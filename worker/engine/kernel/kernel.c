@@ -146,15 +146,12 @@ static void gathered_product(const struct kernel *kernel, const struct product *
     }
 }
 
-static void small_product(const struct matrix_product *product)
+/* The part's sums, a block of terms after the other. */
+static void product_in_blocks(const struct matrix_product *product, struct product_part part)
 {
-    struct product_part part = {
-        .a_row = product->transpose_a ? 1 : product->a_row,
-        .a_column = product->transpose_a ? product->a_row : 1,
-        .b_row = product->b_row,
-        .b_panel = product->kernel->panel,
-    };
-    struct product small = {.m = product->m,
+    bool gathers = product->transpose_a && product->a_row >= SMALL_STRIDE;
+    const real *a = part.a, *b = part.b;
+    struct product block = {.m = product->m,
                             .n = product->n,
                             .c = product->c,
                             .c_row = product->c_row,
@@ -163,15 +160,27 @@ static void small_product(const struct matrix_product *product)
                             .n_parts = 1};
 
     for (int64_t k = 0; k < product->k; k += SMALL_DEPTH) {
-        part.a = product->a + k * part.a_column;
-        part.b = product->b + k * product->b_row;
+        part.a = a + k * part.a_column;
+        part.b = b + k * part.b_row;
         part.k = product->k - k < SMALL_DEPTH ? product->k - k : SMALL_DEPTH;
-        if (product->transpose_a && product->a_row >= SMALL_STRIDE)
-            gathered_product(product->kernel, &small);
+        if (gathers)
+            gathered_product(product->kernel, &block);
         else
-            product->kernel->product(&small);
-        small.add = true;
+            product->kernel->product(&block);
+        block.add = true;
     }
+}
+
+static void small_product(const struct matrix_product *product)
+{
+    product_in_blocks(product, (struct product_part){
+                                   .a = product->a,
+                                   .a_row = product->transpose_a ? 1 : product->a_row,
+                                   .a_column = product->transpose_a ? product->a_row : 1,
+                                   .b = product->b,
+                                   .b_row = product->b_row,
+                                   .b_panel = product->kernel->panel,
+                               });
 }
 
 /* Half a vector of columns or less, of many rows: c transposed fills its vectors. */
@@ -299,23 +308,8 @@ void kernel_pack(const struct kernel *kernel, const real *b, int64_t row_stride,
 
 void kernel_product_packed(const struct matrix_product *product, const real *packed)
 {
-    struct product_part part =
-        kernel_packed_part(product->kernel, product->a, product->a_row, packed, product->k);
-    struct product few = {.m = product->m,
-                          .n = product->n,
-                          .c = product->c,
-                          .c_row = product->c_row,
-                          .add = product->add,
-                          .part = &part,
-                          .n_parts = 1};
-
-    for (int64_t k = 0; k < product->k; k += SMALL_DEPTH) {
-        part.a = product->a + k;
-        part.b = packed + k * product->kernel->panel;
-        part.k = product->k - k < SMALL_DEPTH ? product->k - k : SMALL_DEPTH;
-        product->kernel->product(&few);
-        few.add = true;
-    }
+    product_in_blocks(product, kernel_packed_part(product->kernel, product->a, product->a_row,
+                                                  packed, product->k));
 }
 
 struct product_part kernel_packed_part(const struct kernel *kernel, const real *a, int64_t a_row,

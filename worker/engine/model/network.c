@@ -309,7 +309,8 @@ static int64_t number_size(const struct network *network)
  * that reading those is not all that is done. */
 static int64_t predict_rows(const struct network *network)
 {
-    int64_t row = pass_elements(network, 16, false) * number_size(network) / 16;
+    int64_t of_rows = pass_elements(network, 16, false) - pass_elements(network, 0, false);
+    int64_t row = of_rows * number_size(network) / 16;
     int64_t weights = network->n_elements * number_size(network);
     int64_t bytes = weights < PREDICT_BYTES_MAX ? weights : PREDICT_BYTES_MAX;
     int64_t rows = (bytes > PREDICT_BYTES ? bytes : PREDICT_BYTES) / (row > 0 ? row : 1);
