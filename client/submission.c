@@ -185,7 +185,8 @@ static bool name_command(cJSON *base, const cJSON *params, const cJSON *command,
     if (!buffer_append_text(&name, last_part(word->valuestring), error))
         return false;
     for (word = word->next; word; word = word->next)
-        if (!buffer_append_format(&name, error, " %s", word->valuestring))
+        if (!buffer_append(&name, " ", 1, error) ||
+            !buffer_append_text(&name, word->valuestring, error))
             return false;
     return shorten(&name, error) && (json_add_text(base, "name", name.data) || no_memory(error));
 }

@@ -88,6 +88,19 @@ bool buffer_append_text(struct buffer *buffer, const char *text, struct error *e
     return buffer_append(buffer, text, strlen(text), error);
 }
 
+bool buffer_append_integer(struct buffer *buffer, int64_t value, struct error *error)
+{
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char text[24], *at = text + sizeof(text);
+
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
+    return buffer_append(buffer, at, (size_t)(text + sizeof(text) - at), error);
+}
+
 bool buffer_append_format(struct buffer *buffer, struct error *error, const char *format, ...)
 {
     va_list arguments;

@@ -5,7 +5,6 @@
 #include "common/json.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,17 +15,11 @@
 
 #define EXACT_INTEGER_LIMIT 9007199254740992.0 /* 2^53 */
 
-/* Most numbers are such, and without stdio a client starts sooner. */
-static bool print_integer(uint64_t value, bool negative, struct buffer *buffer, struct error *error)
+static bool print_integer(double value, struct buffer *buffer, struct error *error)
 {
-    char text[24], *at = text + sizeof(text);
-
-    do
-        *--at = (char)('0' + value % 10);
-    while (value /= 10);
-    if (negative)
-        *--at = '-';
-    return buffer_append(buffer, at, (size_t)(text + sizeof(text) - at), error);
+    if (value == 0 && signbit(value))
+        return buffer_append_text(buffer, "-0", error);
+    return buffer_append_integer(buffer, (int64_t)value, error);
 }
 
 /* A decimal of up to 15 digits survives the way through a double, so %.15g, which drops trailing
@@ -38,7 +31,7 @@ static bool print_number(double value, struct buffer *buffer, struct error *erro
     if (!isfinite(value))
         return buffer_append_text(buffer, "null", error);
     if (fabs(value) < EXACT_INTEGER_LIMIT && value == (double)(int64_t)value)
-        return print_integer((uint64_t)fabs(value), signbit(value), buffer, error);
+        return print_integer(value, buffer, error);
     for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
         if (strtod(text, NULL) == value)

@@ -258,7 +258,8 @@ static bool canonical(const char *path, struct buffer *ret_path, struct error *e
     for (const char *rest = path + size; *rest;) {
         size_t part = strcspn(rest, "/");
         if (part > 0 && !(part == 1 && rest[0] == '.') &&
-            !buffer_append_format(ret_path, error, "/%.*s", (int)part, rest))
+            (!buffer_append(ret_path, "/", 1, error) ||
+             !buffer_append(ret_path, rest, part, error)))
             return false;
         rest += part + (rest[part] == '/');
     }
@@ -298,12 +299,14 @@ bool wire_home(struct buffer *ret_path, struct error *error)
             return error_set_errno(error, errno, "the working directory");
         good = buffer_append_format(&path, error, "%s/%s", here, named);
     } else if (data && data[0] == '/') {
-        good = buffer_append_format(&path, error, "%s/nightjar", data);
+        good =
+            buffer_append_text(&path, data, error) && buffer_append_text(&path, "/nightjar", error);
     } else {
         const char *home = user_folder(room, sizeof(room), &entry);
         if (!home)
             return error_set(error, ERROR_NOT_FOUND, "neither NIGHTJAR_HOME nor HOME is set");
-        good = buffer_append_format(&path, error, "%s/.local/share/nightjar", home);
+        good = buffer_append_text(&path, home, error) &&
+               buffer_append_text(&path, "/.local/share/nightjar", error);
     }
     if (good && utf8_fault(path.data))
         return error_set(error, ERROR_INVALID,
@@ -328,14 +331,16 @@ static bool socket_folder(struct buffer *folder, size_t name_size, struct error 
     if (runtime) {
         if (!buffer_append_text(folder, runtime, error))
             return false;
-    } else if (!buffer_append_format(folder, error, "/run/user/%u", geteuid())) {
+    } else if (!buffer_append_text(folder, "/run/user/", error) ||
+               !buffer_append_integer(folder, geteuid(), error)) {
         return false;
     }
     if (folder->data[0] == '/' && is_own_folder(folder->data) &&
         folder->size + strlen("/nightjar/") + name_size <= longest)
         return buffer_append_text(folder, "/nightjar", error);
     buffer_clear(folder);
-    return buffer_append_format(folder, error, "/tmp/nightjar-%u", geteuid());
+    return buffer_append_text(folder, "/tmp/nightjar-", error) &&
+           buffer_append_integer(folder, geteuid(), error);
 }
 
 /* In /tmp somebody else may have been first: what is not ours alone is not used. */

@@ -136,24 +136,39 @@ static bool select_batch(const cJSON *reply, cJSON **ret_select, struct error *e
     return true;
 }
 
+/* Words and the numbers that stand between them. */
+static bool append_number(struct buffer *line, const char *words, const cJSON *reply,
+                          const char *member, struct error *error)
+{
+    return buffer_append_text(line, words, error) &&
+           buffer_append_integer(line, json_integer(reply, member, 0), error);
+}
+
+static bool print_line(const cJSON *reply, struct error *error)
+{
+    scoped(buffer_release) struct buffer line = {0};
+
+    if (!append_number(&line, "submitted ", reply, "first", error))
+        return false;
+    if (json_integer(reply, "last", 0) != json_integer(reply, "first", 0) &&
+        (!append_number(&line, "-", reply, "last", error) ||
+         !append_number(&line, ": ", reply, "count", error) ||
+         !append_number(&line, " experiments, batch ", reply, "batch", error)))
+        return false;
+    puts(line.data);
+    return true;
+}
+
 static bool print_reply(const struct arguments *arguments, const cJSON *reply, struct error *error)
 {
-    long long first = (long long)json_integer(reply, "first", 0);
-    long long last = (long long)json_integer(reply, "last", 0);
+    int64_t last = json_integer(reply, "last", 0);
 
     if (arguments_flag(arguments, "json"))
         return client_print_json(reply, error);
-    if (arguments_flag(arguments, "parsable")) {
-        for (long long id = first; id <= last; id++)
-            printf("%lld\n", id);
-        return true;
-    }
-    if (first == last)
-        printf("submitted %lld\n", first);
-    else
-        printf("submitted %lld-%lld: %lld experiments, batch %lld\n", first, last,
-               (long long)json_integer(reply, "count", 0),
-               (long long)json_integer(reply, "batch", 0));
+    if (!arguments_flag(arguments, "parsable"))
+        return print_line(reply, error);
+    for (int64_t id = json_integer(reply, "first", 0); id <= last; id++)
+        printf("%lld\n", (long long)id);
     return true;
 }
 

@@ -40,6 +40,31 @@ static void formats_are_appended(void **state)
     assert_int_equal(buffer.size, 208);
 }
 
+static void integers_are_appended_to_their_last_digit(void **state)
+{
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {7, "7"},
+        {-1, "-1"},
+        {1234567890, "1234567890"},
+        {INT64_MAX, "9223372036854775807"},
+        {INT64_MIN, "-9223372036854775808"},
+    };
+    struct error error;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        scoped(buffer_release) struct buffer buffer = {0};
+
+        assert_true(buffer_append_text(&buffer, "#", &error));
+        assert_true(buffer_append_integer(&buffer, cases[i].value, &error));
+        assert_string_equal(buffer.data + 1, cases[i].text);
+    }
+}
+
 static void nothing_appended_is_an_empty_text(void **state)
 {
     scoped(buffer_release) struct buffer buffer = {0};
@@ -123,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_grows_and_stays_terminated),
         cmocka_unit_test(formats_are_appended),
+        cmocka_unit_test(integers_are_appended_to_their_last_digit),
         cmocka_unit_test(nothing_appended_is_an_empty_text),
         cmocka_unit_test(front_is_dropped_and_the_rest_moves),
         cmocka_unit_test(limit_is_never_passed),
