@@ -30,16 +30,22 @@ static void lines_of_rows_are_counted(void **state)
     assert_int_equal(prefetch.n_lines, 4 * 7);
 }
 
-static void what_is_nowhere_or_too_much_is_left_out(void **state)
+static void what_is_nowhere_too_long_or_too_much_is_left_out(void **state)
 {
     static _Alignas(64) char memory[64];
-    struct prefetch prefetch = {.row = some_rows, .n = 4};
+    const int64_t longest = (int64_t)PREFETCH_LINE * PREFETCH_RUN;
+    struct prefetch few = {.row = some_rows, .n = 4};
+    struct prefetch many = {.row = some_rows, .n = PREFETCH_LINES / PREFETCH_RUN + 1};
 
     (void)state;
-    prefetch_add(&prefetch, NULL, 8, 0, 8);
-    prefetch_add(&prefetch, memory, 64, 0, (int64_t)64 * PREFETCH_LINES);
-    assert_int_equal(prefetch.n_arrays, 0);
-    assert_int_equal(prefetch.n_lines, 0);
+    prefetch_add(&few, NULL, 8, 0, 8);
+    prefetch_add(&few, memory, longest + PREFETCH_LINE, 0, longest + PREFETCH_LINE);
+    assert_int_equal(few.n_arrays, 0);
+    prefetch_add(&few, memory, longest, 0, longest);
+    assert_int_equal(few.n_lines, 4 * PREFETCH_RUN);
+    prefetch_add(&many, memory, longest, 0, longest);
+    assert_int_equal(many.n_arrays, 0);
+    assert_int_equal(many.n_lines, 0);
 }
 
 /* Also from places that nothing can be read from: asking only asks. */
@@ -62,7 +68,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_rows_are_counted),
-        cmocka_unit_test(what_is_nowhere_or_too_much_is_left_out),
+        cmocka_unit_test(what_is_nowhere_too_long_or_too_much_is_left_out),
         cmocka_unit_test(asking_reads_nothing),
     };
 

@@ -16,7 +16,7 @@ void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, i
     bool single = bytes <= (int64_t)sizeof(double); /* and lies in one line */
     int64_t lines = (bytes - 1) / PREFETCH_LINE + (aligned || single ? 1 : 2);
 
-    if (!base || prefetch->n_arrays == PREFETCH_ARRAYS ||
+    if (!base || lines > PREFETCH_RUN || prefetch->n_arrays == PREFETCH_ARRAYS ||
         prefetch->n_lines + prefetch->n * lines > PREFETCH_LINES)
         return;
     prefetch->n_lines += prefetch->n * lines;

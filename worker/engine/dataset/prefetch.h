@@ -7,6 +7,7 @@
 
 #define PREFETCH_LINE 64     /* bytes */
 #define PREFETCH_LINES 16384 /* in all */
+#define PREFETCH_RUN 32      /* of a row; longer runs are asked for by the processor itself */
 #define PREFETCH_ARRAYS 4
 
 struct prefetch {       /* all-zero: nothing */
@@ -26,7 +27,8 @@ struct prefetch {       /* all-zero: nothing */
  * with AVX-512 lost 3 % by being asked in the middle of products, and were not measured in this
  * form. */
 bool prefetch_pays(void);
-/* Adds so many bytes of each row, from `before` rows before it on, unless that is too much. */
+/* Adds so many bytes of each row, from `before` rows before it on, unless these are too long a run
+ * or too much in all. */
 void prefetch_add(struct prefetch *prefetch, const void *base, int64_t stride, int64_t before,
                   int64_t bytes);
 /* Asks for all of it, and waits for nothing. */

@@ -274,9 +274,12 @@ static void gather_plain_spans(const struct applier *applier, const struct row_s
         1 + AHEAD_VALUES / ((x->steps < steps ? x->steps : steps) * applier->value_width);
 
     for (int64_t first = 0; first < x->steps; first += steps)
-        for (int64_t i = 0; i < n; i++)
-            gather_plain(applier, &span[i], &span[i + ahead < n ? i + ahead : i], at + i, first,
-                         first + steps, x);
+        for (int64_t i = 0; i < n; i++) {
+            struct row_span soon = span[(i + ahead) % n];
+
+            soon.first += (i + ahead) / n * steps;
+            gather_plain(applier, &span[i], &soon, at + i, first, first + steps, x);
+        }
 }
 
 /* Samples of one step each, whose columns lie side by side. */
