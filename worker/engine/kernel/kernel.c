@@ -81,7 +81,6 @@ void kernel_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, in
 #define SMALL_DEPTH 256
 #define SMALL_BLOCK (1 << 16)  /* elements of b for a block of k */
 #define SMALL_RESULT (1 << 18) /* of c */
-#define SMALL_PACKED (1 << 14) /* of b, where it has to be transposed */
 #define SMALL_STRIDE 512       /* of a transposed: from here on its lines displace each other */
 #define SMALL_ROWS 12          /* of c at a time, where they do; a multiple of a tile's */
 
@@ -92,14 +91,14 @@ static bool is_small(const struct matrix_product *product)
     if (!product->kernel || product->kernel == &kernel_plain)
         return false;
     if (product->transpose_b)
-        return kernel_packed_size(product->kernel, product->k, product->n) <= SMALL_PACKED;
+        return kernel_packed_size(product->kernel, product->k, product->n) <= KERNEL_PACKED_SMALL;
     return depth * product->n <= SMALL_BLOCK && product->m * product->n <= SMALL_RESULT;
 }
 
 /* b transposed lies packed; its rows are few. */
 static void small_transposed_product(const struct matrix_product *product)
 {
-    real packed[SMALL_PACKED];
+    real packed[KERNEL_PACKED_SMALL];
     struct product_part part;
     const struct product small = {.m = product->m,
                                   .n = product->n,
@@ -188,13 +187,13 @@ static bool is_narrow(const struct matrix_product *product)
 {
     return product->transpose_a && !product->transpose_b &&
            product->n <= product->kernel->panel / 8 && product->m >= product->kernel->panel &&
-           product->m * product->n <= SMALL_PACKED;
+           product->m * product->n <= KERNEL_PACKED_SMALL;
 }
 
 /* c[m][n] = a'[m][k] b[k][n] as c'[n][m] = b'[n][k] a[k][m]: the same sums in the same order. */
 static void narrow_product(const struct matrix_product *product)
 {
-    real turned[SMALL_PACKED];
+    real turned[KERNEL_PACKED_SMALL];
     const struct matrix_product small = {.kernel = product->kernel,
                                          .transpose_a = true,
                                          .add = product->add,

@@ -208,6 +208,8 @@ void kernel_product_within(const struct matrix_product *product);
 /* The same of a[m][k] and b[k][n] that was packed for the product's kernel; b is not read. */
 void kernel_product_packed(const struct matrix_product *product, const real *packed);
 
+/* So many packed elements stay in the near caches, and are little beside a product with them. */
+#define KERNEL_PACKED_SMALL (1 << 14)
 /* Elements that b[k][n] takes when it is packed for kernel->product. */
 int64_t kernel_packed_size(const struct kernel *kernel, int64_t k, int64_t n);
 /* Packs b[k][n], whose elements lie row_stride and column_stride apart: panel by panel, zeros

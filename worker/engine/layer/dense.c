@@ -32,8 +32,7 @@ static const struct setting dense_settings[] = {
 enum { WEIGHT, BIAS };
 enum { SUMS, PACKED };
 
-#define PACKED_SMALL (1 << 14) /* elements */
-#define PACKED_MOST (1 << 19)
+#define PACKED_MOST (1 << 19) /* elements */
 #define PACKED_UNITS 64
 
 struct dense {
@@ -50,8 +49,8 @@ static bool is_packed(const struct dense *dense)
 
     if (dense->kernel == &kernel_plain)
         return false;
-    return size <= PACKED_SMALL || (dense->units <= PACKED_UNITS && size <= PACKED_MOST &&
-                                    size <= 2 * dense->in * dense->units);
+    return size <= KERNEL_PACKED_SMALL || (dense->units <= PACKED_UNITS && size <= PACKED_MOST &&
+                                           size <= 2 * dense->in * dense->units);
 }
 
 static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
