@@ -62,6 +62,62 @@ class Export(Exporting):
             classes = [row["Class"] for row in csv.DictReader(file)]
         self.assertTrue(all(row["Class"] == classes[int(row["row"])] for row in rows))
 
+    def test_a_subset_and_a_balance_follow_the_seed_though_the_split_is_fixed(self):
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("star,x,sort\n" + "".join(f"{i},{i % 7},{'ab'[i % 10 < 3]}\n" for i in range(400)))
+        for prepare in ({"type": "subset", "by": "random", "rows": 60}, {"type": "balance", "by": "undersample"}):
+            spec = {"data": {"source": self.source, "id": "star", "target": "sort",
+                             "split": {"by": "fraction", "valid": 0, "test": 0.25, "seed": 1}},
+                    "prepare": [prepare]}  # fmt: skip
+            train, test = [], []
+            for seed in (0, 0, 1):
+                self.export({**spec, "seed": seed}, "out.csv")
+                train.append({row["star"] for row in self.rows("out.csv") if row["part"] == "train"})
+                test.append({row["star"] for row in self.rows("out.csv") if row["part"] == "test"})
+            self.assertEqual(train[0], train[1])
+            self.assertNotEqual(train[0], train[2], prepare)
+            self.assertEqual(test[0], test[2])
+
+    def test_text_ids_do_not_go_into_an_array_without_a_word(self):
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("star,x,y\n" + "".join(f"s{i},{i},{i}.5\n" for i in range(4)))
+        spec = {"data": {"source": self.source, "id": "star", "target": "y", "split": {"train": 1, "valid": 0, "test": 0}}}
+        self.assertIn("warning: star: ids are texts", self.nj("export", self.write_spec(spec), "-o", "out.h5").stderr)
+        self.assertNotIn("warning: star", self.nj("export", self.write_spec(spec), "-o", "out.csv").stderr)
+        self.assertEqual([row["star"] for row in self.rows("out.csv")], ["s0", "s1", "s2", "s3"])
+        self.assertIn("No such file or directory", self.nj("export", self.write_spec(spec), "-o", "nowhere/out.h5", status=3).stderr)
+
+    def test_dates_are_those_of_joined_tables_too(self):
+        days = [f"2020-01-0{i}" for i in range(1, 9)]
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("day,x,y\n" + "".join(f"{day},{i},{i}.5\n" for i, day in enumerate(days)))
+        other = os.path.join(self.folder, "other.csv")
+        with open(other, "w", encoding="ascii") as out:
+            out.write("date,heat,born\n" + "".join(f"{day},{10 * i},2000-01-01\n" for i, day in enumerate(days)))
+        data = {"source": self.source, "time": "day", "target": "y", "dates": ["day", "born"],
+                "join": [{"type": "lookup", "source": other, "on": ["day=date"]}], "split": {"by": "time", "test": 0.25}}  # fmt: skip
+        self.export({"data": data}, "out.csv")
+        rows = self.rows("out.csv")
+        self.assertEqual([row["heat"] for row in rows], [str(10 * i) for i in range(8)])
+        self.assertEqual({float(row["born"]) for row in rows}, {946684800.0})
+        self.assertEqual([row["part"] for row in rows], ["train"] * 6 + ["test"] * 2)
+        wrong = self.write_spec({"data": {**data, "dates": ["day", "bron"]}})
+        self.assertIn("has a column 'bron'", self.nj("export", wrong, "-o", "out.csv", status=2).stderr)
+
+    def test_rows_without_a_target_leak_into_no_part(self):
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("g,x,y\na,1,1.5\na,2,2.5\na,3,\nb,4,3.5\nb,5,4.5\nb,6,\n")
+        with open(os.path.join(self.folder, "test.txt"), "w", encoding="ascii") as out:
+            out.write("2\n3\n4\n")
+        data = {"source": self.source, "group": "g", "target": "y", "missing_targets": "drop",
+                "split": {"by": "index", "test": os.path.join(self.folder, "test.txt")}}  # fmt: skip
+        self.export({"data": data}, "out.csv")
+        self.assertEqual([row["part"] for row in self.rows("out.csv")], ["train", "train", "test", "test"])
+        with open(os.path.join(self.folder, "test.txt"), "w", encoding="ascii") as out:
+            out.write("1\n2\n3\n4\n")
+        refused = self.nj("export", self.write_spec({"data": data}), "-o", "out.csv", status=2).stderr
+        self.assertIn("1 of the 2 groups of 'g' (2 rows)", refused)
+
     def test_a_seeded_shuffle_goes_over_all_samples(self):
         write_pilots(self.source)
         spec = pilots(self.source)

@@ -62,6 +62,25 @@ class Where(Exporting):
                 spec = self.write_spec(self.table(where))
                 self.assertIn("part is empty", self.nj("export", spec, "-o", "out.csv", status=2).stderr)
 
+    def test_integers_are_told_apart_beyond_what_a_double_holds(self):
+        first = 2**53
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("star,x,y\n")
+            for i in range(8):
+                out.write(f"{first + i},{i},{i % 3}.5\n")
+        spec = {"data": {"source": self.source, "id": "star", "target": "y", "split": {"train": 1, "valid": 0, "test": 0}},
+                "model": [{"type": "dense", "units": "targets"}]}  # fmt: skip
+        for where, kept in [
+            (f"star == {first + 1}", [1]),
+            (f"star != {first + 1}", [0, 2, 3, 4, 5, 6, 7]),
+            (f"star > {first}", [1, 2, 3, 4, 5, 6, 7]),
+            (f"star <= {first + 3}", [0, 1, 2, 3]),
+            ("star > 0.5", [0, 1, 2, 3, 4, 5, 6, 7]),
+        ]:
+            spec["data"]["where"] = [where]
+            self.export(spec, "out.csv")
+            self.assertEqual([int(row["star"]) - first for row in self.rows("out.csv")], kept, where)
+
     def test_a_run_tells_and_needs_no_other_import(self):
         self.write_stars()
         runs = []

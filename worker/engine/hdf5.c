@@ -327,10 +327,15 @@ bool hdf5_create_arrays(const char *path, const char *meta, struct hdf5_array *a
         return error_set(error, ERROR_NO_MEMORY, "creating %s", path);
     }
     (void)H5Pset_alignment(access, 1, HDF5_ALIGNMENT);
+    errno = 0; /* HDF5 itself does not tell */
     file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (file->id < 0 && errno != 0)
+        error_set_errno(error, errno, "creating %s", path);
+    else if (file->id < 0)
+        failed(file, "cannot be created", error);
     (void)H5Pclose(access);
     if (file->id < 0)
-        return failed(file, "cannot be created", error);
+        return false;
     if (!hdf5_write_text(file, "/meta", meta, error))
         return false;
     for (int i = 0; i < n; i++)

@@ -35,7 +35,7 @@ static bool tell_left_out(const struct dataset *dataset, struct prepared_rows *r
 
 /* Before anything is fitted: what is left out is as if it were not there. */
 static bool take_subset(const struct engine_spec *spec, const struct dataset *dataset,
-                        struct prepared_rows *rows, struct error *error)
+                        uint64_t seed, struct prepared_rows *rows, struct error *error)
 {
     const struct subset_config *config = sampling_find(&spec->prepare, &transform_subset);
     const struct subset_keys keys = {.row_id = (const uint64_t *)dataset->source_row,
@@ -49,7 +49,7 @@ static bool take_subset(const struct engine_spec *spec, const struct dataset *da
 
     if (!config)
         return true;
-    return sampling_subset(config, &keys, rows->split.seed, train, error) &&
+    return sampling_subset(config, &keys, seed, train, error) &&
            sampling_coverage(dataset, train, &covered, error) &&
            buffer_append_format(&rows->sampling, error, "%straining sees %lld of its %lld rows%s%s",
                                 rows->sampling.size > 0 ? "; " : "", (long long)train->n,
@@ -70,8 +70,8 @@ static bool weigh_classes(struct prepared_rows *rows, struct error *error)
     return true;
 }
 
-static bool balance_classes(const struct engine_spec *spec, struct prepared_rows *rows,
-                            struct error *error)
+static bool balance_classes(const struct engine_spec *spec, uint64_t seed,
+                            struct prepared_rows *rows, struct error *error)
 {
     const struct balance_config *config = sampling_find(&spec->prepare, &transform_balance);
     const struct row_list *train = &rows->split.split.part[SPLIT_TRAIN];
@@ -89,7 +89,7 @@ static bool balance_classes(const struct engine_spec *spec, struct prepared_rows
                             "balance by choosing windows needs one label a window; by: weights "
                             "weighs each step");
     if (!sampling_balance(config->by == BALANCE_OVERSAMPLE, set->row_id, set->label, set->n_classes,
-                          rows->split.seed, train, &rows->balanced, error))
+                          seed, train, &rows->balanced, error))
         return false;
     rows->training.part[SPLIT_TRAIN] = rows->balanced;
     return buffer_append_format(&rows->sampling, error, "%sclasses are balanced: %lld rows of %lld",
@@ -215,12 +215,12 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
         !split_make(&spec->data, cwd, dataset, window, seed, &rows.split, error) ||
         !tell_left_out(dataset, &rows, error) ||
         (along && !split_stretches(&rows.split, dataset, &stretches, error)) ||
-        !take_subset(spec, dataset, &rows, error) ||
+        !take_subset(spec, dataset, seed, &rows, error) ||
         !fitted_prepare(dataset, split_fit_rows(&rows.split), &rows.split.split, along, spec,
                         &rows.preparation, warnings, error) ||
         !samples_make(dataset, rows.preparation, window, along, &rows.samples, error) ||
         !pipeline_unseen_classes(&spec->data, rows.samples, &rows.split, error) ||
-        !balance_classes(spec, &rows, error))
+        !balance_classes(spec, seed, &rows, error))
         return false;
     split_forget_rows(&rows.split);
     warn_fragments(rows.preparation, dataset, &stretches, warnings);

@@ -1,6 +1,7 @@
 #include "worker/engine/pipeline.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,6 +158,15 @@ static bool prepare(struct exporting *at, struct error *error)
             error_set_at(error, ERROR_INVALID, "data.split", "there is no such part to export"));
 }
 
+/* An array holds numbers. */
+static void warn_of_text_ids(struct exporting *at)
+{
+    for (int64_t i = 0; i < at->dataset->n_ids; i++)
+        if (!sample_output_is_text(at->path) && !at->dataset->id[i].integer)
+            warning_add(&at->warnings, at->dataset->id[i].name, NAN,
+                        "ids are texts, which a .csv file can hold: /id has the rows' numbers");
+}
+
 static void tell_warnings(const struct exporting *at)
 {
     for (int i = 0; i < at->warnings.n; i++)
@@ -209,6 +219,7 @@ bool pipeline_export(FILE *in, FILE *out, struct error *error)
         return no_memory(error);
     if (!read_request(at, in, error) || !prepare(at, error))
         return false;
+    warn_of_text_ids(at);
     tell_warnings(at);
     meta = describe(at);
     if (!meta)

@@ -202,6 +202,11 @@ static bool ends_in(const char *text, const char *end)
     return size > tail && strcmp(text + size - tail, end) == 0;
 }
 
+bool sample_output_is_text(const char *path)
+{
+    return ends_in(path, ".csv");
+}
+
 static void choose_ids(struct sample_output *output)
 {
     const struct dataset *dataset = output->samples->dataset;
@@ -238,7 +243,7 @@ bool sample_output_open(const char *path, const struct samples *samples, int64_t
     output->fd = -1;
     output->samples = samples;
     output->n_inputs = samples->set.n_inputs;
-    output->text = ends_in(path, ".csv");
+    output->text = sample_output_is_text(path);
     if (!output->text && !ends_in(path, ".h5"))
         return error_set(error, ERROR_INVALID, "%s: samples go to a .csv or .h5 file", path);
     if (output->text && samples->set.truth_steps > 1)

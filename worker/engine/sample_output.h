@@ -23,6 +23,8 @@
 
 struct sample_output;
 
+bool sample_output_is_text(const char *path);
+
 /* `n`: samples that will be put. The meta is taken; names of what the samples have are added to it.
  * INVALID where the name ends in neither .csv nor .h5. Borrows the samples. */
 bool sample_output_open(const char *path, const struct samples *samples, int64_t n, cJSON **meta,

@@ -489,6 +489,35 @@ static void a_row_is_transformed_as_a_column_of_its_values(void **state)
     free(column.state);
 }
 
+/* Whichever exponent is best of a sample's few values, they stay apart in a float. */
+static void a_row_keeps_its_values_apart(void **state)
+{
+    static const double samples[][6] = {{1.826, 2.978, 4.073, 2.437, 1.858, 1.716},
+                                        {2.2, 4.4, 2.6, 2, 2.3, 2.4},
+                                        {1000, 1001, 1000.5, 1000.25, 1000.75, 1000.375},
+                                        {-1.8, -3, -4.1, -2.4, -1.9, -1.7},
+                                        {-1000, -1001, -1000.5, -1000.25, -1000.75, -1000.4}};
+    int64_t column[] = {0, 1, 2, 3, 4, 5};
+    const struct transform row = {
+        .kind = &transform_row_yeo_johnson, .column = column, .n_columns = 6, .width = 6};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+        double value[6], result[6];
+        struct block in = {.value = value, .n = 1, .steps = 1, .width = 6};
+        struct block out = {.value = result, .n = 1, .steps = 1, .width = 6};
+
+        memcpy(value, samples[i], sizeof(value));
+        row.kind->apply(&row, &in, &out);
+        for (int a = 0; a < 6; a++)
+            for (int b = 0; b < 6; b++)
+                assert_true(value[a] < value[b] ? (float)result[a] < (float)result[b]
+                                                : value[a] > value[b] || a == b);
+        if (i == 0) /* scipy.stats.yeojohnson's exponent is -2.4267287598 */
+            assert_true(fabs(result[0] - 0.37895615) < 1e-6);
+    }
+}
+
 /* Two recordings: nothing goes from one into the other, and windows see what was computed along
  * them. */
 static void recordings_are_gone_along(void **state)
@@ -610,6 +639,7 @@ int main(void)
         cmocka_unit_test(rows_are_the_same_beside_others_that_miss_a_value),
         cmocka_unit_test(quantiles_of_many_rows_are_exact),
         cmocka_unit_test(a_row_is_transformed_as_a_column_of_its_values),
+        cmocka_unit_test(a_row_keeps_its_values_apart),
         cmocka_unit_test(recordings_are_gone_along),
         cmocka_unit_test(rows_that_do_not_follow_one_another_are_not_gone_along),
     };

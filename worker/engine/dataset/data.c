@@ -196,6 +196,7 @@ struct source_request data_request(const struct data_config *config, const char 
                 .missing = config->missing,
                 .names = config->names,
                 .dates = config->dates,
+                .joined = config->join.n > 0,
             },
         .kind = config->format,
     };

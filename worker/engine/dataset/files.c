@@ -272,7 +272,8 @@ bool data_files_open(const struct data_config *config, const struct data_files *
                         : several_open(&request, &several, &source, error)))
         return false;
     for (size_t i = 0; i < files->n_joined; i++)
-        if (!join_open(&config->join.item[i], i, files->joined[i], &source, error))
+        if (!join_open(&config->join.item[i], i, i + 1 == files->n_joined, files->joined[i],
+                       &source, error))
             return false;
     *ret = take(&source);
     return true;

@@ -23,6 +23,7 @@ struct table_format {
     struct setting_texts missing; /* borrowed: texts that stand for a missing value; n == 0: "" NA
                                      N/A NaN nan null NULL None ? */
     struct setting_texts dates;   /* borrowed: columns whose texts are dates */
+    bool joined;                  /* which may be those of another table that is joined */
     struct setting_texts
         names; /* borrowed: of the columns, instead of the header's; n == 0: none */
 };

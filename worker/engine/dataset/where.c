@@ -1,6 +1,7 @@
 #include "worker/engine/dataset/where.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,16 @@ static char *trimmed(const char *text, size_t size)
     return strndup(text, size);
 }
 
+/* All of the text, as an integer of 64 bits. */
+static bool integer_of(const char *text, int64_t *ret)
+{
+    char *end;
+
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    return end != text && !*end && errno == 0;
+}
+
 bool where_parse(const char *text, struct where_condition *ret, struct error *error)
 {
     scoped(where_condition_release) struct where_condition condition = {0};
@@ -73,6 +84,7 @@ bool where_parse(const char *text, struct where_condition *ret, struct error *er
                             *condition.column ? "a value" : "a column");
     condition.number = strtod(condition.text, &end);
     condition.is_number = !*end && isfinite(condition.number);
+    condition.is_integer = integer_of(condition.text, &condition.integer);
     if (!condition.is_number && condition.operator!= WHERE_EQ && condition.operator!= WHERE_NE)
         return error_set_at(error, ERROR_INVALID, PLACE,
                             "'%s': texts are compared by == and !=", text);
@@ -81,23 +93,38 @@ bool where_parse(const char *text, struct where_condition *ret, struct error *er
     return true;
 }
 
-static bool meets_number(const struct where_condition *condition, double value)
+/* order: negative, 0 or positive, as the value is less than what it is compared with, or not. */
+static bool meets_order(enum where_operator operator, int order)
 {
-    switch (condition->operator) {
+    switch (operator) {
     case WHERE_LE:
-        return value <= condition->number;
+        return order <= 0;
     case WHERE_GE:
-        return value >= condition->number;
+        return order >= 0;
     case WHERE_NE:
-        return value != condition->number && !isnan(value);
+        return order != 0;
     case WHERE_EQ:
-        return value == condition->number;
+        return order == 0;
     case WHERE_LT:
-        return value < condition->number;
+        return order < 0;
     case WHERE_GT:
-        return value > condition->number;
+        return order > 0;
     }
     return false;
+}
+
+static bool meets_number(const struct where_condition *condition, double value)
+{
+    return !isnan(value) && meets_order(condition->operator,(value > condition->number) -
+                                                                (value < condition->number));
+}
+
+static bool meets_integer(const struct where_condition *condition, int64_t value)
+{
+    if (!condition->is_integer)
+        return meets_number(condition, (double)value);
+    return meets_order(condition->operator,(value > condition->integer) -
+                                               (value < condition->integer));
 }
 
 /* A text that is a number is compared as one with a number. */
@@ -105,7 +132,10 @@ static bool meets_text(const struct where_condition *condition, const char *text
 {
     char *end;
     double value = strtod(text, &end);
+    int64_t integer;
 
+    if (condition->is_number && integer_of(text, &integer))
+        return meets_integer(condition, integer);
     if (condition->is_number && end != text && !*end)
         return meets_number(condition, value);
     return condition->operator== WHERE_NE
@@ -208,8 +238,9 @@ static bool meets(const struct where *where, int i, int64_t row)
 
     if (column->code)
         return column->code[row] >= 0 && where->meets[i][column->code[row]];
-    return meets_number(&where->condition[i],
-                        column->real ? column->real[row] : (double)column->integer[row]);
+    if (column->real)
+        return meets_number(&where->condition[i], column->real[row]);
+    return meets_integer(&where->condition[i], column->integer[row]);
 }
 
 bool where_keeps(struct where *where, int64_t row)

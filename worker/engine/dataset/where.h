@@ -26,6 +26,8 @@ struct where_condition { /* all-zero is a valid empty one */
     char *text;     /* owned: what it is compared with */
     bool is_number; /* and that as a number */
     double number;
+    bool is_integer; /* a double would not tell all of them apart */
+    int64_t integer;
 };
 void where_condition_release(struct where_condition *condition);
 /* INVALID at "data.where" where it is none, or an order of texts. */

@@ -9,11 +9,12 @@
 static const char *const by_names[] = {"random", "stratified", "stride", "head", "group", NULL};
 
 static const struct setting subset_settings[] = {
-    SETTING_CHOICE(struct subset_config, by, SUBSET_RANDOM, by_names,
-                   "random: any rows; stratified: with the classes' shares; stride: every so "
-                   "many-th; head: the first ones; group: whole groups (data.group), as many as do "
-                   "not exceed the rows, but one. Smaller subsets lie in larger ones, but for "
-                   "stride."),
+    SETTING_CHOICE(
+        struct subset_config, by, SUBSET_RANDOM, by_names,
+        "random: any rows; stratified: with the classes' shares, each rounded; stride: every so "
+        "many-th; head: the first ones; group: whole groups (data.group), as many as do "
+        "not exceed the rows, but one. Smaller subsets lie in larger ones, but for "
+        "stride."),
     SETTING_INTEGER(struct subset_config, rows, 0, 0, 1e12, "rows",
                     "How many training rows stay; 0: as share has it."),
     SETTING_REAL(struct subset_config, share, 1, 0, 1, SETTING_OPEN_LOW, "",

@@ -14,6 +14,7 @@
 
 #define GOLDEN 0.3819660112501051 /* (3 - sqrt 5) / 2 */
 #define FARTHEST 100.0            /* an exponent */
+#define KEPT 7.0 /* powers of e^-7 are a thousandth: three of a float's seven digits are spent */
 #define CLOSE_ENOUGH 1e-9
 #define MOST_STEPS 100
 
@@ -66,11 +67,14 @@ static double cost(const struct sample *sample, double k, double tilt)
     return n / 2 * log(squares / n) - (k - 1) * tilt;
 }
 
-/* The exponents that overflow nothing, and the sum of sign(x) log(1 + |x|). False: the values are
- * all the same, and any exponent is as good. */
+/* The exponents that overflow nothing and keep values apart, and the sum of sign(x) log(1 + |x|).
+ * Far below 0 all positive values become 1 / |k|, as far above 2 all negative ones become one:
+ * a variance of rounding errors, which would look like the best of all. False: the values are all
+ * the same, and any exponent is as good. */
 static bool look(const struct sample *sample, double *ret_low, double *ret_high, double *ret_tilt)
 {
     double least = (double)INFINITY, most = -(double)INFINITY;
+    double positive = (double)INFINITY, negative = -(double)INFINITY; /* the nearest to 0 */
 
     *ret_tilt = 0;
     for (int64_t i = 0; i < sample->transform->n_columns; i++) {
@@ -79,11 +83,17 @@ static bool look(const struct sample *sample, double *ret_low, double *ret_high,
         for (int64_t t = 0; t < sample->block->steps; t++) {
             least = fmin(least, x[t]);
             most = fmax(most, x[t]);
+            positive = x[t] > 0 ? fmin(positive, x[t]) : positive;
+            negative = x[t] < 0 ? fmax(negative, x[t]) : negative;
             *ret_tilt += isnan(x[t]) ? 0 : copysign(log1p(fabs(x[t])), x[t]);
         }
     }
     *ret_low = least < 0 ? fmax(-FARTHEST, 2 - YEO_JOHNSON_HIGHEST / log1p(-least)) : -FARTHEST;
+    if (most > 0)
+        *ret_low = fmax(*ret_low, -KEPT / log1p(positive));
     *ret_high = most > 0 ? fmin(FARTHEST, YEO_JOHNSON_HIGHEST / log1p(most)) : FARTHEST;
+    if (least < 0)
+        *ret_high = fmin(*ret_high, 2 + KEPT / log1p(-negative));
     return most > least;
 }
 

@@ -78,6 +78,8 @@ static bool mark_dates(const char *path, const struct table_format *format,
     for (size_t i = 0; i < format->dates.n; i++) {
         int64_t column = table_profile_find(profile, format->dates.item[i]);
 
+        if (column < 0 && format->joined)
+            continue;
         if (column < 0)
             return error_set_at(error, ERROR_INVALID, "data.dates", "%s has no column '%s'", path,
                                 format->dates.item[i]);

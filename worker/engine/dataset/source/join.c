@@ -72,6 +72,8 @@ struct join {
     int n_keys;
     int64_t ours[KEYS_MAX], theirs[KEYS_MAX]; /* columns */
     bool of_series;                           /* the key is one of recordings */
+    bool last;                                /* of the joins: all columns are here */
+    struct setting_texts dates;               /* owned: what the table may have of data.dates */
     int64_t *added;                           /* owned, [n_added]: columns of the table */
     int64_t n_added;
 };
@@ -89,6 +91,9 @@ static void close_join(struct source *source)
         return;
     source_free(&join->rows);
     source_free(&join->table);
+    for (size_t i = 0; i < join->dates.n; i++)
+        free(join->dates.item[i]);
+    free(join->dates.item);
     free(join->added);
     free(join);
     source->state = NULL;
@@ -223,6 +228,22 @@ static bool merge(const struct join *join, struct table_profile *profile, struct
     return true;
 }
 
+/* Each table took those that it has. */
+static bool check_dates(const struct source *source, const struct table_profile *profile,
+                        struct error *error)
+{
+    const struct join *join = source->state;
+    const struct setting_texts *dates = &source->format.dates;
+
+    for (size_t i = 0; join->last && i < dates->n; i++)
+        if (table_profile_find(profile, dates->item[i]) < 0 &&
+            table_profile_find(&join->table->profile, dates->item[i]) < 0)
+            return error_set_at(error, ERROR_INVALID, "data.dates",
+                                "neither %s nor what is joined has a column '%s'", source->path,
+                                dates->item[i]);
+    return true;
+}
+
 static bool look(struct source *source, bool (*at_rows)(struct source *, struct error *),
                  struct table_profile *profile, struct error *error)
 {
@@ -233,7 +254,8 @@ static bool look(struct source *source, bool (*at_rows)(struct source *, struct 
         return false;
     source->guessed = join->rows->guessed;
     return choose_columns(join, source->features_only, error) &&
-           (join->n_added == 0 || find_keys(join, error)) && merge(join, profile, error);
+           (join->n_added == 0 || find_keys(join, error)) && merge(join, profile, error) &&
+           check_dates(source, profile, error);
 }
 
 static bool profile_join(struct source *source, struct table_profile *profile, struct error *error)
@@ -606,14 +628,52 @@ static bool read_join(struct source *source, const enum column_form *form,
 
 /* ---- opening ----------------------------------------------------------------------------------*/
 
+static bool is_listed(const struct setting_texts *list, const char *text, size_t size)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strncmp(list->item[i], text, size) == 0 && !list->item[i][size])
+            return true;
+    return false;
+}
+
+static bool add_date(struct join *join, const char *name, struct error *error)
+{
+    join->dates.item[join->dates.n] = strdup(name);
+    return join->dates.item[join->dates.n++] != NULL ||
+           error_set(error, ERROR_NO_MEMORY, "joining");
+}
+
+/* The rows' own, and theirs=ours of the key: as seconds on both sides keys are equal. */
+static bool choose_dates(struct join *join, const struct setting_texts *ours, struct error *error)
+{
+    const struct setting_texts *on = &join->config->on;
+
+    join->dates.item = calloc(ours->n + on->n + 1, sizeof(*join->dates.item));
+    if (!join->dates.item)
+        return error_set(error, ERROR_NO_MEMORY, "joining");
+    for (size_t i = 0; i < ours->n; i++)
+        if (!add_date(join, ours->item[i], error))
+            return false;
+    for (size_t i = 0; i < on->n; i++) {
+        const char *theirs = strchr(on->item[i], '=');
+
+        if (theirs && is_listed(ours, on->item[i], (size_t)(theirs - on->item[i])) &&
+            !add_date(join, theirs + 1, error))
+            return false;
+    }
+    return true;
+}
+
 static bool open_table(struct join *join, const char *path, struct error *error)
 {
-    const struct source_request request = {.path = path, .kind = join->config->format};
+    const struct source_request request = {.path = path,
+                                           .format = {.dates = join->dates, .joined = true},
+                                           .kind = join->config->format};
 
     return source_open(&request, &join->table, error) || error_wrap(error, "%s", join->where);
 }
 
-bool join_open(const struct kind_choice *choice, size_t number, const char *path,
+bool join_open(const struct kind_choice *choice, size_t number, bool last, const char *path,
                struct source **rows, struct error *error)
 {
     scoped(source_free) struct source *source = calloc(1, sizeof(*source));
@@ -625,6 +685,7 @@ bool join_open(const struct kind_choice *choice, size_t number, const char *path
     }
     join->config = choice->config;
     (void)snprintf(join->where, sizeof(join->where), "data.join[%zu]", number);
+    join->last = last;
     join->rows = take(rows);
     join->kind = *join->rows->kind;
     join->kind.close = close_join;
@@ -637,7 +698,7 @@ bool join_open(const struct kind_choice *choice, size_t number, const char *path
     source->threads = join->rows->threads;
     source->features_only = join->rows->features_only;
     source->bytes = join->rows->bytes;
-    if (!open_table(join, path, error))
+    if (!choose_dates(join, &source->format.dates, error) || !open_table(join, path, error))
         return false;
     *rows = take(&source);
     return true;

@@ -169,6 +169,17 @@ static bool make_lists(const struct splitting *at, struct split_plan *plan)
     return add_samples(at, &plan->n_unused);
 }
 
+/* Rows without a target are in no part, whatever they were dealt to. */
+static void forget_untold(const struct splitting *at, const struct split_plan *plan)
+{
+    if (at->window || at->config->missing_targets == MISSING_TARGETS_REFUSE)
+        return;
+    memset(at->part, SPLIT_NO_PART, (size_t)at->dataset->n_rows);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        for (struct row_walk walk = {.list = &plan->split.part[part]}; row_walk(&walk);)
+            at->part[walk.row] = (int8_t)part;
+}
+
 static bool count_groups(const struct splitting *at, struct split_plan *plan)
 {
     const struct dictionary *names = &at->dataset->groups;
@@ -182,6 +193,7 @@ static bool count_groups(const struct splitting *at, struct split_plan *plan)
     parts = calloc((size_t)names->n + 1, 1);
     if (!parts)
         return split_no_memory(at->error);
+    forget_untold(at, plan);
     for (int64_t row = 0; row < at->dataset->n_rows; row++)
         if (at->part[row] >= 0)
             parts[of_row[row]] |= (uint8_t)(1U << at->part[row]);
