@@ -69,7 +69,8 @@ const struct setting data_settings[] = {
                   "Left out: with data.time the file is one recording."),
     SETTING_TEXT(struct data_config, time, NULL, 0,
                  "The column that holds the time, a number by which the rows of a recording are "
-                 "ordered; it is no feature. row: the order of the file."),
+                 "ordered; it is no feature. A double: of nanoseconds since 1970 it tells steps of "
+                 "256 apart. row: the order of the file."),
     SETTING_REAL(struct data_config, rate, 0, 0, 1e9, 0, "1/s",
                  "Rows that a recording has in a second of its time; 0: not known."),
     SETTING_REAL(struct data_config, gap, 0, 0, 1e12, 0, "s",
