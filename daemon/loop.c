@@ -81,7 +81,7 @@ bool daemon_begin(struct daemon *daemon, struct error *error)
     return store_in_transaction(daemon->store) || store_begin(daemon->store, error);
 }
 
-static bool take_finished(struct daemon *daemon, struct error *error)
+static bool finish_batches(struct daemon *daemon, struct error *error)
 {
     for (;;) {
         struct store_ended_batch batch = {0};
@@ -99,37 +99,73 @@ static bool take_finished(struct daemon *daemon, struct error *error)
     }
 }
 
-static bool work_in_savepoint(struct daemon *daemon, bool durable, struct error *error)
+static bool start_runs(struct daemon *daemon, struct error *error)
 {
-    bool decided = false;
-
-    if (!supervisor_take_in(daemon->supervisor, durable, &decided, error))
-        return false;
-    if (!decided && !daemon->starter.wanted)
-        return true;
-    return take_finished(daemon, error) &&
-           store_release_due(daemon->store, daemon_wall_ms(daemon), error) &&
+    return store_release_due(daemon->store, daemon_wall_ms(daemon), error) &&
            (daemon->changes ||
             starter_pick(&daemon->starter, daemon->store, daemon->supervisor, error));
 }
 
-/* What the daemon itself wants done in this turn's transaction. Where that fails the requests of
- * the turn may succeed still; false: the transaction is of no more use. */
+static bool try_again_later(struct daemon *daemon, const char *what, const struct error *failure,
+                            struct error *error)
+{
+    log_error("%s: %s", what, failure->message);
+    alarm_within(&daemon->retry, RETRY_MS);
+    return store_undo(daemon->store, error);
+}
+
+static bool take_in(struct daemon *daemon, bool durable, bool *ret_decided, struct error *error)
+{
+    struct error failure;
+
+    if (!store_savepoint(daemon->store, error))
+        return false;
+    if (supervisor_take_in(daemon->supervisor, durable, ret_decided, &failure))
+        return store_keep(daemon->store, error);
+    *ret_decided = false;
+    supervisor_forget_taken(daemon->supervisor);
+    return try_again_later(daemon, "no run was taken in", &failure, error);
+}
+
+static bool finish(struct daemon *daemon, struct error *error)
+{
+    struct error failure;
+
+    if (!store_savepoint(daemon->store, error))
+        return false;
+    if (finish_batches(daemon, &failure))
+        return store_keep(daemon->store, error);
+    supervisor_forget_finishes(daemon->supervisor);
+    return try_again_later(daemon, "no on_finish was started", &failure, error);
+}
+
+static bool start(struct daemon *daemon, struct error *error)
+{
+    struct error failure;
+
+    if (!store_savepoint(daemon->store, error))
+        return false;
+    if (start_runs(daemon, &failure))
+        return store_keep(daemon->store, error);
+    supervisor_forget_starts(daemon->supervisor);
+    return try_again_later(daemon, "no run was started", &failure, error);
+}
+
+/* What the daemon itself wants done in this turn's transaction, in parts: one that fails is undone
+ * alone, so that a verdict does not wait for what cannot be started, and neither do the requests of
+ * the turn. False: the transaction is of no more use. */
 static bool work(struct daemon *daemon, struct error *error)
 {
     bool durable = daemon->starter.wanted || store_in_transaction(daemon->store) ||
                    supervisor_expects_verdict(daemon->supervisor);
-    struct error failure;
+    bool decided = false;
 
     if (!(durable ? daemon_begin(daemon, error) : store_begin_relaxed(daemon->store, error)) ||
-        !store_savepoint(daemon->store, error))
+        !take_in(daemon, durable, &decided, error))
         return false;
-    if (work_in_savepoint(daemon, durable, &failure))
-        return store_keep(daemon->store, error);
-    log_error("no run was started or taken in: %s", failure.message);
-    supervisor_rolled_back(daemon->supervisor);
-    alarm_within(&daemon->retry, RETRY_MS);
-    return store_undo(daemon->store, error);
+    if (!decided && !daemon->starter.wanted)
+        return true;
+    return finish(daemon, error) && start(daemon, error);
 }
 
 /* A part of what clients wanted of very many experiments. False: the transaction is of no use. */

@@ -3,9 +3,10 @@
  *
  * A turn is what happens between two waits: requests are handled as they are read, then the turn
  * ends in this order: journals of runs are taken in, verdicts decided, what fits is picked; one
- * commit makes all of that durable; replies leave, workers start and stop, watchers are told. If
- * the commit fails every request of the turn gets the error, nothing is half-done, and what the
- * daemon wanted itself is tried again a second later.
+ * commit makes all of that durable; replies leave, workers start and stop, watchers are told. What
+ * of the daemon's own part fails is undone alone and tried again a second later. If the commit
+ * fails every request of the turn gets the error, nothing is half-done, and all that the daemon
+ * wanted itself is tried again.
  *
  * Without runs and clients nothing wakes the loop.
  */

@@ -574,13 +574,34 @@ bool supervisor_plan_finish(struct supervisor *supervisor, struct store_ended_ba
     return finisher_plan(&supervisor->finisher, batch, error);
 }
 
-static void forget_plans(struct supervisor *supervisor)
+size_t supervisor_wishes(const struct supervisor *supervisor)
+{
+    return supervisor->n_wishes;
+}
+
+void supervisor_forget_wishes(struct supervisor *supervisor, size_t n_kept)
+{
+    if (n_kept < supervisor->n_wishes)
+        supervisor->n_wishes = n_kept;
+}
+
+void supervisor_forget_starts(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->n_launches; i++)
         store_launch_release(&supervisor->launch[i]);
     supervisor->n_launches = 0;
-    supervisor->n_wishes = 0;
+}
+
+void supervisor_forget_finishes(struct supervisor *supervisor)
+{
     finisher_forget(&supervisor->finisher);
+}
+
+static void forget_plans(struct supervisor *supervisor)
+{
+    supervisor_forget_starts(supervisor);
+    supervisor_forget_finishes(supervisor);
+    supervisor_forget_wishes(supervisor, 0);
 }
 
 /* ---- after the commit ---- */
@@ -685,9 +706,8 @@ void supervisor_committed(struct supervisor *supervisor)
         start_hints(supervisor);
 }
 
-void supervisor_rolled_back(struct supervisor *supervisor)
+void supervisor_forget_taken(struct supervisor *supervisor)
 {
-    forget_plans(supervisor);
     for (struct run *run = supervisor->runs; run; run = run->next) {
         journal_intake_rolled_back(&run->intake);
         run->decided = false;
@@ -695,6 +715,12 @@ void supervisor_rolled_back(struct supervisor *supervisor)
     }
     if (supervisor->runs)
         look_within(supervisor, FAILURE_LOOK_MS);
+}
+
+void supervisor_rolled_back(struct supervisor *supervisor)
+{
+    forget_plans(supervisor);
+    supervisor_forget_taken(supervisor);
 }
 
 /* ---- followers ---- */

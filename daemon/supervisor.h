@@ -76,7 +76,18 @@ bool supervisor_plan_finish(struct supervisor *supervisor, struct store_ended_ba
                             struct error *error);
 
 void supervisor_committed(struct supervisor *supervisor);
+/* The whole turn was. */
 void supervisor_rolled_back(struct supervisor *supervisor);
+
+/* A part of the turn was undone, the rest of it may be committed still: what was taken in, or all
+ * the starts, or all that was to run on_finish. What requests planned stays. */
+void supervisor_forget_taken(struct supervisor *supervisor);
+void supervisor_forget_starts(struct supervisor *supervisor);
+void supervisor_forget_finishes(struct supervisor *supervisor);
+/* Of a request that is undone alone: how many stops and pauses were planned before it, and to go
+ * back to so many. */
+size_t supervisor_wishes(const struct supervisor *supervisor);
+void supervisor_forget_wishes(struct supervisor *supervisor, size_t n_kept);
 
 size_t supervisor_count(const struct supervisor *supervisor); /* runs looked after */
 /* With followers, changes of journals are noticed at once. */

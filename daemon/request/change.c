@@ -58,6 +58,21 @@ static bool change_some(struct daemon *daemon, struct request_changes *changes, 
     return true;
 }
 
+/* The next ones and, with the last, the answer (else NULL). On failure the caller undoes what was
+ * stored; no worker is told of it. */
+static bool change_and_answer(struct daemon *daemon, struct request_changes *changes,
+                              cJSON **ret_result, struct error *error)
+{
+    size_t n_wishes = supervisor_wishes(daemon->supervisor);
+
+    *ret_result = NULL;
+    if (change_some(daemon, changes, error) &&
+        (changes->done < changes->ids.n || request_answer_end(&changes->answer, ret_result, error)))
+        return true;
+    supervisor_forget_wishes(daemon->supervisor, n_wishes);
+    return false;
+}
+
 bool request_change(struct request *request, enum experiment_event event, cJSON **ret_result,
                     struct error *error)
 {
@@ -73,8 +88,7 @@ bool request_change(struct request *request, enum experiment_event event, cJSON 
         !request_answer_start(&changes->answer, error))
         return false;
     if (changes->ids.n <= REQUEST_CHANGES_PER_TURN)
-        return change_some(daemon, changes, error) &&
-               request_answer_end(&changes->answer, ret_result, error);
+        return change_and_answer(daemon, changes, ret_result, error);
     changes->asker = client_session_public(request->session)->serial;
     while (*last)
         last = &(*last)->next;
@@ -105,14 +119,12 @@ bool request_change_more(struct daemon *daemon, struct error *error)
     struct request_changes *changes = daemon->changes;
     struct session_answer answer = {.ok = true, .uncommitted = true};
 
-    if (!change_some(daemon, changes, error))
+    if (!change_and_answer(daemon, changes, &answer.result, error))
         return false;
     if (changes->done < changes->ids.n) {
         daemon_wake(daemon);
         return true;
     }
-    if (!request_answer_end(&changes->answer, &answer.result, error))
-        return false;
     answer_first(daemon, &answer);
     return true;
 }

@@ -527,6 +527,43 @@ static void stop_is_sent_after_the_commit_only(void **state)
     assert_int_equal(fake.n_stops, 1);
 }
 
+static void what_a_request_planned_outlives_the_parts_of_the_turn_that_are_undone(void **state)
+{
+    struct error error;
+    int64_t id = submit_one(), other = submit_one();
+
+    (void)state;
+    start_run_of(id);
+    assert_true(store_begin(store, &error));
+    assert_true(supervisor_plan_start(supervisor, other, 0, &error));
+    supervisor_plan_stop(supervisor, id);
+    supervisor_forget_taken(supervisor);
+    supervisor_forget_finishes(supervisor);
+    supervisor_forget_starts(supervisor);
+    commit();
+    assert_int_equal(fake.n_stops, 1);
+    assert_int_equal(fake.n_starts, 1);
+}
+
+static void request_that_is_undone_takes_its_own_wishes_with_it(void **state)
+{
+    struct error error;
+    int64_t id = submit_one();
+
+    (void)state;
+    start_run_of(id);
+    assert_true(store_begin(store, &error));
+    assert_int_equal(supervisor_wishes(supervisor), 0);
+    supervisor_plan_stop(supervisor, id);
+    assert_int_equal(supervisor_wishes(supervisor), 1);
+    supervisor_plan_stop(supervisor, id);
+    supervisor_plan_stop(supervisor, id);
+    supervisor_forget_wishes(supervisor, 1);
+    commit();
+    assert_int_equal(fake.n_stops, 1);
+    assert_int_equal(supervisor_wishes(supervisor), 0);
+}
+
 /* ---- after a restart ---- */
 
 /* A run whose worker was started by an earlier daemon and holds the lock. */
@@ -783,6 +820,8 @@ int main(void)
         TEST(start_that_can_never_succeed_fails_the_experiment),
         TEST(experiment_that_somebody_runs_by_hand_waits),
         TEST(stop_is_sent_after_the_commit_only),
+        TEST(what_a_request_planned_outlives_the_parts_of_the_turn_that_are_undone),
+        TEST(request_that_is_undone_takes_its_own_wishes_with_it),
         TEST(living_worker_is_adopted_and_its_verdict_taken),
         TEST(worker_that_has_not_said_who_it_is_is_waited_for),
         TEST(run_that_ended_while_nobody_looked_counts),
