@@ -147,6 +147,7 @@ static bool start(struct daemon *daemon, struct error *error)
         return false;
     if (start_runs(daemon, &failure))
         return store_keep(daemon->store, error);
+    daemon->starter.again = false;
     supervisor_forget_starts(daemon->supervisor);
     return try_again_later(daemon, "no run was started", &failure, error);
 }
@@ -261,6 +262,9 @@ static void give_back_memory(struct daemon *daemon)
 static void end_turn_well(struct daemon *daemon)
 {
     daemon->starter.wanted = false;
+    if (daemon->starter.again)
+        on_retry(daemon);
+    daemon->starter.again = false;
     for (struct client_session *session = daemon->sessions, *next; session; session = next) {
         next = client_session_public(session)->next;
         client_session_release(session);

@@ -1,7 +1,8 @@
 /*
  * A pass is short: the live runs, then as many candidates as the scheduler asks for. A start that
  * failed for a reason of its own keeps only that experiment back; one that failed for want of
- * something everybody needs keeps everything back for a while.
+ * something everybody needs keeps everything back for a while. What is stored of an experiment may
+ * be of another version: where it is no good, that experiment ends.
  */
 #include "daemon/starter.h"
 
@@ -10,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "common/owner.h"
 #include "daemon/machine.h"
 
 #define PICKS_AT_ONCE 64
+#define REFUSALS_AT_ONCE 16 /* then others have their turn */
 #define MIB (1024 * 1024)
 
 static int64_t monotonic_ms(const struct starter *starter)
@@ -155,10 +158,70 @@ static bool disk_is_full(struct starter *starter)
     return true;
 }
 
+/* Memory, the disk, the store: what all the others would meet too. */
+static bool is_everybodys(const struct error *failure)
+{
+    return failure->kind == ERROR_NO_MEMORY || failure->kind == ERROR_NO_SPACE ||
+           failure->kind == ERROR_IO || failure->kind == ERROR_BUSY ||
+           failure->kind == ERROR_CORRUPT;
+}
+
+/* After a start that was undone: what is stored of it will be no better, so that it ends; whatever
+ * else there may be is tried again. */
+static bool refuse(struct starter *starter, struct store *store, int64_t experiment,
+                   const struct error *failure, struct error *error)
+{
+    char text[200], reason[256];
+
+    log_error("experiment %" PRId64 " cannot be started: %s", experiment, failure->message);
+    if (failure->kind == ERROR_INVALID) {
+        starter->again = true; /* its batch may have ended */
+        return store_refuse(store, experiment, failure,
+                            starter->clock->wall_ms(starter->clock->context), error);
+    }
+    (void)error_describe(failure, text, sizeof(text));
+    snprintf(reason, sizeof(reason), "the last attempt to start it failed: %s", text);
+    starter_failed(starter, experiment, false, reason);
+    return true;
+}
+
+/* *ret_planned false: it was refused, and others with it, maybe. */
+static bool plan_one(struct starter *starter, struct store *store, struct supervisor *supervisor,
+                     const struct scheduler_pick *pick, bool *ret_planned, struct error *error)
+{
+    struct error failure;
+
+    if (!store_savepoint(store, error))
+        return false;
+    *ret_planned = supervisor_plan_start(supervisor, pick->id, pick->gpu_mask, &failure);
+    if (*ret_planned)
+        return store_keep(store, error);
+    if (!store_undo(store, error))
+        return false;
+    if (is_everybodys(&failure)) {
+        *error = failure;
+        return false;
+    }
+    return refuse(starter, store, pick->id, &failure, error);
+}
+
+/* Until one is refused: its end may hold or drop those behind it. */
+static bool plan_some(struct starter *starter, struct store *store, struct supervisor *supervisor,
+                      const struct scheduler_pick *pick, size_t n, bool *ret_all,
+                      struct error *error)
+{
+    *ret_all = true;
+    for (size_t i = 0; i < n && *ret_all; i++)
+        if (!plan_one(starter, store, supervisor, &pick[i], ret_all, error))
+            return false;
+    return true;
+}
+
 bool starter_pick(struct starter *starter, struct store *store, struct supervisor *supervisor,
                   struct error *error)
 {
-    size_t n;
+    size_t n, n_refused = 0;
+    bool all;
 
     if (starter->draining || is_delayed(&starter->all, monotonic_ms(starter)))
         return true;
@@ -168,9 +231,9 @@ bool starter_pick(struct starter *starter, struct store *store, struct superviso
             return false;
         if (n > 0 && disk_is_full(starter))
             return true;
-        for (size_t i = 0; i < n; i++)
-            if (!supervisor_plan_start(supervisor, pick[i].id, pick[i].gpu_mask, error))
-                return false;
-    } while (n == PICKS_AT_ONCE);
+        if (!plan_some(starter, store, supervisor, pick, n, &all, error))
+            return false;
+        n_refused += !all;
+    } while ((n == PICKS_AT_ONCE || !all) && n_refused < REFUSALS_AT_ONCE);
     return true;
 }

@@ -37,11 +37,13 @@ struct starter {
     struct scheduler_memory memory;
     bool draining;            /* nothing starts until somebody ends it */
     bool wanted;              /* something changed: look again */
+    bool again;               /* the last pass changed something itself: look again at once */
     struct starter_delay all; /* experiment is 1 while nothing may start */
     struct starter_delay one[STARTER_DELAYED_LIMIT];
 };
 
-/* Picks and plans, inside the turn's transaction. */
+/* Picks and plans, inside the turn's transaction. One that cannot be started for a reason of its
+ * own ends, or waits, and the others start. False: nothing may be started, undo what was. */
 bool starter_pick(struct starter *starter, struct store *store, struct supervisor *supervisor,
                   struct error *error);
 void starter_failed(struct starter *starter, int64_t experiment, bool whole, const char *reason);

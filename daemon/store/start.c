@@ -95,8 +95,9 @@ static bool read_resources(struct store_launch *launch, struct error *error)
         return error_set(error, ERROR_NO_MEMORY, "starting experiment %" PRId64,
                          launch->experiment);
     if (!settings_parse(common_settings, part, "", &config, &diagnostics))
-        return error_set(error, diagnostics.n ? ERROR_CORRUPT : ERROR_NO_MEMORY,
-                         "the stored spec of experiment %" PRId64 "%s%s", launch->experiment,
+        return error_set(error, diagnostics.n ? ERROR_INVALID : ERROR_NO_MEMORY,
+                         "the stored spec of experiment %" PRId64 "%s%s%s%s", launch->experiment,
+                         diagnostics.n ? ": " : "", diagnostics.n ? diagnostics.item[0].path : "",
                          diagnostics.n ? ": " : "",
                          diagnostics.n ? diagnostics.item[0].message : "");
     launch->cpus = config.resources.cpus;
@@ -124,31 +125,70 @@ static bool load_launch(struct store *store, struct store_launch *launch, struct
            build_document(store, launch->experiment, row, &launch->document, error);
 }
 
+/* A sweep that this version cannot read is one batch's own; what SQLite says of the whole file,
+ * which it names first, is not. */
+static bool propose(struct store *store, int64_t experiment, struct error *error)
+{
+    if (store_propose(store, experiment, error))
+        return true;
+    if (error->kind == ERROR_CORRUPT &&
+        strncmp(error->message, store->path, strlen(store->path)) != 0)
+        error->kind = ERROR_INVALID;
+    return false;
+}
+
+static bool set_starting(struct store *store, int64_t experiment, int64_t now_ms,
+                         struct error *error)
+{
+    struct store_change change;
+
+    if (!store_apply(store, experiment, EXPERIMENT_EVENT_START, NULL, now_ms, &change, error))
+        return false;
+    return change.decision.allowed || error_set(error, ERROR_INVALID, "experiment %" PRId64 " %s",
+                                                experiment, change.decision.reason);
+}
+
+static bool add_run(struct store *store, int64_t experiment, uint64_t gpu_mask, int64_t now_ms,
+                    struct error *error)
+{
+    return store_execute(store, error, "UPDATE experiment SET run = run + 1 WHERE id = ?",
+                         BIND(INT(experiment))) &&
+           store_execute(
+               store, error,
+               "INSERT INTO run (experiment, run, gpu_mask, created_ms, boot, checkpoint_step)"
+               " SELECT id, run, ?2, ?3, ?4, checkpoint_step FROM experiment WHERE id = ?1",
+               BIND(INT(experiment), INT((int64_t)gpu_mask), INT(now_ms), TEXT(store->boot)));
+}
+
 bool store_start(struct store *store, int64_t experiment, uint64_t gpu_mask, int64_t now_ms,
                  struct store_launch *ret_launch, struct error *error)
 {
     scoped(store_launch_release) struct store_launch launch = {.experiment = experiment,
                                                                .gpu_mask = gpu_mask};
-    struct store_change change;
 
-    if (!store_apply(store, experiment, EXPERIMENT_EVENT_START, NULL, now_ms, &change, error))
-        return false;
-    if (!change.decision.allowed)
-        return error_set(error, ERROR_INVALID, "experiment %" PRId64 " %s", experiment,
-                         change.decision.reason);
-    if (!store_propose(store, experiment, error) ||
-        !store_execute(store, error, "UPDATE experiment SET run = run + 1 WHERE id = ?",
-                       BIND(INT(experiment))) ||
-        !store_execute(
-            store, error,
-            "INSERT INTO run (experiment, run, gpu_mask, created_ms, boot, checkpoint_step)"
-            " SELECT id, run, ?2, ?3, ?4, checkpoint_step FROM experiment WHERE id = ?1",
-            BIND(INT(experiment), INT((int64_t)gpu_mask), INT(now_ms), TEXT(store->boot))) ||
+    if (!set_starting(store, experiment, now_ms, error) || !propose(store, experiment, error) ||
+        !add_run(store, experiment, gpu_mask, now_ms, error) ||
         !load_launch(store, &launch, error) || !read_resources(&launch, error))
         return false;
     *ret_launch = launch;
     launch = (struct store_launch){0};
     return true;
+}
+
+bool store_refuse(struct store *store, int64_t experiment, const struct error *failure,
+                  int64_t now_ms, struct error *error)
+{
+    struct experiment_exit exit = {.status = error_exit_status(ERROR_INVALID)};
+    struct store_change change;
+    char text[480];
+
+    (void)snprintf(exit.message, sizeof(exit.message), "could not be started: %s",
+                   error_describe(failure, text, sizeof(text)));
+    return set_starting(store, experiment, now_ms, error) &&
+           add_run(store, experiment, 0, now_ms, error) &&
+           store_execute(store, error, "UPDATE experiment SET retries_left = 0 WHERE id = ?",
+                         BIND(INT(experiment))) &&
+           store_apply(store, experiment, EXPERIMENT_EVENT_EXIT, &exit, now_ms, &change, error);
 }
 
 /* ---- what is under way ---- */

@@ -122,10 +122,14 @@ struct store_launch {
     int64_t memory, log_bytes;
 };
 void store_launch_release(struct store_launch *launch);
-/* queued -> starting: makes the run's row. Commit before anything is spawned. INVALID where it is
- * not queued any more. */
+/* queued -> starting: makes the run's row. Commit before anything is spawned. INVALID where what is
+ * stored of it is no good to this version, or it is not queued any more; undo what was done. */
 bool store_start(struct store *store, int64_t experiment, uint64_t gpu_mask, int64_t now_ms,
                  struct store_launch *ret_launch, struct error *error);
+/* One that store_start called INVALID, and that is queued still: it ends, as a run that begins with
+ * a bad spec does, and is not tried again. */
+bool store_refuse(struct store *store, int64_t experiment, const struct error *failure,
+                  int64_t now_ms, struct error *error);
 
 /* Runs that may have a worker: what the scheduler counts, what adoption decides about. */
 struct store_live {

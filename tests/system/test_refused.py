@@ -2,6 +2,7 @@
 whatever else the daemon was told in the same turn is kept."""
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -48,6 +49,48 @@ class Refused(unittest.TestCase):
             yield queue
             queue.commit()
         daemon.start()
+
+    def spoil(self, queue, number):
+        """Asks for fewer processors than this version lets anybody ask for."""
+        batch, base = queue.execute("SELECT b.id, b.base FROM batch AS b JOIN experiment AS e ON e.batch = b.id"
+                                    " WHERE e.id = ?", (number,)).fetchone()
+        spec = {**json.loads(base), "resources": {"cpus": 0.01}}
+        queue.execute("UPDATE batch SET base = ? WHERE id = ?", (json.dumps(spec), batch))
+
+    def test_one_that_cannot_be_started_ends_alone(self):
+        with Daemon(slots=1) as daemon:
+            number, _ = self.gated(daemon)
+            bad = daemon.submit("true", queue={"retries": 3})
+            needs = daemon.submit("true", queue={"after_ok": [str(bad)]})
+            others = [daemon.submit("true") for _ in range(3)]
+            with self.queue_of(daemon) as queue:
+                self.spoil(queue, bad)
+            self.assertEqual(daemon.show(bad)["state"], "queued")
+            self.open_gate(daemon)  # its verdict and the next start are of one turn
+            rows = daemon.wait(number, *others, bad, needs)
+            self.assertEqual([row["state"] for row in rows], ["done"] * 4 + ["failed", "cancelled"])
+            said = f"could not be started: the stored spec of experiment {bad}: " \
+                   "resources.cpus: 0.01 is outside [0.1, 1024]"
+            self.assertIn(said, rows[4]["message"])
+            self.assertIn(said, " ".join(daemon.call("why", id=bad)["reasons"]))
+            runs = daemon.show(bad)["runs"]
+            self.assertEqual([(run["verdict"], run["exit"]) for run in runs], [("failed", 2)])
+            self.assertEqual(len(daemon.show(number)["runs"]), 1)
+
+    def test_many_that_cannot_be_started_keep_nobody(self):
+        with Daemon(slots=1) as daemon:
+            number, _ = self.gated(daemon)
+            answer = daemon.call("submit", base={"command": ["true"], "queue": {"breaker": 0}},
+                                 experiments=[{"seed": i} for i in range(50)], cwd=daemon.folder,
+                                 environment=["PATH=" + os.environ["PATH"]], on_finish="touch finished")
+            bad = list(range(answer["first"], answer["last"] + 1))
+            good = daemon.submit("true")
+            with self.queue_of(daemon) as queue:
+                self.spoil(queue, bad[0])
+            self.open_gate(daemon)
+            rows = daemon.wait(number, good, *bad)
+            self.assertEqual([row["state"] for row in rows], ["done"] * 2 + ["failed"] * 50)
+            wait_until(lambda: os.path.exists(os.path.join(daemon.folder, "finished")))
 
     def test_worker_is_told_what_was_acknowledged_while_something_else_fails(self):
         with Daemon(slots=2) as daemon:  # with a free slot both are of one turn
