@@ -1,4 +1,6 @@
 /* `sweep:` of a spec. */
+#include "daemon/sampler/sweep.h"
+
 #include "common/owner.h"
 #include "daemon/batch.h"
 #include "daemon/sampler/sampler.h"
@@ -175,6 +177,68 @@ static bool check_learning(const struct sampler_sweep *sweep, struct diagnostics
         diagnostics_add(diagnostics, path, "%s decides when a trial begins, which is too late",
                         method);
         good = false;
+    }
+    return good;
+}
+
+/* The name between the first braces that stand for a parameter; NULL: there are none. */
+static const char *find_placeholder(const char *text, size_t *ret_length)
+{
+    const char *brace = strchr(text, '{');
+
+    while (brace && brace[1] == '{')
+        brace = strchr(brace + 2, '{');
+    if (!brace)
+        return NULL;
+    *ret_length = strcspn(brace + 1, "}");
+    return brace[1 + *ret_length] == '}' ? brace + 1 : NULL;
+}
+
+static bool check_early_text(const struct sampler_sweep *sweep, const char *text, const char *path,
+                             struct diagnostics *diagnostics)
+{
+    size_t length;
+    const char *name = find_placeholder(text, &length);
+
+    if (!name)
+        return true;
+    diagnostics_add(diagnostics, path, "{%.*s} is what %s decides when a trial begins: too late",
+                    (int)length, name, sweep->method->kind.name);
+    return false;
+}
+
+static bool check_early(const struct sampler_sweep *sweep, const cJSON *node, const char *path,
+                        struct diagnostics *diagnostics)
+{
+    const cJSON *child;
+    bool good = true;
+    int i = 0;
+
+    if (cJSON_IsString(node))
+        return check_early_text(sweep, node->valuestring, path, diagnostics);
+    cJSON_ArrayForEach(child, node)
+    {
+        char here[160];
+
+        if (cJSON_IsArray(node))
+            (void)snprintf(here, sizeof(here), "%s[%d]", path, i++);
+        else
+            (void)snprintf(here, sizeof(here), "%s.%s", path, child->string);
+        good &= check_early(sweep, child, here, diagnostics);
+    }
+    return good;
+}
+
+bool sampler_sweep_check_base(const struct sampler_sweep *sweep, const cJSON *base,
+                              struct diagnostics *diagnostics)
+{
+    static const char *const early[] = {"resources", "queue", "seed"};
+    bool good = true;
+
+    for (size_t i = 0; sweep->method->improve && i < sizeof(early) / sizeof(early[0]); i++) {
+        const cJSON *part = json_member(base, early[i]);
+
+        good &= !part || check_early(sweep, part, early[i], diagnostics);
     }
     return good;
 }

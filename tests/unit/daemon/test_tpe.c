@@ -5,6 +5,7 @@
 #include "tests/unit/daemon/store_fixture.h"
 
 #include "daemon/sampler/sampler.h"
+#include "daemon/sampler/sweep.h"
 #include "daemon/store/report.h"
 #include "tests/support/near.h"
 
@@ -148,6 +149,49 @@ static void assert_refused(const char *text, const char *path, const char *messa
         fail_msg("%s", diagnostics.item[0].message);
 }
 
+/* "path: message" of all complaints about what stands around a sweep over `c`. */
+static const char *complaints_about(const char *method, const char *base)
+{
+    static char told[1024];
+    char text[256];
+    scoped(json_free) cJSON *json = NULL;
+    scoped(json_free) cJSON *spec = parse_json(base);
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(sampler_sweep_release) struct sampler_sweep sweep = {0};
+    size_t size = 0;
+
+    (void)snprintf(text, sizeof(text),
+                   "{'method':'%s','trials':5,'goal':{'minimize':'x'},'parameters':"
+                   "{'c':{'low':0.05,'high':1.2}}}",
+                   method);
+    read_sweep(text, 0, &json, &sweep);
+    told[0] = '\0';
+    bool good = sampler_sweep_check_base(&sweep, spec, &diagnostics);
+    assert_int_equal(good, diagnostics.n == 0);
+    for (size_t i = 0; i < diagnostics.n; i++)
+        size += (size_t)snprintf(told + size, sizeof(told) - size, "%s: %s\n",
+                                 diagnostics.item[i].path, diagnostics.item[i].message);
+    return told;
+}
+
+/* A value that passed at the submission may be another one, out of its range, when a trial begins.
+ */
+static void placeholders_are_refused_where_a_trial_is_looked_at_before_it_begins(void **state)
+{
+    (void)state;
+    assert_string_equal(complaints_about("tpe", "{'resources':{'cpus':'{c}'}}"),
+                        "resources.cpus: {c} is what tpe decides when a trial begins: too late\n");
+    assert_string_equal(
+        complaints_about("tpe", "{'queue':{'after':['7','{{{c}'],'priority':'{c}'},'seed':'{c}'}"),
+        "queue.after[1]: {c} is what tpe decides when a trial begins: too late\n"
+        "queue.priority: {c} is what tpe decides when a trial begins: too late\n"
+        "seed: {c} is what tpe decides when a trial begins: too late\n");
+    assert_string_equal(complaints_about("tpe", "{'command':['a','{c}'],'queue':{'x':'{{c}}'},"
+                                                "'resources':{'cpus':2}}"),
+                        "");
+    assert_string_equal(complaints_about("random", "{'resources':{'cpus':'{c}'}}"), "");
+}
+
 static void bad_sweeps_are_refused(void **state)
 {
     (void)state;
@@ -260,6 +304,7 @@ int main(void)
         cmocka_unit_test(it_finds_more_than_draws_do),
         cmocka_unit_test(the_same_seed_tries_the_same),
         cmocka_unit_test(what_was_best_elsewhere_is_tried_first),
+        cmocka_unit_test(placeholders_are_refused_where_a_trial_is_looked_at_before_it_begins),
         cmocka_unit_test(bad_sweeps_are_refused),
         TEST(a_trial_is_decided_when_it_begins),
         TEST(a_trial_that_starts_again_stays_what_it_is),
