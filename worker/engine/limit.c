@@ -65,12 +65,13 @@ static cJSON *decision_json(const struct limit *limit)
     if (!json_add_text(json, "configuration", configuration) ||
         !json_add_number(json, "time", limit->config->time) ||
         !json_add_text(json, "until", limit->config->until ? limit->config->until : "") ||
+        !json_add_integer(json, "deadline_ms", limit->deadline_ms) ||
         !json_add_integer(json, "end_step", limit->end_step))
         return NULL;
     return take(&json);
 }
 
-/* Of this training, under these limits. */
+/* Of this training, and its hour. */
 static bool is_ours(const struct limit *limit, const cJSON *decision)
 {
     scoped(json_free) cJSON *own = decision_json(limit);
@@ -78,8 +79,7 @@ static bool is_ours(const struct limit *limit, const cJSON *decision)
     return own &&
            strcmp(json_text(own, "configuration", ""), json_text(decision, "configuration", "")) ==
                0 &&
-           strcmp(json_text(own, "until", ""), json_text(decision, "until", "?")) == 0 &&
-           json_number(own, "time", -1) == json_number(decision, "time", -2);
+           strcmp(json_text(own, "until", ""), json_text(decision, "until", "?")) == 0;
 }
 
 static bool read_decision(struct limit *limit, struct error *error)
@@ -95,9 +95,40 @@ static bool read_decision(struct limit *limit, struct error *error)
     if (!file_read(AT_FDCWD, path, DECISION_LIMIT, &text, &size, error) ||
         !json_parse(text, size, &json, error))
         return error_wrap(error, "%s", path);
-    if (is_ours(limit, json))
+    if (!is_ours(limit, json))
+        return true;
+    limit->deadline_ms = json_integer(json, "deadline_ms", 0);
+    if (json_number(json, "time", -1) == limit->config->time)
         limit->end_step = json_integer(json, "end_step", -1);
     return true;
+}
+
+static bool write_decision(const struct limit *limit, struct error *error)
+{
+    scoped(json_free) cJSON *json = NULL;
+    scoped(buffer_release) struct buffer text = {0};
+    char path[PATH_MAX];
+
+    if (!limit->folder)
+        return true;
+    json = decision_json(limit);
+    if (!json)
+        return error_set(error, ERROR_NO_MEMORY, "writing down a decision");
+    (void)snprintf(path, sizeof(path), "%s/%s", limit->folder, DECISION);
+    return json_print(json, &text, error) &&
+           file_replace(AT_FDCWD, path, text.data, text.size, error);
+}
+
+/* The hour that came next when the first run began: one that is taken up after it has no other day.
+ * What is later than the next such hour was written by a clock that was ahead. */
+static bool choose_deadline(struct limit *limit, struct error *error)
+{
+    int64_t next = next_ms(limit->config->until, limit->clock->wall_ms(limit->clock->context));
+
+    if (limit->deadline_ms > 0 && limit->deadline_ms <= next)
+        return true;
+    limit->deadline_ms = next;
+    return write_decision(limit, error);
 }
 
 bool limit_init(struct limit *ret_limit, const struct limit_config *config, const char *folder,
@@ -112,9 +143,8 @@ bool limit_init(struct limit *ret_limit, const struct limit_config *config, cons
         .end_step = -1,
     };
 
-    if (config->until)
-        limit.deadline_ms = next_ms(config->until, clock->wall_ms(clock->context));
-    if (folder && !read_decision(&limit, error))
+    if ((folder && !read_decision(&limit, error)) ||
+        (config->until && !choose_deadline(&limit, error)))
         return false;
     *ret_limit = limit;
     return true;
@@ -127,18 +157,13 @@ int64_t limit_spent_ms(const struct limit *limit)
 
 static bool write_down(const struct limit *limit, const char *why, struct error *error)
 {
-    scoped(json_free) cJSON *json = decision_json(limit);
     scoped(json_free) cJSON *fields = cJSON_CreateObject();
-    scoped(buffer_release) struct buffer text = {0};
-    char path[PATH_MAX];
 
-    if (!json || !json_add_text(fields, "what", "end") || !json_add_text(fields, "why", why) ||
+    if (!json_add_text(fields, "what", "end") || !json_add_text(fields, "why", why) ||
         !json_add_integer(fields, "step", limit->end_step))
         return error_set(error, ERROR_NO_MEMORY, "writing down a decision");
-    (void)snprintf(path, sizeof(path), "%s/%s", limit->folder ? limit->folder : "", DECISION);
-    return json_print(json, &text, error) &&
-           (!limit->folder || file_replace(AT_FDCWD, path, text.data, text.size, error)) &&
-           report_event("decision", &fields, error) && report_sync(error);
+    return write_decision(limit, error) && report_event("decision", &fields, error) &&
+           report_sync(error);
 }
 
 bool limit_reached(struct limit *limit, int64_t step, bool *ret_reached, const char **ret_why,

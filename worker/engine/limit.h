@@ -3,7 +3,9 @@
  *
  * What the clock decides is written down (decision.json in the checkpoint's folder, and an event)
  * before it is acted on, and holds for every later run under the same limits: a run that is
- * repeated from a checkpoint ends at the same batch, whatever the clock says then.
+ * repeated from a checkpoint ends at the same batch, whatever the clock says then. So does the
+ * deadline that an hour means: it is the next one from the first run's start, for all of them. A
+ * restart forgets the folder, and begins anew.
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_LIMIT_H
 #define NIGHTJAR_WORKER_ENGINE_LIMIT_H
@@ -27,7 +29,8 @@ struct limit {
 
 /* "06:30"; INVALID at train.limit.until. */
 bool limit_check(const struct limit_config *config, struct error *error);
-/* Reads what was decided. The deadline is the next such hour from now. */
+/* Reads what was decided. Where no run before has one, the deadline is the next such hour from now,
+ * and written down. */
 bool limit_init(struct limit *ret_limit, const struct limit_config *config, const char *folder,
                 const struct clock *clock, uint64_t configuration, struct error *error);
 /* Time that training took in all, where earlier runs took spent_ms. */

@@ -49,7 +49,7 @@ static const struct setting limit_settings[] = {
     SETTING_DURATION(struct limit_config, time, 0, 0, 1e9,
                      "End when training has taken so long, in all runs together; 0: not by time."),
     SETTING_TEXT(struct limit_config, until, NULL, 0,
-                 "End at a time of day such as 06:30, the next after a run's start."),
+                 "End at a time of day such as 06:30, the next after the first run's start."),
     {0},
 };
 

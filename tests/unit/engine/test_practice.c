@@ -154,6 +154,118 @@ static void sleep_of_the_machine_is_no_training_but_the_hour_comes(void **state)
     assert_true(reached);
 }
 
+/* ---- the hour, over several runs ---- */
+
+#define HOUR_MS (INT64_C(3600) * 1000)
+#define DAY_MS (24 * HOUR_MS)
+
+/* A folder of decisions, and a clock at midnight, here. */
+struct night {
+    char folder[64];
+    int64_t midnight_ms;
+    struct clock_manual manual;
+    struct clock clock;
+    struct limit_config config;
+};
+
+static void begin_night(struct night *night)
+{
+    struct tm local = {.tm_year = 126, .tm_mon = 8, .tm_mday = 21, .tm_isdst = -1};
+
+    *night = (struct night){.folder = "/tmp/nightjar-night-XXXXXX"};
+    assert_non_null(mkdtemp(night->folder));
+    night->midnight_ms = (int64_t)mktime(&local) * 1000;
+    night->manual.wall_ms = night->midnight_ms;
+    night->clock = clock_manual_of(&night->manual);
+    night->config.until = (char *)(uintptr_t) "06:30";
+}
+
+static void end_night(struct night *night)
+{
+    struct error error;
+
+    assert_true(file_remove_tree(AT_FDCWD, night->folder, &error));
+}
+
+/* Minutes from midnight to the end of a run that begins now. */
+static int64_t deadline_of_run(struct night *night, uint64_t configuration)
+{
+    struct limit limit;
+    struct error error;
+
+    if (!limit_init(&limit, &night->config, night->folder, &night->clock, configuration, &error))
+        fail_msg("%s", error.message);
+    return (limit.deadline_ms - night->midnight_ms) / 60000;
+}
+
+static void hour_is_the_first_runs_for_all_of_them(void **state)
+{
+    struct night night;
+    struct error error;
+
+    (void)state;
+    begin_night(&night);
+    assert_int_equal(deadline_of_run(&night, 1), 390);
+    night.manual.wall_ms += 6 * HOUR_MS + HOUR_MS * 3 / 4;
+    assert_int_equal(deadline_of_run(&night, 1), 390);
+    night.config.time = 60; /* another limit moves no hour */
+    assert_int_equal(deadline_of_run(&night, 1), 390);
+    night.config.until = (char *)(uintptr_t) "06:50";
+    assert_int_equal(deadline_of_run(&night, 1), 410);
+    night.manual.wall_ms += HOUR_MS;
+    assert_int_equal(deadline_of_run(&night, 1), 410);
+    assert_int_equal(deadline_of_run(&night, 2), 24 * 60 + 410); /* another training */
+    assert_true(file_remove_tree(AT_FDCWD, night.folder, &error));
+    assert_true(file_make_folders(night.folder, &error));
+    assert_int_equal(deadline_of_run(&night, 2), 24 * 60 + 410); /* a restart */
+    end_night(&night);
+}
+
+static void hour_of_a_clock_that_was_ahead_is_forgotten(void **state)
+{
+    struct night night;
+
+    (void)state;
+    begin_night(&night);
+    night.manual.wall_ms += 300 * DAY_MS;
+    assert_true(deadline_of_run(&night, 1) > 299 * 24 * 60);
+    night.manual.wall_ms = night.midnight_ms;
+    assert_int_equal(deadline_of_run(&night, 1), 390);
+    end_night(&night);
+}
+
+/* Stopped before the hour, taken up after it. */
+static void run_that_is_taken_up_after_the_hour_ends_at_once(void **state)
+{
+    struct training training;
+    char spec[512], hour[8];
+    int64_t steps;
+    time_t then;
+    struct tm local;
+
+    (void)state;
+    then = 1790000000 + 3600;
+    assert_non_null(localtime_r(&then, &local));
+    assert_true(strftime(hour, sizeof(hour), "%H:%M", &local) == 5);
+    (void)snprintf(spec, sizeof(spec), CLASSIFIER("'limit': {'until': '%s'}"), hour);
+    begin_by_hand(&training, spec);
+    training.fixture.on_gather = count_gathers;
+    stop_at = 8;
+    must_run(&training);
+    assert_true(training.result.stopped && !training.result.cut);
+    steps = training.result.steps;
+    assert_true(steps > 0 && steps < 4 * STEPS_PER_EPOCH);
+
+    start_again(&training);
+    hands.wall_ms += HOUR_MS + 15 * 60000;
+    must_run(&training);
+    assert_true(training.result.cut);
+    assert_int_equal(training.result.resumed_step, steps);
+    assert_int_equal(training.result.steps, steps);
+    assert_reported(&training, "\"UNFINISHED\"", "train.limit.until", "");
+    end(&training);
+}
+
 static void times_of_day_are_checked(void **state)
 {
     static const char *const wrong[] = {"24:00", "6:30", "06:60", "06-30", "now", "06:30x"};
@@ -492,6 +604,9 @@ int main(void)
         cmocka_unit_test(training_ends_at_an_hour),
         cmocka_unit_test(times_of_day_are_checked),
         cmocka_unit_test(sleep_of_the_machine_is_no_training_but_the_hour_comes),
+        cmocka_unit_test(hour_is_the_first_runs_for_all_of_them),
+        cmocka_unit_test(hour_of_a_clock_that_was_ahead_is_forgotten),
+        cmocka_unit_test(run_that_is_taken_up_after_the_hour_ends_at_once),
         cmocka_unit_test(training_that_diverges_goes_back_and_slows_down),
         cmocka_unit_test(without_roll_backs_it_fails_as_before),
         cmocka_unit_test(losses_of_batches_and_classes_add_up),
