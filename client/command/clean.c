@@ -4,20 +4,65 @@
 
 #include "common/owner.h"
 
-static bool ask(struct client *client, cJSON **ret_result, struct error *error)
+/* What one request cleans: of what is selected those behind `after`. */
+static bool ask_part(struct client *client, const cJSON *select, int64_t after, cJSON **ret_part,
+                     struct error *error)
 {
     const struct arguments *arguments = &client->arguments;
-    scoped(json_free) cJSON *select = NULL, *params = NULL;
+    scoped(json_free) cJSON *copy = cJSON_Duplicate(select, true), *params = NULL;
 
-    if (arguments->n_arguments == 0 && !arguments_flag(arguments, "older"))
-        return error_set(error, ERROR_INVALID, "clean: say which ones: ids, or --older 30d");
-    if (!select_of_arguments(client, "all", &select, error) ||
-        !client_select(&select, &params, error))
+    if (!client_select(&copy, &params, error))
         return false;
     if (!json_add_number(params, "older_s", arguments_number(arguments, "older", 0)) ||
+        !json_add_integer(params, "after", after) ||
         !json_add_boolean(params, "dry_run", arguments_flag(arguments, "dry-run")))
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
-    return client_call(client, "clean", &params, ret_result, error);
+    return client_call(client, "clean", &params, ret_part, error);
+}
+
+/* Ids and bytes of a part, which loses them, to those of the parts before. */
+static bool add_part(cJSON *experiments, int64_t *bytes, cJSON *part, struct error *error)
+{
+    cJSON *ids = cJSON_GetObjectItemCaseSensitive(part, "experiments"), *id;
+
+    *bytes += json_integer(part, "bytes", 0);
+    while ((id = cJSON_DetachItemFromArray(ids, 0)))
+        if (!cJSON_AddItemToArray(experiments, id))
+            return error_set(error, ERROR_NO_MEMORY, "cleaning");
+    return true;
+}
+
+static bool ask_all(struct client *client, const cJSON *select, cJSON **ret_result,
+                    struct error *error)
+{
+    scoped(json_free) cJSON *whole = cJSON_CreateObject();
+    cJSON *experiments = json_add_array(whole, "experiments");
+    int64_t bytes = 0, next = 0;
+
+    if (!experiments)
+        return error_set(error, ERROR_NO_MEMORY, "cleaning");
+    do {
+        scoped(json_free) cJSON *part = NULL;
+
+        if (!ask_part(client, select, next, &part, error) ||
+            !add_part(experiments, &bytes, part, error))
+            return false;
+        next = json_integer(part, "next", 0);
+    } while (next > 0);
+    if (!json_add_integer(whole, "bytes", bytes))
+        return error_set(error, ERROR_NO_MEMORY, "cleaning");
+    *ret_result = take(&whole);
+    return true;
+}
+
+static bool ask(struct client *client, cJSON **ret_result, struct error *error)
+{
+    scoped(json_free) cJSON *select = NULL;
+
+    if (client->arguments.n_arguments == 0 && !arguments_flag(&client->arguments, "older"))
+        return error_set(error, ERROR_INVALID, "clean: say which ones: ids, or --older 30d");
+    return select_of_arguments(client, "all", &select, error) &&
+           ask_all(client, select, ret_result, error);
 }
 
 static bool run(struct client *client, struct error *error)

@@ -4,6 +4,9 @@
  * A folder may hold a hundred thousand files, so a thread of libuv's pool removes them, under each
  * experiment's lock, and the reply comes when it is done: first the folders go, then the rows say
  * so. A crash between the two leaves folders to be cleaned again.
+ *
+ * One request cleans so many at most, that neither its thread nor its reply grows with the queue;
+ * the reply says where the next one goes on.
  */
 #include "daemon/request/request.h"
 
@@ -33,6 +36,7 @@ struct clean {
     uint64_t session;
     bool dry_run;
     struct store_ids ids; /* owned */
+    int64_t next;         /* the last one of these, where there are more of them; else 0 */
     bool *removed;        /* owned; of each id */
     int64_t bytes;
     struct error failure; /* the first; kind NONE: none */
@@ -156,7 +160,8 @@ static bool make_result(const struct clean *clean, cJSON **ret_result, struct er
     for (size_t i = 0; ok && i < clean->ids.n; i++)
         if (clean->removed[i])
             ok = cJSON_AddItemToArray(experiments, cJSON_CreateNumber((double)clean->ids.item[i]));
-    if (!ok || !json_add_integer(result, "bytes", clean->bytes))
+    if (!ok || !json_add_integer(result, "bytes", clean->bytes) ||
+        (clean->next > 0 && !json_add_integer(result, "next", clean->next)))
         return error_set(error, ERROR_NO_MEMORY, "answering");
     *ret_result = take(&result);
     return true;
@@ -182,6 +187,24 @@ static void after_thread(uv_work_t *work, int status)
         json_free(&answer.result);
 }
 
+/* Of the ids that a request may clean those behind `after`, as many as it does. */
+static void choose_part(struct clean *clean, int64_t after)
+{
+    struct store_ids *ids = &clean->ids;
+    size_t first = 0, n;
+
+    while (first < ids->n && ids->item[first] <= after)
+        first++;
+    n = ids->n - first;
+    if (n > EXPERIMENTS_LIMIT) {
+        n = EXPERIMENTS_LIMIT;
+        clean->next = ids->item[first + n - 1];
+    }
+    if (first > 0)
+        memmove(ids->item, ids->item + first, n * sizeof(*ids->item));
+    ids->n = n;
+}
+
 static bool handle(struct request *request, cJSON **ret_result, struct error *error)
 {
     scoped(clean_free) struct clean *clean = calloc(1, sizeof(*clean));
@@ -193,8 +216,7 @@ static bool handle(struct request *request, cJSON **ret_result, struct error *er
     if (!store_cleanable(daemon->store, request->params, daemon_wall_ms(daemon), &clean->ids,
                          error))
         return false;
-    if (clean->ids.n > EXPERIMENTS_LIMIT)
-        clean->ids.n = EXPERIMENTS_LIMIT;
+    choose_part(clean, json_integer(request->params, "after", 0));
     clean->daemon = daemon;
     clean->session = client_session_public(request->session)->serial;
     clean->dry_run = json_boolean(request->params, "dry_run", false);

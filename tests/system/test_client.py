@@ -1,12 +1,14 @@
 """Every verb of the client against a real daemon: what it prints, its JSON, its exit status."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -520,6 +522,29 @@ class Changing(Case):
         told = self.nj("edit", "all", "--priority", 1, status=1)
         self.assertEqual(told.err, "nj: 1-5000: is cancelled; only what waits can be edited\n"
                                    "nj: 401 more stay as they are\n")
+
+    def test_clean_goes_on_past_what_one_request_cleans(self):
+        """Three requests; what is locked is behind where the next one begins, and stays."""
+        path = self.write("s.yaml", "command: [echo, '{x}']\nqueue: {hold: true}\n"
+                                    "sweep: {parameters: {x: {low: 1, high: 20010, int: true, step: 1}}}\n")
+        ids = self.submit(path)
+        self.nj("cancel", "last")
+        self.daemon.terminate()
+        with contextlib.closing(sqlite3.connect(f"{self.daemon.home}/queue.db")) as queue, queue:
+            queue.execute("UPDATE experiment SET run = 1")  # as if each had begun: then it may have a folder
+        for number in (1, 20005):
+            os.makedirs(f"{self.daemon.home}/runs/{number}/1")
+            shutil.copyfile(NJ, f"{self.daemon.home}/runs/{number}/1/log")
+        self.daemon.start()
+        dry = self.nj("clean", "all", "--dry-run", "--json").json()
+        self.assertEqual(set(dry), {"experiments", "bytes"})
+        self.assertEqual(dry["experiments"], ids)
+        self.assertGreater(dry["bytes"], os.path.getsize(NJ))
+        with open(f"{self.daemon.home}/runs/1/lock", "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("removed the files of 20009 experiments, ", self.nj("clean", "all").out)
+        self.assertEqual(os.listdir(f"{self.daemon.home}/runs"), ["1"])
+        self.assertEqual(self.nj("clean", "all", "--parsable").out, "1\n")
 
     def test_edit_leaves_what_a_sweep_chose(self):
         path = self.write("s.yaml", "command: ['true']\nqueue: {hold: true}\nsweep: {parameters: "
