@@ -155,14 +155,25 @@ static void on_due(uv_timer_t *timer)
         end(backup, &error);
 }
 
+/* What a clock said that was ahead and has been set right: until then there would be no backup. */
+static void forget_future(struct backup *backup, int64_t now_ms)
+{
+    if (backup->newest_ms > now_ms)
+        backup->newest_ms = 0;
+    if (backup->begun_ms > now_ms)
+        backup->begun_ms = now_ms;
+}
+
 void backup_consider(struct backup *backup, bool idle)
 {
-    int64_t age_ms = wall_ms(backup) - backup->newest_ms;
-    int64_t since_ms = backup->newest_ms ? backup->newest_ms : backup->begun_ms;
+    int64_t now_ms = wall_ms(backup), age_ms, since_ms;
 
     if (backup->busy)
         return;
-    if (wall_ms(backup) - since_ms >= DAY_MS)
+    forget_future(backup, now_ms);
+    age_ms = now_ms - backup->newest_ms;
+    since_ms = backup->newest_ms ? backup->newest_ms : backup->begun_ms;
+    if (now_ms - since_ms >= DAY_MS)
         uv_timer_start(&backup->timer, on_due, 0, 0);
     else if (idle && age_ms >= IDLE_AFTER_MS)
         uv_timer_start(&backup->timer, on_due, QUIET_MS, 0);
@@ -173,13 +184,16 @@ void backup_consider(struct backup *backup, bool idle)
 void backup_open(struct backup *backup, uv_loop_t *loop)
 {
     char path[BACKUP_PATH_SIZE];
-    int64_t newest_ms;
+    int64_t made_ms;
 
     uv_timer_init(loop, &backup->timer);
     backup->timer.data = backup;
     backup->begun_ms = wall_ms(backup);
-    if (backup_newest(backup->home, 0, path, sizeof(path), &newest_ms))
-        backup->newest_ms = newest_ms;
+    for (int i = 0; backup_newest(backup->home, i, path, sizeof(path), &made_ms); i++)
+        if (made_ms <= backup->begun_ms) {
+            backup->newest_ms = made_ms;
+            break;
+        }
 }
 
 void backup_close(struct backup *backup)

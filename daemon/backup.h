@@ -3,8 +3,9 @@
  * It grows as queue.db.new a piece a turn of the loop, is checked and synced by another thread, and
  * then takes the place of the one of a week ago.
  *
- * Due when the newest is most of a day old and nothing runs, or a whole day old. Only a turn of the
- * loop looks whether it is due: a daemon that nobody uses makes no copies and has no timer.
+ * Due when the newest is most of a day old and nothing runs, or a whole day old; one whose time is
+ * still to come was made by a clock that was ahead, and does not count. Only a turn of the loop
+ * looks whether it is due: a daemon that nobody uses makes no copies and has no timer.
  */
 #ifndef NIGHTJAR_DAEMON_BACKUP_H
 #define NIGHTJAR_DAEMON_BACKUP_H

@@ -78,26 +78,31 @@ static void what_is_committed_meanwhile_is_in_the_copy(void **state)
     assert_string_equal(state_of(last_id - 1), "queued");
 }
 
+static void make_backup(const char *day, int64_t made_s)
+{
+    const struct timespec times[2] = {{.tv_sec = made_s}, {.tv_sec = made_s}};
+    char file[256];
+    struct error error;
+
+    (void)snprintf(file, sizeof(file), "%s/backup", home);
+    assert_true(file_make_folders(file, &error));
+    (void)snprintf(file, sizeof(file), "%s/backup/queue-%s.db", home, day);
+    assert_true(file_replace_fast(AT_FDCWD, file, "x", 1, &error));
+    assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
+}
+
 static void newest_backups_come_first(void **state)
 {
     static const char *const day[] = {"mon", "thu", "sun"};
     static const int64_t made_s[] = {2000, 4000, 3000};
     static const char *const expected[] = {"queue-thu.db", "queue-sun.db", "queue-mon.db"};
-    char found[256], file[256];
-    struct error error;
+    char found[256];
     int64_t ms;
 
     (void)state;
     assert_false(backup_newest(home, 0, found, sizeof(found), &ms));
-    (void)snprintf(file, sizeof(file), "%s/backup", home);
-    assert_true(file_make_folders(file, &error));
-    for (int i = 0; i < 3; i++) {
-        const struct timespec times[2] = {{.tv_sec = made_s[i]}, {.tv_sec = made_s[i]}};
-
-        (void)snprintf(file, sizeof(file), "%s/backup/queue-%s.db", home, day[i]);
-        assert_true(file_replace_fast(AT_FDCWD, file, "x", 1, &error));
-        assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
-    }
+    for (int i = 0; i < 3; i++)
+        make_backup(day[i], made_s[i]);
     for (int i = 0; i < 3; i++) {
         assert_true(backup_newest(home, i, found, sizeof(found), &ms));
         assert_string_equal(strrchr(found, '/') + 1, expected[i]);
@@ -154,6 +159,41 @@ static void day_old_backup_is_made_anew_and_a_fresh_one_is_not(void **state)
     now_ms += 2 * hour_ms;
     backup_consider(&backup, true);
     assert_true(uv_is_active((uv_handle_t *)&backup.timer));
+    backup_close(&backup);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static bool is_due(struct backup *backup, bool idle)
+{
+    backup_consider(backup, idle);
+    return uv_is_active((uv_handle_t *)&backup->timer);
+}
+
+static void clock_that_was_ahead_puts_off_no_backup(void **state)
+{
+    const int64_t hour_ms = 3600000, day_ms = 24 * hour_ms;
+    const struct clock by_hand = {.wall_ms = clock_ms, .monotonic_ms = clock_ms};
+    struct backup backup = {.store = store, .clock = &by_hand, .home = home, .done = on_done};
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    make_backup("mon", (now_ms - hour_ms) / 1000);
+    make_backup("tue", (now_ms + 300 * day_ms) / 1000);
+    backup_open(&backup, &loop); /* an hour ago, and not what is to come */
+    assert_false(is_due(&backup, true));
+    now_ms += 20 * hour_ms;
+    assert_true(is_due(&backup, true));
+    assert_false(is_due(&backup, false));
+
+    /* made by this daemon before the clock was set back */
+    backup.newest_ms = now_ms + 300 * day_ms;
+    backup.begun_ms = now_ms + 300 * day_ms;
+    assert_true(is_due(&backup, true));
+    assert_false(is_due(&backup, false));
+    now_ms += day_ms;
+    assert_true(is_due(&backup, false));
     backup_close(&backup);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
@@ -232,6 +272,7 @@ int main(void)
         TEST(what_is_committed_meanwhile_is_in_the_copy),
         TEST(newest_backups_come_first),
         TEST(day_old_backup_is_made_anew_and_a_fresh_one_is_not),
+        TEST(clock_that_was_ahead_puts_off_no_backup),
         TEST(recovered_experiment_has_its_spec_and_its_batch),
         TEST(document_that_tells_too_little_is_refused),
         TEST(reserved_ids_are_not_given_out),
