@@ -12,9 +12,10 @@
  *
  * A run leaves the list when the commit of its verdict has succeeded; only then is the lock free.
  *
- * A command run costs three syncs in all processes together: the worker's of `started` and of
- * `exit`, and the commit of the verdict. `starting` rides on the commit of the submission or of the
- * verdict before, lines that are taken in on the way on the next commit (store_begin_relaxed).
+ * A command that reports nothing costs two syncs in all processes together: the worker's of `exit`,
+ * and the commit of the verdict. `started` is not synced (worker/run.c). `starting` rides on the
+ * commit of the submission or of the verdict before, lines that are taken in on the way on the next
+ * commit (store_begin_relaxed).
  */
 #include "daemon/supervisor.h"
 
