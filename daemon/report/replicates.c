@@ -2,10 +2,12 @@
 
 #include "common/hash.h"
 #include "common/owner.h"
+#include "daemon/experiment_state.h"
 #include "daemon/report/interval.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool no_memory(struct error *error)
 {
@@ -15,6 +17,7 @@ static bool no_memory(struct error *error)
 struct row {
     const cJSON *json; /* borrowed */
     uint64_t key;      /* of its parameters */
+    bool done;         /* what is not done says nothing yet, or nothing that counts */
     bool told;         /* as one of its group */
 };
 
@@ -33,11 +36,22 @@ static bool read_rows(const cJSON *list, struct row **ret, size_t *ret_n, struct
 
         if (!json_print(json_member(item, "parameters"), &text, error))
             return false;
-        row[n++] = (struct row){.json = item, .key = hash_bytes(text.data, text.size)};
+        row[n++] = (struct row){
+            .json = item,
+            .key = hash_bytes(text.data, text.size),
+            .done =
+                strcmp(json_text(item, "state", ""), experiment_state_text(EXPERIMENT_DONE)) == 0,
+        };
     }
     *ret = take(&row);
     *ret_n = n;
     return true;
+}
+
+/* Whether it is of the group and counts. */
+static bool counts(const struct row *row, uint64_t key)
+{
+    return row->done && row->key == key;
 }
 
 struct figures { /* of one metric, by Welford's way */
@@ -53,7 +67,7 @@ static struct figures measure(const struct row *row, size_t n, uint64_t key, con
         const cJSON *value = json_member(json_member(row[i].json, "metrics"), name);
         double distance;
 
-        if (row[i].key != key || !cJSON_IsNumber(value) || !isfinite(value->valuedouble))
+        if (!counts(&row[i], key) || !cJSON_IsNumber(value) || !isfinite(value->valuedouble))
             continue;
         distance = value->valuedouble - figures.mean;
         figures.mean += distance / (double)++figures.n;
@@ -91,7 +105,7 @@ static bool add_group(struct row *row, size_t n, cJSON *list)
     for (size_t i = 0; added && i < n; i++) {
         const cJSON *metric;
 
-        if (row[i].key != key)
+        if (!counts(&row[i], key))
             continue;
         row[i].told = true;
         added = cJSON_AddItemToArray(
@@ -112,7 +126,7 @@ static size_t count(const struct row *row, size_t n, uint64_t key)
     size_t found = 0;
 
     for (size_t i = 0; i < n; i++)
-        found += row[i].key == key;
+        found += counts(&row[i], key);
     return found;
 }
 

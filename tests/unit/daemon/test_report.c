@@ -599,6 +599,39 @@ static void compare_tells_the_spread_of_replicates(void **state)
     assert_near(json_number(metric, "high", 0), 0.91 + 0.0248414, 1e-7);
 }
 
+/* What failed or still runs has numbers too: they are in no mean of the report's either. */
+static void compare_leaves_out_of_the_spread_what_is_not_done(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'ids':[[1,6]]}}");
+    scoped(json_free) cJSON *reply = NULL;
+    scoped(json_free) cJSON *reported = NULL;
+    const cJSON *metric, *configuration;
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'loss'},"
+           "'parameters':{'a':[1,2]},'replicates':3}}");
+    for (int64_t id = 1; id <= 6; id++) {
+        char line[64];
+
+        (void)snprintf(line, sizeof(line), "{'loss':%d}", (int)id);
+        run_to_running(id);
+        report(id, 0, line);
+        if (id < 5)
+            end_with(id, id == 1);
+    }
+    /* 1 failed, 2 to 4 are done, 5 and 6 run */
+    assert_true(report_compare(store, params, &reply, &error));
+    reported = report_of("{'batch':[1]}");
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "replicates")), 1);
+    assert_string_equal(print_json(json_at(reply, "replicates[0].experiments")), "[2,3]");
+    metric = json_at(reply, "replicates[0].metrics.loss");
+    configuration = json_at(reported, "batches[0].configurations[0]");
+    assert_int_equal(json_integer(metric, "n", 0), json_integer(configuration, "n", -1));
+    assert_near(json_number(metric, "mean", 0), 2.5, 1e-9);
+    assert_near(json_number(metric, "sd", 0), json_number(configuration, "sd", 9), 1e-9);
+}
+
 /* By the tables of Student's distribution, to their last digit. */
 static void intervals_are_those_of_students_distribution(void **state)
 {
@@ -1033,6 +1066,7 @@ int main(void)
         TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
         TEST(compare_tells_the_spread_of_replicates),
+        TEST(compare_leaves_out_of_the_spread_what_is_not_done),
         TEST(intervals_are_those_of_students_distribution),
         TEST(compare_has_room_for_the_test_rows_first),
         TEST(why_explains_every_state),
