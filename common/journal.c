@@ -4,7 +4,7 @@
  * Writer: the file ends where the last line that was written whole ends; what a failed write left
  * behind is cut off before the next one. Reader: the file from `offset` on is what has not been
  * handed out; the part of a line whose end is not there is read again next time, because its writer
- * may take it back.
+ * may take it back. Once there is no writer any more it is a line like the others.
  */
 #include "common/journal.h"
 
@@ -230,10 +230,33 @@ static bool settle_at_end(struct journal_reader *reader, struct error *error)
     return true;
 }
 
-/* The next whole line of the file in the buffer, of at most JOURNAL_LINE_LIMIT bytes; *ret_line
- * NULL: there is none. */
-static bool next_line(struct journal_reader *reader, const char **ret_line, size_t *ret_size,
+/* What the buffer holds behind the last newline, as a line; *ret_line NULL: nothing, or a line over
+ * the limit, or the file goes on where nothing is read. */
+static bool take_rest(struct journal_reader *reader, const char **ret_line, size_t *ret_size,
                       struct error *error)
+{
+    size_t size = reader->buffer.size - reader->consumed;
+    struct stat status;
+
+    *ret_line = NULL;
+    if (fstat(reader->fd, &status) < 0)
+        return error_set_errno(error, errno, "journal");
+    if (status.st_size != reader->offset + reader->passed + (int64_t)size)
+        return settle_at_end(reader, error);
+    reader->bad_lines += reader->passed > 0;
+    reader->offset = status.st_size;
+    reader->passed = 0;
+    if (size > 0)
+        *ret_line = reader->buffer.data + reader->consumed;
+    *ret_size = size;
+    reader->consumed += size;
+    return true;
+}
+
+/* The next whole line of the file in the buffer, of at most JOURNAL_LINE_LIMIT bytes; *ret_line
+ * NULL: there is none. `ended`: nobody writes any more, what has no newline is whole too. */
+static bool next_line(struct journal_reader *reader, bool ended, const char **ret_line,
+                      size_t *ret_size, struct error *error)
 {
     size_t scanned = 0;
     bool more = true;
@@ -267,6 +290,8 @@ static bool next_line(struct journal_reader *reader, const char **ret_line, size
         if (!read_more(reader, &more, error))
             return false;
     }
+    if (ended)
+        return take_rest(reader, ret_line, ret_size, error);
     *ret_line = NULL;
     return settle_at_end(reader, error);
 }
@@ -279,15 +304,15 @@ static bool is_blank(const char *line, size_t size)
     return true;
 }
 
-bool journal_next(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
-                  struct error *error)
+static bool next_event(struct journal_reader *reader, bool ended, cJSON **ret_event,
+                       int64_t *ret_offset, struct error *error)
 {
     const char *line = NULL;
     size_t size;
 
     for (;;) {
         scoped(json_free) cJSON *event = NULL;
-        if (reader->fd >= 0 && !next_line(reader, &line, &size, error))
+        if (reader->fd >= 0 && !next_line(reader, ended, &line, &size, error))
             return false;
         if (!line) {
             *ret_event = NULL;
@@ -310,4 +335,16 @@ bool journal_next(struct journal_reader *reader, cJSON **ret_event, int64_t *ret
         *ret_event = take(&event);
         return true;
     }
+}
+
+bool journal_next(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
+                  struct error *error)
+{
+    return next_event(reader, false, ret_event, ret_offset, error);
+}
+
+bool journal_next_of_ended(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
+                           struct error *error)
+{
+    return next_event(reader, true, ret_event, ret_offset, error);
 }

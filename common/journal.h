@@ -7,7 +7,7 @@
  *
  * A writer takes a short write back, so that a full disk leaves no half line. A reader hands out
  * whole lines only and remembers where the next one begins; a torn last line is one that is not
- * there yet.
+ * there yet, unless nobody is left who could write its end.
  */
 #ifndef NIGHTJAR_COMMON_JOURNAL_H
 #define NIGHTJAR_COMMON_JOURNAL_H
@@ -63,5 +63,8 @@ void journal_reader_close(struct journal_reader *reader);
  * NULL): where the line begins, which is its unique sequence number in the store. */
 bool journal_next(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
                   struct error *error);
+/* As journal_next, of a file that nobody writes any more: its last line needs no newline. */
+bool journal_next_of_ended(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
+                           struct error *error);
 
 #endif

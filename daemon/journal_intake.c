@@ -51,11 +51,13 @@ void journal_intake_committed(struct journal_intake *intake)
 {
     if (intake->open)
         intake->reported_committed = intake->reported.offset;
+    intake->bad_committed = intake->bad;
 }
 
 void journal_intake_rolled_back(struct journal_intake *intake)
 {
     close_readers(intake);
+    intake->bad = intake->bad_committed;
     intake->complained = false;
 }
 
@@ -124,8 +126,18 @@ static bool store_line(struct journal_intake *intake, struct store *store,
         return true;
     if (error->kind != ERROR_INVALID || journal == STORE_JOURNAL_EVENTS)
         return error_wrap(error, "taking in %s", intake->folder);
-    intake->refused++;
+    intake->bad++;
     return true;
+}
+
+/* The worker says `exit` when all that it started has ended: the last line that the run reported is
+ * whole then, with a newline or without. */
+static bool next_of(const struct journal_intake *intake, struct journal_reader *reader,
+                    cJSON **ret_line, int64_t *ret_offset, struct error *error)
+{
+    return reader == &intake->reported && intake->exited
+               ? journal_next_of_ended(reader, ret_line, ret_offset, error)
+               : journal_next(reader, ret_line, ret_offset, error);
 }
 
 static bool take_journal(struct journal_intake *intake, struct store *store,
@@ -143,7 +155,7 @@ static bool take_journal(struct journal_intake *intake, struct store *store,
             ret_taken->more = true;
             break;
         }
-        if (!journal_next(reader, &line, &offset, error))
+        if (!next_of(intake, reader, &line, &offset, error))
             return error_wrap(error, "reading %s", intake->folder);
         if (!line)
             break;
@@ -166,6 +178,8 @@ bool journal_intake_take(struct journal_intake *intake, struct store *store, int
         !take_journal(intake, store, STORE_JOURNAL_EVENTS, now_ms, &taken, error) ||
         !take_journal(intake, store, STORE_JOURNAL_REPORTED, now_ms, &taken, error))
         return false;
+    intake->bad += intake->reported.bad_lines;
+    intake->reported.bad_lines = 0;
     *ret_taken = taken;
     return true;
 }
@@ -173,12 +187,11 @@ bool journal_intake_take(struct journal_intake *intake, struct store *store, int
 static bool warn_of_lines(struct journal_intake *intake, struct store *store, struct error *error)
 {
     char text[128];
-    int64_t bad = intake->reported.bad_lines + intake->refused;
 
-    if (bad == 0)
+    if (intake->bad == 0)
         return true;
-    snprintf(text, sizeof(text), "%" PRId64 " line%s of reported.jsonl could not be read", bad,
-             bad == 1 ? "" : "s");
+    snprintf(text, sizeof(text), "%" PRId64 " line%s of reported.jsonl could not be read",
+             intake->bad, intake->bad == 1 ? "" : "s");
     return store_warn(store, intake->experiment, intake->run, text, error);
 }
 

@@ -4,8 +4,9 @@
  *
  * events.jsonl is short and read from its beginning every time it is opened, so that what it says
  * about the worker is known after a restart too; the store passes over the lines that it has.
- * reported.jsonl is read on from the store's offset. Lines that are no JSON are counted; beyond
- * JOURNAL_FILE_LIMIT nothing is taken in.
+ * reported.jsonl is read on from the store's offset, and once events.jsonl has told the exit its
+ * last line needs no newline. Lines that are no JSON are counted; beyond JOURNAL_FILE_LIMIT nothing
+ * is taken in.
  */
 #ifndef NIGHTJAR_DAEMON_JOURNAL_INTAKE_H
 #define NIGHTJAR_DAEMON_JOURNAL_INTAKE_H
@@ -33,8 +34,9 @@ struct journal_intake {
     struct executor_identity worker; /* of `started` */
     char *cgroup;                    /* owned, of `started`; NULL or "": not said */
     struct experiment_exit exit;
-    int64_t refused; /* lines that the store would not have */
-    bool complained; /* the store has the warning about what was passed over */
+    int64_t bad;           /* lines of reported.jsonl that nobody can read, or the store refuses */
+    int64_t bad_committed; /* what of them a reader that was rolled back does not meet again */
+    bool complained;       /* the store has the warning about what was passed over */
 };
 
 struct journal_taken {

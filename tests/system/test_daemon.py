@@ -111,6 +111,19 @@ class Running(unittest.TestCase):
             self.assertEqual(daemon.call("history", id=number)["metrics"]["loss"], [[1, 1]])
             self.assertIn("1 line of reported.jsonl", json.dumps(daemon.show(number)["warnings"]))
 
+    def test_last_line_needs_no_newline(self):
+        script = 'printf \'{"acc":0.5,"step":1}\\n{"acc":0.9}\' >> "$NIGHTJAR_EVENTS"'
+        with Daemon() as daemon:
+            number = daemon.submit("sh", "-c", script)
+            torn = daemon.submit("sh", "-c", script.replace("}'", "'"))
+            daemon.wait(number, torn)
+            shown = daemon.show(number)
+            self.assertEqual(shown["result"]["metrics"], {"acc": 0.9})
+            self.assertEqual(shown["warnings"], [])
+            shown = daemon.show(torn)
+            self.assertEqual(shown["result"]["metrics"], {"acc": 0.5})
+            self.assertIn("1 line of reported.jsonl could not be read", json.dumps(shown["warnings"]))
+
     def test_follower_hears_of_progress_while_it_runs(self):
         with Daemon() as daemon, daemon.connect() as client:
             gate = os.path.join(daemon.folder, "gate")
@@ -393,6 +406,21 @@ class Restarting(unittest.TestCase):
             daemon.start()
             daemon.wait(number)
             self.assertEqual([run["exit"] for run in daemon.show(number)["runs"]], [4])
+
+    def test_last_line_without_newline_counts_while_nobody_looks(self):
+        with Daemon() as daemon:
+            number, pid = self.gated(daemon, 'printf \'{"score":7}\' >> "$NIGHTJAR_EVENTS"')
+            daemon.kill()
+            self.open_gate(daemon)
+            wait_until(lambda: not daemon.processes())
+            self.assertFalse(alive(pid))
+            for _ in range(2):
+                daemon.start()
+                daemon.wait(number)
+                shown = daemon.show(number)
+                self.assertEqual(shown["result"]["metrics"], {"score": 7})
+                self.assertEqual(shown["warnings"], [])
+                daemon.kill()
 
     def test_stopped_daemon_leaves_its_runs_alone(self):
         with Daemon() as daemon:

@@ -517,6 +517,89 @@ static void nothing_is_read_beyond_the_limit_of_a_file(void **state)
     assert_false(next_name(&reader, name));
 }
 
+/* The name of what is left when nobody writes any more; "": nothing, or nothing that is a line. */
+static void last_name(struct journal_reader *reader, char name[32])
+{
+    scoped(json_free) cJSON *event = NULL;
+    struct error error;
+
+    if (!journal_next_of_ended(reader, &event, NULL, &error))
+        fail_msg("%s", error.message);
+    snprintf(name, 32, "%s", json_text(event, "event", ""));
+}
+
+static void last_line_of_a_file_that_has_ended_needs_no_newline(void **state)
+{
+    scoped(journal_reader_close) struct journal_reader reader = {.fd = -1};
+    scoped(memory_free) char *text = NULL;
+    char name[32];
+
+    (void)state;
+    append_text("{\"event\":\"a\"}\n{\"event\":\"b\"}");
+    open_reader(&reader, 0);
+    last_name(&reader, name);
+    assert_string_equal(name, "a");
+    assert_false(next_name(&reader, name));
+    last_name(&reader, name);
+    assert_string_equal(name, "b");
+    text = content();
+    assert_int_equal(reader.offset, strlen(text));
+    for (int i = 0; i < 2; i++) {
+        last_name(&reader, name);
+        assert_string_equal(name, "");
+    }
+    append_text("\n{\"event\":\"c\"}\n"); /* whoever comes all the same is read on from there */
+    assert_true(next_name(&reader, name));
+    assert_string_equal(name, "c");
+    assert_int_equal(reader.bad_lines, 0);
+}
+
+static void torn_last_line_of_a_file_that_has_ended_is_bad_once(void **state)
+{
+    scoped(journal_reader_close) struct journal_reader reader = {.fd = -1};
+    char name[32];
+
+    (void)state;
+    append_text("{\"event\":\"a\"}\n{\"event\":");
+    open_reader(&reader, 0);
+    assert_true(next_name(&reader, name));
+    assert_false(next_name(&reader, name));
+    assert_int_equal(reader.bad_lines, 0);
+    for (int i = 0; i < 2; i++) {
+        last_name(&reader, name);
+        assert_string_equal(name, "");
+        assert_int_equal(reader.bad_lines, 1);
+    }
+}
+
+/* Over the limit of a line, also where part of it was passed over before; or of a file, whose last
+ * line is nobody's. */
+static void overlong_rest_of_a_file_that_has_ended_is_bad_once(void **state)
+{
+    scoped(journal_reader_close) struct journal_reader reader = {.fd = -1};
+    char name[32];
+
+    (void)state;
+    append_text("{\"event\":\"a\"}\n");
+    assert_int_equal(truncate(path, 3 * JOURNAL_LINE_LIMIT), 0);
+    open_reader(&reader, 0);
+    assert_true(next_name(&reader, name));
+    assert_false(next_name(&reader, name));
+    for (int i = 0; i < 2; i++) {
+        last_name(&reader, name);
+        assert_string_equal(name, "");
+        assert_int_equal(reader.bad_lines, 1);
+        assert_int_equal(reader.offset, 3 * JOURNAL_LINE_LIMIT);
+    }
+    assert_int_equal(truncate(path, JOURNAL_FILE_LIMIT - 2), 0);
+    append_text("\n{\"event\":\"b\"}");
+    for (int i = 0; i < 2; i++) {
+        last_name(&reader, name);
+        assert_string_equal(name, "");
+        assert_int_equal(reader.bad_lines, 2); /* the hole */
+    }
+}
+
 static void not_a_number_is_accepted(void **state)
 {
     scoped(journal_reader_close) struct journal_reader reader = {.fd = -1};
@@ -557,6 +640,9 @@ int main(void)
         in_own_folder(line_over_the_limit_is_passed_over),
         in_own_folder(endless_line_takes_no_memory_and_ends_at_last),
         in_own_folder(nothing_is_read_beyond_the_limit_of_a_file),
+        in_own_folder(last_line_of_a_file_that_has_ended_needs_no_newline),
+        in_own_folder(torn_last_line_of_a_file_that_has_ended_is_bad_once),
+        in_own_folder(overlong_rest_of_a_file_that_has_ended_is_bad_once),
         in_own_folder(not_a_number_is_accepted),
     };
 

@@ -15,6 +15,7 @@ static struct journal_intake intake;
 #define STARTED_LINE                                                                              \
     "{\"v\":1,\"seq\":1,\"t\":1790000000,\"event\":\"started\",\"worker\":6,\"worker_start\":55," \
     "\"boot\":\"b-1\"}\n"
+#define EXIT_LINE "{\"v\":1,\"seq\":2,\"t\":1790000001,\"event\":\"exit\",\"status\":0}\n"
 
 static void append(const char *name, const char *text, size_t size)
 {
@@ -30,6 +31,11 @@ static void append(const char *name, const char *text, size_t size)
 static void report_text(const char *text)
 {
     append("reported.jsonl", text, strlen(text));
+}
+
+static void end_run(void)
+{
+    append("events.jsonl", EXIT_LINE, strlen(EXIT_LINE));
 }
 
 static void report_losses(int begin, int end)
@@ -88,6 +94,31 @@ static int64_t stored_offset(void)
     assert_true(store_live(store, &live, &n, &error));
     assert_int_equal(n, 1);
     return live[0].reported_offset;
+}
+
+static int n_warnings(const char *text)
+{
+    scoped(json_free) cJSON *shown = NULL;
+    const cJSON *warning;
+    struct error error;
+    int n = 0;
+
+    assert_true(store_show(store, 1, now_ms, &shown, &error));
+    cJSON_ArrayForEach(warning, json_member(shown, "warnings"))
+    {
+        scoped(json_free) cJSON *copy = cJSON_Duplicate(warning, true);
+        n += strstr(print_json(copy), text) != NULL;
+    }
+    return n;
+}
+
+static void complain(void)
+{
+    struct error error;
+
+    assert_true(store_begin(store, &error));
+    assert_true(journal_intake_complain(&intake, store, &error));
+    assert_true(store_commit(store, &error));
 }
 
 static int set_up(void **state)
@@ -201,6 +232,59 @@ static void torn_line_waits_for_its_end(void **state)
     assert_int_equal(n_losses(), 1);
 }
 
+static void last_line_needs_no_newline_once_the_exit_is_known(void **state)
+{
+    (void)state;
+    report_losses(0, 2);
+    report_text("{\"loss\":0.25,\"step\":2}");
+    assert_int_equal(take_turn(true).lines, 2);
+    end_run();
+    assert_int_equal(take_turn(false).lines, 2); /* rolled back: as if it had not been */
+    assert_int_equal(n_losses(), 2);
+    assert_int_equal(take_turn(true).lines, 2);
+    assert_int_equal(n_losses(), 3);
+    assert_int_equal(take_turn(true).lines, 0);
+    complain();
+    assert_int_equal(n_warnings("reported.jsonl"), 0);
+}
+
+/* Killed before the commit, the next daemon takes it; killed after it, the next one has it. */
+static void last_line_without_newline_is_taken_in_once_whenever_the_daemon_ends(void **state)
+{
+    (void)state;
+    report_losses(0, 2);
+    report_text("{\"loss\":0.25,\"step\":2}");
+    end_run();
+    take_turn(false);
+    open_intake(stored_offset());
+    assert_int_equal(take_turn(true).lines, 4);
+    assert_int_equal(n_losses(), 3);
+    open_intake(stored_offset());
+    assert_int_equal(take_turn(true).lines,
+                     1); /* `exit`: events.jsonl is read from its beginning */
+    assert_int_equal(n_losses(), 3);
+    complain();
+    assert_int_equal(n_warnings("reported.jsonl"), 0);
+}
+
+static void torn_last_line_is_bad_once_the_exit_is_known(void **state)
+{
+    (void)state;
+    report_losses(0, 2);
+    report_text("{\"loss\":0.25,\"st");
+    take_turn(true);
+    assert_int_equal(intake.bad, 0);
+    end_run();
+    take_turn(false);
+    take_turn(true);
+    take_turn(true);
+    open_intake(stored_offset());
+    take_turn(true);
+    complain();
+    assert_int_equal(n_losses(), 2);
+    assert_int_equal(n_warnings("1 line of reported.jsonl could not be read"), 1);
+}
+
 static void turns_are_bounded_and_nothing_is_left_out(void **state)
 {
     (void)state;
@@ -214,31 +298,6 @@ static void turns_are_bounded_and_nothing_is_left_out(void **state)
     assert_int_equal(taken.lines, 7);
     assert_false(taken.more);
     assert_int_equal(n_losses(), 2 * INTAKE_LINES_PER_TURN + 7);
-}
-
-static int n_warnings(const char *text)
-{
-    scoped(json_free) cJSON *shown = NULL;
-    const cJSON *warning;
-    struct error error;
-    int n = 0;
-
-    assert_true(store_show(store, 1, now_ms, &shown, &error));
-    cJSON_ArrayForEach(warning, json_member(shown, "warnings"))
-    {
-        scoped(json_free) cJSON *copy = cJSON_Duplicate(warning, true);
-        n += strstr(print_json(copy), text) != NULL;
-    }
-    return n;
-}
-
-static void complain(void)
-{
-    struct error error;
-
-    assert_true(store_begin(store, &error));
-    assert_true(journal_intake_complain(&intake, store, &error));
-    assert_true(store_commit(store, &error));
 }
 
 static void lines_that_are_no_json_are_told_once(void **state)
@@ -294,7 +353,7 @@ static bool take_without(int64_t n)
     store_rollback(store);
     journal_intake_rolled_back(&intake);
     if (good) /* nothing was left out for want of memory */
-        assert_int_equal(taken.lines, 6);
+        assert_int_equal(taken.lines, 8);
     return !failed;
 }
 
@@ -304,14 +363,16 @@ static void lines_that_no_memory_was_left_for_are_taken_in_later(void **state)
 
     (void)state;
     append("events.jsonl", STARTED_LINE, strlen(STARTED_LINE));
+    end_run();
     report_losses(0, 5);
+    report_text("{\"loss\":0.5,\"step\":5}");
     while (!take_without(n))
         n++;
     assert_true(n > 50);
-    assert_int_equal(take_turn(true).lines, 6);
-    assert_int_equal(n_losses(), 5);
+    assert_int_equal(take_turn(true).lines, 8);
+    assert_int_equal(n_losses(), 6);
     assert_true(intake.started);
-    assert_int_equal(intake.reported.bad_lines + intake.refused, 0);
+    assert_int_equal(intake.bad, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -326,6 +387,9 @@ int main(void)
         TEST(restart_reads_on_from_the_stored_offset),
         TEST(offset_beyond_the_end_begins_again_and_repeats_nothing),
         TEST(torn_line_waits_for_its_end),
+        TEST(last_line_needs_no_newline_once_the_exit_is_known),
+        TEST(last_line_without_newline_is_taken_in_once_whenever_the_daemon_ends),
+        TEST(torn_last_line_is_bad_once_the_exit_is_known),
         TEST(turns_are_bounded_and_nothing_is_left_out),
         TEST(lines_that_are_no_json_are_told_once),
         TEST(clean_journal_is_not_complained_about),
