@@ -4,6 +4,9 @@
  * A line is known by (experiment, run, journal, byte at which it begins). Every row remembers the
  * line that it comes from, and only a later one replaces it: of a later run, or further down in the
  * same run. So a line that is taken in twice, in any order, changes nothing the second time.
+ *
+ * A metric that cannot be kept is INVALID, and nothing of its line is: whoever wrote it should hear
+ * of it. An event that nobody knows is kept as it is.
  */
 #include "common/owner.h"
 #include "daemon/store/internal.h"
@@ -76,9 +79,14 @@ static bool keep_step(const struct line *line, int64_t name, int64_t step, doubl
 }
 
 #define STEP_FINAL INT64_MIN
+#define STEP_LIMIT 9007199254740992.0 /* beyond it a number is not one step alone */
 
-/* A step has to be whole; one that is not makes the line an unknown event. */
-static bool read_step(const cJSON *json, int64_t *ret_step)
+static bool no_metric(struct error *error)
+{
+    return error_set(error, ERROR_INVALID, "a metric without a name, a number or a whole step");
+}
+
+static bool read_step(const cJSON *json, int64_t *ret_step, struct error *error)
 {
     const cJSON *step = json_member(json, "step");
 
@@ -86,9 +94,9 @@ static bool read_step(const cJSON *json, int64_t *ret_step)
         *ret_step = STEP_FINAL;
         return true;
     }
-    if (!cJSON_IsNumber(step) || fabs(step->valuedouble) > 9007199254740992.0 ||
+    if (!cJSON_IsNumber(step) || fabs(step->valuedouble) > STEP_LIMIT ||
         floor(step->valuedouble) != step->valuedouble)
-        return false;
+        return no_metric(error);
     *ret_step = (int64_t)step->valuedouble;
     return true;
 }
@@ -118,9 +126,10 @@ static bool take_metric(const struct line *line, struct error *error)
     const cJSON *value = json_member(line->json, "value");
     int64_t step;
 
-    if (!name || !*name || !value || !(cJSON_IsNumber(value) || cJSON_IsNull(value)) ||
-        !read_step(line->json, &step))
-        return keep_event(line, STORE_EVENT_UNKNOWN, error);
+    if (!name || !*name || !value || !(cJSON_IsNumber(value) || cJSON_IsNull(value)))
+        return no_metric(error);
+    if (!read_step(line->json, &step, error))
+        return false;
     return keep_metric(line, name, number_of(value), number_of(json_member(line->json, "naive")),
                        step, error);
 }
@@ -132,8 +141,8 @@ static bool take_short(const struct line *line, struct error *error)
     int64_t step;
     bool any = false;
 
-    if (!read_step(line->json, &step))
-        return keep_event(line, STORE_EVENT_UNKNOWN, error);
+    if (!read_step(line->json, &step, error))
+        return false;
     cJSON_ArrayForEach(item, line->json)
     {
         if (strcmp(item->string, "step") == 0 || !(cJSON_IsNumber(item) || cJSON_IsNull(item)))

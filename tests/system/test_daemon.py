@@ -124,6 +124,14 @@ class Running(unittest.TestCase):
             self.assertEqual(shown["result"]["metrics"], {"acc": 0.5})
             self.assertIn("1 line of reported.jsonl could not be read", json.dumps(shown["warnings"]))
 
+    def test_metric_without_a_whole_step_is_told(self):
+        lines = '{"loss": 0.5, "step": 0.5}\n{"event": "metric", "name": "loss", "value": "5"}\n{"loss": 1, "step": 1}\n'
+        with Daemon() as daemon:
+            number = daemon.submit("sh", "-c", f"printf '{lines}' >> \"$NIGHTJAR_EVENTS\"")
+            self.assertEqual(daemon.wait(number)[0]["state"], "done")
+            self.assertEqual(daemon.call("history", id=number)["metrics"]["loss"], [[1, 1]])
+            self.assertIn("2 lines of reported.jsonl could not be read", json.dumps(daemon.show(number)["warnings"]))
+
     def test_follower_hears_of_progress_while_it_runs(self):
         with Daemon() as daemon, daemon.connect() as client:
             gate = os.path.join(daemon.folder, "gate")

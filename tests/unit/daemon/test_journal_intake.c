@@ -311,6 +311,25 @@ static void lines_that_are_no_json_are_told_once(void **state)
     assert_int_equal(n_warnings("2 lines of reported.jsonl could not be read"), 1);
 }
 
+static void metrics_that_cannot_be_kept_are_told(void **state)
+{
+    (void)state;
+    report_text("{\"loss\":0.5,\"step\":0.5}\n"
+                "{\"loss\":0.5,\"step\":\"x\"}\n"
+                "{\"loss\":0.5,\"step\":1e30}\n"
+                "{\"event\":\"metric\",\"name\":\"loss\",\"value\":1,\"step\":1.5}\n"
+                "{\"event\":\"metric\",\"name\":\"loss\",\"value\":\"5\"}\n"
+                "{\"event\":\"metric\",\"value\":5}\n"
+                "{\"event\":\"metric\",\"name\":\"loss\",\"value\":null,\"step\":7}\n"
+                "{\"loss\":NaN,\"step\":8}\n"
+                "{\"loss\":0.5,\"step\":-9.0}\n");
+    take_turn(false);
+    take_turn(true); /* what was rolled back is not counted twice */
+    complain();
+    assert_int_equal(n_losses(), 3);
+    assert_int_equal(n_warnings("6 lines of reported.jsonl could not be read"), 1);
+}
+
 static void clean_journal_is_not_complained_about(void **state)
 {
     (void)state;
@@ -392,6 +411,7 @@ int main(void)
         TEST(torn_last_line_is_bad_once_the_exit_is_known),
         TEST(turns_are_bounded_and_nothing_is_left_out),
         TEST(lines_that_are_no_json_are_told_once),
+        TEST(metrics_that_cannot_be_kept_are_told),
         TEST(clean_journal_is_not_complained_about),
         TEST(nothing_is_taken_in_beyond_the_limit_of_a_file),
         TEST(lines_that_no_memory_was_left_for_are_taken_in_later),

@@ -702,14 +702,20 @@ static void later_run_supersedes_the_steps_that_it_repeats(void **state)
     assert_non_null(strstr(text, "\"loss\":[[1,1],[2,3]]"));
 }
 
-static void broken_step_is_kept_as_it_is(void **state)
+static void broken_step_is_refused(void **state)
 {
     scoped(memory_free) char *text = NULL;
+    scoped(json_free) cJSON *line = parse_json("{'loss':1,'step':1.5}");
     int64_t id = submit("{" COMMAND "}");
+    struct error error;
 
     (void)state;
     run_to_running(id);
-    report(id, 0, "{'loss':1,'step':1.5}");
+    assert_true(store_begin(store, &error));
+    assert_false(
+        store_take_line(store, id, 1, STORE_JOURNAL_REPORTED, line, 0, 10, now_ms, &error));
+    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_true(store_commit(store, &error));
     text = dump(id);
     assert_non_null(strstr(text, "{\"metrics\":{}}"));
 }
@@ -930,7 +936,7 @@ int main(void)
         TEST(live_runs_are_listed_with_what_adoption_needs),
         TEST(lines_taken_in_twice_change_nothing),
         TEST(later_run_supersedes_the_steps_that_it_repeats),
-        TEST(broken_step_is_kept_as_it_is),
+        TEST(broken_step_is_refused),
         TEST(infinity_is_a_value),
         TEST(long_history_is_thinned_and_keeps_its_end),
         TEST(what_runs_counts_with_its_needs),
