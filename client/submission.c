@@ -345,6 +345,15 @@ static bool assign_everywhere(cJSON *params, const char *assignment, struct erro
     return true;
 }
 
+/* The seed of a sweep goes before the one of its spec, so that it has to say the same. */
+static bool set_place(cJSON *params, const char *path, const cJSON *value, struct error *error)
+{
+    if (!submission_set(params, path, value, error))
+        return false;
+    return strcmp(path, "seed") != 0 || !json_at(params, "base.sweep.seed") ||
+           submission_set(params, "sweep.seed", value, error);
+}
+
 bool submission_set_options(const struct arguments *arguments, cJSON *params, struct error *error)
 {
     const char *set;
@@ -363,7 +372,7 @@ bool submission_set_options(const struct arguments *arguments, cJSON *params, st
         value = value_of(given);
         if (!value)
             return no_memory(error);
-        if (!submission_set(params, places[i].path, value, error))
+        if (!set_place(params, places[i].path, value, error))
             return error_wrap(error, "--%s", places[i].option);
     }
     return true;

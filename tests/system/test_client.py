@@ -144,6 +144,12 @@ class Submitting(Case):
         shown = [self.nj("show", i, "--json").json() for i in ids]
         self.assertEqual([s["priority"] for s in shown], [5, 5])
 
+    def test_seed_of_the_command_line_wins_over_the_sweeps(self):
+        path = self.write("seeded.yaml", "command: ['true', '{a}']\nseed: 3\nsweep: {seed: 5, parameters: {a: [1]}, replicates: 2}\n")
+        for arguments, seeds in (([], [5, 6]), (["--seed", 7], [7, 8])):
+            ids = self.submit("--hold", path, *arguments)
+            self.assertEqual([self.nj("show", i, "--json").json()["seed"] for i in ids], seeds)
+
     def test_sweep_of_a_command_fills_its_placeholders(self):
         path = self.write(
             "sweep.yaml",
