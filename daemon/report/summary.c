@@ -96,18 +96,84 @@ static bool add_group(struct summary *summary, const struct store_outcome *outco
     return (group.marks && group.ids) || no_memory(error);
 }
 
-static bool find_group(struct summary *summary, const struct store_outcome *outcome,
+/* One more than the index of the group; 0: there is none. */
+static size_t place_of(const struct summary *summary, uint64_t key)
+{
+    return summary->n_slots ? summary->slot[slot_of(summary, key)] : 0;
+}
+
+static uint64_t hash_resources(const struct resources_config *resources)
+{
+    const double value[] = {resources->cpus, (double)resources->memory, (double)resources->gpus,
+                            resources->time, (double)resources->log,    resources->grace};
+
+    return hash_bytes(value, sizeof(value)) | 1; /* never 0 */
+}
+
+static void config_release(struct common_config *config)
+{
+    settings_release(common_settings, config);
+}
+
+static bool read_resources(struct store *store, int64_t experiment, uint64_t *ret_hash,
+                           struct error *error)
+{
+    scoped(config_release) struct common_config config = {0};
+    scoped(diagnostics_release) struct diagnostics diagnostics = {0};
+    scoped(json_free) cJSON *spec = NULL;
+
+    if (!store_spec(store, experiment, &spec, error))
+        return false;
+    if (!spec_parse_common(spec, &config, &diagnostics) && diagnostics.n == 0)
+        return no_memory(error);
+    *ret_hash = hash_resources(&config.resources);
+    return true;
+}
+
+struct making {
+    struct store *store;
+    struct summary *summary;
+};
+
+/* The stored configuration is blind to resources. A swept one is among the parameters, and the
+ * first of a key is not asked for its own before there is a second one. */
+static bool tell_apart(const struct making *making, const struct store_outcome *outcome,
+                       uint64_t *key, struct error *error)
+{
+    size_t place = place_of(making->summary, *key);
+    struct summary_group *first;
+    uint64_t resources;
+
+    if (!place || outcome->parameters)
+        return true;
+    first = &making->summary->group[place - 1];
+    if (!first->resources &&
+        !read_resources(making->store, (int64_t)cJSON_GetNumberValue(first->ids->child),
+                        &first->resources, error))
+        return false;
+    if (!read_resources(making->store, outcome->id, &resources, error))
+        return false;
+    if (resources != first->resources)
+        *key = *key * 31 + resources;
+    return true;
+}
+
+static bool find_group(const struct making *making, const struct store_outcome *outcome,
                        struct summary_group **ret_group, struct error *error)
 {
+    struct summary *summary = making->summary;
     uint64_t key = key_of(outcome);
-    size_t index = summary->n_slots ? summary->slot[slot_of(summary, key)] : 0;
+    size_t place;
 
-    if (!index) {
+    if (!tell_apart(making, outcome, &key, error))
+        return false;
+    place = place_of(summary, key);
+    if (!place) {
         if (!add_group(summary, outcome, key, error))
             return false;
-        index = summary->n;
+        place = summary->n;
     }
-    *ret_group = &summary->group[index - 1];
+    *ret_group = &summary->group[place - 1];
     return true;
 }
 
@@ -205,7 +271,8 @@ static bool add_failure(struct summary *summary, const struct store_outcome *out
 
 static bool add_outcome(const struct store_outcome *outcome, void *context, struct error *error)
 {
-    struct summary *summary = context;
+    const struct making *making = context;
+    struct summary *summary = making->summary;
     struct summary_group *group;
 
     summary->wall_s += outcome->wall_s;
@@ -221,7 +288,7 @@ static bool add_outcome(const struct store_outcome *outcome, void *context, stru
     }
     summary->waiting += outcome->state == EXPERIMENT_QUEUED || outcome->state == EXPERIMENT_HELD;
     summary->live += experiment_state_live(outcome->state);
-    return find_group(summary, outcome, &group, error) &&
+    return find_group(making, outcome, &group, error) &&
            add_id(group->ids, outcome->id, GROUP_IDS_LIMIT, error) &&
            add_marks(group, outcome->marks, error) && add_value(summary, group, outcome, error) &&
            (outcome->state != EXPERIMENT_FAILED || add_failure(summary, outcome, error));
@@ -231,9 +298,10 @@ bool summary_make(struct store *store, const struct store_batch_head *head,
                   struct summary *ret_summary, struct error *error)
 {
     scoped(summary_release) struct summary summary = {0};
+    struct making making = {store, &summary};
 
     if (!report_metric_choose(store, head, &summary.metric, error) ||
-        !store_outcomes(store, head->first, head->last, summary.metric.name, add_outcome, &summary,
+        !store_outcomes(store, head->first, head->last, summary.metric.name, add_outcome, &making,
                         error))
         return false;
     *ret_summary = summary;

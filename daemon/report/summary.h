@@ -1,6 +1,9 @@
 /*
  * Experiments of a batch, grouped by configuration: what a report says of them.
  *
+ * What differs in its resources alone is another configuration here, where nothing was swept: the
+ * key that the store has is blind to them, for it tells what fails alike.
+ *
  * A configuration's score is the mean over its replicates that are done; `sd` is the sample
  * deviation (n - 1). Marks such as LEAK are the union over all its experiments.
  */
@@ -10,12 +13,13 @@
 #include "daemon/report/metric.h"
 
 struct summary_group {
-    uint64_t key;      /* hash of configuration and parameters */
-    cJSON *parameters; /* owned: readable */
-    cJSON *marks;      /* owned: a list, no text twice */
-    cJSON *ids;        /* owned: at most 100 */
-    char name[128];    /* of its first experiment */
-    double *value;     /* owned: of those that are done */
+    uint64_t key;       /* hash of configuration and parameters, and of resources that differ */
+    uint64_t resources; /* hash, once a second one had the same key; 0: nobody has asked yet */
+    cJSON *parameters;  /* owned: readable */
+    cJSON *marks;       /* owned: a list, no text twice */
+    cJSON *ids;         /* owned: at most 100 */
+    char name[128];     /* of its first experiment */
+    double *value;      /* owned: of those that are done */
     size_t n, capacity;
     double naive;  /* NaN: none */
     double wall_s; /* of those n, in all their runs */

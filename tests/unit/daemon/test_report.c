@@ -1009,6 +1009,39 @@ static void end_is_expected_at_the_pace_of_those_done(void **state)
                 (double)now_ms / 1000 + 4, 1e-3);
 }
 
+/* The breaker's key is blind to resources; who reads a report is not. */
+static void what_differs_in_its_resources_alone_is_no_replicate(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'all':true}}");
+    scoped(json_free) cJSON *reply = NULL;
+    scoped(json_free) cJSON *compared = NULL;
+    const cJSON *configurations;
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'command':['x'],'resources':{'memory':'1G'}},'experiments':["
+           "{'name':'one','resources':{'cpus':1},'seed':1},"
+           "{'name':'two','resources':{'cpus':2},'seed':1},"
+           "{'name':'one','resources':{'memory':'1024M'},'seed':2}," /* as the first */
+           "{'name':'two','resources':{'cpus':2},'seed':2},"
+           "{'name':'long','resources':{'time':'1h'},'seed':2}]}");
+    run_one(1, "{'loss':1}");
+    run_one(2, "{'loss':3}");
+    run_one(3, "{'loss':2}");
+    run_one(4, "{'loss':4}");
+    run_one(5, "{'loss':9}");
+    reply = report_of("{'batch':[1]}");
+    configurations = json_at(reply, "batches[0].configurations");
+    assert_int_equal(cJSON_GetArraySize(configurations), 3);
+    assert_string_equal(json_text(configurations->child, "label", ""), "one");
+    assert_string_equal(print_json(json_member(configurations->child, "experiments")), "[1,3]");
+    assert_near(json_number(configurations->child, "mean", 0), 1.5, 1e-9);
+    assert_string_equal(json_text(configurations->child->next, "label", ""), "two");
+    assert_near(json_number(configurations->child->next, "mean", 0), 3.5, 1e-9);
+    assert_true(report_compare(store, params, &compared, &error));
+    assert_string_equal(print_json(json_at(compared, "replicates[0].experiments")), "[2,4]");
+}
+
 static void only_what_is_done_can_be_best(void **state)
 {
     scoped(json_free) cJSON *params = parse_json("{'select':{'all':true},'metric':'loss'}");
@@ -1063,6 +1096,7 @@ int main(void)
         TEST(spread_is_pooled_over_the_settings),
         TEST(naive_score_of_one_replicate_stays),
         TEST(end_is_expected_at_the_pace_of_those_done),
+        TEST(what_differs_in_its_resources_alone_is_no_replicate),
         TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
         TEST(compare_tells_the_spread_of_replicates),
