@@ -142,6 +142,11 @@ static bool run(struct client *client, struct error *error)
 {
     const char *action = client->arguments.n_arguments ? client->arguments.argument[0] : "status";
 
+    if (arguments_option(&client->arguments, "slots") && strcmp(action, "reload") != 0)
+        return error_set(error, ERROR_INVALID,
+                         "daemon %s: --slots belongs to reload, which keeps it for every daemon "
+                         "to come",
+                         action);
     if (strcmp(action, "status") == 0)
         return show_status(client, error);
     if (strcmp(action, "start") == 0)
@@ -171,7 +176,7 @@ static const struct command_option options[] = {
      .value = "N",
      .low = 1,
      .high = 1024,
-     .help = "How many experiments may run at once; for reload, kept from then on."},
+     .help = "For reload: how many experiments may run at once, kept from then on."},
     {0},
 };
 

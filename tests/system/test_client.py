@@ -770,6 +770,9 @@ class BadCommandLines(Case):
             (["best", "--goal", "biggest"], "--goal: 'biggest' is none of minimize, maximize"),
             (["daemon", "dance"], "none of status, start, stop"),
             (["daemon", "reload"], "--slots"),
+            (["daemon", "--slots", "3"], "daemon status: --slots belongs to reload"),
+            (["daemon", "start", "--slots", "3"], "daemon start: --slots belongs to reload"),
+            (["daemon", "drain", "--slots", "3"], "daemon drain: --slots belongs to reload"),
             (["help", "frobnicate"], "unknown command"),
         ):
             with self.subTest(arguments=arguments):
