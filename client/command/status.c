@@ -185,6 +185,23 @@ static bool count_states(const cJSON *rows, cJSON **ret_counts, struct error *er
     return true;
 }
 
+/* The daemon's answer, whose counts are the whole queue's, about what was selected. */
+static bool print_json(const struct arguments *arguments, cJSON *list, struct error *error)
+{
+    bool selected = arguments->n_arguments > 0 || arguments_flag(arguments, "state");
+    scoped(json_free) cJSON *counts = NULL;
+    cJSON *whole;
+
+    if (!selected)
+        return client_print_json(list, error);
+    if (!count_states(json_member(list, "experiments"), &counts, error))
+        return false;
+    whole = cJSON_DetachItemFromObjectCaseSensitive(list, "counts");
+    if (!json_add_item(list, "counts", &counts) || !json_add_item(list, "queue", &whole))
+        return error_set(error, ERROR_NO_MEMORY, "printing the status");
+    return client_print_json(list, error);
+}
+
 static bool print_long(const struct render *render, const cJSON *list, struct error *error)
 {
     const cJSON *rows = json_member(list, "experiments");
@@ -215,7 +232,7 @@ static bool run(struct client *client, struct error *error)
     if (!select_rows(client, select, &list, error))
         return false;
     if (json)
-        return client_print_json(list, error);
+        return print_json(arguments, list, error);
     if (tabs)
         return print_rows(&render, json_member(list, "experiments"), true, error);
     return print_long(&render, list, error);

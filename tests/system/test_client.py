@@ -275,6 +275,14 @@ class Reading(Case):
             rows = self.nj("status", "--json", *arguments).json()["experiments"]
             return [row["id"] for row in rows]
 
+        def counts(*arguments):
+            told = self.nj("status", "--json", *arguments).json()
+            self.assertEqual(sum(told["queue"].values()), 2)
+            return told["counts"], told["total"]
+
+        self.assertEqual(counts(self.good), ({"done": 1}, 1))
+        self.assertEqual(counts("all", "--state", "failed"), ({"failed": 1}, 1))
+        self.assertEqual(counts("--state", "queued"), ({}, 0))
         self.assertEqual(ids("--state", "failed"), [self.bad])
         self.assertEqual(ids("--state", "active"), [])
         self.assertEqual(ids(self.good), [self.good])
