@@ -63,10 +63,16 @@ static bool print(const cJSON *result, struct error *error)
     if (!table)
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
     render_open(&render, stdout);
-    if (table_rows(table) == 0)
-        return error_set(error, ERROR_NOT_FOUND, "none of these has %s%s",
-                         *metric ? "a value of " : "reported any metric", metric);
     return table_print(table, &render, error);
+}
+
+static bool found_any(const cJSON *result, struct error *error)
+{
+    const char *metric = json_text(result, "metric", "value");
+
+    return cJSON_GetArraySize(json_member(result, "rows")) > 0 ||
+           error_set(error, ERROR_NOT_FOUND, "none of these has %s%s",
+                     *metric ? "a value of " : "reported any metric", metric);
 }
 
 static bool run(struct client *client, struct error *error)
@@ -77,7 +83,9 @@ static bool run(struct client *client, struct error *error)
     if (!ask(client, &result, error))
         return false;
     if (arguments_flag(&client->arguments, "json"))
-        return client_print_json(result, error);
+        return client_print_json(result, error) && found_any(result, error);
+    if (!found_any(result, error))
+        return false;
     if (!arguments_flag(&client->arguments, "parsable"))
         return scale_best(&client->arguments, result, error) && print(result, error);
     cJSON_ArrayForEach(row, json_member(result, "rows"))

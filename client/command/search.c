@@ -25,6 +25,13 @@ static bool ask(struct client *client, cJSON **ret_result, struct error *error)
     return client_call(client, "search", &params, ret_result, error);
 }
 
+static bool found_any(const struct arguments *arguments, const cJSON *result, struct error *error)
+{
+    return cJSON_GetArraySize(json_member(result, "batches")) > 0 ||
+           error_set(error, ERROR_NOT_FOUND, "no batch has %s in its texts",
+                     arguments->n_arguments == 1 ? "that" : "all of these");
+}
+
 static bool run(struct client *client, struct error *error)
 {
     scoped(json_free) cJSON *result = NULL;
@@ -33,10 +40,9 @@ static bool run(struct client *client, struct error *error)
     if (!ask(client, &result, error))
         return false;
     if (arguments_flag(&client->arguments, "json"))
-        return client_print_json(result, error);
-    if (cJSON_GetArraySize(json_member(result, "batches")) == 0)
-        return error_set(error, ERROR_NOT_FOUND, "no batch has %s in its texts",
-                         client->arguments.n_arguments == 1 ? "that" : "all of these");
+        return client_print_json(result, error) && found_any(&client->arguments, result, error);
+    if (!found_any(&client->arguments, result, error))
+        return false;
     render_open(&render, stdout);
     return report_print_found(&render, result, error);
 }

@@ -362,6 +362,10 @@ class Reading(Case):
         self.nj("wait", number)
         self.refused("best", number, message="none of these has reported any metric", status=3)
         self.refused("best", number, "--metric", "loss", message="none of these has a value of loss", status=3)
+        self.refused("best", number, "--metric", "loss", "--parsable", message="none of these has a value of loss", status=3)
+        told = self.nj("best", number, "--metric", "loss", "--json", status=3)
+        self.assertEqual(told.json()["rows"], [])
+        self.assertIn("none of these has a value of loss", told.err)
 
     def test_report_tells_the_night(self):
         out = self.nj("report").out
@@ -391,6 +395,9 @@ class Reading(Case):
         (batch,) = self.nj("search", "by a third", "--json").json()["batches"]
         self.assertEqual([match["where"] for match in batch["matches"]], ["expectation"])
         self.refused("search", "dropout", "nowhere", message="no batch has all of these", status=3)
+        told = self.nj("search", "dropout", "nowhere", "--json", status=3)
+        self.assertEqual(told.json()["batches"], [])
+        self.assertIn("no batch has all of these", told.err)
         self.refused("note", number, "see", "--link", "999", message="there is no experiment 999", status=3)
 
     def test_sweep_ends_when_its_time_is_used_up(self):
