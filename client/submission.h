@@ -58,7 +58,7 @@ bool submission_fingerprint(cJSON *params, const char *path, struct error *error
          .help = "Graphics processors it needs."},                                       \
     {                                                                                    \
         .name = "retries", .type = OPTION_INTEGER, .value = "N", .low = 0, .high = 1000, \
-        .help = "How often it is run again after a failure."                             \
+        .help = "How often it is run again after a failure; not after a timeout."        \
     }
 
 #endif

@@ -13,7 +13,7 @@ static const struct setting queue_settings[] = {
     SETTING_INTEGER(struct queue_config, priority, 0, -1000, 1000, "",
                     "What starts first; the higher, the earlier."),
     SETTING_INTEGER(struct queue_config, retries, 0, 0, 100, "",
-                    "How often a failed experiment is run again."),
+                    "How often a failed experiment is run again; not after a timeout."),
     SETTING_BOOLEAN(struct queue_config, hold, 0, "Wait for `nj release` before it may start."),
     SETTING_BOOLEAN(struct queue_config, requeue, 1,
                     "Run it again after its run was lost (a crash or a reboot)."),
