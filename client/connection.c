@@ -17,6 +17,7 @@
 
 #define START_DEADLINE_MS 15000
 #define START_AGAIN_MS 200
+#define ASK_AGAIN_MS 1000 /* who was asked to start one may have failed */
 #define PATIENCE_MS 2
 
 struct connection {
@@ -77,7 +78,7 @@ static bool start_and_connect(int fd, const char *home, const char *socket_path,
         if (child == 0 && now_ms() >= again) {
             if (!launch_daemon(home, &child, error))
                 return false;
-            again = now_ms() + START_AGAIN_MS;
+            again = now_ms() + (child ? START_AGAIN_MS : ASK_AGAIN_MS);
         }
         status = connect_once(fd, socket_path);
         if (status == 0)

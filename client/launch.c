@@ -3,6 +3,7 @@
 #include "common/blas_core.h"
 #include "common/file.h"
 #include "common/owner.h"
+#include "common/process.h"
 #include "common/wire.h"
 
 #include <errno.h>
@@ -115,15 +116,26 @@ static bool start_unit(void)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* A daemon that is started from within a run is not part of that run. */
-static void forget_run(void)
+/* What a process of the run starts is the run's and ends with it: the worker stands outside. */
+static bool ask_worker(const char *home, const struct process *worker, struct error *error)
 {
-    static const char *const names[] = {
-        "NIGHTJAR_RUN",       "NIGHTJAR_EXPERIMENT", "NIGHTJAR_RUN_DIR", "NIGHTJAR_EVENTS",
-        "NIGHTJAR_ARTIFACTS", "NIGHTJAR_CHECKPOINT", "NIGHTJAR_SEED"};
+    scoped(descriptor_close) int process = process_open(worker);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        unsetenv(names[i]);
+    if (process < 0 || !process_signal(process, PROCESS_SIGNAL_PAUSE, PROCESS_START_DAEMON))
+        return error_set(
+            error, ERROR_UNREACHABLE,
+            "no daemon runs for %s, and this run's worker (process %d) cannot be asked "
+            "for one",
+            home, (int)worker->pid);
+    return true;
+}
+
+static bool refuse_left_behind(const char *home, struct error *error)
+{
+    return error_set(error, ERROR_UNREACHABLE,
+                     "no daemon runs for %s, and none is started by what a run has left behind: "
+                     "use 'nj daemon start' elsewhere",
+                     home);
 }
 
 static bool open_log(const char *home, int *ret_fd, struct error *error)
@@ -153,7 +165,7 @@ __attribute__((noreturn)) static void become_daemon(const char *program, const c
     if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || chdir("/") != 0)
         _exit(126);
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-    forget_run();
+    process_forget_run();
     execl(program, "nightjard", "--home", home, (char *)NULL);
     fprintf(stderr, "%s: %s\n", program, strerror(errno));
     _exit(127);
@@ -163,11 +175,20 @@ bool launch_daemon(const char *home, pid_t *ret_child, struct error *error)
 {
     scoped(buffer_release) struct buffer program = {0};
     scoped(descriptor_close) int log = -1;
+    struct process worker;
     pid_t child;
 
     *ret_child = 0;
     if (unit_is_enabled() && start_unit())
         return true;
+    switch (process_place(home, &worker)) {
+    case PROCESS_IN_RUN:
+        return ask_worker(home, &worker, error);
+    case PROCESS_LEFT_BEHIND:
+        return refuse_left_behind(home, error);
+    case PROCESS_OUTSIDE:
+        break;
+    }
     if (!launch_program_path("nightjard", &program, error) || !file_make_folders(home, error) ||
         !open_log(home, &log, error))
         return false;

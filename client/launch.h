@@ -17,9 +17,10 @@ bool launch_program_path(const char *program, struct buffer *ret_path, struct er
  * runs have (common/blas_core.h), unless the environment names one. */
 void launch_choose_core(void);
 
-/* Through systemd --user where the home is the default one and the unit is enabled, else by exec of
- * nightjard in a session of its own, its output in <home>/daemon.log. *ret_child: its process; 0:
- * somebody else's. Only begins: the caller waits for the socket. */
+/* Through systemd --user where the home is the default one and the unit is enabled; from within a
+ * run of this home by the run's worker; else by exec of nightjard in a session of its own, its
+ * output in <home>/daemon.log. *ret_child: its process; 0: somebody else's. Only begins: the caller
+ * waits for the socket. UNREACHABLE: we are what a run without a worker left behind. */
 bool launch_daemon(const char *home, pid_t *ret_child, struct error *error);
 /* Whether the child may still come up. One that found another daemon in its place (*child becomes
  * 0: wait for that one) may; one that failed is an error with the last line of its log. */

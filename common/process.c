@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cgroup.h"
 #include "common/hash.h"
 #include "common/owner.h"
 
@@ -23,6 +25,7 @@
 #define STAT_FIELD_PARENT 4
 #define STAT_FIELD_START 22
 #define ENVIRON_LIMIT 4194304
+#define WORKER_NAME "nightjar-worker"
 
 static int open_of(pid_t pid, const char *name)
 {
@@ -251,6 +254,77 @@ bool process_marker(const char *run_folder, char ret_marker[PROCESS_MARKER_SIZE]
     (void)snprintf(ret_marker, PROCESS_MARKER_SIZE, "%016" PRIx64 "/%s/%s",
                    hash_bytes(path, strlen(path)), part[1], part[0]);
     return true;
+}
+
+/* "nightjar-worker run FOLDER ...", where the folder lies in home/runs/<experiment>. */
+static bool is_worker_of(pid_t pid, const struct stat *home)
+{
+    char name[32];
+    char line[PATH_MAX + 256] = {0};
+    char above[sizeof(line) + 64];
+    struct stat status;
+
+    if (!read_text(pid, "comm", name, sizeof(name)) || strcmp(name, WORKER_NAME "\n") != 0 ||
+        !read_text(pid, "cmdline", line, sizeof(line) - 2)) /* three words, even if empty */
+        return false;
+    const char *verb = line + strlen(line) + 1;
+    const char *folder = verb + strlen(verb) + 1;
+    if (folder[0] == '/')
+        (void)snprintf(above, sizeof(above), "%s/../../..", folder);
+    else
+        (void)snprintf(above, sizeof(above), "/proc/%d/cwd/%s/../../..", (int)pid, folder);
+    return !strcmp(verb, "run") && stat(above, &status) == 0 && status.st_dev == home->st_dev &&
+           status.st_ino == home->st_ino;
+}
+
+static bool has_worker_above(const char *home, struct process *ret_worker)
+{
+    struct process process;
+    struct stat status;
+
+    if (stat(home, &status) != 0)
+        return false;
+    for (pid_t pid = getppid(); pid > 1 && process_look(pid, &process); pid = process.parent)
+        if (is_worker_of(pid, &status)) {
+            *ret_worker = process;
+            return true;
+        }
+    return false;
+}
+
+/* A daemon goes by the same two when it ends what a lost run left behind. */
+static bool is_marked(const char *home)
+{
+    const char *run = getenv("NIGHTJAR_RUN");
+    char hash[24], name[32], group[CGROUP_PATH_SIZE];
+    uint64_t number = hash_bytes(home, strlen(home));
+
+    (void)snprintf(hash, sizeof(hash), "%016" PRIx64 "/", number);
+    if (run && !strncmp(run, hash, strlen(hash)))
+        return true;
+    (void)snprintf(name, sizeof(name), "/nightjar-%016" PRIx64 "-", number);
+    return cgroup_self(group, sizeof(group)) && strstr(group, name);
+}
+
+enum process_place process_place(const char *home, struct process *ret_worker)
+{
+    if (has_worker_above(home, ret_worker))
+        return PROCESS_IN_RUN;
+    return is_marked(home) ? PROCESS_LEFT_BEHIND : PROCESS_OUTSIDE;
+}
+
+void process_forget_run(void)
+{
+    static const char *const names[] = {
+        "NIGHTJAR_RUN",       "NIGHTJAR_EXPERIMENT",  "NIGHTJAR_RUN_DIR",    "NIGHTJAR_EVENTS",
+        "NIGHTJAR_ARTIFACTS", "NIGHTJAR_CHECKPOINT",  "NIGHTJAR_SEED",       "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",    "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    };
+
+    if (!getenv("NIGHTJAR_RUN"))
+        return; /* threads are the user's own choice */
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        (void)unsetenv(names[i]);
 }
 
 bool process_have_standard_streams(void)

@@ -44,6 +44,9 @@ enum process_stop { PROCESS_STOP_STOPPING, PROCESS_STOP_CANCELLED };
  * value that travels with it. A real-time signal, so that none is lost and their order is kept. */
 #define PROCESS_SIGNAL_PAUSE SIGRTMIN
 enum process_pause { PROCESS_PAUSE_END, PROCESS_PAUSE_BEGIN };
+/* By the same signal a process of the run asks its worker to start the daemon (worker/starter.h):
+ * an older worker takes that for the end of a pause which nobody began, and lives. */
+#define PROCESS_START_DAEMON 2
 
 struct processes {
     struct process *item; /* owned */
@@ -65,5 +68,16 @@ size_t processes_signal(const struct processes *processes, int signal);
  * exist. */
 bool process_marker(const char *run_folder, char ret_marker[PROCESS_MARKER_SIZE],
                     struct error *error);
+
+/* Where the caller stands to the runs of a home (as wire_home() names it). */
+enum process_place {
+    PROCESS_OUTSIDE,
+    PROCESS_IN_RUN,     /* descends from its worker, and ends with it */
+    PROCESS_LEFT_BEHIND /* of a run whose worker is gone, or cannot be seen: a daemon will end it */
+};
+/* *ret_worker is set in a run. Where there is a worker above us the environment is not asked. */
+enum process_place process_place(const char *home, struct process *ret_worker);
+/* In a run: takes out of our environment what the run was given. */
+void process_forget_run(void);
 
 #endif

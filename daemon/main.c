@@ -217,6 +217,19 @@ static int recover(int argc, char **argv)
     return fflush(stdout) == 0 ? 0 : error_exit_status(ERROR_IO);
 }
 
+/* What a queue runs ends with its run: its daemon would too, and all that the daemon started. */
+static bool is_of_run(const char *home, struct error *error)
+{
+    struct process worker;
+
+    if (process_place(home, &worker) == PROCESS_OUTSIDE)
+        return false;
+    (void)error_set_at(error, ERROR_INVALID, home,
+                       "a process of a run cannot be the daemon of that run's queue; "
+                       "'nj daemon start' starts one outside of it");
+    return true;
+}
+
 static int serve(const struct arguments *arguments)
 {
     static struct daemon daemon;
@@ -224,7 +237,8 @@ static int serve(const struct arguments *arguments)
     char programs[4096];
     struct error error;
 
-    if (!find_home(arguments, &home, &error) || !find_programs(programs, sizeof(programs), &error))
+    if (!find_home(arguments, &home, &error) ||
+        !find_programs(programs, sizeof(programs), &error) || is_of_run(home.data, &error))
         return fail(&error);
     struct daemon_options options = {
         .home = home.data,

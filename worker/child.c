@@ -54,7 +54,7 @@ void child_release(struct child *child)
     descriptor_close(&child->failure);
 }
 
-static void reset_signals(void)
+void child_reset_signals(void)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t none;
@@ -104,7 +104,7 @@ __attribute__((noreturn)) static void run_child(const struct child_plan *plan, p
     if (getppid() != parent)
         _exit(126);
     (void)setsid();
-    reset_signals();
+    child_reset_signals();
     if (read(go, &byte, 1) != 1)
         _exit(126);
     raise_oom_score();

@@ -35,6 +35,9 @@ void child_go(struct child *child);
 /* To the whole process group, as long as its leader was not waited for. */
 void child_signal_group(const struct child *child, int signal);
 
+/* In a process that was just forked: none is ignored or blocked. */
+void child_reset_signals(void);
+
 enum child_stage { CHILD_STAGE_RAN, CHILD_STAGE_CWD, CHILD_STAGE_EXECUTE };
 /* How far the ended child came; *ret_errno is set where it did not run the program. */
 enum child_stage child_stage(const struct child *child, int *ret_errno);

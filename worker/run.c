@@ -48,6 +48,7 @@
 #include "worker/plan.h"
 #include "worker/reap.h"
 #include "worker/run_group.h"
+#include "worker/starter.h"
 
 #define READ_SIZE 65536
 #define DRAIN_LIMIT 256         /* reads; more than a pipe can hold */
@@ -75,6 +76,7 @@ struct run {
     struct log_capture log;
     struct child child;
     struct reaper reaper;
+    struct starter starter;
     enum phase phase;
     const char *reason;     /* borrowed: why it ended, where that was not its own doing */
     int64_t started_ms;     /* monotonic */
@@ -93,6 +95,7 @@ static void run_release(struct run *run)
 {
     child_release(&run->child);
     reaper_release(&run->reaper);
+    starter_release(&run->starter);
     log_capture_release(&run->log);
     journal_close(&run->journal);
     json_free(&run->pending);
@@ -238,7 +241,9 @@ static void on_pause_signal(struct run *run, const struct signalfd_siginfo *info
 {
     bool begin = info->ssi_code == SI_QUEUE && info->ssi_int == PROCESS_PAUSE_BEGIN;
 
-    if (begin && run->phase == RUNNING)
+    if (info->ssi_code == SI_QUEUE && info->ssi_int == PROCESS_START_DAEMON)
+        starter_start(&run->starter, (pid_t)info->ssi_pid, run->plan.folder);
+    else if (begin && run->phase == RUNNING)
         begin_pause(run);
     else if (!begin && run->phase == PAUSED)
         end_pause(run);
@@ -759,7 +764,8 @@ bool run_execute(const char *folder, const struct run_handles *handles, char *co
                                           .output = -1,
                                           .journal = {.fd = -1},
                                           .log = {.fd = -1},
-                                          .child = {.pidfd = -1, .go = -1, .failure = -1}};
+                                          .child = {.pidfd = -1, .go = -1, .failure = -1},
+                                          .starter = {.pidfd = -1}};
     struct error cause;
 
     if (!keep_handles(handles, error) || !plan_locate(folder, &run.plan, error) ||
