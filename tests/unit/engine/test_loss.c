@@ -174,6 +174,74 @@ static void active_reweighting_follows_its_rule(void **state)
         assert_near_value((double)weight[i], of[i] / (of[0] + of[1] + of[2]), 1e-6);
 }
 
+/* Of two stretches of rows it is the sum of theirs: what batches in parts are put together by. */
+static void check_divisor(const struct loss *loss, const struct loss_truth *truth)
+{
+    struct loss_truth rest = *truth;
+    struct loss_sum sum = {0};
+    real output[ROWS * 16] = {0}, slope[ROWS * 16];
+    double row_loss[ROWS], parts;
+    struct tensor y = {.data = output, .steps = 1, .rows = ROWS, .width = loss->n_outputs};
+    struct tensor dy = {.data = slope, .steps = 1, .rows = ROWS, .width = loss->n_outputs};
+
+    assert_in_range(loss->n_outputs, 1, 16);
+    loss->kind->value(loss, kernel_pick(), &y, truth, &dy, row_loss, &sum);
+    assert_near_value(loss_divisor(loss, truth, ROWS), sum.weight, 0);
+    rest.label = truth->label ? truth->label + 4 : NULL;
+    rest.weight = truth->weight ? truth->weight + 4 : NULL;
+    parts = loss_divisor(loss, truth, 4) + loss_divisor(loss, &rest, ROWS - 4);
+    assert_near_value(parts, sum.weight, 1e-12 * sum.weight);
+    if (!truth->weight && !loss->weighs)
+        assert_true(sum.weight == ROWS);
+}
+
+static void check_divisor_of(enum task task, const char *choice)
+{
+    const double weight[ROWS] = {1, 0.5, 0, 2, 0, 0.1, 3, 1, 0, 4};
+    scoped(loss_release) struct loss loss = {0};
+    struct loss_truth truth = {.training = true};
+    struct loss_task of = {.task = task};
+    struct fixture fixture;
+    struct error error;
+    real target[ROWS * 3];
+
+    begin(&fixture, task, choice);
+    of.n_classes = fixture.set.n_classes;
+    of.n_targets = fixture.set.n_targets;
+    for (int i = 0; i < ROWS * 3; i++)
+        target[i] = (real)(0.25 * (1 + i % 3));
+    truth.label = task == TASK_CLASSIFICATION ? fixture.label : NULL;
+    truth.target = target;
+    assert_true(loss_build(&fixture.spec.train.loss, &of, &loss, &error));
+    check_divisor(&loss, &truth);
+    truth.weight = weight;
+    check_divisor(&loss, &truth);
+    fixture_tear_down(&fixture);
+}
+
+static void every_loss_tells_what_it_divides_by(void **state)
+{
+    static const char *const forms[] = {
+        "{'type': 'cross_entropy', 'class_weights': [1, 0, 7]}",
+        "{'type': 'cross_entropy', 'class_weights': [1, 0, 7], 'reduction': 'nonzero'}",
+        "{'type': 'cross_entropy', 'reweight': true}",
+    };
+
+    (void)state;
+    for (size_t i = 0; loss_registry.kind[i]; i++) {
+        const struct loss_kind *kind = (const struct loss_kind *)loss_registry.kind[i];
+        char choice[64];
+
+        (void)snprintf(choice, sizeof(choice), "'%s'", kind->kind.name);
+        if (kind->classification)
+            check_divisor_of(TASK_CLASSIFICATION, choice);
+        if (kind->regression)
+            check_divisor_of(TASK_REGRESSION, choice);
+    }
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        check_divisor_of(TASK_CLASSIFICATION, forms[i]);
+}
+
 static void mixture_likelihood_has_its_check_value(void **state)
 {
     const double offset = 0, scale = 1;
@@ -359,6 +427,7 @@ int main(void)
         cmocka_unit_test(cross_entropy_has_its_check_values),
         cmocka_unit_test(weights_of_rows_and_classes_divide_as_asked),
         cmocka_unit_test(active_reweighting_follows_its_rule),
+        cmocka_unit_test(every_loss_tells_what_it_divides_by),
         cmocka_unit_test(mixture_likelihood_has_its_check_value),
         cmocka_unit_test(exoplanet_loss_is_what_the_score_loses),
         cmocka_unit_test(distributions_are_predicted_in_the_targets_units),

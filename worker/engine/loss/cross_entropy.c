@@ -63,6 +63,7 @@ static bool cross_entropy_build(struct loss *loss, const char *path, struct erro
     const struct cross_entropy_config *config = loss->config;
 
     loss->n_outputs = loss->task.n_classes;
+    loss->weighs = config->class_weights.n > 0 || config->reweight;
     if (config->class_weights.n > 0 && !check_weights(loss, path, error))
         return false;
     if (!config->reweight)
@@ -84,7 +85,8 @@ static double class_weight(const struct loss *loss, bool training, int64_t class
     return training && loss->memory ? weight * loss->memory[class] : weight;
 }
 
-static double divisor(const struct loss *loss, const struct loss_truth *truth, int64_t rows)
+static double cross_entropy_divisor(const struct loss *loss, const struct loss_truth *truth,
+                                    int64_t rows)
 {
     const struct cross_entropy_config *config = loss->config;
     double sum = 0;
@@ -144,7 +146,7 @@ static void cross_entropy_value(const struct loss *loss, const struct kernel *ke
 {
     const struct cross_entropy_config *config = loss->config;
     int64_t rows = loss_rows(y), n = loss->task.n_classes;
-    double total = divisor(loss, truth, rows);
+    double total = cross_entropy_divisor(loss, truth, rows);
 
     kernel->softmax_loss(dy->data, y->data, truth->label, row_loss, rows, n);
     for (int64_t row = 0; row < rows; row++) {
@@ -207,6 +209,7 @@ const struct loss_kind loss_cross_entropy = {
     .classification = true,
     .build = cross_entropy_build,
     .value = cross_entropy_value,
+    .divisor = cross_entropy_divisor,
     .predict = cross_entropy_predict,
     .learn = cross_entropy_learn,
 };

@@ -77,6 +77,12 @@ bool loss_shape(const struct kind_choice *choice, const struct loss_task *task,
     return true;
 }
 
+double loss_divisor(const struct loss *loss, const struct loss_truth *truth, int64_t rows)
+{
+    return loss->kind->divisor ? loss->kind->divisor(loss, truth, rows)
+                               : loss_total_weight(truth, rows);
+}
+
 bool loss_fit(const struct kind_choice *choice, const struct sample_set *set,
               const struct row_list *train, struct error *error)
 {

@@ -46,8 +46,8 @@ struct loss_kind {
     struct kind kind;
     bool classification, regression; /* the tasks it can be used for */
     bool unscaled;                   /* needs targets in their own units */
-    /* Checks the config against the task and fills n_outputs, distribution and n_memory. `path`:
-     * "train.loss". */
+    /* Checks the config against the task and fills n_outputs, distribution, weighs and n_memory.
+     * `path`: "train.loss". */
     bool (*build)(struct loss *loss, const char *path, struct error *error);
     /* Numbers that it takes from the training rows before anything else, into its config: they
      * travel with the spec. NULL: none. */
@@ -58,6 +58,9 @@ struct loss_kind {
     void (*value)(const struct loss *loss, const struct kernel *kernel, const struct tensor *y,
                   const struct loss_truth *truth, struct tensor *dy, double *row_loss,
                   struct loss_sum *sum);
+    /* What value() divides the weighted sum by, and adds to sum->weight: known before any output,
+     * and of two batches together the sum of theirs. NULL: the weights' sum. */
+    double (*divisor)(const struct loss *loss, const struct loss_truth *truth, int64_t rows);
     /* Outputs to predictions: rows of n_predicted numbers, in the targets' own units. */
     void (*predict)(const struct loss *loss, const struct tensor *y, double *prediction);
     /* After a batch of training: what `memory` becomes, from the losses of its rows. NULL: a loss
@@ -77,6 +80,7 @@ struct loss {
     int64_t n_outputs;                      /* width of the model's last layer */
     int64_t n_predicted;                    /* numbers of a row's prediction */
     struct distribution_shape distribution; /* of each target */
+    bool weighs; /* rows without weights may have other shares in divisor() than 1 */
     int64_t n_memory;
     double *memory; /* owned, [n_memory]: survives a step; filled by build() */
 };
@@ -88,6 +92,8 @@ void loss_release(struct loss *loss);
 /* The distribution that it predicts of each target. */
 bool loss_shape(const struct kind_choice *choice, const struct loss_task *task,
                 struct distribution_shape *ret_shape, struct error *error);
+/* What value() divides by. */
+double loss_divisor(const struct loss *loss, const struct loss_truth *truth, int64_t rows);
 /* What the kind takes from the training rows, where it does. */
 bool loss_fit(const struct kind_choice *choice, const struct sample_set *set,
               const struct row_list *train, struct error *error);

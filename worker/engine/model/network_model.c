@@ -124,13 +124,26 @@ static void ask_ahead(const struct network *network, const struct model_step *st
     prefetch_ask(&ahead);
 }
 
-/* The gradient of a batch's mean is that of its parts' means, by their rows; a weighted mean is
- * cut only where it must be. look: is told of each trip; NULL: nothing looks. */
+/* What a part's mean counts for in the batch's. In double until it is a real: where rows count one
+ * for one it is the quotient of their numbers to the last bit. */
+static real share_of(struct network *network, const struct model_step *part, double whole)
+{
+    double divisor = pass_divisor(&network->training, network, part->set, part->row, part->n);
+
+    return whole > 0 ? (real)(divisor / whole) : 0;
+}
+
+/* The gradient of a batch's mean is that of its parts' means, by what each mean is divided by;
+ * where rows or steps have weights it is cut only where it must be. look: is told of each trip;
+ * NULL: nothing looks. */
 static void trip_in_parts(struct network *network, const struct model_step *step,
                           struct inspect_step *look, struct loss_sum *sum)
 {
     bool weighted = step->set->weight || network_truth_steps(network) > 1;
     int64_t most = weighted ? network_trip_rows(network) : network->cut_rows;
+    bool cut = step->n > most;
+    double whole =
+        cut ? pass_divisor(&network->training, network, step->set, step->row, step->n) : 0;
 
     for (int64_t first = 0; first < step->n; first += most) {
         struct model_step part = *step;
@@ -138,7 +151,7 @@ static void trip_in_parts(struct network *network, const struct model_step *step
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
         network->training.pass.same_weights = first > 0;
-        trip(network, &part, true, part.n == step->n ? 1 : (real)part.n / (real)step->n, sum);
+        trip(network, &part, true, cut ? share_of(network, &part, whole) : 1, sum);
         ask_ahead(network, step, first + part.n, most);
         if (look)
             inspect_trip(look, network);

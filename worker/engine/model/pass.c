@@ -363,6 +363,34 @@ static void gather_truth(const struct network *network, struct network_pass *pas
     }
 }
 
+static struct loss_truth truth_of(const struct network_pass *pass)
+{
+    return (struct loss_truth){.label = pass->label,
+                               .target = pass->target,
+                               .weight = pass->weighted ? pass->weight : NULL,
+                               .training = pass->pass.training};
+}
+
+/* Labels are only looked at where rows count otherwise than one for one. */
+double pass_divisor(struct network_pass *pass, const struct network *network,
+                    const struct sample_set *set, const int64_t *row, int64_t n)
+{
+    int64_t steps = network_truth_steps(network), most = pass->pass.capacity;
+    double sum = 0;
+
+    if (!set->weight && steps == 1 && !network->loss.weighs)
+        return (double)n;
+    for (int64_t first = 0; first < n; first += most) {
+        int64_t rows = n - first < most ? n - first : most;
+        struct loss_truth truth;
+
+        gather_truth(network, pass, set, row + first, rows);
+        truth = truth_of(pass);
+        sum += loss_divisor(&network->loss, &truth, rows * steps);
+    }
+    return sum;
+}
+
 void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth)
 {
@@ -431,14 +459,6 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
         clear_padding(&pass->output[i]);
     }
     return &pass->output[network->n_layers - 1];
-}
-
-static struct loss_truth truth_of(const struct network_pass *pass)
-{
-    return (struct loss_truth){.label = pass->label,
-                               .target = pass->target,
-                               .weight = pass->weighted ? pass->weight : NULL,
-                               .training = pass->pass.training};
 }
 
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum)

@@ -21,6 +21,9 @@ void pass_carry(struct network_pass *pass, const struct network *network, const 
 /* In this order, n <= capacity. `truth`: labels or targets too, which pass_loss needs. */
 void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth);
+/* What the loss of these rows is divided by; any number of them, before pass_gather. */
+double pass_divisor(struct network_pass *pass, const struct network *network,
+                    const struct sample_set *set, const int64_t *row, int64_t n);
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network);
 void pass_loss(struct network_pass *pass, const struct network *network, struct loss_sum *sum);
 /* After pass_loss: adds the losses of its rows to those of their classes, each row once. */
