@@ -163,6 +163,12 @@ static void draw_batches(struct trainer *trainer)
     fill(trainer, at->epoch, at->batch + 1);
 }
 
+/* Of a weight that is not a number the rows lose nothing, but the weights' sum is none either. */
+static bool is_finite(const struct loss_sum *sum)
+{
+    return isfinite(sum->loss) && isfinite(sum->weight);
+}
+
 static bool take_step(struct trainer *trainer, struct error *error)
 {
     struct progress *at = &trainer->at;
@@ -188,13 +194,8 @@ static bool take_step(struct trainer *trainer, struct error *error)
         return false;
     at->step++;
     at->batch++;
-    if (!isfinite(at->sum.loss) && trainer_can_roll_back(trainer))
-        return trainer_roll_back(trainer, error);
-    if (!isfinite(at->sum.loss))
-        return error_set_at(error, ERROR_INVALID, "train",
-                            "the loss is not finite at step %" PRIu64 " (epoch %" PRId64
-                            "); a lower train.optimizer.rate may help",
-                            at->step, at->epoch + 1);
+    if (!is_finite(&at->sum))
+        return trainer_recover(trainer, error);
     return trainer_add_batch(trainer, &before, error) && trainer_act(trainer, error) &&
            trainer_tell_progress(trainer, false, error) &&
            trainer_snapshot(trainer, false, error) &&

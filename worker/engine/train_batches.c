@@ -56,6 +56,12 @@ static bool report_sums(const struct trainer *trainer, struct error *error)
     return true;
 }
 
+void trainer_forget_batches(struct trainer *trainer)
+{
+    if (trainer->batch_sum)
+        memset(trainer->batch_sum, 0, bytes(trainer));
+}
+
 bool trainer_add_batch(struct trainer *trainer, const struct loss_sum *before, struct error *error)
 {
     const struct loss_sum *now = &trainer->at.sum;
@@ -68,6 +74,6 @@ bool trainer_add_batch(struct trainer *trainer, const struct loss_sum *before, s
         return true;
     if (!report_sums(trainer, error))
         return false;
-    memset(trainer->batch_sum, 0, bytes(trainer));
+    trainer_forget_batches(trainer);
     return true;
 }

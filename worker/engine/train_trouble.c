@@ -46,6 +46,7 @@ static bool begin_again(struct trainer *trainer, struct error *error)
                             .reseeds = at->reseeds + 1};
     trainer->schedule = (struct schedule){.choices = trainer->schedule.choices};
     trainer->best_written = 0;
+    trainer_forget_batches(trainer);
     trainer->order.seed = trainer_seed(trainer);
     if (!trainer->model->kind->reseed(trainer->model, trainer_seed(trainer), error))
         return false;
@@ -53,6 +54,20 @@ static bool begin_again(struct trainer *trainer, struct error *error)
         trainer->model->kind->remember(trainer->model);
     return report_warning("train.guard", (double)at->reseeds, error,
                           "training begins again with another seed");
+}
+
+bool trainer_recover(struct trainer *trainer, struct error *error)
+{
+    const struct progress *at = &trainer->at;
+
+    trainer->serious = false; /* what the step saw is gone with it */
+    trainer_forget_batches(trainer);
+    if (trainer_can_roll_back(trainer))
+        return trainer_roll_back(trainer, error);
+    return error_set_at(error, ERROR_INVALID, "train",
+                        "the loss is not finite at step %" PRIu64 " (epoch %" PRId64
+                        "); a lower train.optimizer.rate may help",
+                        at->step, at->epoch + 1);
 }
 
 bool trainer_act(struct trainer *trainer, struct error *error)

@@ -94,6 +94,7 @@ double trainer_rate_scale(const struct trainer *trainer); /* of schedules and ro
 bool trainer_declare_batches(struct trainer *trainer, struct error *error);
 struct loss_sum *trainer_class_sums(const struct trainer *trainer);
 bool trainer_add_batch(struct trainer *trainer, const struct loss_sum *before, struct error *error);
+void trainer_forget_batches(struct trainer *trainer); /* since the last report */
 /* train_epoch.c */
 bool trainer_end_epoch(struct trainer *trainer, struct error *error);
 /* Seconds of an epoch: the median of the last ones that were whole; NAN: none was. */
@@ -106,6 +107,8 @@ void trainer_swap_average(struct trainer *trainer);
 /* Back to the best weights with a lower rate, where that may be done once more. */
 bool trainer_can_roll_back(const struct trainer *trainer);
 bool trainer_roll_back(struct trainer *trainer, struct error *error);
+/* After a step whose loss is not finite: goes back, or fails. */
+bool trainer_recover(struct trainer *trainer, struct error *error);
 /* What the guard's policy says about what was seen. */
 bool trainer_act(struct trainer *trainer, struct error *error);
 /* The seed in force: another one after training began again. */

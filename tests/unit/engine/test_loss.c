@@ -242,6 +242,28 @@ static void every_loss_tells_what_it_divides_by(void **state)
         check_divisor_of(TASK_CLASSIFICATION, forms[i]);
 }
 
+static void reweighting_that_is_forgotten_begins_anew(void **state)
+{
+    const struct loss_task task = {.task = TASK_CLASSIFICATION, .n_classes = 3};
+    const int32_t label[] = {0, 1};
+    const struct loss_truth truth = {.label = label, .training = true};
+    const double lost[] = {1, NAN};
+    struct fixture fixture;
+    struct loss loss;
+    struct error error;
+
+    (void)state;
+    begin(&fixture, TASK_CLASSIFICATION, "{'type': 'cross_entropy', 'reweight': true}");
+    assert_true(loss_build(&fixture.spec.train.loss, &task, &loss, &error));
+    loss.kind->learn(&loss, &truth, lost, 2);
+    assert_true(isnan(loss.memory[0]));
+    loss_forget(&loss);
+    for (int i = 0; i < 3; i++)
+        assert_true(loss.memory[i] == 1);
+    loss_release(&loss);
+    fixture_tear_down(&fixture);
+}
+
 static void mixture_likelihood_has_its_check_value(void **state)
 {
     const double offset = 0, scale = 1;
@@ -428,6 +450,7 @@ int main(void)
         cmocka_unit_test(weights_of_rows_and_classes_divide_as_asked),
         cmocka_unit_test(active_reweighting_follows_its_rule),
         cmocka_unit_test(every_loss_tells_what_it_divides_by),
+        cmocka_unit_test(reweighting_that_is_forgotten_begins_anew),
         cmocka_unit_test(mixture_likelihood_has_its_check_value),
         cmocka_unit_test(exoplanet_loss_is_what_the_score_loses),
         cmocka_unit_test(distributions_are_predicted_in_the_targets_units),

@@ -298,6 +298,74 @@ static void training_that_diverges_goes_back_and_slows_down(void **state)
     end(&training);
 }
 
+#define REWEIGHTED                                                                 \
+    "{'model': [{'type': 'dense', 'units': 300}, {'type': 'dense', 'units': 300}," \
+    " {'type': 'dense', 'units': 'classes'}], 'train': {'batch': 5, 'epochs': 8,"  \
+    " 'loss': {'type': 'cross_entropy', 'reweight': true}, 'batch_losses': 7,"     \
+    " 'optimizer': {'type': 'sgd', 'rate': 10}, 'rollback': {'times': 3, 'factor': 1e-4}}}"
+
+/* What the loss had learnt of the batches before is nothing to go on from either. */
+static void weights_of_classes_begin_anew_after_a_roll_back(void **state)
+{
+    struct training training;
+    const struct network *network;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, REWEIGHTED);
+    must_run(&training);
+    assert_reported(&training, "back to the best weights", "train.rollback", "");
+    assert_reported(&training, "\"train.batch_loss[c1]\"", "", "");
+    assert_not_reported(&training, "\"train.batch_loss", "NaN");
+    assert_true(isfinite(training.result.train_loss));
+    assert_true(training.result.best_epoch > 0);
+    network = (const struct network *)training.model;
+    for (int64_t i = 0; i < network->n_elements; i++)
+        assert_true(isfinite(network->value[i]));
+    for (int64_t i = 0; i < network->loss.n_memory; i++)
+        assert_true(isfinite(network->loss.memory[i]));
+    end(&training);
+}
+
+/* Stopped before the roll-back, and at several places after it. */
+static void training_that_went_back_goes_on_with_the_same_bits(void **state)
+{
+    static const int64_t stops[] = {2, 4, 6, 9, 15};
+    struct training whole;
+
+    (void)state;
+    begin(&whole, TASK_CLASSIFICATION, REWEIGHTED);
+    must_run(&whole);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+        struct training parts;
+
+        begin(&parts, TASK_CLASSIFICATION, REWEIGHTED);
+        stop_at = stops[i];
+        must_run(&parts);
+        assert_true(parts.result.stopped);
+        start_again(&parts);
+        must_run(&parts);
+        assert_same_model(&whole, &parts);
+        end(&parts);
+    }
+    end(&whole);
+}
+
+/* A row whose weight is not a number adds nothing to the loss, and not a number to what it is
+ * divided by. */
+static void weights_that_are_no_numbers_are_trouble_too(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          CLASSIFIER("'loss': {'type': 'cross_entropy', 'reweight': true}"));
+    for (int i = 0; i < TRAINING_CLASSES; i++)
+        ((struct network *)training.model)->loss.memory[i] = NAN;
+    assert_false(run(&training));
+    assert_non_null(strstr(training.error.message, "the loss is not finite at step 1 "));
+    end(&training);
+}
+
 static void without_roll_backs_it_fails_as_before(void **state)
 {
     struct training training;
@@ -608,6 +676,9 @@ int main(void)
         cmocka_unit_test(hour_of_a_clock_that_was_ahead_is_forgotten),
         cmocka_unit_test(run_that_is_taken_up_after_the_hour_ends_at_once),
         cmocka_unit_test(training_that_diverges_goes_back_and_slows_down),
+        cmocka_unit_test(weights_of_classes_begin_anew_after_a_roll_back),
+        cmocka_unit_test(training_that_went_back_goes_on_with_the_same_bits),
+        cmocka_unit_test(weights_that_are_no_numbers_are_trouble_too),
         cmocka_unit_test(without_roll_backs_it_fails_as_before),
         cmocka_unit_test(losses_of_batches_and_classes_add_up),
         cmocka_unit_test(losses_of_batches_go_on_across_epochs),

@@ -58,6 +58,12 @@ static bool check_weights(const struct loss *loss, const char *path, struct erro
     return true;
 }
 
+static void cross_entropy_forget(struct loss *loss)
+{
+    for (int64_t i = 0; i < loss->n_memory; i++)
+        loss->memory[i] = 1;
+}
+
 static bool cross_entropy_build(struct loss *loss, const char *path, struct error *error)
 {
     const struct cross_entropy_config *config = loss->config;
@@ -72,8 +78,7 @@ static bool cross_entropy_build(struct loss *loss, const char *path, struct erro
     if (!loss->memory)
         return error_set(error, ERROR_NO_MEMORY, "building a loss");
     loss->n_memory = loss->task.n_classes;
-    for (int64_t i = 0; i < loss->n_memory; i++)
-        loss->memory[i] = 1;
+    cross_entropy_forget(loss);
     return true;
 }
 
@@ -212,4 +217,5 @@ const struct loss_kind loss_cross_entropy = {
     .divisor = cross_entropy_divisor,
     .predict = cross_entropy_predict,
     .learn = cross_entropy_learn,
+    .forget = cross_entropy_forget,
 };

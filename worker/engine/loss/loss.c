@@ -83,6 +83,12 @@ double loss_divisor(const struct loss *loss, const struct loss_truth *truth, int
                                : loss_total_weight(truth, rows);
 }
 
+void loss_forget(struct loss *loss)
+{
+    if (loss->kind->forget)
+        loss->kind->forget(loss);
+}
+
 bool loss_fit(const struct kind_choice *choice, const struct sample_set *set,
               const struct row_list *train, struct error *error)
 {

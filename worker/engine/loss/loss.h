@@ -67,6 +67,8 @@ struct loss_kind {
      * that remembers nothing. */
     void (*learn)(struct loss *loss, const struct loss_truth *truth, const double *row_loss,
                   int64_t rows);
+    /* `memory` becomes what build() filled it with. NULL where learn() is. */
+    void (*forget)(struct loss *loss);
 };
 
 extern const struct kind_registry loss_registry;
@@ -94,6 +96,8 @@ bool loss_shape(const struct kind_choice *choice, const struct loss_task *task,
                 struct distribution_shape *ret_shape, struct error *error);
 /* What value() divides by. */
 double loss_divisor(const struct loss *loss, const struct loss_truth *truth, int64_t rows);
+/* Nothing is remembered of batches before. */
+void loss_forget(struct loss *loss);
 /* What the kind takes from the training rows, where it does. */
 bool loss_fit(const struct kind_choice *choice, const struct sample_set *set,
               const struct row_list *train, struct error *error);

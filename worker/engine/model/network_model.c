@@ -215,6 +215,7 @@ static void network_forget(struct model *model)
 
     memset(network->gradient, 0, arena_bytes(network));
     update_forget(&network->update);
+    loss_forget(&network->loss);
     pass_forget(&network->training);
 }
 
