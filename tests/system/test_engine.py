@@ -456,6 +456,9 @@ class Stopping(Folder):
         done = Run(self.path("reweighted"), spec(loss={"type": "cross_entropy", "reweight": True})).finish()
         self.assertEqual(done.returncode, 2)
         self.assertIn("train.out_of_memory: train.loss.reweight looks at the losses of whole batches", done.stderr)
+        done = Run(self.path("normed"), {**spec(), "model": [{"type": "dense", "units": 4}, "batch_norm", {"type": "dense", "units": "classes"}]}).finish()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("train.out_of_memory: batch_norm1 (model[1]) takes its mean and variance over whole batches", done.stderr)
 
     def test_checkpoint_of_other_data_is_not_taken_up(self):
         """A source that changed between two runs of an experiment starts the training anew, and says so."""

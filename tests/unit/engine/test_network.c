@@ -86,6 +86,27 @@ static void branches_that_do_not_meet_are_refused(void **state)
                    "model[1].layers", "2 layers in a row");
 }
 
+/* Running moments alone are of whole batches: recurrent layers are only slower in parts. */
+static void moments_of_a_batch_are_not_taken_of_parts(void **state)
+{
+    struct fixture fixture;
+    struct model *model;
+
+    (void)state;
+    assert_refused(TASK_CLASSIFICATION,
+                   "[{'type': 'dense', 'units': 4}, 'batch_norm', {'type': 'dense', 'units': 3}],"
+                   " 'train': {'parts': 2}",
+                   "train.parts", "batch_norm1 (model[1]) takes its mean and variance over whole");
+    fixture_set_up_sequences(&fixture, TASK_CLASSIFICATION, 12,
+                             (struct shape){.steps = 5, .width = 3}, 3);
+    fixture_parse(&fixture, "{'model': [{'type': 'lstm', 'units': 4, 'sequences': true},"
+                            " {'type': 'gru', 'units': 4}, 'layer_norm',"
+                            " {'type': 'dense', 'units': 3}], 'train': {'parts': 2}}");
+    model = fixture_build(&fixture);
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
 static void shapes_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -847,6 +868,7 @@ int main(void)
         cmocka_unit_test(width_that_does_not_fit_the_target_names_the_layer_to_change),
         cmocka_unit_test(wrong_sizes_name_their_setting),
         cmocka_unit_test(branches_that_do_not_meet_are_refused),
+        cmocka_unit_test(moments_of_a_batch_are_not_taken_of_parts),
         cmocka_unit_test(shapes_that_do_not_fit_are_refused),
         cmocka_unit_test(several_inputs_are_taken_by_name),
         cmocka_unit_test(state_goes_on_where_the_sample_before_ended),

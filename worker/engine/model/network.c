@@ -394,14 +394,30 @@ static bool draws(const struct network *network)
     return false;
 }
 
-/* What a step leaves to the next is of all of its rows together. */
+/* Of the layers that take a batch whole those that keep what they saw of it: running moments.
+ * Others are only slower in parts. NULL: none. */
+static const struct layer *layer_of_batches(const struct network *network)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; network->layer[i].kind->whole && k < network->layer[i].n_parameters; k++)
+            if (network->layer[i].parameter[k].is_state)
+                return &network->layer[i];
+    return NULL;
+}
+
+/* What a step leaves to the next, and what its rows are measured by, is of all of them together. */
 static bool check_parts(const struct network *network, struct error *error)
 {
     const char *setting = network->plan.parts > 1 ? "train.parts" : "train.out_of_memory";
+    const struct layer *layer = layer_of_batches(network);
 
     if (network->model.stateful)
         return error_set_at(error, ERROR_INVALID, setting,
                             "a stateful layer carries its state by the rows of whole batches");
+    if (layer)
+        return error_set_at(error, ERROR_INVALID, setting,
+                            "%s (%s) takes its mean and variance over whole batches", layer->name,
+                            layer->path);
     return network->loss.n_memory == 0 ||
            error_set_at(error, ERROR_INVALID, setting,
                         "train.loss.reweight looks at the losses of whole batches");
