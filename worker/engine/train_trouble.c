@@ -56,6 +56,12 @@ static bool begin_again(struct trainer *trainer, struct error *error)
                           "training begins again with another seed");
 }
 
+static bool may_begin_again(const struct trainer *trainer)
+{
+    return trainer->config->guard == GUARD_RESEED && trainer->at.reseeds == 0 &&
+           trainer->model->kind->reseed != NULL;
+}
+
 bool trainer_recover(struct trainer *trainer, struct error *error)
 {
     const struct progress *at = &trainer->at;
@@ -64,6 +70,11 @@ bool trainer_recover(struct trainer *trainer, struct error *error)
     trainer_forget_batches(trainer);
     if (trainer_can_roll_back(trainer))
         return trainer_roll_back(trainer, error);
+    if (may_begin_again(trainer))
+        return report_warning("train", NAN, error,
+                              "the loss is not finite at step %" PRIu64 " (epoch %" PRId64 ")",
+                              at->step, at->epoch + 1) &&
+               begin_again(trainer, error);
     return error_set_at(error, ERROR_INVALID, "train",
                         "the loss is not finite at step %" PRIu64 " (epoch %" PRId64
                         "); a lower train.optimizer.rate may help",
@@ -77,8 +88,7 @@ bool trainer_act(struct trainer *trainer, struct error *error)
     trainer->serious = false;
     if (!serious || trainer->config->guard == GUARD_WARN)
         return true;
-    if (trainer->config->guard == GUARD_RESEED && trainer->at.reseeds == 0 &&
-        trainer->model->kind->reseed)
+    if (may_begin_again(trainer))
         return begin_again(trainer, error);
     return error_set_at(error, ERROR_INVALID, "train.guard",
                         "stopped in epoch %" PRId64 ": see the warnings",

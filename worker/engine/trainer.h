@@ -107,7 +107,7 @@ void trainer_swap_average(struct trainer *trainer);
 /* Back to the best weights with a lower rate, where that may be done once more. */
 bool trainer_can_roll_back(const struct trainer *trainer);
 bool trainer_roll_back(struct trainer *trainer, struct error *error);
-/* After a step whose loss is not finite: goes back, or fails. */
+/* After a step whose loss is not finite: goes back, begins again, or fails. */
 bool trainer_recover(struct trainer *trainer, struct error *error);
 /* What the guard's policy says about what was seen. */
 bool trainer_act(struct trainer *trainer, struct error *error);

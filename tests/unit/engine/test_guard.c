@@ -165,6 +165,84 @@ static void policy_may_begin_again_once(void **state)
     end(&training);
 }
 
+/* Within its first epoch, of which the guard looks at the first step and at the end. */
+static void begin_diverging(struct training *training, const char *train)
+{
+    char spec[512];
+
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': 'dense', 'units': 'targets'}], 'train': {'batch': 1,"
+                   " 'epochs': 3, 'optimizer': {'type': 'sgd', 'rate': 10}%s}}",
+                   train);
+    begin(training, TASK_REGRESSION, spec);
+}
+
+/* Any seed diverges at this rate: so that it is seen that there is but one more. */
+static void training_that_diverges_begins_again_once(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin_diverging(&training, ", 'guard': 'reseed'");
+    assert_false(run(&training));
+    assert_reported(&training, "the loss is not finite at step", "\"warning\"", "");
+    assert_reported(&training, "training begins again with another seed", "\"figure\":1", "");
+    assert_string_equal(training.error.path, "train");
+    assert_non_null(strstr(training.error.message, "the loss is not finite at step"));
+    end(&training);
+}
+
+static void roll_backs_come_before_another_seed(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin_diverging(&training, ", 'guard': 'reseed', 'rollback': {'times': 2, 'factor': 0.9}");
+    assert_false(run(&training));
+    assert_reported(&training, "back to the best weights", "train.rollback", "");
+    assert_reported(&training, "training begins again with another seed", "\"figure\":1", "");
+    end(&training);
+}
+
+static void other_policies_fail_where_training_diverges(void **state)
+{
+    static const char *const policies[] = {", 'guard': 'stop'", ", 'guard': 'warn'"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        struct training training;
+
+        begin_diverging(&training, policies[i]);
+        assert_false(run(&training));
+        assert_not_reported(&training, "training begins again", "");
+        assert_non_null(strstr(training.error.message, "the loss is not finite at step"));
+        end(&training);
+    }
+}
+
+/* So that the first step alone sees what is no number. */
+static void spoil_the_first(struct fixture *fixture)
+{
+    for (int i = 0; i < TRAINING_ROWS * TRAINING_WIDTH; i++)
+        fixture->x[i] = fixture->gathers == 1 ? NAN : random_normal(1, (uint64_t)i, 0, 1);
+}
+
+static void training_that_began_again_may_end_well(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_REGRESSION,
+          "{'model': [{'type': 'dense', 'units': 'targets'}], 'train': {'batch': 9, 'epochs': 3,"
+          " 'guard': 'reseed'}}");
+    training.fixture.on_gather = spoil_the_first;
+    must_run(&training);
+    assert_reported(&training, "training begins again with another seed", "\"figure\":1", "");
+    assert_int_equal(training.result.epochs, 3);
+    assert_true(isfinite(training.result.train_loss));
+    end(&training);
+}
+
 static void beginning_again_is_as_if_built_with_that_seed(void **state)
 {
     struct training training;
@@ -274,6 +352,10 @@ int main(void)
         cmocka_unit_test(inputs_that_nobody_scaled_are_told),
         cmocka_unit_test(policy_may_stop),
         cmocka_unit_test(policy_may_begin_again_once),
+        cmocka_unit_test(training_that_diverges_begins_again_once),
+        cmocka_unit_test(roll_backs_come_before_another_seed),
+        cmocka_unit_test(other_policies_fail_where_training_diverges),
+        cmocka_unit_test(training_that_began_again_may_end_well),
         cmocka_unit_test(beginning_again_is_as_if_built_with_that_seed),
         cmocka_unit_test(parameter_that_does_not_move_is_named),
         cmocka_unit_test(frozen_parameter_that_moves_is_named),
