@@ -81,6 +81,25 @@ class Scores(Folder):
         weighted = self.run_spec({**spec, "prepare": ["standard", {"type": "balance", "by": "weights"}]}, "weighted")
         self.assertGreater(weighted.results()["test.accuracy"], 0.5)
 
+    def test_weights_of_classes_are_those_of_training_alone(self):
+        rare = "".join(f"{i % 7 / 7 + (i % 10 == 0) / 2},{i % 11 / 11},{'b' if i % 10 == 0 else 'a'}\n" for i in range(400))
+        source = self.write("rare.csv", "u,v,y\n" + rare)
+        for name, model, train in (
+            ("network", layers(8), {"batch": 32, "epochs": 4, "optimizer": {"type": "adam", "rate": 0.01}}),
+            ("trees", [{"type": "boosted_trees", "depth": 2, "rate": 0.1}], {"epochs": 4}),
+        ):
+            with self.subTest(name):
+                run = self.run_spec({"data": {"source": source, "target": "y", "split": {"train": 0.6, "valid": 0.4, "seed": 3}},
+                                     "prepare": ["standard", {"type": "balance", "by": "weights"}], "model": model,
+                                     "train": train, "evaluate": {"metrics": ["log_loss"]}}, name)  # fmt: skip
+                results = run.results()
+                losses = {"a": [], "b": []}
+                for row in read_csv(run.artifact("predictions.csv")):
+                    losses[row["actual"]].append(-math.log(float(row[f"p[{row['actual']}]"])))
+                of_class = [sum(of) / len(of) for of in losses.values()]
+                self.assertNotAlmostEqual(sum(of_class) / 2, results["valid.log_loss"], places=2)
+                self.assertAlmostEqual(results["valid.loss"], results["valid.log_loss"], places=5)
+
     def test_fitting_on_test_rows_marks_every_number(self):
         run = self.run_spec({**vowels(), "prepare": [{"type": "standard", "fit_on": "train+test"}]})
         (mark,) = run.events("mark")

@@ -167,6 +167,22 @@ static void weights_make_classes_equal(void **state)
         assert_true(fabs(sum[i] - all / CLASSES) < 1e-9);
 }
 
+/* Rows of the training part only: what is validated and tested counts as it comes. */
+static void other_rows_weigh_one(void **state)
+{
+    const struct row_list rows = {.row = row, .n = ROWS / 2};
+    scoped(memory_free) double *weight = NULL;
+    struct error error;
+
+    (void)state;
+    assert_true(sampling_weights(label, CLASSES, ROWS, &rows, &weight, &error));
+    for (int64_t i = 0; i < ROWS; i++) {
+        const double expected[CLASSES] = {1 / 2.1, 1 / 0.6, 1 / 0.3};
+
+        assert_true(fabs(weight[i] - (i < ROWS / 2 ? expected[label[i]] : 1)) < 1e-12);
+    }
+}
+
 /* A stride that shares a factor with the repeats of a key always meets the same ones. */
 static void coverage_tells_which_keys_a_stride_meets(void **state)
 {
@@ -200,6 +216,7 @@ int main(void)
         cmocka_unit_test(stratified_subset_keeps_the_shares),
         cmocka_unit_test(balanced_rows_have_each_class_as_often),
         cmocka_unit_test(weights_make_classes_equal),
+        cmocka_unit_test(other_rows_weigh_one),
         cmocka_unit_test(coverage_tells_which_keys_a_stride_meets),
     };
 

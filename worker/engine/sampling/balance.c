@@ -91,11 +91,11 @@ bool sampling_weights(const int32_t *label, int64_t n_classes, int64_t n_samples
         return false;
     for (int64_t i = 0; i < n_classes; i++)
         present += members[i] > 0;
-    for (int64_t i = 0; i < n_samples; i++) {
-        int64_t of = label[i] < 0 ? 0 : members[label[i]];
-
-        weight[i] = of > 0 ? (double)rows->n / ((double)present * (double)of) : 1;
-    }
+    for (int64_t i = 0; i < n_samples; i++)
+        weight[i] = 1;
+    /* the others judge: a weighted validation loss would choose another epoch */
+    for (struct row_walk at = {.list = rows}; row_walk(&at);)
+        weight[at.row] = (double)rows->n / ((double)present * (double)members[label[at.row]]);
     *ret = take(&weight);
     return true;
 }

@@ -53,8 +53,8 @@ bool sampling_balance(bool oversample, const uint64_t *row_id, const int32_t *la
                       int64_t n_classes, uint64_t seed, const struct row_list *rows,
                       struct row_list *ret, struct error *error);
 
-/* Of each sample that its class counts the same as any other in `rows`: [n_samples], mean 1 over
- * `rows`; caller owns. */
+/* Of each sample in `rows` that its class counts the same as any other there, mean 1 over them; 1
+ * of all others. [n_samples]; caller owns. */
 bool sampling_weights(const int32_t *label, int64_t n_classes, int64_t n_samples,
                       const struct row_list *rows, double **ret, struct error *error);
 
