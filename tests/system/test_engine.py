@@ -100,6 +100,21 @@ class Scores(Folder):
                 self.assertNotAlmostEqual(sum(of_class) / 2, results["valid.log_loss"], places=2)
                 self.assertAlmostEqual(results["valid.loss"], results["valid.log_loss"], places=5)
 
+    def test_samples_of_unequal_length_are_cut_from_their_own_ends(self):
+        """Classes that the last three steps tell, and the steps before them contradict."""
+        lines = ["rec,t,u,lab\n"]
+        for i in range(240):
+            steps, last = 4 + i * 7 % 9, 1 if i % 2 else -1
+            lines += [f"r{i},{t},{(last if t >= steps - 3 else -last) + (i * 13 + t * 5) % 7 / 20},{'b' if i % 2 else 'a'}\n" for t in range(steps)]
+        source = self.write("unequal.csv", "".join(lines))
+        run = self.run_spec({"data": {"source": source, "series": "rec", "time": "t", "target": "lab", "group": "rec",
+                                      "split": {"by": "group", "valid": 0.2, "test": 0.3, "seed": 1}},
+                             "prepare": [{"type": "window", "length": 12, "stride": 12, "edges": "mask", "shorter": "keep"}],
+                             "model": [{"type": "slice", "axis": "steps", "first": -3}, "global_average_pool",
+                                       {"type": "dense", "units": "classes"}],
+                             "train": {"epochs": 60, "batch": 16, "optimizer": {"type": "adam", "rate": 0.05}}})  # fmt: skip
+        self.assertEqual(run.results()["test.accuracy"], 1)
+
     def test_fitting_on_test_rows_marks_every_number(self):
         run = self.run_spec({**vowels(), "prepare": [{"type": "standard", "fit_on": "train+test"}]})
         (mark,) = run.events("mark")

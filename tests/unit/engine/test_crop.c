@@ -22,7 +22,8 @@ static double pixel_of(int64_t row, int64_t line, int64_t pixel)
     return (double)(100 * row + 10 * line + pixel);
 }
 
-static void set_up(struct image *image, const char *layer)
+/* `varies`: one row has all lines, the next fewer. */
+static void set_up(struct image *image, const char *layer, bool varies)
 {
     char spec[512];
 
@@ -34,6 +35,7 @@ static void set_up(struct image *image, const char *layer)
                    "{'model': [%s, 'flatten', {'type': 'dense', 'units': 'classes'}],"
                    " 'train': {'batch': %d}}",
                    layer, ROWS);
+    image->fixture.input.varies = varies;
     fixture_parse(&image->fixture, spec);
     image->model = fixture_build(&image->fixture);
     image->step = (struct model_step){
@@ -56,6 +58,18 @@ static const struct tensor *forward(struct image *image)
     return &network->training.output[0];
 }
 
+/* And where nothing is trained. */
+static const struct tensor *predicted(struct image *image)
+{
+    struct network *network = (struct network *)image->model;
+    double prediction[2 * ROWS];
+    struct error error;
+
+    assert_true(model_predict(image->model, image->step.set, image->step.row, ROWS, prediction,
+                              NULL, &error));
+    return &network->predicting.output[0];
+}
+
 static double value(const struct tensor *y, int64_t line, int64_t row, int64_t pixel)
 {
     return (double)y->data[(line * y->rows + row) * y->width + pixel];
@@ -68,7 +82,7 @@ static void a_crop_is_cut_out_as_it_is(void **state)
     int seen[3][2] = {{0}};
 
     (void)state;
-    set_up(&image, "{'type': 'random_crop', 'size': [2, 2]}");
+    set_up(&image, "{'type': 'random_crop', 'size': [2, 2]}", false);
     y = forward(&image);
     assert_int_equal(y->steps, 2);
     assert_int_equal(y->width, 2);
@@ -94,7 +108,7 @@ static void a_flip_turns_lines_and_pixels_over(void **state)
     int seen[2][2] = {{0}};
 
     (void)state;
-    set_up(&image, "{'type': 'random_flip', 'horizontal': 0.5, 'vertical': 0.5}");
+    set_up(&image, "{'type': 'random_flip', 'horizontal': 0.5, 'vertical': 0.5}", false);
     y = forward(&image);
     for (int64_t row = 0; row < ROWS; row++) {
         int corner = (int)value(y, 0, row, 0) - 100 * (int)row;
@@ -120,7 +134,7 @@ static void values_of_a_pixel_stay_beside_one_another(void **state)
     const struct tensor *y;
 
     (void)state;
-    set_up(&image, "{'type': 'random_flip', 'horizontal': 1, 'channels': 3}");
+    set_up(&image, "{'type': 'random_flip', 'horizontal': 1, 'channels': 3}", false);
     y = forward(&image);
     for (int i = 0; i < VALUES; i++) /* a line of one pixel */
         assert_true(value(y, i / PIXELS, 1, i % PIXELS) == pixel_of(1, i / PIXELS, i % PIXELS));
@@ -136,7 +150,8 @@ static void a_resized_crop_has_the_size_that_is_drawn(void **state)
     int whole = 0;
 
     (void)state;
-    set_up(&image, "{'type': 'random_resized_crop', 'size': [4, 3], 'least': 0.5, 'most': 1}");
+    set_up(&image, "{'type': 'random_resized_crop', 'size': [4, 3], 'least': 0.5, 'most': 1}",
+           false);
     y = forward(&image);
     for (int64_t row = 0; row < ROWS; row++) {
         double first = value(y, 0, row, 0) - 100 * (double)row;
@@ -164,7 +179,7 @@ static void what_is_drawn_follows_row_and_step_alone(void **state)
         int64_t swapped[ROWS], n;
         real first[ROWS * 16];
 
-        set_up(&image, layers[k]);
+        set_up(&image, layers[k], false);
         y = forward(&image);
         n = y->steps * y->rows * y->width;
         assert_in_range(n, 1, ROWS * 16);
@@ -215,7 +230,7 @@ static void nothing_is_drawn_where_nothing_is_trained(void **state)
         double prediction[2 * ROWS];
         struct error error;
 
-        set_up(&image, cases[k].layer);
+        set_up(&image, cases[k].layer, false);
         network = (struct network *)image.model;
         assert_true(model_predict(image.model, image.step.set, image.step.row, 1, prediction, NULL,
                                   &error));
@@ -226,6 +241,57 @@ static void nothing_is_drawn_where_nothing_is_trained(void **state)
         }
         tear_down(&image);
     }
+}
+
+/* Rows of unequal length: each is turned over about its own middle, and has as many lines. */
+static void a_short_sample_is_turned_over_by_itself(void **state)
+{
+    struct image image;
+    const struct tensor *y;
+
+    (void)state;
+    set_up(&image, "{'type': 'random_flip', 'horizontal': 0, 'vertical': 1}", true);
+    y = forward(&image);
+    assert_non_null(y->length);
+    for (int64_t row = 0; row < ROWS; row++) {
+        int64_t lines = fixture_length(row, LINES);
+
+        assert_int_equal(y->length[row], lines);
+        for (int64_t line = 0; line < LINES; line++)
+            assert_true(value(y, line, row, 1) ==
+                        (line < lines ? pixel_of(row, lines - 1 - line, 1) : 0));
+    }
+    tear_down(&image);
+}
+
+static void a_short_sample_is_cut_from_its_own_lines(void **state)
+{
+    struct image image;
+    const struct tensor *y;
+    int seen[LINES + 1][LINES] = {{0}};
+
+    (void)state;
+    set_up(&image, "{'type': 'random_crop', 'size': [2, 3]}", true);
+    for (int trained = 0; trained < 2; trained++) {
+        y = trained ? forward(&image) : predicted(&image);
+        assert_non_null(y->length);
+        for (int64_t row = 0; row < ROWS; row++) {
+            int64_t lines = fixture_length(row, LINES), left = lines < 2 ? lines : 2;
+            int64_t top = ((int64_t)value(y, 0, row, 0) - 100 * row) / 10;
+
+            assert_int_equal(y->length[row], left);
+            assert_in_range(top, 0, lines - left);
+            assert_true(trained || top == (lines - left) / 2);
+            seen[lines][top] += trained;
+            for (int64_t line = 0; line < 2; line++)
+                assert_true(value(y, line, row, 2) ==
+                            (line < left ? pixel_of(row, top + line, 2) : 0));
+        }
+    }
+    for (int top = 0; top < 3; top++)
+        assert_true(seen[4][top] > 0);
+    assert_true(seen[3][0] > 0 && seen[3][1] > 0);
+    tear_down(&image);
 }
 
 static void what_is_no_image_is_told_with_its_place(void **state)
@@ -245,7 +311,7 @@ static void what_is_no_image_is_told_with_its_place(void **state)
         struct error error;
         char spec[256];
 
-        set_up(&image, "'flatten'");
+        set_up(&image, "'flatten'", false);
         model_free(&image.model);
         (void)snprintf(spec, sizeof(spec),
                        "{'model': [%s, 'flatten', {'type': 'dense', 'units': 2}]}", bad[k][0]);
@@ -268,6 +334,8 @@ int main(void)
         cmocka_unit_test(a_resized_crop_has_the_size_that_is_drawn),
         cmocka_unit_test(what_is_drawn_follows_row_and_step_alone),
         cmocka_unit_test(nothing_is_drawn_where_nothing_is_trained),
+        cmocka_unit_test(a_short_sample_is_turned_over_by_itself),
+        cmocka_unit_test(a_short_sample_is_cut_from_its_own_lines),
         cmocka_unit_test(what_is_no_image_is_told_with_its_place),
     };
 

@@ -283,6 +283,105 @@ static void both_directions_are_merged_as_asked(void **state)
                    "needs both directions");
 }
 
+enum { CUT_ROWS = 10, CUT_STEPS = 5, CUT_WIDTH = 2 };
+
+/* What a row of `length` steps has at a step of what is cut out of it; beyond that nothing. */
+static double cut_value(const struct fixture *fixture, int64_t row, int64_t first, int64_t end,
+                        int64_t step, int64_t k)
+{
+    int64_t length = fixture_length(row, CUT_STEPS);
+    int64_t from = first < 0 ? length + first : first, to = end <= 0 ? length + end : end;
+    int64_t at = (from < 0 ? 0 : from) + step;
+
+    return at < to && at < length ? fixture->x[(row * CUT_STEPS + at) * CUT_WIDTH + k] : 0;
+}
+
+static void check_cut(int64_t first, int64_t end)
+{
+    scoped(memory_free) double *prediction = NULL;
+    struct fixture fixture;
+    struct model *model;
+    struct error error;
+    int64_t outputs;
+    char spec[256];
+
+    fixture_set_up_sequences(&fixture, TASK_REGRESSION, CUT_ROWS,
+                             (struct shape){.steps = CUT_STEPS, .width = CUT_WIDTH}, 1);
+    fixture.input.varies = true;
+    outputs =
+        ((end <= 0 ? CUT_STEPS + end : end) - (first < 0 ? CUT_STEPS + first : first)) * CUT_WIDTH;
+    free(fixture.offset);
+    free(fixture.scale);
+    fixture.offset = calloc((size_t)outputs, sizeof(double));
+    fixture.scale = calloc((size_t)outputs, sizeof(double));
+    prediction = calloc((size_t)(CUT_ROWS * outputs), sizeof(double));
+    assert_true(fixture.offset && fixture.scale && prediction);
+    for (int64_t i = 0; i < outputs; i++)
+        fixture.scale[i] = 1;
+    fixture.set.n_targets = outputs;
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [{'type': 'slice', 'axis': 'steps', 'first': %d, 'end': %d},"
+                   " 'flatten']}",
+                   (int)first, (int)end);
+    fixture_parse(&fixture, spec);
+    model = fixture_build(&fixture);
+    assert_true(
+        model_predict(model, &fixture.set, fixture.row, CUT_ROWS, prediction, NULL, &error));
+    for (int64_t i = 0; i < CUT_ROWS * outputs; i++) {
+        int64_t row = i / outputs, at = i % outputs;
+        double wanted = cut_value(&fixture, row, first, end, at / CUT_WIDTH, at % CUT_WIDTH);
+
+        if (!(fabs(prediction[i] - wanted) < 1e-6))
+            fail_msg("[%d, %d): row %d has %g at %d, not %g", (int)first, (int)end, (int)row,
+                     prediction[i], (int)at, wanted);
+    }
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
+/* The fixture's rows have 5, 4, 3, 2, 1, 5, ... steps. */
+static void steps_are_cut_from_each_rows_own_end(void **state)
+{
+    (void)state;
+    for (int64_t first = -CUT_STEPS; first < CUT_STEPS; first++)
+        for (int64_t end = 1 - CUT_STEPS; end <= CUT_STEPS; end++) {
+            int64_t from = first < 0 ? CUT_STEPS + first : first;
+            int64_t to = end <= 0 ? CUT_STEPS + end : end;
+
+            if (from < to && !(first < 0 && end > 0)) /* no row gives more than the longest */
+                check_cut(first, end);
+        }
+}
+
+/* Lengths go on with what is cut out: the last step of what a row has is its own last. */
+static void last_steps_of_unequal_rows_are_their_own(void **state)
+{
+    double whole[12 * 2], last[12 * 2];
+
+    (void)state;
+    for (int cut = 0; cut < 2; cut++) {
+        struct fixture fixture;
+        struct model *model;
+        struct error error;
+
+        fixture_set_up_sequences(&fixture, TASK_REGRESSION, 12,
+                                 (struct shape){.steps = 5, .width = 3}, 2);
+        fixture.input.varies = true;
+        fixture_parse(&fixture, cut ? "{'model': [{'type': 'lstm', 'units': 2, 'sequences': true},"
+                                      " {'type': 'slice', 'axis': 'steps', 'first': -2},"
+                                      " {'type': 'slice', 'axis': 'steps', 'first': -1},"
+                                      " 'flatten']}"
+                                    : "{'model': [{'type': 'lstm', 'units': 2}]}");
+        model = fixture_build(&fixture);
+        assert_true(
+            model_predict(model, &fixture.set, fixture.row, 12, cut ? last : whole, NULL, &error));
+        model_free(&model);
+        fixture_tear_down(&fixture);
+    }
+    for (int i = 0; i < 24; i++)
+        assert_true(fabs(whole[i] - last[i]) < 1e-5);
+}
+
 /* Running moments follow the batches, are kept with the weights, and predictions use them. */
 static void batch_norm_predicts_with_its_running_moments(void **state)
 {
@@ -874,6 +973,8 @@ int main(void)
         cmocka_unit_test(state_goes_on_where_the_sample_before_ended),
         cmocka_unit_test(a_chain_needs_no_neighbours),
         cmocka_unit_test(both_directions_are_merged_as_asked),
+        cmocka_unit_test(steps_are_cut_from_each_rows_own_end),
+        cmocka_unit_test(last_steps_of_unequal_rows_are_their_own),
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),

@@ -41,14 +41,19 @@ static bool random_crop_build(struct layer *layer, const struct shape *in, int n
                         crop->height, crop->width, crop->in_height, crop->in_width);
 }
 
-static struct crop_area area_of(const struct layer *layer, const struct pass *pass, int64_t row)
+/* Of a row's own lines; one that has fewer than are cut out gives them all. */
+static struct crop_area area_of(const struct layer *layer, const struct pass *pass,
+                                const struct tensor *x, int64_t row)
 {
     const struct crop *crop = layer->memory;
     struct crop_area area = crop_center(crop, crop->height, crop->width);
+    int64_t lines = x->length ? x->length[row] : crop->in_height;
 
+    lines = lines < crop->height ? crop->height : lines;
+    area.top = (lines - crop->height) / 2;
     if (!pass->training)
         return area;
-    area.top = crop_place(crop_draw(crop, pass, row, DRAW_TOP), crop->height, crop->in_height);
+    area.top = crop_place(crop_draw(crop, pass, row, DRAW_TOP), crop->height, lines);
     area.left = crop_place(crop_draw(crop, pass, row, DRAW_LEFT), crop->width, crop->in_width);
     return area;
 }
@@ -66,7 +71,7 @@ static void random_crop_forward(const struct layer *layer, struct pass *pass,
     const struct crop *crop = layer->memory;
 
     for (int64_t row = 0; row < y->rows; row++) {
-        struct crop_area area = area_of(layer, pass, row);
+        struct crop_area area = area_of(layer, pass, x[0], row);
 
         for (int64_t line = 0; line < y->steps; line++)
             memcpy(y->data + (line * y->rows + row) * y->width,
@@ -86,13 +91,20 @@ static void random_crop_backward(const struct layer *layer, struct pass *pass,
         return;
     memset(dx[0]->data, 0, (size_t)(x[0]->steps * x[0]->rows * x[0]->width) * sizeof(real));
     for (int64_t row = 0; row < dy->rows; row++) {
-        struct crop_area area = area_of(layer, pass, row);
+        struct crop_area area = area_of(layer, pass, x[0], row);
 
         for (int64_t line = 0; line < dy->steps; line++)
             memcpy(dx[0]->data + line_at(crop, &area, line, row, dx[0]),
                    dy->data + (line * dy->rows + row) * dy->width,
                    (size_t)dy->width * sizeof(real));
     }
+}
+
+/* The network cuts it to the lines that are cut out. */
+static int64_t random_crop_length(const struct layer *layer, int64_t length)
+{
+    (void)layer;
+    return length;
 }
 
 const struct layer_kind layer_random_crop = {
@@ -104,6 +116,7 @@ const struct layer_kind layer_random_crop = {
     .memory = sizeof(struct crop),
     .draws = true,
     .build = random_crop_build,
+    .length = random_crop_length,
     .forward = random_crop_forward,
     .backward = random_crop_backward,
 };

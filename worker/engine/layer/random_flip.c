@@ -34,9 +34,10 @@ static bool random_flip_build(struct layer *layer, const struct shape *in, int n
     return crop_build(layer, in, NULL, config->channels, layer->memory, ret_out, error);
 }
 
-/* There and back are the same. */
-static void turn(const struct layer *layer, const struct pass *pass, const struct tensor *from,
-                 struct tensor *to)
+/* There and back are the same. `length`: of rows that have fewer lines, NULL: none; they are turned
+ * over about their own middle. */
+static void turn(const struct layer *layer, const struct pass *pass, const int32_t *length,
+                 const struct tensor *from, struct tensor *to)
 {
     const struct random_flip_config *config = layer->config;
     const struct crop *crop = layer->memory;
@@ -45,10 +46,11 @@ static void turn(const struct layer *layer, const struct pass *pass, const struc
     for (int64_t row = 0; row < to->rows; row++) {
         bool over =
             pass->training && crop_draw(crop, pass, row, DRAW_HORIZONTAL) < config->horizontal;
+        int64_t lines = length ? length[row] : to->steps;
         bool down = pass->training && crop_draw(crop, pass, row, DRAW_VERTICAL) < config->vertical;
 
         for (int64_t step = 0; step < to->steps; step++) {
-            int64_t line = down ? to->steps - 1 - step : step;
+            int64_t line = down && step < lines ? lines - 1 - step : step;
             const real *x = from->data + (line * from->rows + row) * from->width;
             real *y = to->data + (step * to->rows + row) * to->width;
 
@@ -63,16 +65,16 @@ static void turn(const struct layer *layer, const struct pass *pass, const struc
 static void random_flip_forward(const struct layer *layer, struct pass *pass,
                                 const struct tensor *const x[], struct tensor *y)
 {
-    turn(layer, pass, x[0], y);
+    turn(layer, pass, x[0]->length, x[0], y);
 }
 
 static void random_flip_backward(const struct layer *layer, struct pass *pass,
                                  const struct tensor *const x[], const struct tensor *y,
                                  const struct tensor *dy, struct tensor *const dx[])
 {
-    (void)x, (void)y;
+    (void)y;
     if (dx[0])
-        turn(layer, pass, dy, dx[0]);
+        turn(layer, pass, x[0]->length, dy, dx[0]);
 }
 
 const struct layer_kind layer_random_flip = {
