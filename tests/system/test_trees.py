@@ -80,6 +80,18 @@ class Trees(unittest.TestCase):
                         open(os.path.join(undisturbed.experiment, path.format(1)), "rb") as other:
                     self.assertEqual(one.read(), other.read(), path)
 
+    def test_base_score_is_in_the_targets_own_units(self):
+        for transform in ("none", "standard", "log", "log_standard"):
+            described = spec(DIABETES, "progression", every_fifth(self.folder, 442), epochs=1, target_transform=transform)
+            described["data"]["task"] = "regression"
+            described["model"] = [{"type": "boosted_trees", "rate": 1e-6, "depth": 1, "base_score": [3]}]
+            for row in rows(self.run_one(transform, described).artifact("predictions.csv")):
+                self.assertAlmostEqual(float(row["predicted[progression]"]), 3, delta=2e-3)
+        described["model"][0]["base_score"] = [-1]
+        done = Run(os.path.join(self.folder, "refused"), described).finish()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("model[0].base_score: -1 has no logarithm", done.stderr)
+
     def test_settings_that_trees_do_not_read_are_refused(self):
         described = spec(IRIS, "c5", every_fifth(self.folder, 150), skip=1)
         described["train"].update(batch=32, optimizer="adam")

@@ -175,6 +175,66 @@ static void first_round_is_near_targets_of_any_scale(void **state)
     }
 }
 
+/* In the target's own units, whatever is learned of it. Trees of such a rate change nothing. */
+static void base_score_is_what_is_predicted_first(void **state)
+{
+    static const struct {
+        bool logarithm;
+        double offset, scale;
+    } forms[] = {{false, 0, 1}, {false, 500, 10}, {true, 0, 1}, {true, 6, 0.5}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        scoped(memory_free) double *prediction = NULL;
+        double learned[80];
+        struct loss_sum sum = {0};
+        struct fixture fixture;
+        struct model *model;
+
+        fixture_set_up(&fixture, TASK_REGRESSION, 80, 3, 1);
+        fixture.offset[0] = forms[i].offset;
+        fixture.scale[0] = forms[i].scale;
+        for (int64_t row = 0; row < 80; row++)
+            learned[row] = forms[i].logarithm ? log(fixture.target[row]) : fixture.target[row];
+        fixture.set.learned = learned;
+        fixture.set.logarithm = forms[i].logarithm;
+        fixture_parse(&fixture, "{'model': [{'type': 'boosted_trees', 'rate': 1e-6, 'depth': 1,"
+                                " 'base_score': [3]}]}");
+        model = fixture_build(&fixture);
+        take_one_step(&fixture, model, 0, &sum);
+        prediction = predict(&fixture, model, NULL);
+        for (int64_t row = 0; row < 20; row++)
+            if (fabs(prediction[row] - 3) > 2e-3)
+                fail_msg("form %d predicts %.9g", (int)i, prediction[row]);
+        model_free(&model);
+        fixture_tear_down(&fixture);
+    }
+}
+
+static void base_score_without_a_logarithm_is_refused(void **state)
+{
+    double learned[80] = {0};
+    struct loss_sum sum = {0};
+    struct fixture fixture;
+    struct model *model;
+    struct error error;
+    struct model_step step;
+
+    (void)state;
+    fixture_set_up(&fixture, TASK_REGRESSION, 80, 3, 1);
+    fixture.set.learned = learned;
+    fixture.set.logarithm = true;
+    fixture_parse(&fixture, "{'model': [{'type': 'boosted_trees', 'base_score': 0}]}");
+    model = fixture_build(&fixture);
+    step =
+        (struct model_step){.set = &fixture.set, .row = fixture.row, .n = 60, .seed = 5, .step = 1};
+    assert_false(model->kind->advance(model, &step, &sum, &error));
+    assert_string_equal(error.path, "model[0].base_score");
+    assert_non_null(strstr(error.message, "0 has no logarithm"));
+    model_free(&model);
+    fixture_tear_down(&fixture);
+}
+
 static void weights_of_rows_count(void **state)
 {
     struct fixture fixture;
@@ -401,6 +461,8 @@ int main(void)
         cmocka_unit_test(predictions_are_those_of_xgboost),
         cmocka_unit_test(losses_are_of_the_rows_asked_for),
         cmocka_unit_test(first_round_is_near_targets_of_any_scale),
+        cmocka_unit_test(base_score_is_what_is_predicted_first),
+        cmocka_unit_test(base_score_without_a_logarithm_is_refused),
         cmocka_unit_test(weights_of_rows_count),
         cmocka_unit_test(classifier_stopped_anywhere_ends_with_the_same_trees),
         cmocka_unit_test(outputs_stopped_anywhere_end_with_the_same_trees),

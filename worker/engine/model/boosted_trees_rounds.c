@@ -161,7 +161,27 @@ static double mean(const float *value, const float *weight, int64_t n)
     return sum / weights;
 }
 
-static bool fit_base(struct trees *trees, int64_t index, struct error *error)
+/* What was set, in the units that are learned. */
+static bool set_base(const struct trees *trees, int64_t index, bool logarithm, double *ret,
+                     struct error *error)
+{
+    const struct model_plan *plan = &trees->plan;
+    double base = trees->config->base_score.item[0];
+
+    if (plan->task == TASK_CLASSIFICATION) {
+        *ret = base;
+        return true;
+    }
+    if (logarithm && !(base > 0))
+        return error_set_at(error, ERROR_INVALID, "model[0].base_score",
+                            "%g has no logarithm, which data.target_transform takes of targets",
+                            base);
+    base = logarithm ? log(base) : base;
+    *ret = (base - plan->target_offset[index]) / plan->target_scale[index];
+    return true;
+}
+
+static bool fit_base(struct trees *trees, int64_t index, bool logarithm, struct error *error)
 {
     const struct boosted_trees_config *config = trees->config;
     const struct model_plan *plan = &trees->plan;
@@ -171,9 +191,8 @@ static bool fit_base(struct trees *trees, int64_t index, struct error *error)
 
     /* the library begins with the same for each of several classes */
     if (config->base_score.n > 0) {
-        *base = config->base_score.item[0];
-        if (!classes)
-            *base = (*base - plan->target_offset[index]) / plan->target_scale[index];
+        if (!set_base(trees, index, logarithm, base, error))
+            return false;
     } else if (config->objective == OBJECTIVE_ABSOLUTE || config->objective == OBJECTIVE_HUBER) {
         scoped(memory_free) float *scratch = malloc((size_t)trees->n_train * sizeof(*scratch));
 
@@ -223,7 +242,7 @@ static bool fill_labels(struct trees *trees, const struct model_step *step, stru
                                 set->logarithm || plan->target_offset[k] != 0
                                     ? " as scaled by data.target_transform"
                                     : "");
-        if (!fit_base(trees, k, error))
+        if (!fit_base(trees, k, set->logarithm, error))
             return false;
     }
     return true;
