@@ -104,6 +104,19 @@ class Check(unittest.TestCase):
             ],
         )
 
+    def test_quantiles_that_the_loss_does_not_predict_are_refused(self):
+        asked = (
+            "data: {source: data.csv, id: id, ignore: [g, y], target: a, task: regression}\n"
+            "model: [{type: dense, units: outputs}]\n"
+            "train: {epochs: 2, loss: {type: quantile, levels: [0.1, 0.5, 0.9]}}\n"
+            "evaluate: {metrics: [crps, {type: interval, level: %s}]}\n"
+        )
+        self.assertEqual(self.problems(asked % 0.8, status=0), [])
+        self.assertEqual(
+            self.problems(asked % 0.9),
+            ["night.yaml:4: evaluate.metrics[1]: interval asks for quantiles from 0.05 to 0.95, but the loss predicts none outside 0.1 to 0.9"],
+        )
+
     def test_what_some_trials_have_is_told_with_their_parameter(self):
         sweep = "sweep:\n  parameters:\n    train.optimizer.rate: [0.1, -1]\n    train.epochs: [1, 2, 3]\n  replicates: 5\n"
         self.assertEqual(

@@ -7,6 +7,13 @@
  *               E|X - y| = y (2 Phi(w) - 1) + M (1 - 2 Phi(w - sigma))
  *               E|Xi - Xj| = Mi (2 Phi(a) - 1) + Mj (2 Phi(b) - 1), s = sqrt(si^2 + sj^2),
  *               a = (mui - muj + si^2) / s, b = (muj - mui + sj^2) / s
+ *
+ * That of quantiles v at levels a is the integral over x of (F(x) - [x >= y])^2, which is twice the
+ * integral over the level of their pinball loss. The share F below x goes in straight lines from
+ * one of them to the next, and at the outer ones to 0 and to 1 at once:
+ *
+ *   (v1 - y)+ + (y - vn)+ + sum over i of (c - vi) s(ai, f) + (vi+1 - c) s(1 - f, 1 - ai+1)
+ *   c = y within vi .. vi+1   f = F(c)   s(p, q) = (p^2 + p q + q^2) / 3
  */
 #include "worker/engine/distribution.h"
 
@@ -123,13 +130,32 @@ double mixture_crps_gradient(const struct distribution_shape *shape, const doubl
 
 /* ---- what metrics ask ---- */
 
+/* The integral of the square of a share that goes in a straight line from one to another. */
+static double square_along(double length, double from, double to)
+{
+    return length * (from * from + from * to + to * to) / 3;
+}
+
+static double clamp(double value, double low, double high)
+{
+    return fmin(fmax(value, low), high);
+}
+
 static double quantile_score(const struct distribution_shape *shape, const double *value, double y)
 {
-    double sum = 0;
+    const double *level = shape->level;
+    int64_t last = shape->n - 1;
+    double sum = fmax(value[0] - y, 0) + fmax(y - value[last], 0);
 
-    for (int64_t i = 0; i < shape->n; i++)
-        sum += (y < value[i] ? shape->level[i] - 1 : shape->level[i]) * (y - value[i]);
-    return 2 * sum / (double)shape->n;
+    for (int64_t i = 0; i < last; i++) {
+        double cut = clamp(y, value[i], value[i + 1]), width = value[i + 1] - value[i];
+        double part = width > 0 ? (cut - value[i]) / width : 0;
+        double below = level[i] + part * (level[i + 1] - level[i]);
+
+        sum += square_along(cut - value[i], level[i], below) +
+               square_along(value[i + 1] - cut, 1 - below, 1 - level[i + 1]);
+    }
+    return sum;
 }
 
 double distribution_crps(const struct distribution_shape *shape, const double *parameter, double y)
@@ -170,20 +196,21 @@ double distribution_nll(const struct distribution_shape *shape, const double *pa
     return log(2 * M_PI) / 2 - top - log(sum) + (of_log ? x : 0);
 }
 
-/* The share below y of a distribution known by some quantiles: straight lines between them, and as
- * far beyond the outer ones as the lines beside them say. */
+/* The share below y of a distribution known by some quantiles: straight lines between them, and
+ * nothing beyond the outer ones. */
 static double quantile_below(const struct distribution_shape *shape, const double *value, double y)
 {
     int64_t i = 0;
     double part;
 
-    if (shape->n == 1)
-        return y < value[0] ? 0 : 1;
-    while (i < shape->n - 2 && y > value[i + 1])
+    if (y < value[0])
+        return 0;
+    if (y >= value[shape->n - 1])
+        return 1;
+    while (y >= value[i + 1])
         i++;
-    part = value[i + 1] > value[i] ? (y - value[i]) / (value[i + 1] - value[i]) : y > value[i];
-    part = shape->level[i] + part * (shape->level[i + 1] - shape->level[i]);
-    return fmin(fmax(part, 0), 1);
+    part = (y - value[i]) / (value[i + 1] - value[i]);
+    return shape->level[i] + part * (shape->level[i + 1] - shape->level[i]);
 }
 
 double distribution_below(const struct distribution_shape *shape, const double *parameter, double y)
@@ -234,14 +261,17 @@ double distribution_sd(const struct distribution_shape *shape, const double *par
     return sqrt(sum);
 }
 
+/* Beyond the outer levels nothing is known: their values. */
 static double quantile_between(const struct distribution_shape *shape, const double *value,
                                double level)
 {
     int64_t i = 0;
 
-    if (shape->n == 1)
+    if (level <= shape->level[0])
         return value[0];
-    while (i < shape->n - 2 && level > shape->level[i + 1])
+    if (level >= shape->level[shape->n - 1])
+        return value[shape->n - 1];
+    while (level > shape->level[i + 1])
         i++;
     return value[i] + (level - shape->level[i]) * (value[i + 1] - value[i]) /
                           (shape->level[i + 1] - shape->level[i]);
@@ -274,6 +304,14 @@ double distribution_quantile(const struct distribution_shape *shape, const doubl
             high = middle;
     }
     return shape->family == DISTRIBUTION_LOG_NORMAL ? exp(high) : high;
+}
+
+#define ROUNDING 1e-9 /* (1 - 0.8) / 2 is a little less than 0.1 */
+
+bool distribution_reaches(const struct distribution_shape *shape, double level)
+{
+    return shape->family != DISTRIBUTION_QUANTILES ||
+           (level >= shape->level[0] - ROUNDING && level <= shape->level[shape->n - 1] + ROUNDING);
 }
 
 /* ---- without looking ---- */

@@ -32,16 +32,19 @@ double normal_below(double z); /* the share of a standard normal below z */
 
 /* Of a value y. Parameters as above; +Inf or NAN where y cannot be (log_normal: y <= 0). */
 double distribution_nll(const struct distribution_shape *shape, const double *parameter, double y);
-/* Continuous ranked probability score: closed forms for mixtures; for quantiles twice the mean of
- * their pinball losses. In the units of y. */
+/* Continuous ranked probability score, in closed form: of quantiles that of straight lines between
+ * them, and of nothing beyond the outer ones. In the units of y. */
 double distribution_crps(const struct distribution_shape *shape, const double *parameter, double y);
 double distribution_below(const struct distribution_shape *shape, const double *parameter,
                           double y);
 double distribution_mean(const struct distribution_shape *shape, const double *parameter);
 /* NAN: of quantiles. */
 double distribution_sd(const struct distribution_shape *shape, const double *parameter);
+/* Of quantiles, beyond the outer levels: the outer values. */
 double distribution_quantile(const struct distribution_shape *shape, const double *parameter,
                              double level);
+/* Whether the levels of quantiles reach so far; true of all others. */
+bool distribution_reaches(const struct distribution_shape *shape, double level);
 
 /* The score of a mixture, with its gradient by alpha, mu and sigma, each [n]. */
 double mixture_crps_gradient(const struct distribution_shape *shape, const double *parameter,

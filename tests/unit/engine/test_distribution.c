@@ -96,16 +96,93 @@ static void quantiles_invert_the_share_below(void **state)
     for (double q = 0.01; q < 1; q += 0.07)
         assert_close(distribution_below(&three, mixture, distribution_quantile(&three, mixture, q)),
                      q, 1e-12);
-    for (double q = 0.1; q <= 0.9; q += 0.1)
+    for (double q = 0.1; q < 0.85; q += 0.1)
         assert_close(distribution_below(&some, quantile, distribution_quantile(&some, quantile, q)),
                      q, 1e-12);
     assert_close(distribution_mean(&some, quantile), 2, 1e-12);
     assert_close(distribution_mean(&three, mixture),
                  0.3 * exp(3.52) + 0.5 * exp(4.3 + 0.35 * 0.35 / 2) + 0.2 * exp(5.125), 1e-9);
     assert_true(isnan(distribution_sd(&some, quantile)));
-    /* twice the mean pinball loss */
-    assert_close(distribution_crps(&some, quantile, 3), 2 * (0.1 * 2 + 0.5 * 1 + 0.1 * 1) / 3,
-                 1e-12);
+    /* beyond the outer ones there is nothing */
+    assert_close(distribution_quantile(&some, quantile, 0.01), 1, 0);
+    assert_close(distribution_quantile(&some, quantile, 0.99), 4, 0);
+    assert_close(distribution_below(&some, quantile, 0.99), 0, 0);
+    assert_close(distribution_below(&some, quantile, 4), 1, 0);
+    assert_true(distribution_reaches(&some, (1 - 0.8) / 2)); /* rounded to below 0.1 */
+    assert_false(distribution_reaches(&some, 0.05));
+    assert_false(distribution_reaches(&some, 0.95));
+    assert_true(distribution_reaches(&three, 0.001));
+}
+
+/* Twice the integral of the pinball loss over the levels. */
+static double integrated_pinball(const struct distribution_shape *shape, const double *value,
+                                 double y)
+{
+    const int points = 100000;
+    double sum = 0;
+
+    for (int i = 0; i < points; i++) {
+        double level = (i + 0.5) / points;
+        double off = y - distribution_quantile(shape, value, level);
+
+        sum += 2 * (off >= 0 ? level : level - 1) * off / points;
+    }
+    return sum;
+}
+
+static void score_of_quantiles_is_the_integral_of_their_pinball_loss(void **state)
+{
+    const double level[] = {0.05, 0.3, 0.35, 0.9};
+    const double values[][4] = {{1, 2, 4, 4.5}, {-3, 1, 1, 2}, {2, 2, 2, 2}};
+
+    (void)state;
+    for (int64_t n = 1; n <= 4; n++) {
+        const struct distribution_shape shape = {
+            .family = DISTRIBUTION_QUANTILES, .n = n, .level = level};
+
+        for (int k = 0; k < 3; k++)
+            for (double y = -4.1; y < 6; y += 0.3) {
+                double score = distribution_crps(&shape, values[k], y);
+
+                assert_close(score, integrated_pinball(&shape, values[k], y), 1e-4);
+                assert_close(score, integrated(&shape, values[k], y, -5, 7), 1e-3);
+            }
+    }
+    assert_close(
+        distribution_crps(
+            &(struct distribution_shape){.family = DISTRIBUTION_QUANTILES, .n = 1, .level = level},
+            values[0], 3.5),
+        2.5, 1e-15); /* of a single one its distance */
+}
+
+/* A score is least for what is true: few levels, though extreme, do not look better than many. */
+static void score_of_many_quantiles_is_that_of_their_distribution(void **state)
+{
+    const struct distribution_shape normal = {.family = NORMAL, .n = 1};
+    const double standard[] = {1, 0, 1}, outer_level[] = {0.05, 0.95};
+    double level[99], value[99], outer_value[2], of_many = 0, of_outer = 0;
+    const struct distribution_shape many = {
+        .family = DISTRIBUTION_QUANTILES, .n = 99, .level = level};
+    const struct distribution_shape outer = {
+        .family = DISTRIBUTION_QUANTILES, .n = 2, .level = outer_level};
+
+    (void)state;
+    for (int i = 0; i < 99; i++) {
+        level[i] = (i + 1) / 100.0;
+        value[i] = distribution_quantile(&normal, standard, level[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        outer_value[i] = distribution_quantile(&normal, standard, outer_level[i]);
+    for (double y = -2; y <= 2; y += 0.5) {
+        double exact = distribution_crps(&normal, standard, y);
+
+        assert_close(distribution_crps(&many, value, y), exact, 0.01 * exact);
+    }
+    for (int i = 0; i < 99; i++) {
+        of_many += distribution_crps(&many, value, value[i]) / 99;
+        of_outer += distribution_crps(&outer, outer_value, value[i]) / 99;
+    }
+    assert_true(of_outer > of_many);
 }
 
 static void spread_is_that_of_the_squares(void **state)
@@ -159,6 +236,8 @@ int main(void)
         cmocka_unit_test(closed_forms_agree_with_integrals),
         cmocka_unit_test(likelihood_has_its_check_value),
         cmocka_unit_test(quantiles_invert_the_share_below),
+        cmocka_unit_test(score_of_quantiles_is_the_integral_of_their_pinball_loss),
+        cmocka_unit_test(score_of_many_quantiles_is_that_of_their_distribution),
         cmocka_unit_test(spread_is_that_of_the_squares),
         cmocka_unit_test(fitted_distributions_are_those_of_the_values),
     };

@@ -208,7 +208,9 @@ static void integrals_come_to_the_closed_form(void **state)
 
 static void metrics_of_distributions_need_one(void **state)
 {
-    const struct distribution_shape quantiles = {.family = DISTRIBUTION_QUANTILES, .n = 3};
+    const double level[] = {0.05, 0.5, 0.95};
+    const struct distribution_shape quantiles = {
+        .family = DISTRIBUTION_QUANTILES, .n = 3, .level = level};
     struct fixture_spec spec = {0};
     struct error error;
 
@@ -224,6 +226,37 @@ static void metrics_of_distributions_need_one(void **state)
     assert_true(
         metric_check(&spec.metrics, TASK_REGRESSION, &quantiles, "evaluate.metrics", &error));
     settings_release(fixture_settings, &spec);
+}
+
+static void quantiles_beyond_those_predicted_are_refused(void **state)
+{
+    static const char *const metrics[] = {
+        "\"crps\", {\"type\": \"interval\", \"level\": 0.9}",
+        "\"crps\", {\"type\": \"interval\", \"level\": 0.99}",
+        "\"crps\", {\"type\": \"pinball\", \"level\": 0.01}",
+        "\"crps\", {\"type\": \"pinball\", \"level\": 0.96}",
+    };
+    const double level[] = {0.05, 0.5, 0.95};
+    const struct distribution_shape quantiles = {
+        .family = DISTRIBUTION_QUANTILES, .n = 3, .level = level};
+    const struct distribution_shape normal = {.family = DISTRIBUTION_NORMAL, .n = 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        struct fixture_spec spec = {0};
+        struct error error;
+
+        parse_metrics(&spec, metrics[i]);
+        assert_true(
+            metric_check(&spec.metrics, TASK_REGRESSION, &normal, "evaluate.metrics", &error));
+        if (metric_check(&spec.metrics, TASK_REGRESSION, &quantiles, "evaluate.metrics", &error)) {
+            assert_int_equal(i, 0);
+        } else {
+            assert_string_equal(error.path, "evaluate.metrics[1]");
+            assert_non_null(strstr(error.message, "the loss predicts none outside 0.05 to 0.95"));
+        }
+        settings_release(fixture_settings, &spec);
+    }
 }
 
 /* ---- rows drawn again ---- */
@@ -541,6 +574,7 @@ int main(void)
         cmocka_unit_test(distributions_are_measured_beside_a_fitted_one),
         cmocka_unit_test(integrals_come_to_the_closed_form),
         cmocka_unit_test(metrics_of_distributions_need_one),
+        cmocka_unit_test(quantiles_beyond_those_predicted_are_refused),
         cmocka_unit_test(calibration_error_has_its_value),
         cmocka_unit_test(exoplanet_score_has_its_value),
         cmocka_unit_test(output_that_stands_out_is_named),

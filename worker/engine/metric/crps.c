@@ -29,7 +29,8 @@ static bool crps_measure(const void *config, const struct outcome *outcome,
 const struct metric_kind metric_crps = {
     .kind = {.name = "crps",
              .help = "Continuous ranked probability score of predicted distributions, averaged "
-                     "over the targets; of points the absolute error."},
+                     "over the targets; of quantiles as if there were straight lines between them "
+                     "and nothing beyond; of points the absolute error."},
     .regression = true,
     .goal = GOAL_MINIMIZE,
     .measure = crps_measure,

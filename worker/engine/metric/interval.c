@@ -14,33 +14,43 @@ static const struct setting interval_settings[] = {
     {0},
 };
 
+static void interval_levels(const void *config, double ret_level[2])
+{
+    double share = ((const struct interval_config *)config)->level;
+
+    ret_level[0] = (1 - share) / 2;
+    ret_level[1] = (1 + share) / 2;
+}
+
 static bool interval_measure(const void *config, const struct outcome *outcome,
                              struct evaluation *evaluation, struct error *error)
 {
-    double level = ((const struct interval_config *)config)->level, held = 0, width = 0;
+    double share = ((const struct interval_config *)config)->level, held = 0, width = 0, level[2];
     int64_t n = outcome->n * outcome->n_targets;
 
+    interval_levels(config, level);
     for (int64_t i = 0; i < n; i++) {
         int64_t row = i / outcome->n_targets, target = i % outcome->n_targets;
-        double low = outcome_quantile(outcome, row, target, (1 - level) / 2);
-        double high = outcome_quantile(outcome, row, target, (1 + level) / 2);
+        double low = outcome_quantile(outcome, row, target, level[0]);
+        double high = outcome_quantile(outcome, row, target, level[1]);
 
         held += outcome->target[i] >= low && outcome->target[i] <= high;
         width += high - low;
     }
-    return evaluation_add(evaluation, GOAL_NONE, held / (double)n, error, "coverage[%g]", level) &&
-           evaluation_add(evaluation, GOAL_MINIMIZE, width / (double)n, error, "width[%g]", level);
+    return evaluation_add(evaluation, GOAL_NONE, held / (double)n, error, "coverage[%g]", share) &&
+           evaluation_add(evaluation, GOAL_MINIMIZE, width / (double)n, error, "width[%g]", share);
 }
 
 const struct metric_kind metric_interval = {
     .kind = {.name = "interval",
              .help =
                  "Coverage and mean width of the predicted interval that should hold a share of "
-                 "all values.",
+                 "all values; of quantiles within their outer levels.",
              .config_size = sizeof(struct interval_config),
              .settings = interval_settings},
     .regression = true,
     .needs = METRIC_NEEDS_DISTRIBUTION,
     .goal = GOAL_MINIMIZE,
+    .levels = interval_levels,
     .measure = interval_measure,
 };

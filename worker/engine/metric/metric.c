@@ -85,6 +85,23 @@ static bool has_what_it_needs(enum metric_needs needs, const struct distribution
            (needs != METRIC_NEEDS_DENSITY || shape->family != DISTRIBUTION_QUANTILES);
 }
 
+static bool check_levels(const struct kind_choice *metric, const struct distribution_shape *shape,
+                         const char *place, struct error *error)
+{
+    const struct metric_kind *kind = (const struct metric_kind *)metric->kind;
+    double level[2];
+
+    if (!kind->levels || !shape || shape->family != DISTRIBUTION_QUANTILES)
+        return true;
+    kind->levels(metric->config, level);
+    return (distribution_reaches(shape, level[0]) && distribution_reaches(shape, level[1])) ||
+           error_set_at(error, ERROR_INVALID, place,
+                        "%s asks for quantiles from %g to %g, but the loss predicts none outside "
+                        "%g to %g",
+                        kind->kind.name, level[0], level[1], shape->level[0],
+                        shape->level[shape->n - 1]);
+}
+
 bool metric_check(const struct kind_choices *metrics, enum task task,
                   const struct distribution_shape *shape, const char *path, struct error *error)
 {
@@ -96,8 +113,11 @@ bool metric_check(const struct kind_choices *metrics, enum task task,
 
         (void)snprintf(place, sizeof(place), "%s[%zu]", path, i);
         if ((classes ? kind->classification : kind->regression) &&
-            has_what_it_needs(kind->needs, shape))
+            has_what_it_needs(kind->needs, shape)) {
+            if (!check_levels(&metrics->item[i], shape, place, error))
+                return false;
             continue;
+        }
         if (classes ? kind->classification : kind->regression)
             return error_set_at(error, ERROR_INVALID, place,
                                 "%s needs a loss that predicts a distribution: normal%s",

@@ -67,6 +67,8 @@ struct metric_kind {
     bool classification, regression; /* the tasks it is defined for */
     enum metric_needs needs;
     enum goal goal; /* of its values */
+    /* The lowest and the highest quantile that it asks of a prediction. NULL: none. */
+    void (*levels)(const void *config, double ret_level[2]);
     bool (*measure)(const void *config, const struct outcome *outcome,
                     struct evaluation *evaluation, struct error *error);
 };
@@ -82,7 +84,8 @@ bool evaluation_add_table(struct evaluation *evaluation, const char *name,
                           int64_t n_columns, double **cell, struct error *error);
 
 /* INVALID at "<path>[i]" for a metric that the task does not have ("rmse is for regression"), or
- * that needs a distribution where the loss predicts points. */
+ * that needs a distribution where the loss predicts points, or quantiles beyond those that it
+ * predicts. */
 bool metric_check(const struct kind_choices *metrics, enum task task,
                   const struct distribution_shape *shape, const char *path, struct error *error);
 

@@ -11,6 +11,11 @@ static const struct setting pinball_settings[] = {
     {0},
 };
 
+static void pinball_levels(const void *config, double ret_level[2])
+{
+    ret_level[0] = ret_level[1] = ((const struct pinball_config *)config)->level;
+}
+
 static bool pinball_measure(const void *config, const struct outcome *outcome,
                             struct evaluation *evaluation, struct error *error)
 {
@@ -29,10 +34,12 @@ static bool pinball_measure(const void *config, const struct outcome *outcome,
 const struct metric_kind metric_pinball = {
     .kind = {.name = "pinball",
              .help =
-                 "Pinball loss of the predicted quantile at a level, averaged over the targets.",
+                 "Pinball loss of the predicted quantile at a level, averaged over the targets; of "
+                 "quantiles within their outer levels.",
              .config_size = sizeof(struct pinball_config),
              .settings = pinball_settings},
     .regression = true,
     .goal = GOAL_MINIMIZE,
+    .levels = pinball_levels,
     .measure = pinball_measure,
 };
