@@ -119,7 +119,7 @@ const struct setting train_settings[] = {
     SETTING_INTEGER(struct train_config, batch, 32, 1, 1 << 24, "rows", "Rows of one step."),
     SETTING_INTEGER(struct train_config, parts, 1, 1, 1 << 24, "parts",
                     "In how many parts a batch's gradients are worked out, one after the other: "
-                    "less memory for the same step, but that class weights hold within a part."),
+                    "less memory for the same step."),
     SETTING_CHOICE(struct train_config, out_of_memory, OUT_OF_MEMORY_REPEAT, out_of_memory_names,
                    "What a run does that follows one which was ended for want of memory: the same "
                    "again, or go on from its checkpoint with batches in twice as many parts."),
