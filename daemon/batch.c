@@ -4,6 +4,7 @@
 #include "daemon/compose.h"
 #include "daemon/parameter.h"
 #include "daemon/sampler/sampler.h"
+#include "daemon/sampler/sweep.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -454,7 +455,8 @@ static bool expand_sweep(struct expansion *expansion, struct error *error)
     scoped(sampler_sweep_release) struct sampler_sweep sweep = {0};
 
     if (!sampler_sweep_read(expansion->head->sweep, (uint64_t)expansion->head->seed, &sweep,
-                            expansion->diagnostics))
+                            expansion->diagnostics) ||
+        !sampler_sweep_check_base(&sweep, expansion->head->base, expansion->diagnostics))
         return expansion->diagnostics->n || error_set(error, ERROR_NO_MEMORY, "reading a sweep");
     for (int64_t trial = 0; trial < sweep.trials; trial++) {
         if (!expand_trial(expansion, &sweep, trial, error))

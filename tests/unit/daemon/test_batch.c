@@ -264,6 +264,9 @@ static void bad_submissions_are_refused_with_their_place(void **state)
          "sweep.goal.minimise", "did you mean 'minimize'"},
         {"{'base':{'command':['a','{b}']},'sweep':{'parameters':{'b':{'choise':[1]}}}}",
          "sweep.parameters.b.choise", "did you mean 'choice'"},
+        {"{'base':{'command':['a','{c}'],'resources':{'cpus':'{c}'}},'sweep':{'method':'tpe',"
+         "'trials':3,'goal':{'minimize':'l'},'parameters':{'c':{'low':1,'high':1.2}}}}",
+         "resources.cpus", "{c} is what tpe decides when a trial begins"},
         {"{'name':'a\\nb','base':{'command':['a']}}", "name", "control character"},
         {"{'base':{'command':['a'],'queue':{'after':['x']}}}", "queue.after", "no experiment"},
     };
