@@ -73,7 +73,8 @@ static const struct command_option options[] = {
     {.name = "curves",
      .type = OPTION_TEXT,
      .value = "FILE.svg",
-     .help = "Draw what was reported by steps, a panel a metric, a colour an experiment."},
+     .help =
+         "Draw what was reported by steps, a panel a metric, a colour an experiment: 12 at most."},
     {.name = "metric",
      .letter = 'm',
      .type = OPTION_TEXT,
