@@ -294,6 +294,30 @@ static void a_short_sample_is_cut_from_its_own_lines(void **state)
     tear_down(&image);
 }
 
+/* Of what a short sample has not, nothing is mixed in. */
+static void a_short_sample_is_resized_from_its_own_lines(void **state)
+{
+    struct image image;
+    const struct tensor *y;
+
+    (void)state;
+    set_up(&image, "{'type': 'random_resized_crop', 'size': [3, 3], 'least': 0.5, 'most': 1}",
+           true);
+    for (int trained = 0; trained < 2; trained++) {
+        y = trained ? forward(&image) : predicted(&image);
+        for (int64_t row = 0; row < ROWS; row++) {
+            int64_t lines = fixture_length(row, LINES);
+
+            assert_true(!y->length || y->length[row] == 3);
+            for (int64_t i = 0; i < 9; i++) {
+                assert_true(value(y, i / 3, row, i % 3) >= pixel_of(row, 0, 0));
+                assert_true(value(y, i / 3, row, i % 3) <= pixel_of(row, lines - 1, 2));
+            }
+        }
+    }
+    tear_down(&image);
+}
+
 static void what_is_no_image_is_told_with_its_place(void **state)
 {
     static const char *const bad[][2] = {
@@ -336,6 +360,7 @@ int main(void)
         cmocka_unit_test(nothing_is_drawn_where_nothing_is_trained),
         cmocka_unit_test(a_short_sample_is_turned_over_by_itself),
         cmocka_unit_test(a_short_sample_is_cut_from_its_own_lines),
+        cmocka_unit_test(a_short_sample_is_resized_from_its_own_lines),
         cmocka_unit_test(what_is_no_image_is_told_with_its_place),
     };
 

@@ -64,21 +64,27 @@ static int64_t part_of(double share, int64_t all)
     return part < 1 ? 1 : part > all ? all : part;
 }
 
-static struct crop_area area_of(const struct layer *layer, const struct pass *pass, int64_t row)
+/* Of a row's own lines, whose parts all become as many. */
+static struct crop_area area_of(const struct layer *layer, const struct pass *pass,
+                                const struct tensor *x, int64_t row)
 {
     const struct random_resized_crop_config *config = layer->config;
     const struct crop *crop = layer->memory;
+    int64_t lines = x->length ? x->length[row] : crop->in_height;
     struct crop_area area;
     double share, shape;
 
-    if (!pass->training)
-        return crop_center(crop, part_of(config->center, crop->in_height),
+    if (!pass->training) {
+        area = crop_center(crop, part_of(config->center, lines),
                            part_of(config->center, crop->in_width));
+        area.top = (lines - area.height) / 2;
+        return area;
+    }
     share = config->least + (config->most - config->least) * crop_draw(crop, pass, row, DRAW_AREA);
     shape = exp(log(config->stretch) * (2 * crop_draw(crop, pass, row, DRAW_SHAPE) - 1));
-    area.height = part_of(sqrt(share * shape), crop->in_height);
+    area.height = part_of(sqrt(share * shape), lines);
     area.width = part_of(sqrt(share / shape), crop->in_width);
-    area.top = crop_place(crop_draw(crop, pass, row, DRAW_TOP), area.height, crop->in_height);
+    area.top = crop_place(crop_draw(crop, pass, row, DRAW_TOP), area.height, lines);
     area.left = crop_place(crop_draw(crop, pass, row, DRAW_LEFT), area.width, crop->in_width);
     return area;
 }
@@ -87,7 +93,7 @@ static void random_resized_crop_forward(const struct layer *layer, struct pass *
                                         const struct tensor *const x[], struct tensor *y)
 {
     for (int64_t row = 0; row < y->rows; row++) {
-        struct crop_area area = area_of(layer, pass, row);
+        struct crop_area area = area_of(layer, pass, x[0], row);
 
         crop_resize(layer->memory, &area, row, x[0], y);
     }
@@ -102,10 +108,17 @@ static void random_resized_crop_backward(const struct layer *layer, struct pass 
         return;
     memset(dx[0]->data, 0, (size_t)(x[0]->steps * x[0]->rows * x[0]->width) * sizeof(real));
     for (int64_t row = 0; row < dy->rows; row++) {
-        struct crop_area area = area_of(layer, pass, row);
+        struct crop_area area = area_of(layer, pass, x[0], row);
 
         crop_resize_back(layer->memory, &area, row, dy, dx[0]);
     }
+}
+
+static int64_t random_resized_crop_length(const struct layer *layer, int64_t length)
+{
+    const struct crop *crop = layer->memory;
+
+    return length > 0 ? crop->height : 0;
 }
 
 const struct layer_kind layer_random_resized_crop = {
@@ -118,6 +131,7 @@ const struct layer_kind layer_random_resized_crop = {
     .memory = sizeof(struct crop),
     .draws = true,
     .build = random_resized_crop_build,
+    .length = random_resized_crop_length,
     .forward = random_resized_crop_forward,
     .backward = random_resized_crop_backward,
 };
