@@ -6,8 +6,10 @@
 #include "common/owner.h"
 #include "common/wire.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 bool client_ask(struct client *client, const struct buffer *request, int64_t id, cJSON **ret_result,
                 struct error *error)
@@ -62,6 +64,21 @@ bool client_print_json(const cJSON *json, struct error *error)
         return false;
     fwrite(buffer.data, 1, buffer.size, stdout);
     putchar('\n');
+    return true;
+}
+
+bool client_print_line(const char *line, size_t size, struct error *error)
+{
+    while (size > 0) {
+        ssize_t written = write(STDOUT_FILENO, line, size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_set_errno(error, errno, "writing to standard output");
+        line += written;
+        size -= (size_t)written;
+    }
     return true;
 }
 

@@ -127,6 +127,8 @@ bool client_object(cJSON **ret, struct error *error);
 bool client_select(cJSON **select, cJSON **ret_params, struct error *error);
 /* One line of JSON to standard output. */
 bool client_print_json(const cJSON *json, struct error *error);
+/* The only line that is printed: without stdio, whose first use is a hundredth of a submission. */
+bool client_print_line(const char *line, size_t size, struct error *error);
 /* A line to standard error: "nj: ...". */
 __attribute__((format(printf, 1, 2))) void client_message(const char *format, ...);
 

@@ -18,7 +18,7 @@
 #define START_DEADLINE_MS 15000
 #define START_AGAIN_MS 200
 #define ASK_AGAIN_MS 1000 /* who was asked to start one may have failed */
-#define PATIENCE_MS 2
+#define LOOKS 2000 /* for an answer: about a millisecond of them */
 
 struct connection {
     int fd;
@@ -159,22 +159,20 @@ static bool send_all(int fd, const char *data, size_t size, struct error *error)
  * needs it. */
 static ssize_t receive_soon(int fd, char *data, size_t size)
 {
-    int64_t end = now_ms() + PATIENCE_MS;
-
-    do {
+    for (int i = 0; i < LOOKS; i++) {
         ssize_t received = recv(fd, data, size, MSG_DONTWAIT);
 
         if (received >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
             return received;
         sched_yield();
-    } while (now_ms() < end);
+    }
     return recv(fd, data, size, 0);
 }
 
 /* Blocks until something came. */
 static bool receive(struct connection *connection, struct error *error)
 {
-    char data[16384];
+    char data[4096];
     ssize_t size = receive_soon(connection->fd, data, sizeof(data));
 
     if (size > 0)

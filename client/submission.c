@@ -115,17 +115,16 @@ static bool fingerprint_command(cJSON *params, const cJSON *command, const char 
 
     cJSON_ArrayForEach(word, command)
     {
-        char path[2 * PATH_MAX];
+        scoped(buffer_release) struct buffer path = {0};
         const char *text = cJSON_GetStringValue(word);
 
-        if (!text || !*text || (i++ == 0 && !strchr(text, '/')) || *text == '-' ||
-            strlen(text) >= PATH_MAX)
+        if (!text || !*text || (i++ == 0 && !strchr(text, '/')) || *text == '-')
             continue;
-        if (*text == '/')
-            snprintf(path, sizeof(path), "%s", text);
-        else
-            snprintf(path, sizeof(path), "%s/%s", cwd, text);
-        if (!submission_fingerprint(params, path, error))
+        if (*text != '/' && (!buffer_append_text(&path, cwd, error) ||
+                             !buffer_append_text(&path, "/", error)))
+            return false;
+        if (!buffer_append_text(&path, text, error) ||
+            !submission_fingerprint(params, path.data, error))
             return false;
     }
     return true;

@@ -274,35 +274,42 @@ static const char *environment(const char *name)
 }
 
 /* The user's own folder: $HOME, else what the user database says; NULL: none. */
-static const char *user_folder(char *room, size_t size, struct passwd *entry)
+static const char *user_folder(void)
 {
     const char *home = environment("HOME");
-    struct passwd *found;
+    const struct passwd *user;
 
     if (home && home[0] == '/')
         return home;
-    return getpwuid_r(geteuid(), entry, room, size, &found) == 0 && found ? entry->pw_dir : NULL;
+    user = getpwuid(geteuid());
+    return user ? user->pw_dir : NULL;
+}
+
+static bool append_working_directory(struct buffer *path, struct error *error)
+{
+    scoped(memory_free) char *here = getcwd(NULL, 0);
+
+    if (!here)
+        return error_set_errno(error, errno, "the working directory");
+    return buffer_append_text(path, here, error);
 }
 
 bool wire_home(struct buffer *ret_path, struct error *error)
 {
     scoped(buffer_release) struct buffer path = {0};
     const char *named = environment("NIGHTJAR_HOME"), *data = environment("XDG_DATA_HOME");
-    char room[4096], here[PATH_MAX];
-    struct passwd entry;
     bool good;
 
     if (named && named[0] == '/') {
         good = buffer_append_text(&path, named, error);
     } else if (named) {
-        if (!getcwd(here, sizeof(here)))
-            return error_set_errno(error, errno, "the working directory");
-        good = buffer_append_format(&path, error, "%s/%s", here, named);
+        good = append_working_directory(&path, error) && buffer_append_text(&path, "/", error) &&
+               buffer_append_text(&path, named, error);
     } else if (data && data[0] == '/') {
         good =
             buffer_append_text(&path, data, error) && buffer_append_text(&path, "/nightjar", error);
     } else {
-        const char *home = user_folder(room, sizeof(room), &entry);
+        const char *home = user_folder();
         if (!home)
             return error_set(error, ERROR_NOT_FOUND, "neither NIGHTJAR_HOME nor HOME is set");
         good = buffer_append_text(&path, home, error) &&

@@ -24,7 +24,14 @@ bool setting_no_memory(struct diagnostics *diagnostics)
 
 const char *setting_path_member(char *buffer, const char *path, const char *name)
 {
-    snprintf(buffer, SETTING_PATH_SIZE, "%s%s%s", path, *path ? "." : "", name);
+    size_t size = strnlen(path, SETTING_PATH_SIZE - 1), more;
+
+    memcpy(buffer, path, size);
+    if (size > 0 && size < SETTING_PATH_SIZE - 1)
+        buffer[size++] = '.';
+    more = strnlen(name, SETTING_PATH_SIZE - 1 - size);
+    memcpy(buffer + size, name, more);
+    buffer[size + more] = '\0';
     return buffer;
 }
 
