@@ -106,67 +106,68 @@ static bool start_runs(struct daemon *daemon, struct error *error)
             starter_pick(&daemon->starter, daemon->store, daemon->supervisor, error));
 }
 
-static bool try_again_later(struct daemon *daemon, const char *what, const struct error *failure,
-                            struct error *error)
+static bool take_in(struct daemon *daemon, struct error *error)
 {
-    log_error("%s: %s", what, failure->message);
+    return supervisor_take_in(daemon->supervisor, daemon->durable, &daemon->decided, error);
+}
+
+static void forget_taken(struct daemon *daemon)
+{
+    daemon->decided = false;
+    supervisor_forget_taken(daemon->supervisor);
+}
+
+static void forget_finishes(struct daemon *daemon)
+{
+    supervisor_forget_finishes(daemon->supervisor);
+}
+
+static void forget_starts(struct daemon *daemon)
+{
+    daemon->starter.again = false;
+    supervisor_forget_starts(daemon->supervisor);
+}
+
+/* Parts of a turn's work, in their order. */
+static const struct part {
+    bool (*run)(struct daemon *daemon, struct error *error);
+    void (*forget)(struct daemon *daemon); /* what it planned and the store no longer knows */
+    const char *undone;
+} part_take_in = {take_in, forget_taken, "no run was taken in"},
+  part_finish = {finish_batches, forget_finishes, "no on_finish was started"},
+  part_start = {start_runs, forget_starts, "no run was started"};
+
+/* One that fails is undone alone and tried again later. False: the transaction is of no more use.
+ */
+static bool attempt(struct daemon *daemon, const struct part *part, struct error *error)
+{
+    struct error failure;
+
+    if (!store_savepoint(daemon->store, error))
+        return false;
+    if (part->run(daemon, &failure))
+        return store_keep(daemon->store, error);
+    part->forget(daemon);
+    log_error("%s: %s", part->undone, failure.message);
     alarm_within(&daemon->retry, RETRY_MS);
     return store_undo(daemon->store, error);
 }
 
-static bool take_in(struct daemon *daemon, bool durable, bool *ret_decided, struct error *error)
-{
-    struct error failure;
-
-    if (!store_savepoint(daemon->store, error))
-        return false;
-    if (supervisor_take_in(daemon->supervisor, durable, ret_decided, &failure))
-        return store_keep(daemon->store, error);
-    *ret_decided = false;
-    supervisor_forget_taken(daemon->supervisor);
-    return try_again_later(daemon, "no run was taken in", &failure, error);
-}
-
-static bool finish(struct daemon *daemon, struct error *error)
-{
-    struct error failure;
-
-    if (!store_savepoint(daemon->store, error))
-        return false;
-    if (finish_batches(daemon, &failure))
-        return store_keep(daemon->store, error);
-    supervisor_forget_finishes(daemon->supervisor);
-    return try_again_later(daemon, "no on_finish was started", &failure, error);
-}
-
-static bool start(struct daemon *daemon, struct error *error)
-{
-    struct error failure;
-
-    if (!store_savepoint(daemon->store, error))
-        return false;
-    if (start_runs(daemon, &failure))
-        return store_keep(daemon->store, error);
-    daemon->starter.again = false;
-    supervisor_forget_starts(daemon->supervisor);
-    return try_again_later(daemon, "no run was started", &failure, error);
-}
-
-/* What the daemon itself wants done in this turn's transaction, in parts: one that fails is undone
- * alone, so that a verdict does not wait for what cannot be started, and neither do the requests of
- * the turn. False: the transaction is of no more use. */
+/* What the daemon itself wants done in this turn's transaction, in parts, so that a verdict does not
+ * wait for what cannot be started, and neither do the requests of the turn. False: the transaction
+ * is of no more use. */
 static bool work(struct daemon *daemon, struct error *error)
 {
-    bool durable = daemon->starter.wanted || store_in_transaction(daemon->store) ||
-                   supervisor_expects_verdict(daemon->supervisor);
-    bool decided = false;
-
-    if (!(durable ? daemon_begin(daemon, error) : store_begin_relaxed(daemon->store, error)) ||
-        !take_in(daemon, durable, &decided, error))
+    daemon->durable = daemon->starter.wanted || store_in_transaction(daemon->store) ||
+                      supervisor_expects_verdict(daemon->supervisor);
+    daemon->decided = false;
+    if (!(daemon->durable ? daemon_begin(daemon, error)
+                          : store_begin_relaxed(daemon->store, error)) ||
+        !attempt(daemon, &part_take_in, error))
         return false;
-    if (!decided && !daemon->starter.wanted)
+    if (!daemon->decided && !daemon->starter.wanted)
         return true;
-    return finish(daemon, error) && start(daemon, error);
+    return attempt(daemon, &part_finish, error) && attempt(daemon, &part_start, error);
 }
 
 /* A part of what clients wanted of very many experiments. False: the transaction is of no use. */

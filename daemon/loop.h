@@ -76,6 +76,8 @@ struct daemon {
     uv_signal_t terminate, interrupt;
     struct request_changes *changes; /* owned: what is done over several turns; nothing starts */
     struct error turn_failure;       /* kind NONE: the turn's transaction is good */
+    bool durable;                    /* this turn's transaction is */
+    bool decided;                    /* some state may have changed in it */
     bool large;                      /* this turn took much memory: give it back at its end */
     bool late;                       /* the turn before left this one what it wanted done */
     bool stopping;                   /* a turn that ends is the last */

@@ -117,6 +117,22 @@ class Check(unittest.TestCase):
             ["night.yaml:4: evaluate.metrics[1]: interval asks for quantiles from 0.05 to 0.95, but the loss predicts none outside 0.1 to 0.9"],
         )
 
+    def test_what_training_would_refuse_is_refused_before(self):
+        for text, problem in (
+            (PIPELINE.replace("train: {", "train: {batch: 29, last_batch: drop, "),
+             r"train\.batch: 28 training rows are less than a batch, and train\.last_batch drops it"),
+            (PIPELINE.replace("train: {", "train: {parameters: [{type: freeze}], "),
+             r"train\.parameters: every parameter is frozen: nothing is left to train"),
+            (PIPELINE.replace("train: {", "train: {parameters: [{type: freeze, match: dens7.*}], "),
+             r"train\.parameters\[0\]\.match: the model has no parameter dens7\.\*"),
+            (PIPELINE.replace("ignore: g, target: y", "ignore: [g, y], target: a").replace("train: {", "train: {logits: 1, ")
+             .replace("classes", "outputs"),
+             r"train\.logits: only networks that tell classes apart have them"),
+        ):
+            with self.subTest(problem=problem):
+                (line,) = self.problems(text)
+                self.assertRegex(line, rf"^night\.yaml:\d+: {problem}$")
+
     def test_what_some_trials_have_is_told_with_their_parameter(self):
         sweep = "sweep:\n  parameters:\n    train.optimizer.rate: [0.1, -1]\n    train.epochs: [1, 2, 3]\n  replicates: 5\n"
         self.assertEqual(

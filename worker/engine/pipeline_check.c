@@ -303,7 +303,12 @@ static bool check_training(struct question *question, const struct prepared_rows
     struct train_config *config = &question->spec.train;
     struct distribution_shape shape;
 
+    if (config->logits > 0 && rows->preparation->task != TASK_CLASSIFICATION)
+        return error_set_at(error, ERROR_INVALID, "train.logits",
+                            "only networks that tell classes apart have them");
     return train_complete(config, rows->preparation->task, error) &&
+           (model_kind_of(&question->spec.model)->whole ||
+            train_check_batch(config, split->part[SPLIT_TRAIN].n, error)) &&
            loss_fit(&config->loss, set, &split->part[SPLIT_TRAIN], error) &&
            loss_shape(&config->loss, &task, &shape, error) &&
            metric_check(metrics, rows->preparation->task, &shape, "evaluate.metrics", error) &&

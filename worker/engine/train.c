@@ -60,6 +60,16 @@ static bool prepare_watch(struct trainer *trainer, struct error *error)
                       error);
 }
 
+bool train_check_batch(const struct train_config *config, int64_t rows, struct error *error)
+{
+    if (config->last_batch != LAST_BATCH_DROP || rows >= config->batch)
+        return true;
+    return error_set_at(error, ERROR_INVALID, "train.batch",
+                        "%" PRId64 " training rows are less than a batch, and "
+                        "train.last_batch drops it",
+                        rows);
+}
+
 static bool prepare(struct trainer *trainer, struct error *error)
 {
     const struct train_context *context = trainer->context;
@@ -72,11 +82,8 @@ static bool prepare(struct trainer *trainer, struct error *error)
     trainer->restores_best = trainer->config->restore_best && trainer->watch.metric;
     trainer->keeps_best = trainer->restores_best || trainer->config->rollback.times > 0;
     trainer->steps_per_epoch = order_steps(&trainer->order);
-    if (trainer->steps_per_epoch == 0)
-        return error_set_at(error, ERROR_INVALID, "train.batch",
-                            "%" PRId64 " training rows are less than a batch, and "
-                            "train.last_batch drops it",
-                            trainer->train->n);
+    if (!train_check_batch(trainer->config, trainer->train->n, error))
+        return false;
     if (trainer->config->logits > 0 && trainer->model->n_logits == 0)
         return error_set_at(error, ERROR_INVALID, "train.logits",
                             "only networks that tell classes apart have them");

@@ -51,6 +51,8 @@ struct train_result {
     double epoch_s;                /* that an epoch took, in the middle; NAN: none was whole */
 };
 
+/* INVALID at "train.batch" where the last batch is dropped and so many rows have no other. */
+bool train_check_batch(const struct train_config *config, int64_t rows, struct error *error);
 /* Trains in place. Reports train.loss, valid.loss, valid.<metric> (step = epoch, from 1) and
  * progress, checkpoints and warnings through report.h. A loss that is not finite fails with INVALID
  * and says at which step. */

@@ -459,12 +459,50 @@ static bool network_plan(const struct model_plan *plan, struct network **ret_net
     return true;
 }
 
+/* All parameters, as they lie in the arena: the layers' in their order. */
+static bool list_parameters(const struct network *network, struct update_parameter **ret_list,
+                            int *ret_n, struct error *error)
+{
+    scoped(memory_free) struct update_parameter *list =
+        calloc((size_t)network->n_layers * LAYER_PARAMETERS_MAX, sizeof(*list));
+    int n = 0;
+
+    if (!list)
+        return error_set(error, ERROR_NO_MEMORY, "preparing to train");
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++) {
+            const struct parameter *parameter = &network->layer[i].parameter[k];
+
+            if (parameter->is_state)
+                continue;
+            list[n++] = (struct update_parameter){
+                .name = parameter->name,
+                .offset = parameter->offset,
+                .elements = arena_align(parameter->rows * parameter->columns),
+                .bias = parameter->columns == 1,
+            };
+        }
+    *ret_list = take(&list);
+    *ret_n = n;
+    return true;
+}
+
+static bool check_update(const struct network *network, struct error *error)
+{
+    scoped(memory_free) struct update_parameter *list = NULL;
+    int n;
+
+    return list_parameters(network, &list, &n, error) &&
+           update_check(&network->plan.update, list, n, error);
+}
+
 bool network_measure(const struct model_plan *plan, int64_t *ret_parameters, int64_t *ret_memory,
                      struct error *error)
 {
     scoped(network_release) struct network *network = NULL;
 
-    if (!network_plan(plan, &network, error))
+    if (!network_plan(plan, &network, error) ||
+        (plan->batch > 0 && !check_update(network, error)))
         return false;
     *ret_parameters = network->model.n_parameters;
     *ret_memory = network->model.memory;
@@ -536,29 +574,13 @@ static bool allocate_arenas(struct network *network, struct error *error)
     return true;
 }
 
-/* All parameters, as they lie in the arena: the layers' in their order. */
 static bool init_update(struct network *network, struct error *error)
 {
-    scoped(memory_free) struct update_parameter *list =
-        calloc((size_t)network->n_layers * LAYER_PARAMETERS_MAX, sizeof(*list));
-    int n = 0;
+    scoped(memory_free) struct update_parameter *list = NULL;
+    int n;
 
-    if (!list)
-        return error_set(error, ERROR_NO_MEMORY, "preparing to train");
-    for (int i = 0; i < network->n_layers; i++)
-        for (int k = 0; k < network->layer[i].n_parameters; k++) {
-            const struct parameter *parameter = &network->layer[i].parameter[k];
-
-            if (parameter->is_state)
-                continue;
-            list[n++] = (struct update_parameter){
-                .name = parameter->name,
-                .offset = parameter->offset,
-                .elements = arena_align(parameter->rows * parameter->columns),
-                .bias = parameter->columns == 1,
-            };
-        }
-    return update_init(&network->update, &network->plan.update, list, n, network->n_learnt, error);
+    return list_parameters(network, &list, &n, error) &&
+           update_init(&network->update, &network->plan.update, list, n, network->n_learnt, error);
 }
 
 static bool init_passes(struct network *network, struct error *error)

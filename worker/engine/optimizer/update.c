@@ -128,6 +128,14 @@ static bool make_groups(struct update *update, const struct update_parameter *pa
     return check_groups(update, spoke, error);
 }
 
+bool update_check(const struct update_plan *plan, const struct update_parameter *parameter,
+                  int n_parameters, struct error *error)
+{
+    scoped(update_release) struct update update = {.plan = *plan};
+
+    return make_groups(&update, parameter, n_parameters, error);
+}
+
 bool update_init(struct update *ret_update, const struct update_plan *plan,
                  const struct update_parameter *parameter, int n_parameters, int64_t n_elements,
                  struct error *error)

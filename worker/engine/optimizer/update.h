@@ -63,6 +63,9 @@ struct update { /* all-zero is a valid empty one */
 
 /* Arenas that an update of this plan will own. */
 int update_arenas(const struct update_plan *plan);
+/* As update_init refuses, without an arena. */
+bool update_check(const struct update_plan *plan, const struct update_parameter *parameter,
+                  int n_parameters, struct error *error);
 /* INVALID at "train.parameters[i]" for a rule that speaks of no parameter, or where nothing is left
  * that could move. */
 bool update_init(struct update *ret_update, const struct update_plan *plan,
