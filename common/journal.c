@@ -152,21 +152,50 @@ bool journal_report(const char *path, const cJSON *event, struct error *error)
 
 /* ---- reading ---- */
 
+static void begin_again(struct journal_reader *reader)
+{
+    reader->offset = 0;
+    reader->passed = 0;
+    reader->tail_size = 0;
+    reader->rewritten = true;
+}
+
+static void remember_tail(struct journal_reader *reader, const char *line, size_t size)
+{
+    reader->tail_size = size < sizeof(reader->tail) ? size : sizeof(reader->tail);
+    memcpy(reader->tail, line + size - reader->tail_size, reader->tail_size);
+}
+
+/* Does something else stand there now than what was read? */
+static bool has_other_tail(const struct journal_reader *reader)
+{
+    char tail[sizeof(reader->tail)];
+    ssize_t got;
+
+    if (reader->tail_size == 0)
+        return false;
+    got = pread(reader->fd, tail, reader->tail_size, reader->offset - (int64_t)reader->tail_size);
+    return got >= 0 && ((size_t)got < reader->tail_size || memcmp(tail, reader->tail, (size_t)got));
+}
+
 bool journal_reader_open(int folder, const char *path, int64_t offset,
                          struct journal_reader *ret_reader, struct error *error)
 {
     struct journal_reader reader = {.fd = -1, .offset = offset < 0 ? 0 : offset};
     struct stat status;
 
-    if (!file_open(folder, path, O_RDONLY, &reader.fd, error)) {
+    if (!file_open(folder, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &reader.fd, error)) {
         if (error->kind != ERROR_NOT_FOUND)
             return false;
     } else if (fstat(reader.fd, &status) < 0) {
         error_set_errno(error, errno, "%s", path);
         journal_reader_close(&reader);
         return false;
+    } else if (!S_ISREG(status.st_mode)) {
+        journal_reader_close(&reader);
+        return error_set(error, ERROR_INVALID, "%s is no regular file", path);
     } else if (reader.offset > status.st_size) {
-        reader.offset = 0;
+        begin_again(&reader);
     }
     *ret_reader = reader;
     return true;
@@ -195,6 +224,8 @@ static bool read_more(struct journal_reader *reader, bool *ret_more, struct erro
     buffer_drop_front(&reader->buffer, reader->consumed);
     reader->consumed = 0;
     held = reader->buffer.size;
+    if (held == 0 && reader->passed == 0 && has_other_tail(reader))
+        begin_again(reader);
     int64_t position = reader->offset + reader->passed + (int64_t)held;
     int64_t room = JOURNAL_FILE_LIMIT - position;
     if (room > READ_CHUNK)
@@ -226,7 +257,7 @@ static bool settle_at_end(struct journal_reader *reader, struct error *error)
     if (status.st_size < reader->offset + reader->passed)
         reader->passed = 0;
     if (status.st_size < reader->offset)
-        reader->offset = 0;
+        begin_again(reader);
     return true;
 }
 
@@ -246,6 +277,7 @@ static bool take_rest(struct journal_reader *reader, const char **ret_line, size
     reader->bad_lines += reader->passed > 0;
     reader->offset = status.st_size;
     reader->passed = 0;
+    reader->tail_size = 0;
     if (size > 0)
         *ret_line = reader->buffer.data + reader->consumed;
     *ret_size = size;
@@ -274,6 +306,7 @@ static bool next_line(struct journal_reader *reader, bool ended, const char **re
             if (newline) {
                 reader->offset += reader->passed;
                 reader->passed = 0;
+                reader->tail_size = 0;
                 reader->bad_lines++;
                 scanned = 0;
                 continue;
@@ -282,6 +315,7 @@ static bool next_line(struct journal_reader *reader, bool ended, const char **re
         if (newline) {
             reader->consumed += size;
             reader->offset += (int64_t)size;
+            remember_tail(reader, start, size);
             *ret_line = start;
             *ret_size = size;
             return true;

@@ -22,6 +22,7 @@
 #define JOURNAL_VERSION 1
 #define JOURNAL_LINE_LIMIT (64 * 1024)
 #define JOURNAL_FILE_LIMIT (64 * 1024 * 1024)
+#define JOURNAL_TAIL_SIZE 32
 
 struct journal_writer {
     int fd;       /* owned; -1: closed */
@@ -51,15 +52,19 @@ struct journal_reader {
     int64_t passed;       /* bytes of a line over the limit whose end is not there yet */
     struct buffer buffer; /* what was read, from `consumed` on not handed out yet */
     size_t consumed;
+    bool rewritten;               /* the file was not only appended to */
+    char tail[JOURNAL_TAIL_SIZE]; /* the end of the line before `offset`; empty: not known */
+    size_t tail_size;
 };
 
-/* A missing file is no error: there is nothing to read yet. An offset past the end begins again at
- * 0. */
+/* A missing file is no error: there is nothing to read yet. What is no regular file is INVALID: it
+ * could keep the reader waiting. An offset past the end begins again at 0. */
 bool journal_reader_open(int folder, const char *path, int64_t offset,
                          struct journal_reader *ret_reader, struct error *error);
 void journal_reader_close(struct journal_reader *reader);
 /* The next whole line; *ret_event NULL: none (yet). Blank lines are passed over; what lies beyond
- * JOURNAL_FILE_LIMIT is not read; a file that has shrunk is read again from 0. *ret_offset (may be
+ * JOURNAL_FILE_LIMIT is not read; a file that has shrunk or holds something else before the offset
+ * is `rewritten` and read again from 0. *ret_offset (may be
  * NULL): where the line begins, which is its unique sequence number in the store. */
 bool journal_next(struct journal_reader *reader, cJSON **ret_event, int64_t *ret_offset,
                   struct error *error);

@@ -73,6 +73,36 @@ static bool open_journal(const char *folder, const char *name, int64_t offset,
     return journal_reader_open(AT_FDCWD, path, offset, ret_reader, error);
 }
 
+/* What the run itself put there may be anything. It decides no verdict, so that where it cannot be
+ * read the run goes on without it. */
+static bool do_without_reports(struct journal_intake *intake, const struct error *failure)
+{
+    if (failure->kind == ERROR_NO_MEMORY)
+        return false;
+    (void)error_describe(failure, intake->unreadable, sizeof(intake->unreadable));
+    return true;
+}
+
+static bool open_reported(struct journal_intake *intake, int64_t offset, struct error *error)
+{
+    intake->unreadable[0] = '\0';
+    if (open_journal(intake->folder, "reported.jsonl", offset, &intake->reported, error))
+        return true;
+    intake->reported = (struct journal_reader){.fd = -1, .offset = offset};
+    return do_without_reports(intake, error);
+}
+
+/* Has another file taken the place of the one that is read? */
+static bool is_replaced(const struct journal_intake *intake)
+{
+    char path[PATH_SIZE];
+    struct stat read, there;
+
+    snprintf(path, sizeof(path), "%s/reported.jsonl", intake->folder);
+    return intake->reported.fd >= 0 && fstat(intake->reported.fd, &read) == 0 &&
+           lstat(path, &there) == 0 && (read.st_ino != there.st_ino || read.st_dev != there.st_dev);
+}
+
 static bool open_readers(struct journal_intake *intake, struct error *error)
 {
     if (intake->open && intake->events.fd >= 0 && intake->reported.fd >= 0)
@@ -82,7 +112,7 @@ static bool open_readers(struct journal_intake *intake, struct error *error)
     close_readers(intake);
     if (!open_journal(intake->folder, "events.jsonl", events, &intake->events, error))
         return false;
-    if (!open_journal(intake->folder, "reported.jsonl", reported, &intake->reported, error)) {
+    if (!open_reported(intake, reported, error)) {
         journal_reader_close(&intake->events);
         return false;
     }
@@ -155,8 +185,11 @@ static bool take_journal(struct journal_intake *intake, struct store *store,
             ret_taken->more = true;
             break;
         }
-        if (!next_of(intake, reader, &line, &offset, error))
+        if (!next_of(intake, reader, &line, &offset, error)) {
+            if (journal == STORE_JOURNAL_REPORTED && do_without_reports(intake, error))
+                break;
             return error_wrap(error, "reading %s", intake->folder);
+        }
         if (!line)
             break;
         if (journal == STORE_JOURNAL_EVENTS)
@@ -167,6 +200,16 @@ static bool take_journal(struct journal_intake *intake, struct store *store,
     }
     ret_taken->lines += lines;
     return true;
+}
+
+/* The old file was read to its end: the new one is read from its start. */
+static bool take_replacement(struct journal_intake *intake, struct store *store, int64_t now_ms,
+                             struct journal_taken *ret_taken, struct error *error)
+{
+    intake->rewritten = true;
+    journal_reader_close(&intake->reported);
+    return open_reported(intake, 0, error) &&
+           take_journal(intake, store, STORE_JOURNAL_REPORTED, now_ms, ret_taken, error);
 }
 
 bool journal_intake_take(struct journal_intake *intake, struct store *store, int64_t now_ms,
@@ -180,6 +223,10 @@ bool journal_intake_take(struct journal_intake *intake, struct store *store, int
         return false;
     intake->bad += intake->reported.bad_lines;
     intake->reported.bad_lines = 0;
+    intake->rewritten = intake->rewritten || intake->reported.rewritten;
+    if (!taken.more && is_replaced(intake) &&
+        !take_replacement(intake, store, now_ms, &taken, error))
+        return false;
     *ret_taken = taken;
     return true;
 }
@@ -192,6 +239,23 @@ static bool warn_of_lines(struct journal_intake *intake, struct store *store, st
         return true;
     snprintf(text, sizeof(text), "%" PRId64 " line%s of reported.jsonl could not be read",
              intake->bad, intake->bad == 1 ? "" : "s");
+    return store_warn(store, intake->experiment, intake->run, text, error);
+}
+
+/* About the file as a whole. */
+static bool warn_of_file(struct journal_intake *intake, struct store *store, struct error *error)
+{
+    char text[sizeof(intake->unreadable) + 64];
+
+    if (intake->rewritten &&
+        !store_warn(store, intake->experiment, intake->run,
+                    "reported.jsonl was written anew instead of being appended to: some of what it "
+                    "said may be lost",
+                    error))
+        return false;
+    if (!intake->unreadable[0])
+        return true;
+    snprintf(text, sizeof(text), "reported.jsonl could not be read: %s", intake->unreadable);
     return store_warn(store, intake->experiment, intake->run, text, error);
 }
 
@@ -209,7 +273,7 @@ bool journal_intake_complain(struct journal_intake *intake, struct store *store,
 {
     if (!intake->open || intake->complained)
         return true;
-    if (!warn_of_lines(intake, store, error))
+    if (!warn_of_lines(intake, store, error) || !warn_of_file(intake, store, error))
         return false;
     if (is_too_long(&intake->reported) &&
         !store_warn(store, intake->experiment, intake->run,

@@ -36,6 +36,8 @@ struct journal_intake {
     struct experiment_exit exit;
     int64_t bad;           /* lines of reported.jsonl that nobody can read, or the store refuses */
     int64_t bad_committed; /* what of them a reader that was rolled back does not meet again */
+    char unreadable[256];  /* why reported.jsonl is not read; empty: it is, or is not there */
+    bool rewritten;        /* reported.jsonl was not only appended to */
     bool complained;       /* the store has the warning about what was passed over */
 };
 
@@ -48,10 +50,13 @@ struct journal_taken {
 bool journal_intake_start(struct journal_intake *ret_intake, const char *folder, int64_t experiment,
                           int64_t run, int64_t reported_offset, struct error *error);
 /* Takes at most INTAKE_LINES_PER_TURN lines of each journal in; a transaction is open. On failure
- * the caller undoes what the store did and calls journal_intake_rolled_back. */
+ * the caller undoes what the store did and calls journal_intake_rolled_back. A reported.jsonl that
+ * cannot be read is no failure: the run may have put anything there, and its verdict is elsewhere.
+ */
 bool journal_intake_take(struct journal_intake *intake, struct store *store, int64_t now_ms,
                          struct journal_taken *ret_taken, struct error *error);
-/* When both are at their end for good: a warning about lines that were passed over, if any. */
+/* When both are at their end for good: warnings about lines that were passed over, and
+ * about a reported.jsonl that could not be read or was not only appended to. */
 bool journal_intake_complain(struct journal_intake *intake, struct store *store,
                              struct error *error);
 void journal_intake_committed(struct journal_intake *intake);

@@ -580,7 +580,8 @@ static bool add_figures(cJSON *event, const struct run *run)
 /* What was reported has to be on disk before an exit event makes somebody rely on it. */
 static void sync_reported(const struct run *run)
 {
-    scoped(descriptor_close) int fd = open(run->plan.events, O_RDONLY | O_CLOEXEC);
+    scoped(descriptor_close) int fd =
+        open(run->plan.events, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat status;
     struct error error;
 

@@ -145,7 +145,8 @@ static bool take_short(const struct line *line, struct error *error)
         return false;
     cJSON_ArrayForEach(item, line->json)
     {
-        if (strcmp(item->string, "step") == 0 || !(cJSON_IsNumber(item) || cJSON_IsNull(item)))
+        if (!item->string[0] || strcmp(item->string, "step") == 0 ||
+            !(cJSON_IsNumber(item) || cJSON_IsNull(item)))
             continue;
         any = true;
         if (!keep_metric(line, item->string, number_of(item), NAN, step, error))

@@ -330,6 +330,81 @@ static void metrics_that_cannot_be_kept_are_told(void **state)
     assert_int_equal(n_warnings("6 lines of reported.jsonl could not be read"), 1);
 }
 
+static void metric_without_a_name_is_passed_over(void **state)
+{
+    scoped(json_free) cJSON *shown = NULL;
+    struct error error;
+
+    (void)state;
+    report_text("{\"\":5,\"loss\":1,\"step\":1}\n");
+    take_turn(true);
+    assert_int_equal(n_losses(), 1);
+    assert_true(store_show(store, 1, now_ms, &shown, &error));
+    assert_int_equal(cJSON_GetArraySize(json_at(shown, "result.metrics")), 1);
+}
+
+/* Where the daemon waited for a writer of it, every queue behind it would stand still. */
+static void what_is_no_file_keeps_nobody_from_the_verdict(void **state)
+{
+    static const char *const kinds[] = {"a pipe", "a folder", "a link to itself"};
+    char path[128];
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/reported.jsonl", folder);
+    append("events.jsonl", STARTED_LINE, strlen(STARTED_LINE));
+    for (int kind = 0; kind < 3; kind++) {
+        assert_int_equal(kind == 0   ? mkfifo(path, 0600)
+                         : kind == 1 ? mkdir(path, 0700)
+                                     : symlink(path, path),
+                         0);
+        open_intake(0);
+        end_run();
+        print_message("%s\n", kinds[kind]);
+        take_turn(true);
+        assert_true(intake.exited);
+        complain();
+        assert_int_equal(n_warnings(kind < 2 ? "could not be read: " : "symbolic links"), 1);
+        assert_int_equal(remove(path), 0);
+    }
+}
+
+static void file_that_is_written_anew_is_told(void **state)
+{
+    char path[128];
+
+    (void)state;
+    append("events.jsonl", STARTED_LINE, strlen(STARTED_LINE));
+    (void)snprintf(path, sizeof(path), "%s/reported.jsonl", folder);
+    for (int step = 0; step < 3; step++) { /* as by open(path, "w") */
+        (void)remove(path);
+        report_losses(step, step + 1);
+        take_turn(true);
+    }
+    assert_true(intake.rewritten);
+    complain();
+    assert_int_equal(n_losses(), 3);
+    assert_int_equal(n_warnings("reported.jsonl was written anew"), 1);
+}
+
+static void file_that_is_cut_and_written_anew_is_told(void **state)
+{
+    char path[128];
+
+    (void)state;
+    append("events.jsonl", STARTED_LINE, strlen(STARTED_LINE));
+    (void)snprintf(path, sizeof(path), "%s/reported.jsonl", folder);
+    report_losses(0, 1);
+    take_turn(true);
+    assert_int_equal(truncate(path, 0), 0);
+    report_losses(1, 2); /* as long as what it replaces */
+    take_turn(true);
+    assert_int_equal(truncate(path, 0), 0);
+    report_losses(2, 4);
+    take_turn(true);
+    assert_true(intake.rewritten);
+    assert_int_equal(n_losses(), 4);
+}
+
 static void clean_journal_is_not_complained_about(void **state)
 {
     (void)state;
@@ -412,6 +487,10 @@ int main(void)
         TEST(turns_are_bounded_and_nothing_is_left_out),
         TEST(lines_that_are_no_json_are_told_once),
         TEST(metrics_that_cannot_be_kept_are_told),
+        TEST(metric_without_a_name_is_passed_over),
+        TEST(what_is_no_file_keeps_nobody_from_the_verdict),
+        TEST(file_that_is_written_anew_is_told),
+        TEST(file_that_is_cut_and_written_anew_is_told),
         TEST(clean_journal_is_not_complained_about),
         TEST(nothing_is_taken_in_beyond_the_limit_of_a_file),
         TEST(lines_that_no_memory_was_left_for_are_taken_in_later),
