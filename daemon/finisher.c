@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "common/file.h"
 #include "common/log.h"
@@ -72,12 +73,28 @@ static void drop(struct finish *finish)
     uv_close((uv_handle_t *)&finish->poll, on_closed);
 }
 
+/* How it ended is nobody's verdict, and would be known to nobody but its log. */
+static void tell_failure(const struct finish *finish)
+{
+    siginfo_t info = {0};
+    bool ended = waitid(P_PIDFD, (id_t)finish->worker.pidfd, &info,
+                        WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                 info.si_pid != 0;
+
+    if (ended && (info.si_code != CLD_EXITED || info.si_status != 0))
+        log_warning("on_finish of batch %" PRId64 " ended with %s %d; see on_finish/%" PRId64
+                    ".log",
+                    finish->batch.id, info.si_code == CLD_EXITED ? "exit status" : "signal",
+                    info.si_status, finish->batch.id);
+}
+
 static void on_over(uv_poll_t *poll, int status, int events)
 {
     struct finish *finish = poll->data;
 
     (void)status;
     (void)events;
+    tell_failure(finish);
     if (finish->finisher->executor->kind->gone(&finish->worker))
         drop(finish);
 }

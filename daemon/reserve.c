@@ -35,11 +35,38 @@ static bool allocate(const char *path, int64_t bytes)
     return false;
 }
 
+static int64_t share_of(int64_t free_bytes)
+{
+    return free_bytes / SHARE_OF_FREE < RESERVE_BYTES ? free_bytes / SHARE_OF_FREE : RESERVE_BYTES;
+}
+
+/* One that was made, or left, where there was little room becomes what it should be. */
+static void grow(struct reserve *reserve)
+{
+    scoped(descriptor_close) int fd = -1;
+    char path[PATH_SIZE];
+    struct error error;
+    int64_t wanted;
+
+    if (reserve->bytes >= RESERVE_BYTES)
+        return;
+    wanted = share_of(machine_disk_free(reserve->home) + reserve->bytes);
+    if (wanted < 2 * reserve->bytes || !path_of(reserve, path, sizeof(path)) ||
+        !file_open(AT_FDCWD, path, O_WRONLY, &fd, &error))
+        return;
+    if (posix_fallocate(fd, 0, (off_t)wanted) == 0)
+        reserve->bytes = wanted;
+    else if (ftruncate(fd, (off_t)reserve->bytes) != 0)
+        log_error("%s: %s", path, strerror(errno));
+}
+
 bool reserve_hold(struct reserve *reserve)
 {
     char path[PATH_SIZE];
     struct stat status;
 
+    if (reserve->held)
+        grow(reserve);
     if (reserve->held || !path_of(reserve, path, sizeof(path)))
         return reserve->held;
     int64_t free_bytes = machine_disk_free(reserve->home);
@@ -49,8 +76,7 @@ bool reserve_hold(struct reserve *reserve)
         reserve->held = true;
     } else {
         if (reserve->bytes == 0 && free_bytes > 0)
-            reserve->bytes = free_bytes / SHARE_OF_FREE < RESERVE_BYTES ? free_bytes / SHARE_OF_FREE
-                                                                        : RESERVE_BYTES;
+            reserve->bytes = share_of(free_bytes);
         reserve->held = reserve->bytes > 0 && free_bytes >= 2 * reserve->bytes &&
                         allocate(path, reserve->bytes);
     }

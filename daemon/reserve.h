@@ -19,8 +19,8 @@ struct reserve {
     bool spent; /* given up and not made again */
 };
 
-/* Makes the file where it is missing and there is room for it and as much again. True: it is
- * there. */
+/* Makes the file where it is missing and there is room for it and as much again; one that is less
+ * than half of what there is room for now grows. True: it is there. */
 bool reserve_hold(struct reserve *reserve);
 /* Gives it up. False: there was none. */
 bool reserve_spend(struct reserve *reserve);

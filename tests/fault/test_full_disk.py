@@ -88,6 +88,17 @@ class Commands(FullDiskCase):
             daemon.wait(again)
             self.assertEqual(os.path.getsize(f"{daemon.home}/runs/{again}/1/log"), 300000)
 
+    def test_reserve_that_was_made_without_room_grows(self):
+        home = os.path.join(self.folder, "home")
+        reserve = os.path.join(home, "reserve")
+        os.mkdir(home, 0o700)
+        with open(reserve, "wb") as file:
+            file.write(bytes(2 * PAGE))
+        with self.daemon() as daemon:
+            daemon.wait(daemon.submit("true"))
+            self.assertGreaterEqual(os.path.getsize(reserve), 1 << 20)
+            self.assertGreaterEqual(os.stat(reserve).st_blocks * 512, 1 << 20)
+
     def test_queue_that_waits_for_the_low_water_mark_goes_on_by_itself(self):
         with self.daemon(reserve="4M") as daemon:
             self.assertEqual(daemon.wait(daemon.submit("true"))[0]["state"], "done")

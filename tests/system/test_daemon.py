@@ -175,6 +175,18 @@ class Running(unittest.TestCase):
             daemon.wait(daemon.submit("true"))
             self.assertEqual(read_text(log), f"{first['batch']} 1 1\n")
 
+    def test_on_finish_that_fails_is_told_in_the_log(self):
+        with Daemon() as daemon:
+            for command in ("exit 9", "kill -9 $$", "exit 0"):
+                daemon.call("submit", base={"command": ["true"]}, cwd=daemon.folder,
+                            environment=["PATH=" + os.environ["PATH"]], on_finish=command)
+            for number, how in ((1, "exit status 9"), (2, "signal 9")):
+                told = f"on_finish of batch {number} ended with {how}; see on_finish/{number}.log"
+                wait_until(lambda told=told: told in daemon.read_log())
+            daemon.wait(3)
+            wait_until(lambda: os.path.exists(os.path.join(daemon.home, "on_finish", "3.log")))
+            self.assertNotIn("on_finish of batch 3", daemon.read_log())
+
 
 class Queueing(unittest.TestCase):
     def blocked(self, daemon):
