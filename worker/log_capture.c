@@ -275,6 +275,11 @@ void log_capture_finish(struct log_capture *capture)
     descriptor_close(&capture->fd);
 }
 
+int64_t log_capture_lost(const struct log_capture *capture)
+{
+    return smaller(capture->total, capture->limit) - capture->kept_size;
+}
+
 void log_capture_release(struct log_capture *capture)
 {
     descriptor_close(&capture->fd);

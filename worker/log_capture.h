@@ -35,6 +35,8 @@ void log_capture_add(struct log_capture *capture, const char *data, size_t size)
 /* Cuts the file to its final size and writes the final marker; closes it. */
 void log_capture_finish(struct log_capture *capture);
 int64_t log_capture_dropped(const struct log_capture *capture);
+/* Of a finished one: what the disk did not take of what the limit would have let in. */
+int64_t log_capture_lost(const struct log_capture *capture);
 /* The last bytes that were printed, whether they are in the file or not, with a NUL behind.
  * *ret_text is the caller's. */
 bool log_capture_recent(const struct log_capture *capture, char **ret_text, size_t *ret_size,

@@ -574,6 +574,8 @@ static bool add_figures(cJSON *event, const struct run *run)
            (!run->reason || json_add_text(event, "reason", run->reason)) &&
            json_add_integer(event, "log_bytes", run->log.kept_size) &&
            json_add_integer(event, "log_dropped_bytes", log_capture_dropped(&run->log)) &&
+           (log_capture_lost(&run->log) <= 0 ||
+            json_add_integer(event, "log_lost_bytes", log_capture_lost(&run->log))) &&
            json_add_integer(event, "stragglers", (int64_t)run->reaper.straggler.n);
 }
 

@@ -267,11 +267,42 @@ static bool take_started(const struct line *line, struct error *error)
                        &change, error);
 }
 
+static bool warning_json(const char *text, cJSON **ret, struct error *error)
+{
+    scoped(json_free) cJSON *json = cJSON_CreateObject();
+
+    if (!json || !json_add_text(json, "event", "warning") || !json_add_text(json, "text", text))
+        return error_set(error, ERROR_NO_MEMORY, "keeping a warning");
+    *ret = take(&json);
+    return true;
+}
+
+/* A full disk takes no output and no reports: that nothing is there does not mean that it was
+ * silent. */
+static bool warn_of_lost_log(const struct line *line, struct error *error)
+{
+    int64_t lost = json_integer(line->json, "log_lost_bytes", 0);
+    scoped(json_free) cJSON *json = NULL;
+    struct line warning = *line;
+    char text[128];
+
+    if (lost <= 0)
+        return true;
+    (void)snprintf(text, sizeof(text),
+                   "%" PRId64 " bytes of what it printed are lost: the disk did not take them, nor "
+                   "perhaps what it reported",
+                   lost);
+    if (!warning_json(text, &json, error))
+        return false;
+    warning.json = json;
+    return keep_event(&warning, STORE_EVENT_WARNING, error);
+}
+
 static bool take_exit(const struct line *line, struct error *error)
 {
     scoped(buffer_release) struct buffer text = {0};
 
-    return json_print(line->json, &text, error) &&
+    return warn_of_lost_log(line, error) && json_print(line->json, &text, error) &&
            store_execute(line->store, error,
                          "UPDATE run SET exit_line = ?3 WHERE experiment = ?1 AND run = ?2",
                          BIND(INT(line->experiment), INT(line->run), TEXT(text.data)));
@@ -345,15 +376,13 @@ bool store_set_offset(struct store *store, int64_t experiment, int64_t run,
 bool store_warn(struct store *store, int64_t experiment, int64_t run, const char *text,
                 struct error *error)
 {
-    scoped(json_free) cJSON *json = cJSON_CreateObject();
-    struct line line = {.store = store,
-                        .experiment = experiment,
-                        .run = run,
-                        .journal = STORE_JOURNAL_OWN,
-                        .json = json};
+    scoped(json_free) cJSON *json = NULL;
+    struct line line = {
+        .store = store, .experiment = experiment, .run = run, .journal = STORE_JOURNAL_OWN};
 
-    if (!json || !json_add_text(json, "event", "warning") || !json_add_text(json, "text", text))
-        return error_set(error, ERROR_NO_MEMORY, "keeping a warning");
+    if (!warning_json(text, &json, error))
+        return false;
+    line.json = json;
     if (!store_integer(store, 0, &line.seq, error,
                        "SELECT max(seq) + 1 FROM event WHERE experiment = ?1 AND kind = 1"
                        " AND run = ?2 AND journal = 2",

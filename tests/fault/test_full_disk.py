@@ -83,10 +83,14 @@ class Commands(FullDiskCase):
             self.assertEqual((row["state"], row["verdict"]), ("failed", "failed"))
             end = training.read_journal(f"{daemon.home}/runs/{number}/1/events.jsonl")[-1]
             self.assertGreater(end["log_dropped_bytes"], 200000)
+            self.assertEqual([warning["text"] for warning in daemon.show(number)["warnings"]],
+                             [f"{300000 - end['log_bytes']} bytes of what it printed are lost: the disk did not take them, "
+                              "nor perhaps what it reported"])
             again = self.gated(daemon, script)
             self.open_gate(daemon)
             daemon.wait(again)
             self.assertEqual(os.path.getsize(f"{daemon.home}/runs/{again}/1/log"), 300000)
+            self.assertEqual(daemon.show(again)["warnings"], [])
 
     def test_reserve_that_was_made_without_room_grows(self):
         home = os.path.join(self.folder, "home")
