@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define RECONNECT_MS 500
+#define START_AFTER_MS 3000 /* a daemon that is replaced is there again long before */
 #define PAGE 500
 
 void watch_release(struct watch *watch)
@@ -101,6 +102,11 @@ static bool put_the_rest(struct watch *watch, int64_t n, int64_t total, struct e
     return true;
 }
 
+static int64_t now_ms(void)
+{
+    return clock_system.monotonic_ms(clock_system.context);
+}
+
 static bool subscribe(struct watch *watch, struct error *error)
 {
     scoped(json_free) cJSON *select = cJSON_Duplicate(watch->select, true);
@@ -119,6 +125,7 @@ static bool subscribe(struct watch *watch, struct error *error)
         !put_the_rest(watch, n, json_integer(result, "total", n), error))
         return false;
     watch->connected = true;
+    watch->dismissed = false;
     return true;
 }
 
@@ -135,15 +142,23 @@ bool watch_open(struct client *client, cJSON **select, struct watch *ret, struct
     return true;
 }
 
-/* The daemon has ended. Whoever ended it starts the next one: a watcher only looks. */
+/* The daemon has ended. Whoever ended it starts the next one; where nobody did, since it was killed
+ * and nothing looks after it, what is waited for would never come: then it is started from here. */
 static bool reconnect(struct watch *watch, struct error *error)
 {
+    bool start, started = false;
+
     connection_free(&watch->client->connection);
-    if (watch->connected)
+    if (watch->connected) {
         client_message("the daemon has ended; waiting for the next one");
+        watch->lost_ms = now_ms();
+    }
     watch->connected = false;
-    if (!connection_open(false, &watch->client->connection, NULL, error))
+    start = !watch->dismissed && now_ms() - watch->lost_ms >= START_AFTER_MS;
+    if (!connection_open(start, &watch->client->connection, &started, error))
         return false;
+    if (started)
+        client_message("nobody started it: a new one runs");
     return subscribe(watch, error);
 }
 
@@ -166,6 +181,8 @@ static bool next_connected(struct watch *watch, int64_t timeout_ms, const cJSON 
     *ret_row = NULL;
     if (!connection_next(watch->client->connection, timeout_ms, &message, error))
         return false;
+    if (message && strcmp(json_text(message, "method", ""), "ending") == 0)
+        watch->dismissed = true;
     if (!message || strcmp(json_text(message, "method", ""), "changed") != 0)
         return true;
     params = cJSON_GetObjectItemCaseSensitive(message, "params");

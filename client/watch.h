@@ -18,6 +18,8 @@ struct watch {
     struct watched *item;  /* owned, ascending ids */
     size_t n;
     bool connected;
+    bool dismissed;  /* the daemon said that it ends: somebody wants it so, or replaces it */
+    int64_t lost_ms; /* since when there is none; monotonic */
 };
 
 /* *select is taken in any case. NOT_FOUND: it selects nothing. */

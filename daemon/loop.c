@@ -397,9 +397,25 @@ static void close_handles(struct daemon *daemon)
     uv_close((uv_handle_t *)&daemon->interrupt, NULL);
 }
 
+/* Whoever watches knows then that somebody wants this daemon to end. */
+static void tell_ending(struct daemon *daemon)
+{
+    scoped(buffer_release) struct buffer line = {0};
+    struct error error;
+
+    if (!wire_notify(&line, "ending", NULL, &error))
+        return;
+    for (struct client_session *session = daemon->sessions, *next; session; session = next) {
+        next = client_session_public(session)->next;
+        if (client_session_public(session)->watch)
+            client_session_tell(session, line.data, line.size);
+    }
+}
+
 static void leave(struct daemon *daemon)
 {
     log_info("ending; %zu runs go on", supervisor_count(daemon->supervisor));
+    tell_ending(daemon);
     notify_stopping(&daemon->notify);
     close_handles(daemon);
     uv_timer_start(&daemon->leave, on_leave, LEAVE_MS, 0);

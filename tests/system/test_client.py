@@ -869,6 +869,34 @@ class Starting(unittest.TestCase):
 
         wait_until(lambda: daemons() == [pid])
 
+    def wait_for_a_second(self):
+        """A running experiment that somebody waits for, and what it waits on."""
+        gate = os.path.join(self.folder, "gate")
+        os.mkfifo(gate)
+        self.nj("submit", "--", "sh", "-c", f"cat {gate}")
+        waiting = subprocess.Popen([NJ, "wait", "1", "--timeout", "8s"], env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(waiting.stderr.close)
+        self.addCleanup(waiting.kill)
+        wait_until(lambda: self.nj("daemon", "status", "--json").json()["watching"] == 1)
+        return waiting, gate
+
+    def test_wait_starts_one_where_its_own_was_killed(self):
+        waiting, gate = self.wait_for_a_second()
+        os.kill(self.nj("daemon", "status", "--json").json()["pid"], signal.SIGKILL)
+        self.assertIn("the daemon has ended", waiting.stderr.readline())
+        self.assertIn("nobody started it: a new one runs", waiting.stderr.readline())
+        with open(gate, "w", encoding="utf-8") as file:
+            file.write("on\n")
+        self.assertEqual(waiting.wait(DEADLINE_S), 0)
+
+    def test_wait_starts_none_where_its_own_was_told_to_end(self):
+        waiting, gate = self.wait_for_a_second()
+        self.nj("daemon", "stop")
+        self.assertEqual(waiting.wait(DEADLINE_S), 124)
+        self.assertNotIn("nobody started it", waiting.stderr.read())
+        with open(gate, "w", encoding="utf-8") as file:
+            file.write("on\n")
+
     def test_switch_keeps_it_from_starting_one(self):
         self.environment["NIGHTJAR_NO_START"] = "1"
         result = self.nj("status")
