@@ -484,7 +484,7 @@ static bool print_best_of(const struct render *render, const cJSON *batch,
                           const cJSON *configuration, const cJSON *best, const char *label,
                           enum render_style style, struct error *error)
 {
-    double naive = json_number(configuration, "naive", NAN);
+    double naive = json_number(best, "naive", NAN);
     scoped(buffer_release) struct buffer clean = {0};
     char marks[ROW_TEXT_SIZE], parameters[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
     char text[4 * ROW_TEXT_SIZE];

@@ -115,6 +115,7 @@ static void scale_batch(cJSON *batch, double factor)
         for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
             multiply(configuration, number[i], factor);
         multiply(cJSON_GetObjectItemCaseSensitive(configuration, "best"), "value", factor);
+        multiply(cJSON_GetObjectItemCaseSensitive(configuration, "best"), "naive", factor);
     }
 }
 

@@ -63,7 +63,7 @@ bool outcome_add_best(cJSON *batch, const char *name, const struct summary *summ
     object = json_add_object(batch, name);
     return (object && json_add_integer(object, "id", best->best_id) &&
             json_add_number(object, "value", best->best_value) &&
-            json_add_number(object, "naive", best->naive) &&
+            json_add_number(object, "naive", best->best_naive) &&
             add_copy(object, "parameters", best->parameters) &&
             add_copy(object, "marks", best->marks)) ||
            no_memory(error);

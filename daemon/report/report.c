@@ -37,7 +37,8 @@ static bool add_best_of(cJSON *object, const struct summary_group *group)
         return cJSON_AddNullToObject(object, "best") != NULL;
     best = json_add_object(object, "best");
     return best && json_add_integer(best, "id", group->best_id) &&
-           json_add_number(best, "value", group->best_value);
+           json_add_number(best, "value", group->best_value) &&
+           json_add_number(best, "naive", group->best_naive);
 }
 
 static bool add_configuration(cJSON *list, const struct summary_group *group, struct error *error)

@@ -82,7 +82,7 @@ static uint64_t key_of(const struct store_outcome *outcome)
 static bool add_group(struct summary *summary, const struct store_outcome *outcome, uint64_t key,
                       struct error *error)
 {
-    struct summary_group group = {.key = key, .naive = NAN};
+    struct summary_group group = {.key = key, .naive = NAN, .best_naive = NAN};
 
     if (summary->n == summary->capacity && !grow(summary, error))
         return false;
@@ -227,9 +227,12 @@ static bool add_value(struct summary *summary, struct summary_group *group,
         report_metric_better(&summary->metric, outcome->value, group->best_value)) {
         group->best_id = outcome->id;
         group->best_value = outcome->value;
+        group->best_naive = outcome->naive;
     }
-    if (!isnan(outcome->naive))
-        group->naive = outcome->naive;
+    if (!isnan(outcome->naive)) {
+        group->naive_sum += outcome->naive;
+        group->naive = group->naive_sum / (double)++group->n_naive;
+    }
     group->value[group->n++] = outcome->value;
     group->wall_s += outcome->wall_s;
     return true;

@@ -21,10 +21,12 @@ struct summary_group {
     char name[128];     /* of its first experiment */
     double *value;      /* owned: of those that are done */
     size_t n, capacity;
-    double naive;  /* NaN: none */
+    double naive; /* the mean of theirs: each may have rows of its own; NaN: none */
+    double naive_sum;
+    size_t n_naive; /* of those n, that have one */
     double wall_s; /* of those n, in all their runs */
     int64_t best_id;
-    double best_value;
+    double best_value, best_naive; /* naive NaN: none */
 };
 
 struct summary_failure {

@@ -159,7 +159,7 @@ static void single_experiment_has_a_result_and_no_table(void **state)
 {
     char *text = print("{\"id\":4,\"metric\":\"m\",\"goal\":\"maximize\",\"configurations\":[{"
                        "\"parameters\":{},\"n\":1,\"mean\":0.5,\"sd\":null,\"naive\":0.1,"
-                       "\"best\":{\"id\":7,\"value\":0.5},\"marks\":[]}]}");
+                       "\"best\":{\"id\":7,\"value\":0.5,\"naive\":0.1},\"marks\":[]}]}");
 
     (void)state;
     expect(text, "result     m 0.5, experiment 7 (naive 0.1)\n");

@@ -1069,6 +1069,27 @@ int main(void)
         TEST(report_groups_failures_and_counts_what_was_wasted),
         TEST(what_runs_remark_and_what_people_note_stand_apart),
         TEST(notes_point_at_what_exists),
+/* Their mean is better than the mean of these, though not than the last one. */
+static void replicates_are_held_against_naive_scores_of_their_own(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *first;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'loss'},"
+           "'parameters':{'a':[1]},'replicates':3}}");
+    run_one(1, "{'event':'metric','name':'loss','value':75.5,'naive':79}");
+    run_one(2, "{'event':'metric','name':'loss','value':71.5,'naive':78}");
+    run_one(3, "{'event':'metric','name':'loss','value':78,'naive':74}");
+    reply = report_of("{'batch':[1]}");
+    first = json_at(reply, "batches[0].configurations[0]");
+    assert_near(json_number(first, "mean", 0), 75, 1e-9);
+    assert_near(json_number(first, "naive", 0), 77, 1e-9);
+    assert_near(json_number(json_member(first, "best"), "naive", 0), 78, 1e-9);
+    assert_near(json_number(json_at(reply, "batches[0].best"), "naive", 0), 78, 1e-9);
+    assert_null(strstr(print_json(json_at(reply, "batches[0].next")), "without looking"));
+}
+
         TEST(search_finds_batches_by_all_of_their_words),
         TEST(search_tells_where_and_what_came_of_it),
         TEST(search_refuses_what_is_no_word),
@@ -1111,3 +1132,4 @@ int main(void)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        TEST(replicates_are_held_against_naive_scores_of_their_own),
