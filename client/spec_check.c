@@ -280,11 +280,27 @@ static bool is_known(const struct checking *checking, const char *key)
     return false;
 }
 
-/* {"spec":{...},"cwd":"...","runs":"..."} for the engine. */
+static const cJSON *sweep_of(const cJSON *params)
+{
+    const cJSON *outer = json_member(params, "sweep");
+
+    return outer ? outer : json_at(params, "base.sweep");
+}
+
+/* The metric that the sweep is about; NULL: none. */
+static const char *goal_of(const cJSON *params)
+{
+    const cJSON *goal = json_member(sweep_of(params), "goal");
+
+    return json_text(goal, "minimize", json_text(goal, "maximize", NULL));
+}
+
+/* {"spec":{...},"cwd":"...","runs":"...","goal":"..."} for the engine. */
 static bool add_input(struct checking *checking, const cJSON *spec, struct error *error)
 {
     scoped(json_free) cJSON *line = cJSON_CreateObject();
     scoped(buffer_release) struct buffer runs = {0};
+    const char *goal = goal_of(checking->params);
     cJSON *copy;
 
     if (!wire_home(&runs, error) || !buffer_append_text(&runs, "/runs", error))
@@ -292,7 +308,7 @@ static bool add_input(struct checking *checking, const cJSON *spec, struct error
     copy = cJSON_Duplicate(spec, true);
     if (!line || !copy || !json_add_item(line, "spec", &copy) ||
         !json_add_text(line, "cwd", json_text(checking->params, "cwd", "/")) ||
-        !json_add_text(line, "runs", runs.data)) {
+        !json_add_text(line, "runs", runs.data) || (goal && !json_add_text(line, "goal", goal))) {
         json_free(&copy);
         return no_memory(error);
     }
@@ -504,8 +520,7 @@ static bool check_keys(struct checking *checking, const cJSON *spec)
 static bool check_all(struct checking *checking, struct error *error)
 {
     const cJSON *base = json_member(checking->params, "base");
-    bool several = json_member(checking->params, "sweep") || json_member(base, "sweep") ||
-                   deltas_of(checking->params);
+    bool several = sweep_of(checking->params) || deltas_of(checking->params);
     bool keys = check_keys(checking, base);
 
     if (!several && (json_member(base, "command") || !cJSON_IsObject(base))) {
@@ -529,9 +544,7 @@ static bool check_all(struct checking *checking, struct error *error)
 static bool warn_sizes(struct checking *checking, struct error *error)
 {
     struct spec_check *check = checking->check;
-    const cJSON *inner = json_member(json_member(checking->params, "base"), "sweep");
-    const cJSON *outer = json_member(checking->params, "sweep");
-    const cJSON *parameters = json_member(outer ? outer : inner, "parameters");
+    const cJSON *parameters = json_member(sweep_of(checking->params), "parameters");
     scoped(json_free) cJSON *list = NULL;
     char text[256];
 

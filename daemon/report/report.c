@@ -157,6 +157,22 @@ static bool add_waiting(struct store *store, const struct store_batch_head *head
 
 /* ---- a batch ---- */
 
+/* A goal that nobody reported leaves neither a table nor a best one: the reason. */
+static bool add_unreported(struct store *store, const struct store_batch_head *head,
+                           const struct summary *summary, cJSON *findings, struct error *error)
+{
+    char text[256];
+    bool reported;
+
+    if (!head->metric || summary->done == 0)
+        return true;
+    if (!store_has_metric(store, head->first, head->last, head->metric, &reported, error))
+        return false;
+    (void)snprintf(text, sizeof(text), "no run reported %s, the metric of sweep.goal",
+                   head->metric);
+    return reported || cJSON_AddItemToArray(findings, cJSON_CreateString(text)) || no_memory(error);
+}
+
 static bool add_texts(struct store *store, const struct store_batch_head *head,
                       const struct summary *summary, cJSON *batch, struct error *error)
 {
@@ -168,7 +184,8 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
 
     if (!findings || !dropped || !warnings || !remarks || !notes)
         return no_memory(error);
-    return summary_find(summary, findings, error) &&
+    return add_unreported(store, head, summary, findings, error) &&
+           summary_find(summary, findings, error) &&
            summary_extrapolate(summary, findings, error) &&
            summary_outliers(summary, findings, error) &&
            store_dropped(store, head->id, dropped, error) &&

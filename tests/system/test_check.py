@@ -154,6 +154,46 @@ class Check(unittest.TestCase):
         self.assertRegex(problem, r"model\[0\]\.units: expected an integer, not [\d.]+ \(with model\[0\]\.units = "
                                   r"[\d.]+, and 4 more like it; int: true in its range draws whole numbers\)$")
 
+    def test_a_goal_that_no_run_reports_is_refused(self):
+        """The metric of sweep.goal is one that every configuration's run will have, or a night learns nothing."""
+        numbers = PIPELINE.replace("target: y", "target: b, task: regression").replace("classes", "targets")
+        no_valid = PIPELINE.replace("target: y", "target: y, split: {by: fraction, valid: 0, test: 0.3}")
+        own = "valid.accuracy, valid.balanced_accuracy, valid.log_loss"
+        for text, goal, refused in (
+            (PIPELINE, "valid.mea", f"no run reports valid.mea; runs report valid.loss, {own}"),
+            (PIPELINE, "valid.rmse", f"no run reports valid.rmse; runs report valid.loss, {own}"),
+            (PIPELINE, "accuracy", "there is no accuracy; pipelines report train.<metric>, valid.<metric> and test.<metric>"),
+            (PIPELINE, "test.loss", f"no run reports test.loss; runs report {own.replace('valid', 'test')}"),
+            (PIPELINE, "test.balanced.accuracy", f"no run reports test.balanced.accuracy; runs report {own.replace('valid', 'test')}"),
+            (PIPELINE + "evaluate: {test: false}\n", "test.accuracy", "no run reports test.accuracy: evaluate.test is false"),
+            (PIPELINE + "evaluate: {metrics: [mcc]}\n", "valid.accuracy", "no run reports valid.accuracy; runs report valid.loss, valid.mcc"),
+            (no_valid, "valid.loss", "valid.loss needs a validation part, and data.split has none"),
+            (numbers, "valid.accuracy", "no run reports valid.accuracy; runs report valid.loss, valid.mae, valid.r2, valid.rmse"),
+        ):
+            sweep = "sweep:\n  goal: {minimize: %s}\n  parameters: {train.epochs: [1, 2]}\n" % goal
+            line = 2 + text.count("\n")
+            self.assertEqual(self.problems(text + sweep), [f"night.yaml:{line}: sweep.goal: {refused}"])
+        epochs = PIPELINE.replace("epochs: 2", "epochs: 2, full_loss: true, batch_losses: 1, early_stopping: {metric: valid.mcc, patience: 1}")
+        for text, goal in (
+            (PIPELINE, "train.loss"),
+            (PIPELINE, "valid.log_loss"),
+            (PIPELINE + "evaluate: {balanced: true}\n", "test.balanced.accuracy"),
+            (PIPELINE + "evaluate: {metrics: [log_loss_per_class]}\n", "'test.log_loss_class[u]'"),
+            (epochs, "train.full_loss"),
+            (epochs, "train.batch_loss"),
+            (epochs, "valid.mcc"),
+            (numbers, "test.rmse"),
+        ):
+            sweep = "sweep: {goal: {maximize: %s}, parameters: {train.epochs: [1, 2]}}\n" % goal
+            self.assertEqual(self.problems(text + sweep, status=0), [])
+        command = "command: [echo, '{a}']\nsweep: {goal: {minimize: whatever}, parameters: {a: [1, 2]}}\n"
+        self.assertEqual(self.problems(command, status=0), [])
+
+    def test_a_goal_that_one_configuration_lacks_is_told_with_it(self):
+        sweep = "sweep: {goal: {minimize: test.mcc}, parameters: {evaluate.metrics: [[mcc], [accuracy]]}}\n"
+        (problem,) = self.problems(PIPELINE + sweep)
+        self.assertIn('sweep.goal: no run reports test.mcc; runs report test.accuracy (with evaluate.metrics = ["accuracy"])', problem)
+
     def test_a_sweep_is_counted(self):
         self.write("night.yaml", PIPELINE + "sweep: {parameters: {train.epochs: [1, 2, 3]}, replicates: 4}\n")
         done = self.nj("check", "night.yaml")

@@ -87,8 +87,15 @@ bool pipeline_try(FILE *in, FILE *out, struct error *error);
 bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
                            const char *runs, struct error *error);
 
-/* Answers each line {"spec":{...}, "cwd":"...", "runs":"...", "seed":1} of `in` with a line of
- * `out`:
+/* INVALID at sweep.goal where a run of the spec will not report the metric of that name. `rows`
+ * NULL: the data were not read, and much is believed. `watched`: what decides when training stops;
+ * NULL: nothing. */
+bool pipeline_check_goal(const struct engine_spec *spec, const struct prepared_rows *rows,
+                         const struct distribution_shape *shape, const char *watched,
+                         const char *name, struct error *error);
+
+/* Answers each line {"spec":{...}, "cwd":"...", "runs":"...", "seed":1, "goal":"valid.loss"} of
+ * `in` (goal: the metric of the spec's sweep) with a line of `out`:
  * {"diagnostics":[{path,message}], "warnings":["..."], "hints":["..."], "sources":["..."],
  * "summary":{...}}.
  * *ret_good: no line had a diagnostic. */

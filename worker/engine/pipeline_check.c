@@ -45,6 +45,7 @@ struct question { /* one line */
     const cJSON *root;
     const char *cwd;
     const char *runs; /* NULL: not said */
+    const char *goal; /* the metric of its sweep; NULL: none */
     uint64_t seed;
     struct engine_spec spec;
 };
@@ -315,7 +316,9 @@ static bool check_training(struct question *question, const struct prepared_rows
            told_open(set, &split->part[SPLIT_TRAIN], &train, error) &&
            told_open(set, &split->part[SPLIT_VALID], &valid, error) &&
            watch_init(&watch, &config->early_stopping, metrics, set, &shape, train.rows, valid.rows,
-                      error);
+                      error) &&
+           (!question->goal || pipeline_check_goal(&question->spec, rows, &shape, watch.metric,
+                                                   question->goal, error));
 }
 
 /* How long the training will take, where experiments before it tell: "expected_s", "expected". */
@@ -369,6 +372,13 @@ static bool look_inside(struct checker *checker, struct question *question, stru
     return add_expected(question, &kept->rows, parameters, answer->summary, error);
 }
 
+/* What can be said of a source that takes too long to read. */
+static bool look_from_outside(const struct question *question, struct error *error)
+{
+    return !question->goal ||
+           pipeline_check_goal(&question->spec, NULL, NULL, NULL, question->goal, error);
+}
+
 static bool examine(struct checker *checker, struct question *question, struct answer *answer,
                     struct error *error)
 {
@@ -381,7 +391,8 @@ static bool examine(struct checker *checker, struct question *question, struct a
     if (add_source(question, answer->sources, &size, error) &&
         pipeline_check_others(&question->spec, question->root, question->cwd, question->runs,
                               error) &&
-        (size > READ_LIMIT || look_inside(checker, question, answer, error)))
+        (size > READ_LIMIT ? look_from_outside(question, error)
+                           : look_inside(checker, question, answer, error)))
         return true;
     if (error->kind == ERROR_NO_MEMORY)
         return false;
@@ -417,7 +428,8 @@ static bool answer_line(struct checker *checker, const cJSON *line, FILE *out, b
                                                    .summary = cJSON_CreateObject()};
     struct question question = {.root = json_member(line, "spec"),
                                 .cwd = json_text(line, "cwd", NULL),
-                                .runs = json_text(line, "runs", NULL)};
+                                .runs = json_text(line, "runs", NULL),
+                                .goal = json_text(line, "goal", NULL)};
     bool answered;
 
     if (!answer.warnings || !answer.hints || !answer.sources || !answer.summary)

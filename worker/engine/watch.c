@@ -46,28 +46,6 @@ static bool fits(const struct watch *watch, const struct kind_choice *choice, en
            metric_check(&single, task, &watch->shape, "", &ignored);
 }
 
-/* What predictions that look at nothing score: every value that a metric has, by name. */
-static bool rehearse(const struct watch *watch, const struct kind_choices *metrics,
-                     const struct sample_set *set, const struct row_list *train,
-                     const struct row_list *valid, struct evaluation *ret_evaluation,
-                     struct error *error)
-{
-    size_t width = (size_t)metric_width(set, &watch->shape);
-    scoped(row_array_release) struct row_array array = {0};
-    scoped(memory_free) double *naive = calloc(width, sizeof(*naive));
-    scoped(memory_free) double *prediction = calloc(width * (size_t)valid->n, sizeof(*prediction));
-
-    if (!naive || !prediction)
-        return error_set(error, ERROR_NO_MEMORY, "looking for a metric");
-    if (!metric_naive_row(set, &watch->shape, train, naive, error))
-        return false;
-    for (int64_t i = 0; i < valid->n; i++)
-        memcpy(prediction + (size_t)i * width, naive, width * sizeof(*naive));
-    return row_array_open(valid, &array, error) &&
-           metric_evaluate(metrics, set, &watch->shape, array.row, valid->n, prediction, NULL,
-                           ret_evaluation, error);
-}
-
 /* *ret_goal stays GOAL_NONE where these metrics have no value of that name. */
 static bool look_for(const struct watch *watch, const char *name,
                      const struct kind_choices *metrics, const struct sample_set *set,
@@ -80,7 +58,7 @@ static bool look_for(const struct watch *watch, const char *name,
     *ret_goal = GOAL_NONE;
     if (metrics->n == 0)
         return true;
-    if (!rehearse(watch, metrics, set, train, valid, &evaluation, error))
+    if (!metric_rehearse(metrics, set, &watch->shape, train, valid, &evaluation, error))
         return false;
     value = evaluation_find(&evaluation, name);
     if (value)

@@ -34,6 +34,13 @@ static void finish(int64_t id, double accuracy, bool leaks)
     end_with(id, 0);
 }
 
+static void run_one(int64_t id, const char *line)
+{
+    run_to_running(id);
+    report(id, 0, line);
+    end_with(id, 0);
+}
+
 /* The random rows leak and look good; the number of units does nothing. */
 static void run_vowels(int n)
 {
@@ -771,13 +778,6 @@ static void why_tells_whose_place_is_kept(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
-static void run_one(int64_t id, const char *line)
-{
-    run_to_running(id);
-    report(id, 0, line);
-    end_with(id, 0);
-}
-
 static void run_loss(const double *loss, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -1017,6 +1017,24 @@ static void what_differs_in_its_resources_alone_is_no_replicate(void **state)
     scoped(json_free) cJSON *compared = NULL;
     const cJSON *configurations;
     struct error error;
+static void goal_that_nobody_reported_is_told_of(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'valid.mea'},"
+           "'parameters':{'a':[1,2]}}}");
+    run_to_end(1, 1);
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(reply, "batches[0].findings")), "[]");
+    json_free(&reply);
+    run_one(2, "{'valid.mae':1}");
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(reply, "batches[0].findings")),
+                        "[\"no run reported valid.mea, the metric of sweep.goal\"]");
+    assert_true(cJSON_IsNull(json_at(reply, "batches[0].best")));
+}
+
 
     (void)state;
     submit("{'base':{'command':['x'],'resources':{'memory':'1G'}},'experiments':["
@@ -1133,3 +1151,4 @@ static void replicates_are_held_against_naive_scores_of_their_own(void **state)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
         TEST(replicates_are_held_against_naive_scores_of_their_own),
+        TEST(goal_that_nobody_reported_is_told_of),

@@ -349,6 +349,30 @@ bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set
     evaluation = (struct evaluation){0};
     return true;
 }
+#define REHEARSAL_ROWS 64
+
+bool metric_rehearse(const struct kind_choices *metrics, const struct sample_set *set,
+                     const struct distribution_shape *shape, const struct row_list *train,
+                     const struct row_list *rows, struct evaluation *ret_evaluation,
+                     struct error *error)
+{
+    size_t width = (size_t)metric_width(set, shape);
+    int64_t n = rows->n < REHEARSAL_ROWS ? rows->n : REHEARSAL_ROWS;
+    scoped(row_array_release) struct row_array array = {0};
+    scoped(memory_free) double *naive = calloc(width, sizeof(*naive));
+    scoped(memory_free) double *prediction = calloc(width * (size_t)n + 1, sizeof(*prediction));
+
+    if (!naive || !prediction)
+        return error_set(error, ERROR_NO_MEMORY, "looking for a metric");
+    if (!metric_naive_row(set, shape, train, naive, error))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(prediction + (size_t)i * width, naive, width * sizeof(*naive));
+    return row_array_open(rows, &array, error) &&
+           metric_evaluate(metrics, set, shape, array.row, n, prediction, NULL, ret_evaluation,
+                           error);
+}
+
 
 /* ---- reporting ---- */
 

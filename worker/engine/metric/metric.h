@@ -106,6 +106,13 @@ bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set
                      const struct distribution_shape *shape, const int64_t *row, int64_t n,
                      const double *prediction, const double *naive_row,
                      struct evaluation *ret_evaluation, struct error *error);
+/* What predictions that look at nothing score on a few of the rows: every value that the metrics
+ * have, by name. `train`, `rows`: that samples tell (told.h). */
+bool metric_rehearse(const struct kind_choices *metrics, const struct sample_set *set,
+                     const struct distribution_shape *shape, const struct row_list *train,
+                     const struct row_list *rows, struct evaluation *ret_evaluation,
+                     struct error *error);
+
 
 /* Reports each value as final "<part>.<name>" with its naive score, each table as "<part>.<name>",
  * and warns where a value is no better than its naive one. */
