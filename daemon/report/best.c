@@ -69,24 +69,16 @@ static int highest_first(const void *a, const void *b)
     return compare(a, b, -1);
 }
 
-static bool choose(struct store *store, const cJSON *params, int64_t experiment,
+static bool choose(struct store *store, const cJSON *params, const struct store_ids *ids,
                    struct report_metric *ret_metric, struct error *error)
 {
     scoped(store_batch_head_release) struct store_batch_head head = {0};
-    const char *name = json_text(params, "metric", NULL), *goal = json_text(params, "goal", NULL);
-    struct report_metric metric;
     int64_t batch;
 
-    if (name && *name)
-        return report_metric_read(name, goal, ret_metric, error);
-    if (!store_batch_of(store, experiment, &batch, error) ||
-        !store_batch_head(store, batch, &head, error) ||
-        !report_metric_choose(store, &head, &metric, error))
-        return false;
-    if (goal && !report_metric_read(metric.name, goal, &metric, error))
-        return false;
-    *ret_metric = metric;
-    return true;
+    return store_batch_of(store, ids->item[0], &batch, error) &&
+           store_batch_head(store, batch, &head, error) &&
+           report_metric_read(store, &head, ids, json_text(params, "metric", NULL),
+                              json_text(params, "goal", NULL), ret_metric, error);
 }
 
 /* Runs of consecutive ids are asked for at once. */
@@ -156,7 +148,7 @@ bool report_best(struct store *store, const cJSON *params, cJSON **ret_reply, st
         return false;
     if (ids.n == 0)
         return error_set(error, ERROR_NOT_FOUND, "no experiment is selected");
-    if (!choose(store, params, ids.item[0], &metric, error) ||
+    if (!choose(store, params, &ids, &metric, error) ||
         !visit_all(store, &ids, metric.name, &ranking, error))
         return false;
     if (ranking.n)

@@ -13,9 +13,12 @@ struct report_metric {
  * first final metric that was reported, else the first one. */
 bool report_metric_choose(struct store *store, const struct store_batch_head *head,
                           struct report_metric *ret_metric, struct error *error);
-/* From what the user said: goal may be NULL ("minimize", "maximize": INVALID for others). */
-bool report_metric_read(const char *name, const char *goal, struct report_metric *ret_metric,
-                        struct error *error);
+/* As the user said, of these experiments, the first of which is of that batch. `name` NULL or "":
+ * as above. `goal` ("minimize", "maximize", INVALID for others) NULL: what the sweep says of its
+ * own metric, else what the experiments reported with it, else what the name tells. */
+bool report_metric_read(struct store *store, const struct store_batch_head *head,
+                        const struct store_ids *ids, const char *name, const char *goal,
+                        struct report_metric *ret_metric, struct error *error);
 bool report_metric_minimizes(const char *name); /* by its name: loss, rmse, error, ... */
 bool report_metric_better(const struct report_metric *metric, double a, double b);
 

@@ -53,20 +53,33 @@ static bool name_id(struct store *store, const char *name, int64_t *ret_id, stru
     return true;
 }
 
-static bool keep_result(const struct line *line, int64_t name, double value, double naive,
-                        bool final, struct error *error)
+#define STEP_FINAL INT64_MIN
+#define STEP_LIMIT 9007199254740992.0 /* beyond it a number is not one step alone */
+
+struct reported {
+    const char *name; /* borrowed */
+    double value, naive;
+    const char *goal; /* borrowed: "minimize", "maximize", anything else: not said */
+    int64_t step;
+};
+
+static bool keep_result(const struct line *line, int64_t name, const struct reported *reported,
+                        struct error *error)
 {
     return store_execute(
         line->store, error,
-        "INSERT INTO result (experiment, name, value, naive, final, run, seq)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET value = excluded.value,"
-        " naive = excluded.naive, final = excluded.final, run = excluded.run, seq = excluded.seq"
+        "INSERT INTO result (experiment, name, value, naive, final, run, seq, minimize)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE ?8 WHEN 'minimize' THEN 1 WHEN 'maximize' THEN 0"
+        " END) ON CONFLICT DO UPDATE SET value = excluded.value, naive = excluded.naive,"
+        " final = excluded.final, run = excluded.run, seq = excluded.seq,"
+        " minimize = excluded.minimize"
         " WHERE (excluded.run, excluded.final, excluded.seq) > (run, final, seq)",
-        BIND(INT(line->experiment), INT(name), REAL(value), REAL(naive), INT(final), INT(line->run),
-             INT(line->seq)));
+        BIND(INT(line->experiment), INT(name), REAL(reported->value), REAL(reported->naive),
+             INT(reported->step == STEP_FINAL), INT(line->run), INT(line->seq),
+             TEXT(reported->goal)));
 }
 
-static bool keep_step(const struct line *line, int64_t name, int64_t step, double value,
+static bool keep_step(const struct line *line, int64_t name, const struct reported *reported,
                       struct error *error)
 {
     return store_execute(
@@ -74,12 +87,9 @@ static bool keep_step(const struct line *line, int64_t name, int64_t step, doubl
         "INSERT INTO metric (experiment, name, step, value, run, seq)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET value = excluded.value,"
         " run = excluded.run, seq = excluded.seq WHERE (excluded.run, excluded.seq) > (run, seq)",
-        BIND(INT(line->experiment), INT(name), INT(step), REAL(value), INT(line->run),
-             INT(line->seq)));
+        BIND(INT(line->experiment), INT(name), INT(reported->step), REAL(reported->value),
+             INT(line->run), INT(line->seq)));
 }
-
-#define STEP_FINAL INT64_MIN
-#define STEP_LIMIT 9007199254740992.0 /* beyond it a number is not one step alone */
 
 static bool no_metric(struct error *error)
 {
@@ -101,17 +111,14 @@ static bool read_step(const cJSON *json, int64_t *ret_step, struct error *error)
     return true;
 }
 
-static bool keep_metric(const struct line *line, const char *name, double value, double naive,
-                        int64_t step, struct error *error)
+static bool keep_metric(const struct line *line, const struct reported *reported,
+                        struct error *error)
 {
     int64_t id;
 
-    if (!name_id(line->store, name, &id, error))
-        return false;
-    if (step == STEP_FINAL)
-        return keep_result(line, id, value, naive, true, error);
-    return keep_step(line, id, step, value, error) &&
-           keep_result(line, id, value, naive, false, error);
+    return name_id(line->store, reported->name, &id, error) &&
+           (reported->step == STEP_FINAL || keep_step(line, id, reported, error)) &&
+           keep_result(line, id, reported, error);
 }
 
 /* NaN arrives as null. */
@@ -122,26 +129,25 @@ static double number_of(const cJSON *json)
 
 static bool take_metric(const struct line *line, struct error *error)
 {
-    const char *name = json_text(line->json, "name", NULL);
     const cJSON *value = json_member(line->json, "value");
-    int64_t step;
+    struct reported reported = {.name = json_text(line->json, "name", ""),
+                                .value = number_of(value),
+                                .naive = number_of(json_member(line->json, "naive")),
+                                .goal = json_text(line->json, "goal", NULL)};
 
-    if (!name || !*name || !value || !(cJSON_IsNumber(value) || cJSON_IsNull(value)))
+    if (!*reported.name || !value || !(cJSON_IsNumber(value) || cJSON_IsNull(value)))
         return no_metric(error);
-    if (!read_step(line->json, &step, error))
-        return false;
-    return keep_metric(line, name, number_of(value), number_of(json_member(line->json, "naive")),
-                       step, error);
+    return read_step(line->json, &reported.step, error) && keep_metric(line, &reported, error);
 }
 
 /* {"loss": 0.31, "step": 10} */
 static bool take_short(const struct line *line, struct error *error)
 {
+    struct reported reported = {.naive = NAN};
     const cJSON *item;
-    int64_t step;
     bool any = false;
 
-    if (!read_step(line->json, &step, error))
+    if (!read_step(line->json, &reported.step, error))
         return false;
     cJSON_ArrayForEach(item, line->json)
     {
@@ -149,7 +155,9 @@ static bool take_short(const struct line *line, struct error *error)
             !(cJSON_IsNumber(item) || cJSON_IsNull(item)))
             continue;
         any = true;
-        if (!keep_metric(line, item->string, number_of(item), NAN, step, error))
+        reported.name = item->string;
+        reported.value = number_of(item);
+        if (!keep_metric(line, &reported, error))
             return false;
     }
     return any || keep_event(line, STORE_EVENT_UNKNOWN, error);

@@ -162,6 +162,21 @@ bool store_has_metric(struct store *store, int64_t first, int64_t last, const ch
     return true;
 }
 
+bool store_metric_goal(struct store *store, int64_t first, int64_t last, const char *metric,
+                       bool *ret_said, bool *ret_minimize, struct error *error)
+{
+    scoped(statement_end) sqlite3_stmt *row = NULL;
+
+    if (!store_find(store, &row, ret_said, error,
+                    "SELECT r.minimize FROM result AS r JOIN metric_name AS n ON n.id = r.name"
+                    " WHERE n.name = ?3 AND r.experiment BETWEEN ?1 AND ?2"
+                    " AND r.minimize IS NOT NULL ORDER BY r.experiment LIMIT 1",
+                    BIND(INT(first), INT(last), TEXT(metric))))
+        return false;
+    *ret_minimize = *ret_said && column_int(row, 0);
+    return true;
+}
+
 bool store_first_metric(struct store *store, int64_t first, int64_t last, char *ret_metric,
                         size_t size, struct error *error)
 {

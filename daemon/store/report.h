@@ -52,6 +52,9 @@ bool store_outcomes(struct store *store, int64_t first, int64_t last, const char
 /* Whether any of them has a value of it. */
 bool store_has_metric(struct store *store, int64_t first, int64_t last, const char *metric,
                       bool *ret_has, struct error *error);
+/* Which direction of it is better, as the first of them says that says it. */
+bool store_metric_goal(struct store *store, int64_t first, int64_t last, const char *metric,
+                       bool *ret_said, bool *ret_minimize, struct error *error);
 /* The one reported first as final, else the one reported first; "" where there is none. */
 bool store_first_metric(struct store *store, int64_t first, int64_t last, char *ret_metric,
                         size_t size, struct error *error);

@@ -658,7 +658,7 @@ static bool tell_loss(enum split_part which, const struct loss_sum *sum, struct 
     if (which == SPLIT_TEST)
         return true;
     (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);
-    return report_metric(name, sum->loss / sum->weight, REPORT_FINAL, NAN, error);
+    return report_metric(name, GOAL_MINIMIZE, sum->loss / sum->weight, REPORT_FINAL, NAN, error);
 }
 
 /* Rows that the samples of a part tell, and what is predicted of them. */
@@ -792,12 +792,13 @@ static bool measure_snapshot(const struct run *run, enum split_part which, int64
     if (!predict_part(run, which, &part, error) || !measure(run, &part, NULL, &evaluation, error))
         return false;
     (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);
-    if (!report_metric(name, part.sum.loss / part.sum.weight, number, NAN, error))
+    if (!report_metric(name, GOAL_MINIMIZE, part.sum.loss / part.sum.weight, number, NAN, error))
         return false;
     for (int64_t i = 0; i < evaluation.n_values; i++) {
-        (void)snprintf(name, sizeof(name), "%s.%s", split_part_name[which],
-                       evaluation.value[i].name);
-        if (!report_metric(name, evaluation.value[i].value, number, NAN, error))
+        const struct metric_value *value = &evaluation.value[i];
+
+        (void)snprintf(name, sizeof(name), "%s.%s", split_part_name[which], value->name);
+        if (!report_metric(name, value->goal, value->value, number, NAN, error))
             return false;
     }
     return true;

@@ -117,12 +117,16 @@ static bool append_number(struct buffer *line, const char *name, double value, s
     return buffer_append_format(line, error, ",\"%s\":%s", name, text);
 }
 
-bool report_metric(const char *name, double value, int64_t step, double naive, struct error *error)
+bool report_metric(const char *name, enum goal goal, double value, int64_t step, double naive,
+                   struct error *error)
 {
+    static const char *const goals[] = {
+        [GOAL_NONE] = NULL, [GOAL_MINIMIZE] = "minimize", [GOAL_MAXIMIZE] = "maximize"};
     scoped(json_free) cJSON *event = cJSON_CreateObject();
     scoped(buffer_release) struct buffer line = {0};
 
     if (!json_add_text(event, "event", "metric") || !json_add_text(event, "name", name) ||
+        (goals[goal] && !json_add_text(event, "goal", goals[goal])) ||
         (step != REPORT_FINAL && !json_add_integer(event, "step", step)) ||
         (!isnan(naive) && !json_add_number(event, "naive", naive)) ||
         (isfinite(value) && !json_add_number(event, "value", value)))

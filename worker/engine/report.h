@@ -14,12 +14,15 @@
 
 #define REPORT_FINAL (-1) /* instead of a step: the value that counts */
 
+enum goal { GOAL_NONE, GOAL_MINIMIZE, GOAL_MAXIMIZE }; /* which direction of a number is better */
+
 bool report_start(struct error *error); /* reads NIGHTJAR_EVENTS */
 bool report_sync(struct error *error);  /* fdatasync: before a result may be taken as final */
 void report_stop(void);
 
 /* `naive` is NAN where there is no naive score. */
-bool report_metric(const char *name, double value, int64_t step, double naive, struct error *error);
+bool report_metric(const char *name, enum goal goal, double value, int64_t step, double naive,
+                   struct error *error);
 /* `left_s`: seconds that the rest is expected to take; NAN: not known. */
 bool report_progress(double done, double total, const char *unit, double left_s,
                      struct error *error);

@@ -50,7 +50,8 @@ static bool report_sums(const struct trainer *trainer, struct error *error)
         else
             (void)snprintf(name, sizeof(name), "train.batch_loss[%s]",
                            trainer->set->class_name[i - 1]);
-        if (sum->weight > 0 && !report_metric(name, sum->loss / sum->weight, step, NAN, error))
+        if (sum->weight > 0 &&
+            !report_metric(name, GOAL_MINIMIZE, sum->loss / sum->weight, step, NAN, error))
             return false;
     }
     return true;

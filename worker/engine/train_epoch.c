@@ -16,17 +16,19 @@ static bool report_values(const struct trainer *trainer, const struct evaluation
     const struct progress *at = &trainer->at;
     char name[METRIC_NAME_SIZE + 8];
 
-    if (!report_metric("train.loss", at->train_loss, at->epoch, NAN, error))
+    if (!report_metric("train.loss", GOAL_MINIMIZE, at->train_loss, at->epoch, NAN, error))
         return false;
     if (trainer->config->full_loss &&
-        !report_metric("train.full_loss", trainer->full_loss, at->epoch, NAN, error))
+        !report_metric("train.full_loss", GOAL_MINIMIZE, trainer->full_loss, at->epoch, NAN, error))
         return false;
     if (trainer->valid->n > 0 &&
-        !report_metric("valid.loss", at->valid_loss, at->epoch, NAN, error))
+        !report_metric("valid.loss", GOAL_MINIMIZE, at->valid_loss, at->epoch, NAN, error))
         return false;
     for (int64_t i = 0; i < evaluation->n_values; i++) {
-        (void)snprintf(name, sizeof(name), "valid.%s", evaluation->value[i].name);
-        if (!report_metric(name, evaluation->value[i].value, at->epoch, NAN, error))
+        const struct metric_value *value = &evaluation->value[i];
+
+        (void)snprintf(name, sizeof(name), "valid.%s", value->name);
+        if (!report_metric(name, value->goal, value->value, at->epoch, NAN, error))
             return false;
     }
     return true;
@@ -165,7 +167,8 @@ static bool report_epoch(struct trainer *trainer, const struct evaluation *evalu
     bool changes = trainer->config->schedule.n > 0 || trainer->config->rollback.times > 0;
 
     return report_values(trainer, evaluation, error) &&
-           (!changes || report_metric("train.rate_factor", scale, trainer->at.epoch, NAN, error)) &&
+           (!changes ||
+            report_metric("train.rate_factor", GOAL_NONE, scale, trainer->at.epoch, NAN, error)) &&
            trainer_tell_progress(trainer, trainer->at.ended, error);
 }
 

@@ -521,6 +521,20 @@ static void metric_comes_from_goal_then_evaluate_then_the_first_final(void **sta
 
 static void direction_is_known_by_name(void **state)
 {
+    static const char *const low[] = {"test.crps",
+                                      "test.crps_quadrature",
+                                      "valid.nll",
+                                      "test.ece",
+                                      "test.pinball[0.1]",
+                                      "test.width[0.8]",
+                                      "test.rmse[wl_0.55]",
+                                      "test.exoplanet_numerator",
+                                      "test.balanced.ece",
+                                      "test.log_loss[iris.a]",
+                                      "test.log_loss_class[a]"};
+    static const char *const high[] = {"test.r2[travel_time]", "test.recall[error]",
+                                       "test.precision", "bandwidth", "test.exoplanet_score"};
+
     (void)state;
     assert_true(report_metric_minimizes("valid.log_loss"));
     assert_true(report_metric_minimizes("test.rmse"));
@@ -528,6 +542,42 @@ static void direction_is_known_by_name(void **state)
     assert_false(report_metric_minimizes("test.accuracy"));
     assert_false(report_metric_minimizes("loss_free.auc"));
     assert_false(report_metric_minimizes("test.r2"));
+    for (size_t i = 0; i < sizeof(low) / sizeof(low[0]); i++)
+        assert_true(report_metric_minimizes(low[i]));
+    for (size_t i = 0; i < sizeof(high) / sizeof(high[0]); i++)
+        assert_false(report_metric_minimizes(high[i]));
+}
+
+/* Of the names alone the first would be maximized and the second minimized. */
+static void direction_is_what_was_reported_with_it(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    scoped(json_free) cJSON *ask =
+        parse_json("{'select':{'ids':[[1,3]]},'metric':'latency','top':1}");
+    scoped(json_free) cJSON *other = parse_json("{'select':{'batch':[2]},'metric':'uptime'}");
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'parameters':{'a':[1,2,3]}}}");
+    run_one(1, "{'event':'metric','name':'latency','value':1}");
+    run_one(2, "{'event':'metric','name':'latency','value':0.5,'goal':'minimize'}");
+    run_one(3, "{'event':'metric','name':'latency','value':2,'goal':'odd'}");
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "goal", ""), "minimize");
+    assert_int_equal(json_integer(json_at(reply, "batches[0].best"), "id", 0), 2);
+    json_free(&reply);
+    assert_true(report_best(store, ask, &reply, &error));
+    assert_string_equal(json_text(reply, "goal", ""), "minimize");
+    assert_int_equal(json_integer(json_at(reply, "rows[0]"), "id", 0), 2);
+    json_free(&reply);
+
+    submit("{'base':{'command':['x']}}");
+    run_one(4, "{'event':'metric','name':'uptime','step':1,'value':1,'goal':'maximize'}");
+    reply = report_of("{'batch':[2]}");
+    assert_string_equal(json_text(json_at(reply, "batches[0]"), "goal", ""), "maximize");
+    json_free(&reply);
+    assert_true(report_best(store, other, &reply, &error));
+    assert_string_equal(json_text(reply, "goal", ""), "maximize");
 }
 
 static void best_ranks_by_the_goal_and_leaks_last(void **state)
@@ -967,9 +1017,29 @@ static void long_settings_are_told_apart_by_their_value(void **state)
 }
 
 /* The name says that lower is better; the sweep knows better. */
-static void goal_of_the_sweep_beats_the_name(void **state)
+static void goal_that_nobody_reported_is_told_of(void **state)
 {
     scoped(json_free) cJSON *reply = NULL;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'valid.mea'},"
+           "'parameters':{'a':[1,2]}}}");
+    run_to_end(1, 1);
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(reply, "batches[0].findings")), "[]");
+    json_free(&reply);
+    run_one(2, "{'valid.mae':1}");
+    reply = report_of("{'batch':[1]}");
+    assert_string_equal(print_json(json_at(reply, "batches[0].findings")),
+                        "[\"no run reported valid.mea, the metric of sweep.goal\"]");
+    assert_true(cJSON_IsNull(json_at(reply, "batches[0].best")));
+}
+
+static void goal_of_the_sweep_beats_the_name(void **state)
+{
+    scoped(json_free) cJSON *named = parse_json("{'select':{'batch':[1]},'metric':'loss'}");
+    scoped(json_free) cJSON *reply = NULL;
+    struct error error;
 
     (void)state;
     submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'maximize':'loss'},"
@@ -981,6 +1051,9 @@ static void goal_of_the_sweep_beats_the_name(void **state)
     assert_int_equal(json_integer(json_at(reply, "batches[0].best"), "id", 0), 3);
     assert_near(json_number(json_at(reply, "batches[0].configurations[0]"), "mean", 0), 2, 1e-9);
     assert_int_equal(json_integer(json_at(reply, "batches[0].configurations[2]"), "n", 9), 0);
+    json_free(&reply);
+    assert_true(report_best(store, named, &reply, &error));
+    assert_int_equal(json_integer(json_at(reply, "rows[0]"), "id", 0), 3);
 }
 
 static void naive_score_of_one_replicate_stays(void **state)
@@ -994,6 +1067,27 @@ static void naive_score_of_one_replicate_stays(void **state)
     run_one(2, "{'event':'metric','name':'loss','value':2}");
     reply = report_of("{'batch':[1]}");
     assert_near(json_number(json_at(reply, "batches[0].configurations[0]"), "naive", 0), 0.5, 1e-9);
+}
+
+/* Their mean is better than the mean of these, though not than the last one. */
+static void replicates_are_held_against_naive_scores_of_their_own(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *first;
+
+    (void)state;
+    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'loss'},"
+           "'parameters':{'a':[1]},'replicates':3}}");
+    run_one(1, "{'event':'metric','name':'loss','value':75.5,'naive':79}");
+    run_one(2, "{'event':'metric','name':'loss','value':71.5,'naive':78}");
+    run_one(3, "{'event':'metric','name':'loss','value':78,'naive':74}");
+    reply = report_of("{'batch':[1]}");
+    first = json_at(reply, "batches[0].configurations[0]");
+    assert_near(json_number(first, "mean", 0), 75, 1e-9);
+    assert_near(json_number(first, "naive", 0), 77, 1e-9);
+    assert_near(json_number(json_member(first, "best"), "naive", 0), 78, 1e-9);
+    assert_near(json_number(json_at(reply, "batches[0].best"), "naive", 0), 78, 1e-9);
+    assert_null(strstr(print_json(json_at(reply, "batches[0].next")), "without looking"));
 }
 
 static void end_is_expected_at_the_pace_of_those_done(void **state)
@@ -1017,24 +1111,6 @@ static void what_differs_in_its_resources_alone_is_no_replicate(void **state)
     scoped(json_free) cJSON *compared = NULL;
     const cJSON *configurations;
     struct error error;
-static void goal_that_nobody_reported_is_told_of(void **state)
-{
-    scoped(json_free) cJSON *reply = NULL;
-
-    (void)state;
-    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'valid.mea'},"
-           "'parameters':{'a':[1,2]}}}");
-    run_to_end(1, 1);
-    reply = report_of("{'batch':[1]}");
-    assert_string_equal(print_json(json_at(reply, "batches[0].findings")), "[]");
-    json_free(&reply);
-    run_one(2, "{'valid.mae':1}");
-    reply = report_of("{'batch':[1]}");
-    assert_string_equal(print_json(json_at(reply, "batches[0].findings")),
-                        "[\"no run reported valid.mea, the metric of sweep.goal\"]");
-    assert_true(cJSON_IsNull(json_at(reply, "batches[0].best")));
-}
-
 
     (void)state;
     submit("{'base':{'command':['x'],'resources':{'memory':'1G'}},'experiments':["
@@ -1087,27 +1163,6 @@ int main(void)
         TEST(report_groups_failures_and_counts_what_was_wasted),
         TEST(what_runs_remark_and_what_people_note_stand_apart),
         TEST(notes_point_at_what_exists),
-/* Their mean is better than the mean of these, though not than the last one. */
-static void replicates_are_held_against_naive_scores_of_their_own(void **state)
-{
-    scoped(json_free) cJSON *reply = NULL;
-    const cJSON *first;
-
-    (void)state;
-    submit("{'base':{'command':['x','{a}']},'sweep':{'goal':{'minimize':'loss'},"
-           "'parameters':{'a':[1]},'replicates':3}}");
-    run_one(1, "{'event':'metric','name':'loss','value':75.5,'naive':79}");
-    run_one(2, "{'event':'metric','name':'loss','value':71.5,'naive':78}");
-    run_one(3, "{'event':'metric','name':'loss','value':78,'naive':74}");
-    reply = report_of("{'batch':[1]}");
-    first = json_at(reply, "batches[0].configurations[0]");
-    assert_near(json_number(first, "mean", 0), 75, 1e-9);
-    assert_near(json_number(first, "naive", 0), 77, 1e-9);
-    assert_near(json_number(json_member(first, "best"), "naive", 0), 78, 1e-9);
-    assert_near(json_number(json_at(reply, "batches[0].best"), "naive", 0), 78, 1e-9);
-    assert_null(strstr(print_json(json_at(reply, "batches[0].next")), "without looking"));
-}
-
         TEST(search_finds_batches_by_all_of_their_words),
         TEST(search_tells_where_and_what_came_of_it),
         TEST(search_refuses_what_is_no_word),
@@ -1120,6 +1175,7 @@ static void replicates_are_held_against_naive_scores_of_their_own(void **state)
         TEST(alike_targets_do_not_stand_out),
         TEST(too_few_points_are_no_learning_curve),
         cmocka_unit_test(direction_is_known_by_name),
+        TEST(direction_is_what_was_reported_with_it),
         TEST(best_ranks_by_the_goal_and_leaks_last),
         TEST(difference_of_less_than_two_standard_errors_is_none),
         TEST(spread_of_large_values_is_seen),
@@ -1133,7 +1189,9 @@ static void replicates_are_held_against_naive_scores_of_their_own(void **state)
         TEST(long_settings_are_told_apart_by_their_value),
         TEST(goal_of_the_sweep_beats_the_name),
         TEST(spread_is_pooled_over_the_settings),
+        TEST(goal_that_nobody_reported_is_told_of),
         TEST(naive_score_of_one_replicate_stays),
+        TEST(replicates_are_held_against_naive_scores_of_their_own),
         TEST(end_is_expected_at_the_pace_of_those_done),
         TEST(what_differs_in_its_resources_alone_is_no_replicate),
         TEST(only_what_is_done_can_be_best),
@@ -1150,5 +1208,3 @@ static void replicates_are_held_against_naive_scores_of_their_own(void **state)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        TEST(replicates_are_held_against_naive_scores_of_their_own),
-        TEST(goal_that_nobody_reported_is_told_of),

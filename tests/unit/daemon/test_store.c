@@ -157,14 +157,15 @@ static void rubbish_is_refused_untouched(void **state)
     assert_refused(ERROR_CORRUPT, "not a database");
 }
 
-/* Overwrites all pages but the first; or the last one alone. */
+/* Overwrites all pages but the first; or the last one alone, which holds rows then. */
 static void damage(bool last_alone)
 {
     char rubbish[4096];
     size_t size;
     scoped(memory_free) char *data = NULL;
 
-    submit("{'base':{'command':['true']},'experiments':[{'name':'a'},{'name':'b'}]}");
+    for (int i = 0; i < 50; i++)
+        submit("{'base':{'command':['true']},'experiments':[{'name':'a'},{'name':'b'}]}");
     store_free(&store);
     data = read_database(&size);
     memset(rubbish, 0xff, sizeof(rubbish));

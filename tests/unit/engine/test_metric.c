@@ -556,7 +556,8 @@ static void scores_no_better_than_naive_are_warned_of(void **state)
     report_stop();
     unsetenv("NIGHTJAR_EVENTS");
     assert_true(file_read(AT_FDCWD, path, 1 << 20, &lines, &size, &error));
-    assert_non_null(strstr(lines, "\"name\":\"test.accuracy\""));
+    assert_non_null(strstr(lines, "\"name\":\"test.accuracy\",\"goal\":\"maximize\""));
+    assert_non_null(strstr(lines, "\"name\":\"test.log_loss\",\"goal\":\"minimize\""));
     assert_non_null(strstr(lines,
                            "test.accuracy, test.balanced_accuracy, test.log_loss: no better than "
                            "predicting without looking"));

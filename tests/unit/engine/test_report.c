@@ -57,15 +57,15 @@ static void metrics_are_lines_with_numbers_of_any_kind(void **state)
 
     (void)state;
     assert_true(report_start(&error));
-    assert_true(report_metric("valid.loss", 0.25, 3, (double)NAN, &error));
-    assert_true(report_metric("test.auc[\"a\"]", (double)NAN, REPORT_FINAL, 0.5, &error));
-    assert_true(report_metric("train.loss", -(double)INFINITY, 4, (double)NAN, &error));
+    assert_true(report_metric("valid.loss", GOAL_MINIMIZE, 0.25, 3, (double)NAN, &error));
+    assert_true(report_metric("test.auc[\"a\"]", GOAL_MAXIMIZE, (double)NAN, REPORT_FINAL, 0.5, &error));
+    assert_true(report_metric("train.rate_factor", GOAL_NONE, -(double)INFINITY, 4, (double)NAN, &error));
     text = reported();
     assert_string_equal(
         text,
-        "{\"event\":\"metric\",\"name\":\"valid.loss\",\"step\":3,\"value\":0.25}\n"
-        "{\"event\":\"metric\",\"name\":\"test.auc[\\\"a\\\"]\",\"naive\":0.5,\"value\":NaN}\n"
-        "{\"event\":\"metric\",\"name\":\"train.loss\",\"step\":4,\"value\":-Infinity}\n");
+        "{\"event\":\"metric\",\"name\":\"valid.loss\",\"goal\":\"minimize\",\"step\":3,\"value\":0.25}\n"
+        "{\"event\":\"metric\",\"name\":\"test.auc[\\\"a\\\"]\",\"goal\":\"maximize\",\"naive\":0.5,\"value\":NaN}\n"
+        "{\"event\":\"metric\",\"name\":\"train.rate_factor\",\"step\":4,\"value\":-Infinity}\n");
 }
 
 static void every_event_is_a_line_that_the_journal_reads(void **state)
@@ -146,7 +146,7 @@ static void line_over_the_limit_is_left_out_with_a_warning(void **state)
     memset(name, 'x', JOURNAL_LINE_LIMIT);
     name[JOURNAL_LINE_LIMIT] = '\0';
     assert_true(report_start(&error));
-    assert_true(report_metric(name, 1, 1, (double)NAN, &error));
+    assert_true(report_metric(name, GOAL_NONE, 1, 1, (double)NAN, &error));
     text = reported();
     assert_non_null(strstr(text, "bytes was left out"));
     assert_true(strlen(text) < 200);

@@ -14,7 +14,6 @@
 #include "common/buffer.h"
 #include "common/json.h"
 #include "common/owner.h"
-#include "worker/engine/report.h"
 
 /* ---- evaluations ---- */
 
@@ -349,6 +348,7 @@ bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set
     evaluation = (struct evaluation){0};
     return true;
 }
+
 #define REHEARSAL_ROWS 64
 
 bool metric_rehearse(const struct kind_choices *metrics, const struct sample_set *set,
@@ -372,7 +372,6 @@ bool metric_rehearse(const struct kind_choices *metrics, const struct sample_set
            metric_evaluate(metrics, set, shape, array.row, n, prediction, NULL, ret_evaluation,
                            error);
 }
-
 
 /* ---- reporting ---- */
 
@@ -438,7 +437,7 @@ bool metric_report(const struct evaluation *evaluation, const char *part, struct
         const struct metric_value *value = &evaluation->value[i];
 
         (void)snprintf(name, sizeof(name), "%s.%s", part, value->name);
-        if (!report_metric(name, value->value, REPORT_FINAL, value->naive, error))
+        if (!report_metric(name, value->goal, value->value, REPORT_FINAL, value->naive, error))
             return false;
     }
     for (int64_t i = 0; i < evaluation->n_tables; i++)

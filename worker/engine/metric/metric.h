@@ -11,13 +11,12 @@
 #include "common/spec/setting.h"
 #include "worker/engine/dataset/sample.h"
 #include "worker/engine/distribution.h"
+#include "worker/engine/report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define METRIC_NAME_SIZE 96
-
-enum goal { GOAL_NONE, GOAL_MINIMIZE, GOAL_MAXIMIZE };
 
 struct outcome { /* what was predicted and what is true; borrowed */
     enum task task;
@@ -106,13 +105,13 @@ bool metric_evaluate(const struct kind_choices *metrics, const struct sample_set
                      const struct distribution_shape *shape, const int64_t *row, int64_t n,
                      const double *prediction, const double *naive_row,
                      struct evaluation *ret_evaluation, struct error *error);
+
 /* What predictions that look at nothing score on a few of the rows: every value that the metrics
  * have, by name. `train`, `rows`: that samples tell (told.h). */
 bool metric_rehearse(const struct kind_choices *metrics, const struct sample_set *set,
                      const struct distribution_shape *shape, const struct row_list *train,
                      const struct row_list *rows, struct evaluation *ret_evaluation,
                      struct error *error);
-
 
 /* Reports each value as final "<part>.<name>" with its naive score, each table as "<part>.<name>",
  * and warns where a value is no better than its naive one. */
