@@ -126,6 +126,7 @@ class Stored(unittest.TestCase):
                 return self.spec(**text, **more)
 
             self.nj("check", with_(str(self.first)))
+            self.assertIn("tried in", self.nj("check", with_(str(self.first)), "--try").stdout)
             for bad in (str(late), "nowhere.h5"):
                 told = self.nj("check", with_(bad), status=2).stderr
                 self.assertRegex(told, rf"spec\.yaml:1: {key}: .*{bad}")

@@ -81,12 +81,6 @@ bool pipeline_run_sample(const char *folder, const char *runs, int64_t samples,
  * "folder" of prepared data}, and one out: {"seconds"}. Errors are those that a run would have. */
 bool pipeline_try(FILE *in, FILE *out, struct error *error);
 
-/* Whether what the spec takes from other experiments is there, but for what it waits for. `root`:
- * the whole spec; `runs`: as in pipeline_find_model(), NULL: not known, so that numbers are not
- * looked up. */
-bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
-                           const char *runs, struct error *error);
-
 /* INVALID at sweep.goal where a run of the spec will not report the metric of that name. `rows`
  * NULL: the data were not read, and much is believed. `watched`: what decides when training stops;
  * NULL: nothing. */
@@ -238,8 +232,6 @@ bool model_file_take(const char *path, const struct start_config *start, struct 
 
 /* What a stored model is computed in; as in struct predict_request. */
 bool model_file_precision(const char *given, enum train_precision *ret, struct error *error);
-/* The data set's path that the model of a file was made from; owned by the caller. */
-bool model_file_source(const char *path, char **ret_source, struct error *error);
 
 /* INVALID where the data set has not what the model knows by its place. */
 bool pipeline_check_features(const struct preparation *preparation, const struct dataset *dataset,
@@ -249,19 +241,63 @@ bool pipeline_check_features(const struct preparation *preparation, const struct
  * or of an experiment, or an experiment's number. `runs`: the folder of all experiments' runs. */
 bool pipeline_find_model(const char *given, const char *cwd, const char *runs, const char *place,
                          struct buffer *ret, struct error *error);
-struct snapshot_list { /* all-zero is a valid empty one */
-    char **path;       /* owned, each too; in the order in which they were taken */
+struct model_files { /* all-zero is a valid empty one */
+    char **path;     /* owned, each too */
     int64_t n;
 };
-void snapshot_list_release(struct snapshot_list *list);
-/* The model files of an experiment's last run that has some, of a run, or in a folder. INVALID
- * where there is none. */
+void model_files_release(struct model_files *files);
+bool model_files_add(struct model_files *files, const char *name, struct error *error);
+/* The model files of an experiment's last run that has some, of a run, or in a folder, in the order
+ * in which they were taken. INVALID where there is none. */
 bool pipeline_list_snapshots(const char *given, const char *cwd, const char *runs,
-                             struct snapshot_list *ret_list, struct error *error);
+                             struct model_files *ret_list, struct error *error);
 
 /* Gives a fresh model the weights that train.start names, and notes how many. */
-bool pipeline_start(const struct train_config *config, const char *cwd, const char *folder,
+bool pipeline_start(const struct train_config *config, const char *cwd, const char *runs,
                     struct model *model, struct error *error);
+
+/* ---- what other models have seen --------------------------------------------------------------*/
+
+/* Adds the model files that the spec takes something from: weights, snapshots (the first one),
+ * members of an ensemble. INVALID where one is not there. `root`: the whole spec, of one that has
+ * not run, whose models may be such as it still waits for: those are passed over, and so are
+ * numbers where `runs` is NULL (not known). */
+bool pipeline_find_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
+                          const char *runs, struct model_files *files, struct error *error);
+/* The setting that names them. */
+const char *pipeline_others_place(const struct engine_spec *spec);
+
+enum seen_answer { SEEN_KNOWN, SEEN_OTHER_DATA, SEEN_UNKNOWN };
+
+/* Marks the rows of the data set that the model of a file had, by the bit 1 << enum split_part of
+ * their part there; of windows the rows that they predict and, with `looked_at`, all that they see.
+ * What the models had that it was made from counts with it, where that is known. `path` NULL: it is
+ * not known which file. */
+bool pipeline_mark_seen(const char *path, const struct dataset *dataset, bool looked_at,
+                        int8_t *seen, enum seen_answer *ret, struct error *error);
+
+/* A file of the run that a model file lies in, beside its folder of artifacts or within. */
+bool pipeline_read_beside(const char *path, const char *name, char **ret, size_t *ret_size,
+                          struct error *error);
+
+struct seen_counts {
+    int64_t tested;    /* test rows that they were trained on or chosen by */
+    int64_t validated; /* validation rows that they were trained on; 0 of an ensemble, whose members
+                          may be folds */
+    int64_t n_test, n_valid; /* of how many */
+    int64_t n_other;         /* models of other data, with which one may well begin */
+    int64_t n_unknown;       /* models whose rows are not known; members of other data, too */
+};
+bool pipeline_count_seen(const struct engine_spec *spec, const struct samples *samples,
+                         const struct split *split, const struct model_files *others,
+                         struct seen_counts *ret, struct error *error);
+/* INVALID where there is a leak and data.allow_leak gives no reason. */
+bool pipeline_refuse_seen(const struct engine_spec *spec, const struct seen_counts *counts,
+                          struct error *error);
+static inline int64_t seen_leaks(const struct seen_counts *counts)
+{
+    return counts->tested + counts->validated;
+}
 
 struct stored_model { /* all-zero is a valid empty one */
     struct engine_spec spec;
@@ -269,6 +305,9 @@ struct stored_model { /* all-zero is a valid empty one */
     struct model *model; /* borrows from the other two */
 };
 void stored_model_release(struct stored_model *stored);
+/* All but the model, and the path of the data set that it was made from; owned by the caller. */
+bool model_file_read_origin(const char *path, struct stored_model *ret_stored, char **ret_source,
+                            struct error *error);
 /* INVALID in the float build where it is float64's. */
 bool model_file_read(const char *path, struct stored_model *ret_stored, struct error *error);
 /* The same of a model file in memory; `name`: what messages call it. */

@@ -241,7 +241,7 @@ static int64_t dataset_bytes(const struct dataset *dataset)
 }
 
 static bool summarise(const struct dataset *dataset, const struct prepared_rows *rows,
-                      int64_t parameters, int64_t memory, cJSON *summary)
+                      int64_t parameters, int64_t memory, bool leaks, cJSON *summary)
 {
     const struct preparation *preparation = rows->preparation;
 
@@ -255,7 +255,7 @@ static bool summarise(const struct dataset *dataset, const struct prepared_rows 
                          preparation->task == TASK_REGRESSION ? "regression" : "classification") &&
            json_add_integer(summary, "parameters", parameters) &&
            json_add_integer(summary, "memory_bytes", memory + dataset_bytes(dataset)) &&
-           (rows->split.n_shared_rows == 0 || json_add_text(summary, "mark", "LEAK"));
+           (!leaks || json_add_text(summary, "mark", "LEAK"));
 }
 
 /* Sizes from half the batch to twice it that leave no last one that is shorter: "54, 66, 99". */
@@ -348,13 +348,28 @@ static bool add_expected(const struct question *question, const struct prepared_
            no_memory(error);
 }
 
+/* Whether the models that are named have seen the rows that are kept for figures. */
+static bool check_models(const struct question *question, const struct prepared_rows *rows,
+                         const struct model_files *others, bool *ret_leaks, struct error *error)
+{
+    struct seen_counts counts = {0};
+
+    if (others->n > 0 && !pipeline_count_seen(&question->spec, rows->samples, &rows->split.split,
+                                              others, &counts, error))
+        return false;
+    *ret_leaks = rows->split.n_shared_rows > 0 || seen_leaks(&counts) > 0;
+    return pipeline_refuse_seen(&question->spec, &counts, error);
+}
+
 /* Reads the data, splits them, measures the network. */
-static bool look_inside(struct checker *checker, struct question *question, struct answer *answer,
+static bool look_inside(struct checker *checker, struct question *question,
+                        const struct model_files *others, struct answer *answer,
                         struct error *error)
 {
     const struct kept_rows *kept;
     struct model_plan plan;
     int64_t parameters, memory;
+    bool leaks;
 
     if (!find_dataset(checker, question, error) || !find_rows(checker, question, &kept, error))
         return false;
@@ -362,12 +377,13 @@ static bool look_inside(struct checker *checker, struct question *question, stru
         !add_warnings(answer->warnings, &kept->warnings))
         return no_memory(error);
     if (!check_training(question, &kept->rows, error) ||
+        !check_models(question, &kept->rows, others, &leaks, error) ||
         !hint_batches(question, &kept->rows, answer->hints, error))
         return false;
     plan = pipeline_plan(&question->spec, kept->rows.preparation, question->seed, true);
     if (!model_measure(&plan, &parameters, &memory, error))
         return false;
-    if (!summarise(checker->dataset, &kept->rows, parameters, memory, answer->summary))
+    if (!summarise(checker->dataset, &kept->rows, parameters, memory, leaks, answer->summary))
         return no_memory(error);
     return add_expected(question, &kept->rows, parameters, answer->summary, error);
 }
@@ -382,6 +398,7 @@ static bool look_from_outside(const struct question *question, struct error *err
 static bool examine(struct checker *checker, struct question *question, struct answer *answer,
                     struct error *error)
 {
+    scoped(model_files_release) struct model_files others = {0};
     int64_t size = 0;
 
     if (!spec_check_keys(question->root, &answer->diagnostics) && answer->diagnostics.n == 0)
@@ -389,10 +406,10 @@ static bool examine(struct checker *checker, struct question *question, struct a
     if (!engine_spec_parse(question->root, false, &question->spec, &answer->diagnostics))
         return true;
     if (add_source(question, answer->sources, &size, error) &&
-        pipeline_check_others(&question->spec, question->root, question->cwd, question->runs,
-                              error) &&
+        pipeline_find_others(&question->spec, question->root, question->cwd, question->runs,
+                             &others, error) &&
         (size > READ_LIMIT ? look_from_outside(question, error)
-                           : look_inside(checker, question, answer, error)))
+                           : look_inside(checker, question, &others, answer, error)))
         return true;
     if (error->kind == ERROR_NO_MEMORY)
         return false;

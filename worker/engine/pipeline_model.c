@@ -130,17 +130,6 @@ bool model_file_precision(const char *given, enum train_precision *ret, struct e
     return true;
 }
 
-bool model_file_source(const char *path, char **ret_source, struct error *error)
-{
-    scoped(hdf5_close) struct hdf5_file *file = NULL;
-    scoped(json_free) cJSON *origin = NULL;
-
-    if (!hdf5_open(path, &file, error) || !read_json(file, "/provenance", &origin, error))
-        return false;
-    *ret_source = strdup(json_text(origin, "source", ""));
-    return *ret_source || error_set(error, ERROR_NO_MEMORY, "reading %s", path);
-}
-
 static bool read_arrays(struct hdf5_file *file, struct model *model, struct error *error)
 {
     struct model_array array;
@@ -233,19 +222,45 @@ static bool check_precision(const struct engine_spec *spec, struct error *error)
                "the model is float64's, and so has to be what uses it: precision: float64");
 }
 
-static bool read_parts(struct hdf5_file *file, struct stored_model *stored, struct error *error)
+static bool read_origin(struct hdf5_file *file, struct stored_model *stored, struct error *error)
 {
     scoped(memory_free) char *format = NULL;
     scoped(json_free) cJSON *fitted = NULL;
-    struct model_plan plan;
 
     if (!hdf5_read_text(file, "/format", 64, &format, error))
         return false;
     if (strcmp(format, MODEL_FORMAT) != 0)
         return error_set(error, ERROR_CORRUPT, "a model of the format '%s' is not known", format);
-    if (!read_spec(file, &stored->spec, error) || !check_precision(&stored->spec, error) ||
-        !read_json(file, "/preparation", &fitted, error) ||
-        !preparation_parse(fitted, &stored->preparation, error) ||
+    return read_spec(file, &stored->spec, error) &&
+           read_json(file, "/preparation", &fitted, error) &&
+           preparation_parse(fitted, &stored->preparation, error);
+}
+
+bool model_file_read_origin(const char *path, struct stored_model *ret_stored, char **ret_source,
+                            struct error *error)
+{
+    scoped(hdf5_close) struct hdf5_file *file = NULL;
+    scoped(json_free) cJSON *origin = NULL;
+    scoped(memory_free) char *source = NULL;
+    scoped(stored_model_release) struct stored_model stored = {0};
+
+    if (!hdf5_open(path, &file, error) || !read_json(file, "/provenance", &origin, error) ||
+        !read_origin(file, &stored, error))
+        return false;
+    source = strdup(json_text(origin, "source", ""));
+    if (!source)
+        return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
+    *ret_source = take(&source);
+    *ret_stored = stored;
+    stored = (struct stored_model){0};
+    return true;
+}
+
+static bool read_parts(struct hdf5_file *file, struct stored_model *stored, struct error *error)
+{
+    struct model_plan plan;
+
+    if (!read_origin(file, stored, error) || !check_precision(&stored->spec, error) ||
         !train_complete(&stored->spec.train, stored->preparation->task, error))
         return false;
     if (!preparation_set_inputs(stored->preparation, window_find(&stored->spec.prepare), error))

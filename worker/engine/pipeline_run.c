@@ -572,6 +572,44 @@ static bool keep_pace(const struct run *run, const struct train_result *result, 
                           cause.message);
 }
 
+/* ---- what comes from other experiments --------------------------------------------------------*/
+
+static bool tell_unknown(const struct run *run, const struct seen_counts *counts,
+                         struct error *error)
+{
+    const char *place = pipeline_others_place(&run->spec);
+
+    if (counts->n_other > 0 &&
+        !report_note(error,
+                     "%s: %lld of the models that are named are of other data than %s: whether "
+                     "test rows are among those was not checked",
+                     place, (long long)counts->n_other, run->dataset->path))
+        return false;
+    return counts->n_unknown == 0 ||
+           report_warning(place, (double)counts->n_unknown, error,
+                          "of %lld of the models that are named it is not known which rows they "
+                          "were trained on: whether test rows are among them was not checked",
+                          (long long)counts->n_unknown);
+}
+
+/* What those that are named were trained on counts as well: test rows among that are a leak. */
+static bool check_others(const struct run *run, struct error *error)
+{
+    scoped(model_files_release) struct model_files others = {0};
+    struct seen_counts counts;
+
+    if (!pipeline_find_others(&run->spec, NULL, run->cwd, run->runs, &others, error))
+        return false;
+    if (others.n == 0)
+        return true;
+    if (!pipeline_count_seen(&run->spec, run->rows.samples, &run->rows.split.split, &others,
+                             &counts, error) ||
+        !tell_unknown(run, &counts, error) || !pipeline_refuse_seen(&run->spec, &counts, error))
+        return false;
+    return seen_leaks(&counts) == 0 ||
+           report_mark("LEAK", run->spec.data.allow_leak, seen_leaks(&counts), error);
+}
+
 static bool train(struct run *run, struct train_result *ret_result, struct error *error)
 {
     struct train_context context;
@@ -581,7 +619,8 @@ static bool train(struct run *run, struct train_result *ret_result, struct error
     if (run->spec.evaluate.logits && run->model->n_logits == 0)
         return error_set_at(error, ERROR_INVALID, "evaluate.logits",
                             "only networks that tell classes apart have them");
-    return pipeline_start(&run->spec.train, run->cwd, run->folder, run->model, error) &&
+    return check_others(run, error) &&
+           pipeline_start(&run->spec.train, run->cwd, run->runs, run->model, error) &&
            tell_expected(run, &context.epoch_s, error) &&
            train_with(run, &context, ret_result, error);
 }
@@ -604,50 +643,6 @@ static bool tell_training(const struct run *run, const struct train_result *resu
     if (result->stopped_early)
         return report_note(error, "%sthe weights are those of its end", what);
     return true;
-}
-
-/* Whether a sample is a marked row, or a window with one in it. */
-static bool sees_any(const struct run *run, int64_t row, const int8_t *mark)
-{
-    const struct window_config *window = run->rows.samples->window;
-    struct row_span span = row_span_single(row);
-    bool any = mark[row];
-
-    if (window)
-        span = window_span(window, &run->dataset->series, row);
-    for (int64_t i = 0; i < span.steps && !any; i++)
-        any = span.first + i >= span.low && span.first + i < span.high && mark[span.first + i];
-    return any;
-}
-
-/* What a model was made from before this run counts as well: test rows among that are a leak. */
-static bool check_seen(const struct run *run, struct error *error)
-{
-    const struct row_list *test = &run->rows.split.split.part[SPLIT_TEST];
-    scoped(memory_free) int8_t *seen = calloc((size_t)run->dataset->n_rows + 1, 1);
-    int64_t unknown, n = 0;
-
-    if (!run->model->kind->seen)
-        return true;
-    if (!seen)
-        return no_memory(error);
-    if (!run->model->kind->seen(run->model, &run->rows.samples->set, seen, &unknown, error))
-        return false;
-    for (struct row_walk at = {.list = test}; row_walk(&at);)
-        n += sees_any(run, at.row, seen);
-    if (unknown > 0 &&
-        !report_warning("model", (double)unknown, error,
-                        "of %lld models it is not known which rows they were trained on: whether "
-                        "test rows are among them was not checked",
-                        (long long)unknown))
-        return false;
-    if (n > 0 && !run->spec.data.allow_leak)
-        return error_set_at(error, ERROR_INVALID, "data.split",
-                            "leaks: models that are named were trained on %lld of the %lld test "
-                            "rows (the same data.split as theirs, with a seed of its own, or "
-                            "data.allow_leak with a reason)",
-                            (long long)n, (long long)test->n);
-    return n == 0 || report_mark("LEAK", run->spec.data.allow_leak, n, error);
 }
 
 /* The curve ended with the last epoch's weights; what counts is the loss of those that are kept. */
@@ -805,7 +800,7 @@ static bool measure_snapshot(const struct run *run, enum split_part which, int64
 }
 
 /* Each on the training and the validation rows: the test rows are for what is chosen. */
-static bool measure_snapshots(const struct run *run, const struct snapshot_list *list,
+static bool measure_snapshots(const struct run *run, const struct model_files *list,
                               struct error *error)
 {
     static char all_names[] = "*";
@@ -826,11 +821,10 @@ static bool measure_snapshots(const struct run *run, const struct snapshot_list 
 
 static bool go_over_snapshots(struct run *run, struct error *error)
 {
-    scoped(snapshot_list_release) struct snapshot_list list = {0};
-    scoped(buffer_release) struct buffer runs = {0};
+    scoped(model_files_release) struct model_files list = {0};
 
-    return build_model(run, error) && buffer_append_format(&runs, error, "%s/../..", run->folder) &&
-           pipeline_list_snapshots(run->spec.evaluate.snapshots, run->cwd, runs.data, &list,
+    return build_model(run, error) && check_others(run, error) &&
+           pipeline_list_snapshots(run->spec.evaluate.snapshots, run->cwd, run->runs, &list,
                                    error) &&
            measure_snapshots(run, &list, error) && evaluate(run, error) && report_sync(error);
 }
@@ -850,9 +844,8 @@ static bool go_through(struct run *run, bool *ret_stopped, struct error *error)
     *ret_stopped = result.stopped;
     if (result.stopped)
         return report_sync(error);
-    if (!tell_training(run, &result, error) || !check_seen(run, error) ||
-        !write_model(run, error) || !write_importances(run, error) ||
-        !write_predictions(run, error))
+    if (!tell_training(run, &result, error) || !write_model(run, error) ||
+        !write_importances(run, error) || !write_predictions(run, error))
         return false;
     stages_end(&run->stages, "write");
     if (!evaluate(run, error))

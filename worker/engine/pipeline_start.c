@@ -74,16 +74,15 @@ bool pipeline_find_model(const char *given, const char *cwd, const char *runs, c
     return find_in_experiment(path.data, place, ret, error);
 }
 
-bool pipeline_start(const struct train_config *config, const char *cwd, const char *folder,
+bool pipeline_start(const struct train_config *config, const char *cwd, const char *runs,
                     struct model *model, struct error *error)
 {
-    scoped(buffer_release) struct buffer runs = {0}, path = {0};
+    scoped(buffer_release) struct buffer path = {0};
     int64_t taken, all;
 
     if (!config->start.model)
         return true;
-    if (!buffer_append_format(&runs, error, "%s/../..", folder) ||
-        !pipeline_find_model(config->start.model, cwd, runs.data, START_PATH, &path, error) ||
+    if (!pipeline_find_model(config->start.model, cwd, runs, START_PATH, &path, error) ||
         !model_file_take(path.data, &config->start, model, &taken, &all, error))
         return false;
     if (taken == 0)
@@ -97,12 +96,24 @@ bool pipeline_start(const struct train_config *config, const char *cwd, const ch
 
 #define SNAPSHOTS_PATH "evaluate.snapshots"
 
-void snapshot_list_release(struct snapshot_list *list)
+void model_files_release(struct model_files *files)
 {
-    for (int64_t i = 0; i < list->n; i++)
-        free(list->path[i]);
-    free(list->path);
-    *list = (struct snapshot_list){0};
+    for (int64_t i = 0; i < files->n; i++)
+        free(files->path[i]);
+    free(files->path);
+    *files = (struct model_files){0};
+}
+
+bool model_files_add(struct model_files *files, const char *name, struct error *error)
+{
+    char **path = reallocarray(files->path, (size_t)files->n + 1, sizeof(*path));
+
+    if (path)
+        files->path = path;
+    if (!path || !(path[files->n] = strdup(name)))
+        return error_set(error, ERROR_NO_MEMORY, "listing models");
+    files->n++;
+    return true;
 }
 
 static int is_model_file(const struct dirent *entry)
@@ -112,36 +123,26 @@ static int is_model_file(const struct dirent *entry)
     return length > 3 && strcmp(entry->d_name + length - 3, ".h5") == 0;
 }
 
-static bool add_path(struct snapshot_list *list, const char *folder, const char *name)
-{
-    char **path = reallocarray(list->path, (size_t)list->n + 1, sizeof(*path));
-
-    if (!path)
-        return false;
-    list->path = path;
-    if (asprintf(&path[list->n], "%s/%s", folder, name) < 0)
-        return false;
-    list->n++;
-    return true;
-}
-
 /* Names are in the order of epochs and batches. Adds nothing where there is no such folder. */
-static bool list_folder(const char *folder, struct snapshot_list *list, struct error *error)
+static bool list_folder(const char *folder, struct model_files *list, struct error *error)
 {
     struct dirent **entry = NULL;
     int n = scandir(folder, &entry, is_model_file, alphasort);
     bool added = true;
 
     for (int i = 0; i < n; i++) {
-        added = added && add_path(list, folder, entry[i]->d_name);
+        scoped(buffer_release) struct buffer path = {0};
+
+        added = added && buffer_append_format(&path, error, "%s/%s", folder, entry[i]->d_name) &&
+                model_files_add(list, path.data, error);
         free(entry[i]);
     }
     free(entry);
-    return added || error_set(error, ERROR_NO_MEMORY, "listing %s", folder);
+    return added;
 }
 
 /* Where snapshots may lie below what was given: the later runs of an experiment count. */
-static bool list_below(const char *base, struct snapshot_list *list, struct error *error)
+static bool list_below(const char *base, struct model_files *list, struct error *error)
 {
     scoped(buffer_release) struct buffer path = {0};
     int run = 0;
@@ -168,9 +169,9 @@ static bool list_below(const char *base, struct snapshot_list *list, struct erro
 }
 
 bool pipeline_list_snapshots(const char *given, const char *cwd, const char *runs,
-                             struct snapshot_list *ret_list, struct error *error)
+                             struct model_files *ret_list, struct error *error)
 {
-    scoped(snapshot_list_release) struct snapshot_list list = {0};
+    scoped(model_files_release) struct model_files list = {0};
     scoped(buffer_release) struct buffer base = {0};
     bool absolute = *given == '/' || !cwd;
 
@@ -182,7 +183,7 @@ bool pipeline_list_snapshots(const char *given, const char *cwd, const char *run
     if (list.n == 0)
         return error_set_at(error, ERROR_INVALID, SNAPSHOTS_PATH, "%s has no snapshots", base.data);
     *ret_list = list;
-    list = (struct snapshot_list){0};
+    list = (struct model_files){0};
     return true;
 }
 
@@ -202,65 +203,93 @@ static bool is_meant(const struct setting_texts *list, int64_t experiment)
     return false;
 }
 
+/* Whose spec it is, and where what it names is found. */
+struct looking {
+    const cJSON *root; /* of a spec that has not run; NULL: it runs, or has run */
+    const char *cwd, *runs;
+    struct model_files *files;
+};
+
 /* Whether there is something to look at now, and not only when the spec has waited for it. */
-static bool is_due(const cJSON *root, const char *given, const char *runs)
+static bool is_due(const struct looking *at, const char *given)
 {
     scoped(diagnostics_release) struct diagnostics diagnostics = {0};
     struct common_config config = {0};
     int64_t experiment;
     bool due;
 
-    if (!given || !is_number(given))
+    if (!given || !is_number(given) || !at->root)
         return given != NULL;
-    if (!runs)
+    if (!at->runs)
         return false;
     experiment = strtoll(given, NULL, 10);
-    due = !spec_parse_common(root, &config, &diagnostics) ||
+    due = !spec_parse_common(at->root, &config, &diagnostics) ||
           (!is_meant(&config.queue.after, experiment) &&
            !is_meant(&config.queue.after_ok, experiment));
     settings_release(common_settings, &config);
     return due;
 }
 
-static bool wrap_number(const char *given, struct error *error)
+static bool wrap_number(const struct looking *at, const char *given, struct error *error)
 {
-    if (is_number(given))
+    if (at->root && is_number(given))
         return error_wrap(error, "experiment %s, for which queue.after does not wait", given);
     return false;
 }
 
-static bool check_ensemble(const struct engine_spec *spec, const cJSON *root, const char *cwd,
-                           const char *runs, struct error *error)
+static bool add_model(const struct looking *at, const char *given, const char *place,
+                      struct error *error)
 {
-    const struct ensemble_config *config = spec->model.item[0].config;
+    scoped(buffer_release) struct buffer path = {0};
 
+    if (!is_due(at, given))
+        return true;
+    if (!pipeline_find_model(given, at->cwd, at->runs, place, &path, error))
+        return wrap_number(at, given, error);
+    return model_files_add(at->files, path.data, error);
+}
+
+/* They are of one run: what one was trained on the others were, too. */
+static bool add_snapshots(const struct looking *at, const char *given, struct error *error)
+{
+    scoped(model_files_release) struct model_files list = {0};
+
+    if (!is_due(at, given))
+        return true;
+    if (!pipeline_list_snapshots(given, at->cwd, at->runs, &list, error))
+        return wrap_number(at, given, error);
+    return model_files_add(at->files, list.path[0], error);
+}
+
+static bool add_members(const struct looking *at, const struct ensemble_config *config,
+                        struct error *error)
+{
     for (size_t i = 0; i < config->of.n; i++)
         for (int64_t k = 0; k < ensemble_count(config->of.item[i]); k++) {
             scoped(memory_free) char *name = NULL;
-            scoped(buffer_release) struct buffer path = {0};
 
-            if (!ensemble_name(config->of.item[i], k, &name, error))
+            if (!ensemble_name(config->of.item[i], k, &name, error) ||
+                !add_model(at, name, "model[0].of", error))
                 return false;
-            if (is_due(root, name, runs) &&
-                !pipeline_find_model(name, cwd, runs, "model[0].of", &path, error))
-                return wrap_number(name, error);
         }
     return true;
 }
 
-bool pipeline_check_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
-                           const char *runs, struct error *error)
+const char *pipeline_others_place(const struct engine_spec *spec)
 {
-    scoped(snapshot_list_release) struct snapshot_list list = {0};
-    scoped(buffer_release) struct buffer path = {0};
-    const char *model = spec->train.start.model, *snapshots = spec->evaluate.snapshots;
+    if (model_kind_of(&spec->model) == &model_ensemble)
+        return "model";
+    return spec->evaluate.snapshots ? SNAPSHOTS_PATH : START_PATH;
+}
 
-    if (is_due(root, model, runs) &&
-        !pipeline_find_model(model, cwd, runs, START_PATH, &path, error))
-        return wrap_number(model, error);
-    if (is_due(root, snapshots, runs) &&
-        !pipeline_list_snapshots(snapshots, cwd, runs, &list, error))
-        return wrap_number(snapshots, error);
-    return model_kind_of(&spec->model) != &model_ensemble ||
-           check_ensemble(spec, root, cwd, runs, error);
+bool pipeline_find_others(const struct engine_spec *spec, const cJSON *root, const char *cwd,
+                          const char *runs, struct model_files *files, struct error *error)
+{
+    const struct looking at = {.root = root, .cwd = cwd, .runs = runs, .files = files};
+
+    if (model_kind_of(&spec->model) == &model_ensemble)
+        return add_members(&at, spec->model.item[0].config, error);
+    if (spec->evaluate.snapshots)
+        return add_snapshots(&at, spec->evaluate.snapshots, error);
+    return add_model(&at, spec->train.start.model, START_PATH, error);
 }

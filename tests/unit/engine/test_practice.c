@@ -638,7 +638,7 @@ static void snapshots_are_listed_in_their_order(void **state)
 {
     static const char *const names[] = {"epoch_002_batch_00001.h5", "epoch_001_batch_00005.h5",
                                         "notes.txt"};
-    scoped(snapshot_list_release) struct snapshot_list list = {0};
+    scoped(model_files_release) struct model_files list = {0};
     struct training training;
     char path[192];
 

@@ -127,8 +127,9 @@ const struct setting data_settings[] = {
     SETTING_NESTED(struct data_config, split, struct split_config, split_settings,
                    "Which rows are for training, validation and test."),
     SETTING_TEXT(struct data_config, allow_leak, NULL, 0,
-                 "The reason for which rows of one group may lie in several parts; every number of "
-                 "the experiment is then marked LEAK."),
+                 "The reason for which rows of one group may lie in several parts, or a model that "
+                 "is named may have seen test rows; every number of the experiment is then marked "
+                 "LEAK."),
     {0},
 };
 

@@ -343,25 +343,6 @@ static bool ensemble_load(struct model *model, int64_t index, const void *data, 
     return buffer_append(&member->bytes, data, size, error) && member_open(ensemble, member, error);
 }
 
-static bool ensemble_seen(struct model *model, const struct sample_set *set, int8_t *ret_seen,
-                          int64_t *ret_unknown, struct error *error)
-{
-    struct ensemble *ensemble = ensemble_of(model);
-
-    *ret_unknown = 0;
-    if (!get_ready(ensemble, set, error))
-        return false;
-    for (int64_t i = 0; i < ensemble->n_members; i++) {
-        bool known;
-
-        if (!member_mark_seen(&ensemble->member[i], ensemble->dataset, true, ret_seen, &known,
-                              error))
-            return false;
-        *ret_unknown += !known;
-    }
-    return true;
-}
-
 static bool ensemble_quicken(struct model *model, const struct bf16x3_kernel *kernel,
                              struct error *error)
 {
@@ -396,5 +377,4 @@ const struct model_kind model_ensemble = {
     .array = ensemble_array,
     .save = ensemble_save,
     .load = ensemble_load,
-    .seen = ensemble_seen,
 };

@@ -6,7 +6,7 @@
  * that learners of single targets make a model of all of them.
  *
  *   ensemble.c           the descriptor: building, predictions, the model file
- *   ensemble_member.c    one stored model: opened, given rows, which rows it was trained on
+ *   ensemble_member.c    one stored model: opened, given rows
  *   ensemble_weights.c   what each learner counts
  */
 #ifndef NIGHTJAR_WORKER_ENGINE_MODEL_ENSEMBLE_H
@@ -60,11 +60,6 @@ bool member_open(const struct ensemble *ensemble, struct member *member, struct 
 bool member_match(struct member *member, const struct sample_set *set, struct error *error);
 /* INVALID where the data set has not the member's features. */
 bool member_take_dataset(struct member *member, const struct dataset *dataset, struct error *error);
-/* Marks the rows of the data set that it learnt from or was chosen by; of windows the rows that
- * they predict and, with `looked_at`, all that they see. *ret_known: false where that is not known.
- */
-bool member_mark_seen(const struct member *member, const struct dataset *dataset, bool looked_at,
-                      int8_t *seen, bool *ret_known, struct error *error);
 /* A final metric of its run. */
 bool member_score(const struct member *member, const char *metric, double *ret,
                   struct error *error);

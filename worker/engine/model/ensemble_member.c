@@ -14,7 +14,6 @@
 #include "worker/engine/dataset/window.h"
 
 #define MODEL_LIMIT ((size_t)1 << 34)
-#define SPLIT_LIMIT ((size_t)1 << 32)
 #define PLACE "model[0].of"
 
 void member_release(struct member *member)
@@ -131,82 +130,6 @@ bool member_take_dataset(struct member *member, const struct dataset *dataset, s
 
 /* ---- what its run left ------------------------------------------------------------------------*/
 
-/* A file of the run that the model lies in, beside its folder of artifacts or within. */
-static bool read_beside(const struct member *member, const char *name, char **ret, size_t *ret_size,
-                        struct error *error)
-{
-    scoped(buffer_release) struct buffer path = {0};
-    const char *slash = member->path ? strrchr(member->path, '/') : NULL;
-
-    return slash && buffer_append(&path, member->path, (size_t)(slash - member->path) + 1, error) &&
-           buffer_append_text(&path, name, error) &&
-           file_read(AT_FDCWD, path.data, SPLIT_LIMIT, ret, ret_size, error);
-}
-
-/* The row that a window predicts, and with `window` what the window sees. */
-static void mark_window(const struct window_config *window, const struct dataset *dataset,
-                        int64_t row, int8_t *seen)
-{
-    struct row_span span = row_span_single(row);
-
-    if (row < 0 || row >= dataset->n_rows)
-        return;
-    if (window && dataset->series.n > 0)
-        span = window_span(window, &dataset->series, row);
-    seen[row] = 1;
-    for (int64_t i = 0; i < span.steps; i++)
-        if (span.first + i >= span.low && span.first + i < span.high)
-            seen[span.first + i] = 1;
-}
-
-static bool mark(const struct split_stored *stored, const struct window_config *window,
-                 const struct dataset *dataset, int8_t *seen, struct error *error)
-{
-    scoped(memory_free) int8_t *in_file = NULL;
-    int64_t n_file = 1;
-
-    for (int64_t row = 0; row < dataset->n_rows; row++)
-        if (dataset_file_row(dataset, row) >= n_file)
-            n_file = dataset_file_row(dataset, row) + 1;
-    in_file = calloc((size_t)n_file, 1);
-    if (!in_file)
-        return error_set(error, ERROR_NO_MEMORY, "making an ensemble");
-    for (int part = SPLIT_TRAIN; part <= SPLIT_VALID; part++)
-        for (struct row_walk at = {.list = &stored->split.part[part]}; row_walk(&at);) {
-            if (stored->windows)
-                mark_window(window, dataset, at.row, seen);
-            else if (at.row < n_file)
-                in_file[at.row] = 1;
-        }
-    for (int64_t row = 0; row < dataset->n_rows && !stored->windows; row++) {
-        int64_t place = dataset_file_row(dataset, row);
-
-        if (place >= 0 && in_file[place])
-            seen[row] = 1;
-    }
-    return true;
-}
-
-bool member_mark_seen(const struct member *member, const struct dataset *dataset, bool looked_at,
-                      int8_t *seen, bool *ret_known, struct error *error)
-{
-    scoped(split_stored_release) struct split_stored stored = {0};
-    scoped(memory_free) char *text = NULL;
-    scoped(memory_free) char *source = NULL;
-    struct error missing = {0};
-    size_t size;
-
-    *ret_known = false;
-    if (!read_beside(member, "split.json", &text, &size, &missing) ||
-        !split_read(text, size, &stored, &missing) ||
-        !model_file_source(member->path, &source, &missing) || strcmp(source, dataset->path) != 0 ||
-        stored.n_rows != dataset->n_rows)
-        return true; /* other data, or a file from elsewhere */
-    *ret_known = true;
-    return mark(&stored, looked_at ? window_find(&member->stored.spec.prepare) : NULL, dataset,
-                seen, error);
-}
-
 bool member_score(const struct member *member, const char *metric, double *ret, struct error *error)
 {
     scoped(memory_free) char *text = NULL;
@@ -215,7 +138,8 @@ bool member_score(const struct member *member, const char *metric, double *ret, 
     size_t size;
 
     *ret = NAN;
-    if (!read_beside(member, "../reported.jsonl", &text, &size, &missing))
+    if (!member->path ||
+        !pipeline_read_beside(member->path, "../reported.jsonl", &text, &size, &missing))
         return error_set_at(error, ERROR_INVALID, PLACE, "%s: the model's run is not there",
                             member->name);
     rest = text;

@@ -101,13 +101,18 @@ static void stack_release(struct stack *stack)
 
 static bool mark_seen(const struct ensemble *ensemble, int8_t *seen, struct error *error)
 {
-    for (int64_t i = 0; i < ensemble->n_members; i++) {
-        bool known;
+    int64_t n_rows = ensemble->dataset->n_rows;
 
-        if (!member_mark_seen(&ensemble->member[i], ensemble->dataset, false,
-                              seen + i * ensemble->dataset->n_rows, &known, error))
+    for (int64_t i = 0; i < ensemble->n_members; i++) {
+        int8_t *own = seen + i * n_rows;
+        enum seen_answer answer;
+
+        if (!pipeline_mark_seen(ensemble->member[i].path, ensemble->dataset, false, own, &answer,
+                                error))
             return false;
-        if (!known)
+        for (int64_t row = 0; row < n_rows; row++)
+            own[row] = own[row] & ~(1 << SPLIT_TEST) ? 1 : 0;
+        if (answer != SEEN_KNOWN)
             return error_set_at(error, ERROR_INVALID, PLACE,
                                 "which rows %s was trained on is not known, and it is to be asked "
                                 "about the others only",

@@ -7,6 +7,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/dataset/data.h"
+#include "worker/engine/model/ensemble.h"
 
 struct long_model {
     struct model model;
@@ -356,7 +357,7 @@ static bool check(const struct model_kind *inner, const struct model_plan *plan,
 {
     const struct loss_kind *loss = (const struct loss_kind *)(const void *)plan->loss->kind;
 
-    if (inner->seen)
+    if (inner == &model_ensemble)
         return error_set_at(error, ERROR_INVALID, "data.long",
                             "%s has the outputs of its members; theirs may be long",
                             inner->kind.name);

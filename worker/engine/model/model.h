@@ -111,10 +111,6 @@ struct model_kind {
     /* What splits by each input gained in all, and how many there are. NULL: it cannot tell. */
     bool (*importance)(struct model *model, double *ret_gain, double *ret_splits,
                        struct error *error);
-    /* Marks the rows of the data set that it was made from beside those of its steps; adds to
-     * *ret_unknown for each part of it of which that is not known. NULL: no others. */
-    bool (*seen)(struct model *model, const struct sample_set *set, int8_t *ret_seen,
-                 int64_t *ret_unknown, struct error *error);
 };
 extern const struct kind_registry model_registry; /* and, as its more, layer_registry */
 
