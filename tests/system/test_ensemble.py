@@ -194,6 +194,25 @@ class Ensembles(unittest.TestCase):
         run = self.must(self.ensemble(of=[model]))
         self.assertTrue([w for w in run.events("warning") if "not known which rows" in w["text"]])
 
+    def test_test_rows_that_choose_the_members_are_a_leak(self):
+        fold = {part: os.path.join(self.home, name) for part, name in
+                (("train", "fold0.txt"), ("valid", "valid0.txt"), ("test", "out0.txt"))}
+        data = {"split": {"by": "index", **fold}}
+        for settings in ({"by": "score"}, {"threshold": 100}):
+            spec = self.ensemble(of=["1", "4"], metric="test.rmse", data=data, **settings)
+            run = self.run_of(spec)
+            self.assertEqual(run.status, 2)
+            self.assertRegex(run.errors, r"model\[0\]\.metric: leaks: .* by figures of 60 of the 60 test rows")
+            line = {"spec": spec, "cwd": self.home, "runs": os.path.join(self.home, "runs")}
+            (answer,) = [json.loads(engine("check", input=json.dumps(line) + "\n").stdout)["diagnostics"]]
+            self.assertEqual([found["path"] for found in answer], ["model[0].metric"])
+            spec["data"]["allow_leak"] = "to show it"
+            self.assertEqual([(m["mark"], m["count"]) for m in self.must(spec).events("mark")], [("LEAK", 60)])
+        for settings in ({"by": "score", "metric": "valid.rmse"}, {"metric": "test.rmse"}):  # which is not read
+            self.assertEqual(self.must(self.ensemble(of=["1", "4"], data=data, **settings)).events("mark"), [])
+        run = self.must(self.ensemble(of=["1", "4"], by="score", metric="test.rmse"))  # of other rows than the outer test's
+        self.assertEqual(run.events("mark"), [])
+
     def rows(self, name, numbers):
         path = os.path.join(self.home, name)
         with open(path, "w") as file:

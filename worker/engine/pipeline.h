@@ -284,6 +284,7 @@ struct seen_counts {
     int64_t tested;    /* test rows that they were trained on or chosen by */
     int64_t validated; /* validation rows that they were trained on; 0 of an ensemble, whose members
                           may be folds */
+    int64_t chosen;    /* test rows by whose figures they are weighed or chosen */
     int64_t n_test, n_valid; /* of how many */
     int64_t n_other;         /* models of other data, with which one may well begin */
     int64_t n_unknown;       /* models whose rows are not known; members of other data, too */
@@ -296,7 +297,7 @@ bool pipeline_refuse_seen(const struct engine_spec *spec, const struct seen_coun
                           struct error *error);
 static inline int64_t seen_leaks(const struct seen_counts *counts)
 {
-    return counts->tested + counts->validated;
+    return counts->tested + counts->validated + counts->chosen;
 }
 
 struct stored_model { /* all-zero is a valid empty one */

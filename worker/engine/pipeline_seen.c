@@ -260,6 +260,8 @@ bool pipeline_count_seen(const struct engine_spec *spec, const struct samples *s
     ret->tested = count(samples, test, seen, LEARNT);
     if (!ensemble)
         ret->validated = count(samples, valid, seen, TRAINED);
+    else if (ensemble_chooses_by_test(spec->model.item[0].config))
+        ret->chosen = count(samples, test, seen, TESTED);
     return true;
 }
 
@@ -281,5 +283,9 @@ bool pipeline_refuse_seen(const struct engine_spec *spec, const struct seen_coun
         return refuse(SPLIT_TEST, counts->tested, counts->n_test, error);
     if (counts->validated > 0)
         return refuse(SPLIT_VALID, counts->validated, counts->n_valid, error);
-    return true;
+    return counts->chosen == 0 ||
+           error_set_at(error, ERROR_INVALID, "model[0].metric",
+                        "leaks: learners are weighed or chosen by figures of %lld of the %lld test "
+                        "rows (a metric of valid, or data.allow_leak with a reason)",
+                        (long long)counts->chosen, (long long)counts->n_test);
 }

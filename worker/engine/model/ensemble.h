@@ -53,6 +53,9 @@ struct ensemble {
 int64_t ensemble_count(const char *item);
 bool ensemble_name(const char *item, int64_t k, char **ret, struct error *error);
 
+/* Whether figures of test rows decide what learners count. */
+bool ensemble_chooses_by_test(const struct ensemble_config *config);
+
 void member_release(struct member *member);
 /* Finds the file, unless its bytes are there already, and opens it. */
 bool member_open(const struct ensemble *ensemble, struct member *member, struct error *error);

@@ -25,6 +25,12 @@ static bool no_memory(struct error *error)
 
 /* ---- scores -----------------------------------------------------------------------------------*/
 
+bool ensemble_chooses_by_test(const struct ensemble_config *config)
+{
+    return (config->by == ENSEMBLE_SCORE || config->threshold.n > 0) &&
+           strncmp(config->metric, "test.", strlen("test.")) == 0;
+}
+
 static bool is_better_low(const char *metric, bool *ret, struct error *error)
 {
     const char *dot = strchr(metric, '.');
