@@ -158,6 +158,24 @@ class Start(unittest.TestCase):
         self.assertEqual(self.warnings(run, "train.start.model"), [])
         self.assertTrue([note for note in run.events("note") if "are of other data" in note["text"]])
 
+    def test_features_and_classes_at_other_places_are_told(self):
+        turned = "feature 2 is 'c' and the model's is 'b': they are the same in another order"
+        renamed = "feature 2 is 'x' and the model's is 'b': they are others"
+        for source, told in ((self.turned, turned), (self.renamed, renamed)):
+            for spec in (self.spec({**SAME, "source": source}, start={"model": "1"}),
+                         self.spec({**SAME, "source": source}, evaluate={"snapshots": "1"})):
+                where = "train.start.model" if "start" in spec["train"] else "evaluate.snapshots"
+                (text,) = self.warnings(self.must(spec), where)
+                self.assertIn(told, text)
+                self.assertEqual([w for w in self.check(spec)["warnings"] if told in w], [f"{where}: {text}"])
+        dice = random.Random(5)
+        rows = [[dice.gauss(0, 1) for _ in range(3)] for _ in range(ROWS)]
+        for classes, told in (("vw", "class 1 is 'v' and the model's is 'u': they are others"), ("uv", None)):
+            source = self.table(f"{classes}.csv", "abc", rows, classes)
+            run = self.must(self.spec({**SAME, "source": source}, "k", {"model": "2"}))
+            found = self.warnings(run, "train.start.model")
+            self.assertEqual([text.split("; ")[0] for text in found], [told] if told else [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -267,6 +267,13 @@ bool pipeline_find_others(const struct engine_spec *spec, const cJSON *root, con
 /* The setting that names them. */
 const char *pipeline_others_place(const struct engine_spec *spec);
 
+/* Warns where features, classes or targets of the model that a spec begins with or measures have
+ * not the places that they have here, so that its weights are about others. Of an ensemble nothing:
+ * it goes by names itself. */
+bool pipeline_compare_names(const struct engine_spec *spec, const struct model_files *others,
+                            const struct preparation *preparation, struct warning_list *warnings,
+                            struct error *error);
+
 enum seen_answer { SEEN_KNOWN, SEEN_OTHER_DATA, SEEN_UNKNOWN };
 
 /* Marks the rows of the data set that the model of a file had, by the bit 1 << enum split_part of

@@ -348,12 +348,21 @@ static bool add_expected(const struct question *question, const struct prepared_
            no_memory(error);
 }
 
-/* Whether the models that are named have seen the rows that are kept for figures. */
+/* Whether the models that are named are about the same, and have seen the rows that are kept for
+ * figures. */
 static bool check_models(const struct question *question, const struct prepared_rows *rows,
-                         const struct model_files *others, bool *ret_leaks, struct error *error)
+                         const struct model_files *others, struct answer *answer, bool *ret_leaks,
+                         struct error *error)
 {
+    scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
     struct seen_counts counts = {0};
 
+    if (!warnings)
+        return no_memory(error);
+    if (!pipeline_compare_names(&question->spec, others, rows->preparation, warnings, error))
+        return false;
+    if (!add_warnings(answer->warnings, warnings))
+        return no_memory(error);
     if (others->n > 0 && !pipeline_count_seen(&question->spec, rows->samples, &rows->split.split,
                                               others, &counts, error))
         return false;
@@ -377,7 +386,7 @@ static bool look_inside(struct checker *checker, struct question *question,
         !add_warnings(answer->warnings, &kept->warnings))
         return no_memory(error);
     if (!check_training(question, &kept->rows, error) ||
-        !check_models(question, &kept->rows, others, &leaks, error) ||
+        !check_models(question, &kept->rows, others, answer, &leaks, error) ||
         !hint_batches(question, &kept->rows, answer->hints, error))
         return false;
     plan = pipeline_plan(&question->spec, kept->rows.preparation, question->seed, true);

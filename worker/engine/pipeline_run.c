@@ -592,6 +592,16 @@ static bool tell_unknown(const struct run *run, const struct seen_counts *counts
                           (long long)counts->n_unknown);
 }
 
+static bool tell_names(const struct run *run, const struct model_files *others, struct error *error)
+{
+    scoped(memory_free) struct warning_list *warnings = calloc(1, sizeof(*warnings));
+
+    if (!warnings)
+        return no_memory(error);
+    return pipeline_compare_names(&run->spec, others, run->rows.preparation, warnings, error) &&
+           tell_warnings(warnings, error);
+}
+
 /* What those that are named were trained on counts as well: test rows among that are a leak. */
 static bool check_others(const struct run *run, struct error *error)
 {
@@ -604,7 +614,8 @@ static bool check_others(const struct run *run, struct error *error)
         return true;
     if (!pipeline_count_seen(&run->spec, run->rows.samples, &run->rows.split.split, &others,
                              &counts, error) ||
-        !tell_unknown(run, &counts, error) || !pipeline_refuse_seen(&run->spec, &counts, error))
+        !tell_names(run, &others, error) || !tell_unknown(run, &counts, error) ||
+        !pipeline_refuse_seen(&run->spec, &counts, error))
         return false;
     return seen_leaks(&counts) == 0 ||
            report_mark("LEAK", run->spec.data.allow_leak, seen_leaks(&counts), error);
