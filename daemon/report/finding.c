@@ -1,6 +1,9 @@
 /*
  * One sentence a swept parameter: do its best and its worst setting differ by more than chance?
  * (factor.h says what chance is.)
+ *
+ * A method that learns draws more of what was good, and the other parameters of a setting with it:
+ * means of its settings are no comparison. The best trials of two settings are told.
  */
 #include "daemon/report/factor.h"
 
@@ -13,14 +16,14 @@ static bool say_difference(const struct summary *summary, const char *name,
                            const struct factor_level *best, const struct factor_level *worst,
                            double error_size, struct buffer *out, struct error *error)
 {
-    double difference = fabs(best->mean - worst->mean);
+    double difference = fabs(best->over.mean - worst->over.mean);
     /* a number that leaks is not better than another: nobody will see it again */
     bool honest = !*best->mark && !*worst->mark;
 
     if (!buffer_append_format(out, error, "%s: %s %s%s (%.4g, n=%zu) %s %s%s (%.4g, n=%zu)", name,
-                              summary->metric.name, best->text, best->mark, best->mean, best->n,
-                              honest ? "is better than" : "against", worst->text, worst->mark,
-                              worst->mean, worst->n))
+                              summary->metric.name, best->text, best->mark, best->over.mean,
+                              best->n, honest ? "is better than" : "against", worst->text,
+                              worst->mark, worst->over.mean, worst->n))
         return false;
     if (error_size > 0)
         return buffer_append_format(out, error, ": they differ by %.3g, %.1f standard errors",
@@ -41,58 +44,92 @@ static bool say_nothing_found(const struct factor *factor, const char *name, str
                                   factor->level[i].mark))
             return false;
     }
-    return buffer_append_text(out, " do not differ by more than twice their pooled standard error",
-                              error);
+    return buffer_append_format(out, error,
+                                " do not differ by more than chance may (%.2f standard errors)",
+                                factor_limit(factor));
 }
 
-static bool judge(const struct summary *summary, const struct factor *factor, bool full_grid,
-                  const cJSON *parameters, cJSON *list, struct error *error)
+/* The setting with the best configuration, but for `other`. */
+static const struct factor_level *find_luckiest(const struct summary *summary,
+                                                const struct factor *factor,
+                                                const struct factor_level *other)
 {
-    scoped(buffer_release) struct buffer text = {0};
-    const char *name = spec_short_name(parameters, factor->name);
-    const struct factor_level *best, *worst;
-    double spread = factor_spread(summary, factor, full_grid), error_size;
-    bool said;
+    const struct factor_level *found = NULL;
 
-    if (factor->overflow || factor->n < 2 || isnan(spread))
+    for (size_t i = 0; i < factor->n; i++) {
+        const struct factor_level *level = &factor->level[i];
+
+        if (level != other &&
+            (!found || report_metric_better(&summary->metric, level->best, found->best)))
+            found = level;
+    }
+    return found;
+}
+
+static bool say_where_it_looked(const struct summary *summary, const struct factor *factor,
+                                const char *name, struct buffer *out, struct error *error)
+{
+    const struct factor_level *first = find_luckiest(summary, factor, NULL);
+    const struct factor_level *second = find_luckiest(summary, factor, first);
+
+    return buffer_append_format(
+        out, error,
+        "%s: where %s looked, the best %s was %.4g with %s%s (n=%zu), and %.4g with %s%s (n=%zu)",
+        name, summary->learner, summary->metric.name, first->best, first->text, first->mark,
+        first->n, second->best, second->text, second->mark, second->n);
+}
+
+static bool judge(const struct summary *summary, const struct factor *factor, const char *name,
+                  struct buffer *out, struct error *error)
+{
+    const struct factor_level *best, *worst;
+    double error_size;
+
+    if (summary->learner)
+        return factor->overflow || factor->n < 2 ||
+               say_where_it_looked(summary, factor, name, out, error);
+    if (!factor_comparable(factor))
         return true;
-    factor_ends(summary, factor, &best, &worst);
-    error_size = factor_error(spread, best, worst);
-    if (fabs(best->mean - worst->mean) > 2 * error_size)
-        said = say_difference(summary, name, best, worst, error_size, &text, error);
-    else
-        said = say_nothing_found(factor, name, &text, error);
-    if (!said)
-        return false;
-    return cJSON_AddItemToArray(list, cJSON_CreateString(text.data)) ||
-           error_set(error, ERROR_NO_MEMORY, "reporting");
+    return factor_differs(summary, factor, &best, &worst, &error_size)
+               ? say_difference(summary, name, best, worst, error_size, out, error)
+               : say_nothing_found(factor, name, out, error);
+}
+
+static bool read_factor(const struct summary *summary, const char *name, bool honest,
+                        struct factor *ret_factor, struct error *error)
+{
+    bool full_grid;
+
+    return factor_full_grid(summary, honest, &full_grid, error) &&
+           factor_read(summary, name, honest, full_grid, ret_factor, error);
 }
 
 /* Numbers that carry a mark count only where there is nothing else to compare. */
 static bool read_believed(const struct summary *summary, const char *name,
                           struct factor *ret_factor, struct error *error)
 {
-    if (!factor_read(summary, name, true, ret_factor, error))
+    if (!read_factor(summary, name, true, ret_factor, error))
         return false;
     return ret_factor->overflow || ret_factor->n >= 2 ||
-           factor_read(summary, name, false, ret_factor, error);
+           read_factor(summary, name, false, ret_factor, error);
 }
 
 bool summary_find(const struct summary *summary, cJSON *list, struct error *error)
 {
     const cJSON *parameters = summary->n ? summary->group[0].parameters : NULL;
     const cJSON *parameter;
-    bool full_grid;
 
-    if (!factor_full_grid(summary, &full_grid, error))
-        return false;
     cJSON_ArrayForEach(parameter, parameters)
     {
+        scoped(buffer_release) struct buffer text = {0};
+        const char *name = spec_short_name(parameters, parameter->string);
         struct factor factor;
 
         if (!read_believed(summary, parameter->string, &factor, error) ||
-            !judge(summary, &factor, full_grid, parameters, list, error))
+            !judge(summary, &factor, name, &text, error))
             return false;
+        if (text.size && !cJSON_AddItemToArray(list, cJSON_CreateString(text.data)))
+            return error_set(error, ERROR_NO_MEMORY, "reporting");
     }
     return true;
 }

@@ -11,10 +11,9 @@
 
 #include <math.h>
 
-#define LEVEL 0.95
+#define OUTSIDE 0.05
 #define PI 3.14159265358979323846
-#define NORMAL 1.959963984540054 /* what t comes to */
-#define DEGREES_MOST 100000      /* beyond which the two are the same */
+#define DEGREES_MOST 100000 /* beyond which t stays what it is */
 #define HALVINGS 60
 
 static double probability(size_t degrees, double theta)
@@ -29,21 +28,32 @@ static double probability(size_t degrees, double theta)
     return odd ? 2 / PI * (theta + sin(theta) * cos(theta) * sum) : sin(theta) * sum;
 }
 
-double interval_t(size_t degrees)
+/* What |T| exceeds with a probability of `outside`. */
+static double quantile(size_t degrees, double outside)
 {
     double low = 0, high = PI / 2;
 
     if (degrees > DEGREES_MOST)
-        return NORMAL;
+        degrees = DEGREES_MOST;
     for (int i = 0; i < HALVINGS; i++) {
         double middle = (low + high) / 2;
 
-        if (probability(degrees, middle) < LEVEL)
+        if (probability(degrees, middle) < 1 - outside)
             low = middle;
         else
             high = middle;
     }
     return tan(low) * sqrt((double)degrees);
+}
+
+double interval_t(size_t degrees)
+{
+    return quantile(degrees, OUTSIDE);
+}
+
+double interval_of_pairs(size_t degrees, size_t means)
+{
+    return quantile(degrees, OUTSIDE / ((double)means * (double)(means - 1) / 2));
 }
 
 double interval_half(size_t n, double deviation)

@@ -84,18 +84,16 @@ static bool look_beyond(const struct summary *summary, const char *path, const c
 {
     struct factor factor;
     const struct factor_level *best, *worst;
-    double spread;
+    double error_size;
     bool largest;
 
-    if (!factor_read(summary, path, true, &factor, error))
+    if (!factor_read(summary, path, true, full_grid, &factor, error))
         return false;
-    if (factor.overflow || factor.n < 2 || !are_numbers(&factor))
+    if (!factor_comparable(&factor) || !are_numbers(&factor) ||
+        !factor_differs(summary, &factor, &best, &worst, &error_size))
         return true;
-    spread = factor_spread(summary, &factor, full_grid);
-    factor_ends(summary, &factor, &best, &worst);
     largest = is_end(&factor, best, true);
-    if (!(fabs(best->mean - worst->mean) > 2 * factor_error(spread, best, worst)) ||
-        (!largest && (!is_end(&factor, best, false) || best->value->valuedouble == 0)))
+    if (!largest && (!is_end(&factor, best, false) || best->value->valuedouble == 0))
         return true;
     return say_end(&factor, name, best, largest, list, error);
 }
@@ -105,7 +103,9 @@ static bool look_beyond_each(const struct summary *summary, cJSON *list, struct 
     const cJSON *parameters = summary->n ? summary->group[0].parameters : NULL, *parameter;
     bool full_grid;
 
-    if (!factor_full_grid(summary, &full_grid, error))
+    if (summary->learner) /* it looks beyond by itself, and its means are no comparison */
+        return true;
+    if (!factor_full_grid(summary, true, &full_grid, error))
         return false;
     cJSON_ArrayForEach(parameter, parameters)
     {

@@ -4,6 +4,7 @@
 #include "common/owner.h"
 #include "common/spec/spec.h"
 #include "daemon/report/interval.h"
+#include "daemon/sampler/sampler.h"
 #include "daemon/store/report.h"
 
 #include <assert.h>
@@ -300,7 +301,9 @@ static bool add_outcome(const struct store_outcome *outcome, void *context, stru
 bool summary_make(struct store *store, const struct store_batch_head *head,
                   struct summary *ret_summary, struct error *error)
 {
-    scoped(summary_release) struct summary summary = {0};
+    const struct sampler_kind *method = head->sweep ? sampler_of(head->sweep) : NULL;
+    scoped(summary_release) struct summary summary = {
+        .learner = method && method->improve ? method->kind.name : NULL};
     struct making making = {store, &summary};
 
     if (!report_metric_choose(store, head, &summary.metric, error) ||

@@ -37,6 +37,7 @@ struct summary_failure {
 
 struct summary {
     struct report_metric metric;
+    const char *learner;         /* borrowed: the sweep's method, where it learns; NULL: none */
     struct summary_group *group; /* owned */
     size_t n, capacity;
     size_t *slot; /* owned: index + 1 of the group, by key; 0: free */
@@ -60,8 +61,8 @@ double summary_half(const struct summary_group *group); /* of the mean's 95 % in
 /* "split=group units=32" */
 bool summary_label(const struct summary_group *group, struct buffer *out, struct error *error);
 
-/* finding.c: appends sentences about each swept parameter to `list`: which of its settings differ
- * by more than twice their pooled standard error, and which do not. */
+/* finding.c: appends sentences about each swept parameter to `list`: whether its settings differ by
+ * more than chance may; of a method that learns, what was best of two of them. */
 bool summary_find(const struct summary *summary, cJSON *list, struct error *error);
 /* curve.c: appends a sentence about more training rows than were tried, where a batch varies their
  * number and nothing else. */

@@ -66,6 +66,8 @@ struct sampler_kind {
 
 extern const struct kind_registry sampler_registry;
 extern const struct sampler_kind sampler_grid, sampler_random, sampler_tpe;
+/* The method that a stored sweep names. NULL: this version has none of that name. */
+const struct sampler_kind *sampler_of(const cJSON *sweep);
 
 struct sweep_goal {
     char *minimize, *maximize; /* names of metrics; at most one of them */

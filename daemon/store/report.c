@@ -21,6 +21,7 @@ void store_batch_head_release(struct store_batch_head *head)
     free(head->metric);
     free(head->broken);
     json_free(&head->base);
+    json_free(&head->sweep);
     *head = (struct store_batch_head){0};
 }
 
@@ -40,7 +41,7 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
 
     if (!store_get(store, &row, error, "batch", batch,
                    "SELECT first, last, created_ms, ended_ms, minimize, name, question, metric,"
-                   " base, broken, expectation FROM batch WHERE id = ?"))
+                   " base, broken, expectation, sweep FROM batch WHERE id = ?"))
         return false;
     head.first = column_int(row, 0);
     head.last = column_int(row, 1);
@@ -49,7 +50,8 @@ bool store_batch_head(struct store *store, int64_t batch, struct store_batch_hea
     head.minimize = column_int(row, 4);
     if (!copy_text(row, 5, &head.name, error) || !copy_text(row, 6, &head.question, error) ||
         !copy_text(row, 7, &head.metric, error) || !column_json(row, 8, &head.base, error) ||
-        !copy_text(row, 9, &head.broken, error) || !copy_text(row, 10, &head.expectation, error))
+        !copy_text(row, 9, &head.broken, error) || !copy_text(row, 10, &head.expectation, error) ||
+        !column_json(row, 11, &head.sweep, error))
         return false;
     *ret_head = head;
     head = (struct store_batch_head){0};

@@ -12,6 +12,7 @@ struct store_batch_head {
     char *metric;                 /* owned: sweep.goal; NULL: none */
     bool minimize;                /* of metric */
     cJSON *base;                  /* owned */
+    cJSON *sweep;                 /* owned; NULL: none */
     char *broken;                 /* owned: why its rest was held; NULL: it was not */
 };
 void store_batch_head_release(struct store_batch_head *head);
