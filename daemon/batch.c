@@ -1,10 +1,12 @@
 #include "daemon/batch.h"
 
+#include "common/hash.h"
 #include "common/owner.h"
 #include "daemon/compose.h"
 #include "daemon/parameter.h"
 #include "daemon/sampler/sampler.h"
 #include "daemon/sampler/sweep.h"
+#include "daemon/tally.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -245,8 +247,14 @@ struct expansion {
     const struct batch_head *head;
     const struct batch_visitor *visitor;
     struct diagnostics *diagnostics;
-    int64_t count; /* of experiments */
+    int64_t count;      /* of experiments */
+    struct tally tally; /* owned: of what a sweep's trials try */
 };
+
+static void expansion_release(struct expansion *expansion)
+{
+    tally_release(&expansion->tally);
+}
 
 /* The same complaint about a base shows once, not once an experiment. */
 static void add_once(struct diagnostics *diagnostics, const char *path, const char *message)
@@ -424,6 +432,22 @@ static bool expand_list(struct expansion *expansion, struct error *error)
     return true;
 }
 
+/* Trials that try the same have seeds of their own. (A method that learns decides both later.) */
+static bool pass_seeds(struct expansion *expansion, const struct sampler_sweep *sweep,
+                       const cJSON *parameters, int64_t *seed, struct error *error)
+{
+    scoped(buffer_release) struct buffer text = {0};
+    int64_t before;
+
+    if (sweep->method->improve)
+        return true;
+    if (!json_print(parameters, &text, error) ||
+        !tally_add(&expansion->tally, hash_bytes(text.data, text.size), &before, error))
+        return false;
+    *seed += before * sweep->space.replicates;
+    return true;
+}
+
 static bool expand_trial(struct expansion *expansion, const struct sampler_sweep *sweep,
                          int64_t trial, struct error *error)
 {
@@ -438,6 +462,8 @@ static bool expand_trial(struct expansion *expansion, const struct sampler_sweep
         seed = (int64_t)swept->valuedouble;
     else if (swept)
         add_once(expansion->diagnostics, "sweep.parameters.seed", SEED_EXPECTED);
+    else if (!pass_seeds(expansion, sweep, parameters, &seed, error))
+        return false;
     for (int64_t i = 0; i < sweep->space.replicates; i++) {
         struct batch_experiment experiment = {.index = trial * sweep->space.replicates + i,
                                               .parameters = parameters,
@@ -471,7 +497,7 @@ static bool expand_sweep(struct expansion *expansion, struct error *error)
 bool batch_expand(const struct batch_head *head, const struct batch_visitor *visitor,
                   int64_t *ret_count, struct diagnostics *diagnostics, struct error *error)
 {
-    struct expansion expansion = {
+    scoped(expansion_release) struct expansion expansion = {
         .head = head, .visitor = visitor, .diagnostics = diagnostics, .count = 1};
     struct batch_experiment single = {.seed = head->seed};
     bool good;

@@ -17,9 +17,24 @@ static bool no_memory(struct error *error)
 struct row {
     const cJSON *json; /* borrowed */
     uint64_t key;      /* of its parameters */
-    bool done;         /* what is not done says nothing yet, or nothing that counts */
-    bool told;         /* as one of its group */
+    int64_t seed;
+    bool counts; /* it is done, and the first of its seed: no other measurement says more */
+    bool told;   /* as one of its group */
 };
+
+/* Whether it is of the group and counts. */
+static bool counts(const struct row *row, uint64_t key)
+{
+    return row->counts && row->key == key;
+}
+
+static bool is_first(const struct row *row, size_t n, const struct row *of)
+{
+    for (size_t i = 0; i < n; i++)
+        if (counts(&row[i], of->key) && row[i].seed == of->seed)
+            return false;
+    return true;
+}
 
 static bool read_rows(const cJSON *list, struct row **ret, size_t *ret_n, struct error *error)
 {
@@ -36,22 +51,19 @@ static bool read_rows(const cJSON *list, struct row **ret, size_t *ret_n, struct
 
         if (!json_print(json_member(item, "parameters"), &text, error))
             return false;
-        row[n++] = (struct row){
+        row[n] = (struct row){
             .json = item,
             .key = hash_bytes(text.data, text.size),
-            .done =
-                strcmp(json_text(item, "state", ""), experiment_state_text(EXPERIMENT_DONE)) == 0,
+            .seed = json_integer(item, "seed", 0),
         };
+        row[n].counts =
+            strcmp(json_text(item, "state", ""), experiment_state_text(EXPERIMENT_DONE)) == 0 &&
+            is_first(row, n, &row[n]);
+        n++;
     }
     *ret = take(&row);
     *ret_n = n;
     return true;
-}
-
-/* Whether it is of the group and counts. */
-static bool counts(const struct row *row, uint64_t key)
-{
-    return row->done && row->key == key;
 }
 
 struct figures { /* of one metric, by Welford's way */

@@ -6,9 +6,9 @@
 #include "common/json.h"
 
 /* Appends {parameters, experiments, metrics: {name: {n, mean, sd, low, high}}} to `list` for
- * each group of at least two of the rows ({id, state, parameters, metrics}) that are done and whose
- * parameters are the same, in the order of the rows. `low` and `high`: the 95 % interval of the
- * mean. */
+ * each group of at least two of the rows ({id, state, seed, parameters, metrics}) that are done and
+ * differ in nothing but their seeds, in the order of the rows; of each seed the first counts. `low`
+ * and `high`: the 95 % interval of the mean. */
 bool replicates_add(const cJSON *rows, cJSON *list, struct error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include "daemon/report/interval.h"
 #include "daemon/sampler/sampler.h"
 #include "daemon/store/report.h"
+#include "daemon/tally.h"
 
 #include <assert.h>
 #include <math.h>
@@ -134,7 +135,13 @@ static bool read_resources(struct store *store, int64_t experiment, uint64_t *re
 struct making {
     struct store *store;
     struct summary *summary;
+    struct tally tally; /* of values, by group and seed */
 };
+
+static void making_release(struct making *making)
+{
+    tally_release(&making->tally);
+}
 
 /* The stored configuration is blind to resources. A swept one is among the parameters, and the
  * first of a key is not asked for its own before there is a second one. */
@@ -210,10 +217,31 @@ static bool add_marks(struct summary_group *group, const char *marks, struct err
     return true;
 }
 
-static bool add_value(struct summary *summary, struct summary_group *group,
+/* The same under the same seed is no other measurement: the first that is done counts. */
+static bool counts(struct making *making, const struct summary_group *group,
+                   const struct store_outcome *outcome, bool *ret_counts, struct error *error)
+{
+    const uint64_t measured[] = {group->key, (uint64_t)outcome->seed};
+    int64_t before;
+
+    *ret_counts = outcome->state == EXPERIMENT_DONE && !isnan(outcome->value);
+    if (!*ret_counts)
+        return true;
+    if (!tally_add(&making->tally, hash_bytes(measured, sizeof(measured)), &before, error))
+        return false;
+    *ret_counts = before == 0;
+    return true;
+}
+
+static bool add_value(struct making *making, struct summary_group *group,
                       const struct store_outcome *outcome, struct error *error)
 {
-    if (outcome->state != EXPERIMENT_DONE || isnan(outcome->value))
+    const struct summary *summary = making->summary;
+    bool new;
+
+    if (!counts(making, group, outcome, &new, error))
+        return false;
+    if (!new)
         return true;
     if (group->n == group->capacity) {
         size_t capacity = group->capacity ? 2 * group->capacity : 4;
@@ -275,7 +303,7 @@ static bool add_failure(struct summary *summary, const struct store_outcome *out
 
 static bool add_outcome(const struct store_outcome *outcome, void *context, struct error *error)
 {
-    const struct making *making = context;
+    struct making *making = context;
     struct summary *summary = making->summary;
     struct summary_group *group;
 
@@ -294,7 +322,7 @@ static bool add_outcome(const struct store_outcome *outcome, void *context, stru
     summary->live += experiment_state_live(outcome->state);
     return find_group(making, outcome, &group, error) &&
            add_id(group->ids, outcome->id, GROUP_IDS_LIMIT, error) &&
-           add_marks(group, outcome->marks, error) && add_value(summary, group, outcome, error) &&
+           add_marks(group, outcome->marks, error) && add_value(making, group, outcome, error) &&
            (outcome->state != EXPERIMENT_FAILED || add_failure(summary, outcome, error));
 }
 
@@ -304,7 +332,7 @@ bool summary_make(struct store *store, const struct store_batch_head *head,
     const struct sampler_kind *method = head->sweep ? sampler_of(head->sweep) : NULL;
     scoped(summary_release) struct summary summary = {
         .learner = method && method->improve ? method->kind.name : NULL};
-    struct making making = {store, &summary};
+    scoped(making_release) struct making making = {store, &summary, {0}};
 
     if (!report_metric_choose(store, head, &summary.metric, error) ||
         !store_outcomes(store, head->first, head->last, summary.metric.name, add_outcome, &making,

@@ -4,8 +4,8 @@
  * What differs in its resources alone is another configuration here, where nothing was swept: the
  * key that the store has is blind to them, for it tells what fails alike.
  *
- * A configuration's score is the mean over its replicates that are done; `sd` is the sample
- * deviation (n - 1). Marks such as LEAK are the union over all its experiments.
+ * A configuration's score is the mean over its replicates that are done, each seed once; `sd` is
+ * the sample deviation (n - 1). Marks such as LEAK are the union over all its experiments.
  */
 #ifndef NIGHTJAR_DAEMON_REPORT_SUMMARY_H
 #define NIGHTJAR_DAEMON_REPORT_SUMMARY_H
@@ -19,7 +19,7 @@ struct summary_group {
     cJSON *marks;       /* owned: a list, no text twice */
     cJSON *ids;         /* owned: at most 100 */
     char name[128];     /* of its first experiment */
-    double *value;      /* owned: of those that are done */
+    double *value;      /* owned: of those that are done, a seed once */
     size_t n, capacity;
     double naive; /* the mean of theirs: each may have rows of its own; NaN: none */
     double naive_sum;

@@ -3,6 +3,7 @@
  *
  * What a method proposes at the submission is a function of (space, seed, trial). One that learns
  * proposes anew when a trial begins, from what is known then of the others; what it said is stored.
+ * Trials that try the same have seeds of their own: a repeat's begin where those before it end.
  * A method is one file with one descriptor, listed in registry.c.
  */
 #ifndef NIGHTJAR_DAEMON_SAMPLER_SAMPLER_H

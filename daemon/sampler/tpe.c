@@ -12,9 +12,13 @@
  *
  * Of some candidates from the density of the good that one is taken for which it exceeds the other
  * one most. A proposal is a function of (seed, trial, what is known).
+ *
+ * Where the space is finite, what was tried is drawn again, and after some such draws the next one
+ * in the order of a grid is taken: as long as there is one, nothing is tried twice.
  */
 #include "common/owner.h"
 #include "common/random.h"
+#include "daemon/parameter.h"
 #include "daemon/sampler/sampler.h"
 
 #include <inttypes.h>
@@ -23,6 +27,9 @@
 
 #define GOOD_SHARE 0.15
 #define GOOD_MOST 25
+#define DRAWS_MOST 16     /* before what was not tried is looked for in order */
+#define STEPS_MOST 100000 /* of that */
+#define COUNTABLE 9007199254740992.0
 
 struct tpe_config {
     int64_t start, candidates;
@@ -185,16 +192,131 @@ static double value_at(const struct density *density, double x)
     return sum / (double)density->n;
 }
 
+/* ---- what was tried ---------------------------------------------------------------------------*/
+
+struct tried {     /* of a finite space */
+    double *place; /* owned: in the order of a grid, ascending, none twice */
+    size_t n;      /* 0 where there is nothing else to try */
+    double size;   /* of the space; 0: it is not finite */
+};
+
+static void tried_release(struct tried *tried)
+{
+    free(tried->place);
+}
+
+/* NaN: the parameter has no such value. */
+static double index_of(const struct sampler_parameter *parameter, const cJSON *value)
+{
+    double place = sampler_parameter_place(parameter, value);
+
+    if (parameter->log && !isnan(place)) /* equal shares of the logarithm are no values */
+        return parameter_value(value)->valuedouble - parameter->low;
+    return floor(place * (double)sampler_parameter_count(parameter));
+}
+
+static double grid_place(const struct sampler_space *space, const cJSON *parameters)
+{
+    double place = 0;
+
+    for (size_t i = 0; i < space->n; i++) {
+        const struct sampler_parameter *parameter = &space->parameter[i];
+
+        place = place * (double)sampler_parameter_count(parameter) +
+                index_of(parameter, json_member(parameters, parameter->name));
+    }
+    return place;
+}
+
+static bool list_tried(const struct sampler_space *space, const struct sampler_history *history,
+                       struct tried *ret, struct error *error)
+{
+    size_t n = 0;
+
+    ret->size = 1;
+    for (size_t i = 0; i < space->n; i++)
+        ret->size *= (double)sampler_parameter_count(&space->parameter[i]);
+    if (ret->size == 0 || ret->size > COUNTABLE) {
+        ret->size = 0;
+        return true;
+    }
+    ret->place = calloc(history->n + 1, sizeof(*ret->place));
+    if (!ret->place)
+        return error_set(error, ERROR_NO_MEMORY, "proposing a trial");
+    for (size_t i = 0; i < history->n; i++) {
+        double place = grid_place(space, history->trial[i].parameters);
+
+        if (!isnan(place)) /* of another space */
+            ret->place[n++] = place;
+    }
+    qsort(ret->place, n, sizeof(*ret->place), by_place);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || ret->place[i] != ret->place[ret->n - 1])
+            ret->place[ret->n++] = ret->place[i];
+    if ((double)ret->n == ret->size)
+        ret->n = 0;
+    return true;
+}
+
+static bool was_tried(const struct sampler_space *space, const struct tried *tried,
+                      const cJSON *parameters)
+{
+    double place = tried->n > 0 ? grid_place(space, parameters) : 0;
+
+    return tried->n > 0 && bsearch(&place, tried->place, tried->n, sizeof(place), by_place) != NULL;
+}
+
+static void forget(cJSON *parameters)
+{
+    while (parameters->child)
+        cJSON_Delete(cJSON_DetachItemViaPointer(parameters, parameters->child));
+}
+
+static bool put_at(const struct sampler_space *space, double place, cJSON *parameters,
+                   struct error *error)
+{
+    forget(parameters);
+    return sampler_grid.propose(space, (int64_t)place, parameters, error);
+}
+
+/* The first one that was not tried, from a place that the trial names; `parameters` stay what they
+ * are where there is none. */
+static bool take_next(const struct sampler_space *space, int64_t trial, const struct tried *tried,
+                      cJSON *parameters, struct error *error)
+{
+    double here = grid_place(space, parameters);
+    double start = floor(tried->size * random_uniform(space->seed, 0, (uint64_t)trial,
+                                                      random_purpose("tpe", "next")));
+
+    for (double i = 0; i < tried->size && i < STEPS_MOST; i++) {
+        if (!put_at(space, fmod(start + i, tried->size), parameters, error))
+            return false;
+        if (!was_tried(space, tried, parameters))
+            return true;
+    }
+    return put_at(space, here, parameters, error);
+}
+
+/* What was drawn at the submission, where it was not tried meanwhile. */
+static bool keep_draw(const struct sampler_sweep *sweep, int64_t trial, const struct tried *tried,
+                      cJSON *parameters, bool *ret_done, struct error *error)
+{
+    if (!sweep->method->propose(&sweep->space, trial, parameters, error))
+        return false;
+    *ret_done = was_tried(&sweep->space, tried, parameters);
+    return !*ret_done || take_next(&sweep->space, trial, tried, parameters, error);
+}
+
 /* ---- drawing ----------------------------------------------------------------------------------*/
 
 struct draw {
-    uint64_t seed, trial;
+    uint64_t seed, trial, first; /* first: of its numbers */
     uint32_t purpose;
 };
 
 static double uniform(const struct draw *draw, int64_t number)
 {
-    return random_uniform(draw->seed, (uint64_t)number, draw->trial, draw->purpose);
+    return random_uniform(draw->seed, draw->first + (uint64_t)number, draw->trial, draw->purpose);
 }
 
 static double draw_choice(const struct density *density, double u)
@@ -238,13 +360,18 @@ static double draw_from(const struct density *density, const struct draw *draw, 
     return draw_normal(density->at[which], density->sd[which], uniform(draw, 2 * number + 1));
 }
 
+struct turn { /* the number-th draw of a trial */
+    int64_t trial, number;
+};
+
 static bool choose(const struct sampler_sweep *sweep, const struct sampler_parameter *parameter,
-                   const struct parted *parted, int64_t trial, double *ret_place,
+                   const struct parted *parted, const struct turn *turn, double *ret_place,
                    struct error *error)
 {
     const struct tpe_config *config = sweep->config.method.config;
     const struct draw draw = {.seed = sweep->space.seed,
-                              .trial = (uint64_t)trial,
+                              .trial = (uint64_t)turn->trial,
+                              .first = (uint64_t)(2 * config->candidates * turn->number),
                               .purpose = random_purpose("tpe", parameter->name)};
     scoped(density_release) struct density good = {0}, others = {0};
     double best = -INFINITY;
@@ -265,31 +392,45 @@ static bool choose(const struct sampler_sweep *sweep, const struct sampler_param
     return true;
 }
 
+static bool draw_trial(const struct sampler_sweep *sweep, const struct parted *parted,
+                       const struct turn *turn, cJSON *parameters, struct error *error)
+{
+    for (size_t i = 0; i < sweep->space.n; i++) {
+        const struct sampler_parameter *parameter = &sweep->space.parameter[i];
+        double place = 0.5;
+        cJSON *value;
+
+        if (!choose(sweep, parameter, parted, turn, &place, error))
+            return false;
+        value = sampler_parameter_at(parameter, place);
+        if (!value || !json_add_item(parameters, parameter->name, &value))
+            return error_set(error, ERROR_NO_MEMORY, "proposing trial %" PRId64, turn->trial);
+    }
+    return true;
+}
+
 static bool tpe_improve(const struct sampler_sweep *sweep, int64_t trial,
                         const struct sampler_history *history, cJSON *parameters, bool *ret_done,
                         struct error *error)
 {
     const struct tpe_config *config = sweep->config.method.config;
     scoped(parted_release) struct parted parted = {0};
+    scoped(tried_release) struct tried tried = {0};
+    struct turn turn = {.trial = trial};
+    bool again;
 
-    *ret_done = false;
-    if (!part(history, &parted, error))
+    if (!part(history, &parted, error) || !list_tried(&sweep->space, history, &tried, error))
         return false;
     if (trial < config->start || parted.n_good == 0)
-        return true;
-    for (size_t i = 0; i < sweep->space.n; i++) {
-        const struct sampler_parameter *parameter = &sweep->space.parameter[i];
-        double place = 0.5;
-        cJSON *value;
-
-        if (!choose(sweep, parameter, &parted, trial, &place, error))
-            return false;
-        value = sampler_parameter_at(parameter, place);
-        if (!value || !json_add_item(parameters, parameter->name, &value))
-            return error_set(error, ERROR_NO_MEMORY, "proposing trial %" PRId64, trial);
-    }
+        return keep_draw(sweep, trial, &tried, parameters, ret_done, error);
     *ret_done = true;
-    return true;
+    do {
+        forget(parameters);
+        if (!draw_trial(sweep, &parted, &turn, parameters, error))
+            return false;
+        again = was_tried(&sweep->space, &tried, parameters);
+    } while (again && ++turn.number < DRAWS_MOST);
+    return !again || take_next(&sweep->space, trial, &tried, parameters, error);
 }
 
 static bool tpe_count(const struct sampler_space *space, int64_t *ret_trials, struct error *error)

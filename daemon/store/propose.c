@@ -1,4 +1,4 @@
-/* Trials of a sweep that learns: what one tries is decided when it first begins. */
+/* Trials of a sweep that learns: what one tries is decided when it first begins, and its seed. */
 #include "common/hash.h"
 #include "common/owner.h"
 #include "common/spec/spec.h"
@@ -108,6 +108,22 @@ static bool keep(struct store *store, int64_t experiment, const cJSON *parameter
                          BIND(INT(experiment), TEXT(configuration)));
 }
 
+/* The seed of another replicate that has begun, less what lies between them; else the one after all
+ * that have tried the same; else the batch's. */
+static bool keep_seed(struct store *store, const struct asked *asked, struct error *error)
+{
+    return store_execute(
+        store, error,
+        "UPDATE experiment AS e SET seed = e.replicate + coalesce("
+        "(SELECT t.seed - t.replicate FROM experiment AS t WHERE t.id BETWEEN ?2 AND ?3"
+        " AND t.id <> e.id AND t.run > 0 AND NOT t.frozen ORDER BY t.id LIMIT 1),"
+        "(SELECT max(t.seed - t.replicate) + ?6 FROM experiment AS t"
+        " WHERE t.id BETWEEN ?4 AND ?5 AND t.id NOT BETWEEN ?2 AND ?3"
+        " AND t.run > 0 AND NOT t.frozen AND t.parameters = e.parameters), ?7) WHERE e.id = ?1",
+        BIND(INT(asked->experiment), INT(asked->trial), INT(asked->trial + asked->replicates - 1),
+             INT(asked->first), INT(asked->last), INT(asked->replicates), INT(asked->seed)));
+}
+
 static bool propose(struct store *store, const cJSON *json, struct asked *asked,
                     struct error *error)
 {
@@ -126,7 +142,8 @@ static bool propose(struct store *store, const cJSON *json, struct asked *asked,
     if (!take_from_twin(store, asked, &parameters, error) ||
         (!parameters && !ask(store, &sweep, asked, &parameters, error)))
         return false;
-    return !parameters || keep(store, asked->experiment, parameters, error);
+    return (!parameters || keep(store, asked->experiment, parameters, error)) &&
+           keep_seed(store, asked, error);
 }
 
 bool store_propose(struct store *store, int64_t experiment, struct error *error)

@@ -95,6 +95,25 @@ static void replicates_are_seeds_of_one_configuration(void **state)
     assert_string_equal(part(params, 3, "name"), "\"s/4\"");
 }
 
+/* Draws of the same and values that stand twice. */
+static void repeats_have_seeds_of_their_own(void **state)
+{
+    static const char *const drawn =
+        "{'base':{'name':'s','command':['x','{a}']},'sweep':{'method':'random','trials':3,"
+        "'seed':10,'replicates':2,'parameters':{'a':[1]}}}";
+    static const char *const listed =
+        "{'base':{'name':'s','command':['x','{a}']},'sweep':{'parameters':{'a':[1,2,1]}}}";
+
+    (void)state;
+    assert_string_equal(part(drawn, 0, "seed"), "10");
+    assert_string_equal(part(drawn, 1, "seed"), "11");
+    assert_string_equal(part(drawn, 2, "seed"), "12");
+    assert_string_equal(part(drawn, 5, "seed"), "15");
+    assert_string_equal(part(drawn, 5, "spec.seed"), "15");
+    assert_string_equal(part(listed, 1, "seed"), "0");
+    assert_string_equal(part(listed, 2, "seed"), "1");
+}
+
 struct keys {
     char key[4][HASH_TEXT_SIZE];
     int64_t n;
@@ -316,6 +335,7 @@ int main(void)
         cmocka_unit_test(deltas_are_merged_over_the_base),
         cmocka_unit_test(both_lists_may_stand_inside_the_file),
         cmocka_unit_test(replicates_are_seeds_of_one_configuration),
+        cmocka_unit_test(repeats_have_seeds_of_their_own),
         cmocka_unit_test(replicates_share_a_configuration_key),
         cmocka_unit_test(nothing_is_visited_after_a_complaint),
         cmocka_unit_test(placeholders_become_values),

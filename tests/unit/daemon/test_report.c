@@ -1098,6 +1098,34 @@ static void replicates_are_held_against_naive_scores_of_their_own(void **state)
     assert_null(strstr(print_json(json_at(reply, "batches[0].next")), "without looking"));
 }
 
+/* The second of the same seed is left out, here and there. */
+static void a_seed_counts_once(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json("{'select':{'all':true}}");
+    scoped(json_free) cJSON *reply = NULL;
+    scoped(json_free) cJSON *compared = NULL;
+    const cJSON *configuration;
+    struct error error;
+
+    (void)state;
+    submit("{'base':{'name':'n','command':['x']},'experiments':[{'seed':1},{'seed':1},{'seed':2},"
+           "{'seed':1}]}");
+    run_to_running(1);
+    report(1, 0, "{'loss':5}");
+    end_with(1, 1); /* failed: it is none of them */
+    run_one(2, "{'loss':1}");
+    run_one(3, "{'loss':2}");
+    run_one(4, "{'loss':1}");
+    reply = report_of("{'batch':[1]}");
+    configuration = json_at(reply, "batches[0].configurations[0]");
+    assert_int_equal(json_integer(configuration, "n", 0), 2);
+    assert_near(json_number(configuration, "mean", 0), 1.5, 1e-9);
+    assert_near(json_number(configuration, "sd", 0), sqrt(0.5), 1e-9);
+    assert_string_equal(print_json(json_member(configuration, "experiments")), "[1,2,3,4]");
+    assert_true(report_compare(store, params, &compared, &error));
+    assert_string_equal(print_json(json_at(compared, "replicates[0].experiments")), "[2,3]");
+}
+
 static void end_is_expected_at_the_pace_of_those_done(void **state)
 {
     scoped(json_free) cJSON *reply = NULL;
@@ -1205,6 +1233,7 @@ int main(void)
         TEST(only_what_is_done_can_be_best),
         TEST(compare_shows_what_differs),
         TEST(compare_tells_the_spread_of_replicates),
+        TEST(a_seed_counts_once),
         TEST(compare_leaves_out_of_the_spread_what_is_not_done),
         TEST(intervals_are_those_of_students_distribution),
         TEST(compare_has_room_for_the_test_rows_first),

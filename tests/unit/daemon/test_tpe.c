@@ -118,6 +118,42 @@ static void the_same_seed_tries_the_same(void **state)
     assert_string_not_equal(one.data, other.data);
 }
 
+#define FINITE                                                                                 \
+    "{'method':{'type':'tpe','start':%d},'trials':50,'goal':{'minimize':'loss'},'first':[{}]," \
+    "'parameters':{'rate':[0.001],'units':{'low':62,'high':66,'int':true,'log':true},"         \
+    "'depth':{'low':1,'high':9,'int':true,'step':2},'share':[0.7,0.9],'kind':['tanh']}}"
+
+/* How many of the first `n` trials are no repeat of another. */
+static int count_distinct(int start, uint64_t seed, int n)
+{
+    scoped(buffer_release) struct buffer told = {0};
+    char text[512], *seen[TRIALS], *line;
+    int distinct = 0;
+
+    (void)snprintf(text, sizeof(text), FINITE, start);
+    (void)run_sweep(text, seed, &told);
+    line = strtok(told.data, "}");
+    for (int i = 0; i < n; i++, line = strtok(NULL, "}")) {
+        int j = 0;
+
+        while (j < distinct && strcmp(seen[j], line) != 0)
+            j++;
+        seen[j] = line;
+        distinct += j == distinct;
+    }
+    return distinct;
+}
+
+/* 5 * 5 * 2 configurations, and as many trials. */
+static void nothing_is_tried_twice_while_something_is_left(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        assert_int_equal(count_distinct(3, seed, TRIALS), TRIALS);
+        assert_int_equal(count_distinct(TRIALS, seed, TRIALS), TRIALS);
+    }
+}
+
 static void what_was_best_elsewhere_is_tried_first(void **state)
 {
     scoped(json_free) cJSON *json = NULL;
@@ -276,6 +312,38 @@ static void a_trial_is_decided_when_it_begins(void **state)
     assert_true(near < 0.6 * far);
 }
 
+/* 3 configurations in 8 trials of 2 replicates: a repeat's seeds begin where those before it end.
+ */
+static void repeat_has_seeds_of_its_own(void **state)
+{
+    int64_t next[3] = {7, 7, 7};
+
+    (void)state;
+    submit("{'base':{'command':['x','{u}']},'sweep':{'method':{'type':'tpe','start':2},'trials':8,"
+           "'replicates':2,'seed':7,'goal':{'minimize':'loss'},'parameters':{'u':[0,1,2]}}}");
+    for (int64_t id = 1; id <= 16; id++) {
+        scoped(json_free) cJSON *row = NULL;
+        scoped(json_free) cJSON *spec = NULL;
+        char line[64];
+        int u;
+
+        run_to_running(id);
+        row = row_of(id);
+        spec = spec_of(id);
+        u = (int)json_integer(json_member(row, "parameters"), "u", -1);
+        assert_in_range(u, 0, 2);
+        assert_int_equal(json_integer(row, "seed", -1), next[u]++);
+        assert_int_equal(json_integer(spec, "seed", -1), json_integer(row, "seed", -2));
+        (void)snprintf(line, sizeof(line), "{'loss':%d}", u);
+        report(id, 0, line);
+        end_with(id, 0);
+        if (id == 5)
+            reopen();
+    }
+    for (int u = 0; u < 3; u++)
+        assert_in_range(next[u], 9, 7 + 12);
+}
+
 /* It keeps what it tries: of a run that goes on nothing is proposed again. */
 static void a_trial_that_starts_again_stays_what_it_is(void **state)
 {
@@ -303,10 +371,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_finds_more_than_draws_do),
         cmocka_unit_test(the_same_seed_tries_the_same),
+        cmocka_unit_test(nothing_is_tried_twice_while_something_is_left),
         cmocka_unit_test(what_was_best_elsewhere_is_tried_first),
         cmocka_unit_test(placeholders_are_refused_where_a_trial_is_looked_at_before_it_begins),
         cmocka_unit_test(bad_sweeps_are_refused),
         TEST(a_trial_is_decided_when_it_begins),
+        TEST(repeat_has_seeds_of_its_own),
         TEST(a_trial_that_starts_again_stays_what_it_is),
     };
 
