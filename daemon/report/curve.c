@@ -5,7 +5,7 @@
  * that says of more rows than were tried.
  *
  * For each exponent c the best a and b are a straight line's; the c with the least squares is
- * looked for on a grid.
+ * looked for on a grid. What the score comes to, a, is within what the metric can be.
  */
 #include "daemon/report/summary.h"
 
@@ -24,7 +24,12 @@ struct point {
     double n, score, weight; /* rows or their share; mean of so many replicates */
 };
 
+struct limits { /* of a score */
+    double low, high;
+};
+
 struct curve {
+    struct limits limits;
     struct point point[POINTS_MOST];
     int n;
     double largest;
@@ -68,39 +73,108 @@ static void collect(const struct summary *summary, const char *name, struct curv
     }
 }
 
+/* What metrics can be, by the end of their names. */
+static const struct {
+    const char *metric;
+    struct limits limits;
+} known[] = {
+    {"accuracy", {0, 1}},
+    {"auc", {0, 1}},
+    {"average_precision", {0, 1}},
+    {"coverage", {0, 1}},
+    {"crps", {0, INFINITY}},
+    {"crps_quadrature", {0, INFINITY}},
+    {"ece", {0, 1}},
+    {"f1", {0, 1}},
+    {"kappa", {-1, 1}},
+    {"log_loss", {0, INFINITY}},
+    {"log_loss_class", {0, INFINITY}},
+    {"mae", {0, INFINITY}},
+    {"mcc", {-1, 1}},
+    {"pinball", {0, INFINITY}},
+    {"r2", {-INFINITY, 1}},
+    {"rmse", {0, INFINITY}},
+    {"width", {0, INFINITY}},
+};
+
+static const struct limits any = {-INFINITY, INFINITY};
+
+/* test.top_5_accuracy, valid.pinball[0.1]: what stands in brackets is another name. */
+static struct limits limits_by_name(const char *metric)
+{
+    size_t length = strcspn(metric, "[");
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        size_t size = strlen(known[i].metric), before = length - size;
+
+        if (length >= size && strncmp(metric + before, known[i].metric, size) == 0 &&
+            (before == 0 || strchr("._", metric[before - 1])))
+            return known[i].limits;
+    }
+    return any;
+}
+
+/* A command's accuracy may well be in percent. */
+static struct limits limits_of(const struct curve *curve, const char *metric)
+{
+    struct limits limits = limits_by_name(metric);
+
+    for (int i = 0; i < curve->n; i++)
+        if (curve->point[i].score < limits.low || curve->point[i].score > limits.high)
+            return any;
+    return limits;
+}
+
+static double within(const struct limits *limits, double score)
+{
+    return fmin(fmax(score, limits->low), limits->high);
+}
+
+struct sums { /* weighted, of x = n^-c and the score y */
+    double weight, x, y, xx, xy;
+};
+
+static struct sums add_up(const struct curve *curve, double c, double x_from, double y_from)
+{
+    struct sums sums = {0};
+
+    for (int i = 0; i < curve->n; i++) {
+        const struct point *point = &curve->point[i];
+        double x = pow(point->n / curve->largest, -c) - x_from, y = point->score - y_from;
+
+        sums.weight += point->weight;
+        sums.x += point->weight * x;
+        sums.y += point->weight * y;
+        sums.xx += point->weight * x * x;
+        sums.xy += point->weight * x * y;
+    }
+    return sums;
+}
+
 /* The line through (n^-c, score), and what it leaves. False: there is none. */
 static bool fit_line(const struct curve *curve, double c, double *ret_a, double *ret_b,
                      double *ret_squares)
 {
-    double weight = 0, x = 0, y = 0, xx = 0, xy = 0, squares = 0;
+    struct sums sums = add_up(curve, c, 0, 0);
+    double x = sums.x / sums.weight, y = sums.y / sums.weight, squares = 0;
 
-    for (int i = 0; i < curve->n; i++) {
-        const struct point *point = &curve->point[i];
-        double at = pow(point->n / curve->largest, -c);
-
-        weight += point->weight;
-        x += point->weight * at;
-        y += point->weight * point->score;
+    sums = add_up(curve, c, x, y);
+    if (!(sums.xx > 0))
+        return false;
+    *ret_a = y - sums.xy / sums.xx * x;
+    if (*ret_a != within(&curve->limits, *ret_a)) {
+        *ret_a = within(&curve->limits, *ret_a);
+        sums = add_up(curve, c, 0, *ret_a);
     }
-    x /= weight;
-    y /= weight;
-    for (int i = 0; i < curve->n; i++) {
-        const struct point *point = &curve->point[i];
-        double at = pow(point->n / curve->largest, -c) - x;
-
-        xx += point->weight * at * at;
-        xy += point->weight * at * (point->score - y);
-    }
-    *ret_b = xy / xx;
-    *ret_a = y - *ret_b * x;
+    *ret_b = sums.xy / sums.xx;
     for (int i = 0; i < curve->n; i++) {
         const struct point *point = &curve->point[i];
         double left = point->score - *ret_a - *ret_b * pow(point->n / curve->largest, -c);
 
         squares += point->weight * left * left;
     }
-    *ret_squares = squares / weight;
-    return xx > 0 && isfinite(squares);
+    *ret_squares = squares / sums.weight;
+    return isfinite(squares);
 }
 
 static bool fit(struct curve *curve)
@@ -123,7 +197,7 @@ static bool fit(struct curve *curve)
 
 static double score_at(const struct curve *curve, double n)
 {
-    return curve->a + curve->b * pow(n / curve->largest, -curve->c);
+    return within(&curve->limits, curve->a + curve->b * pow(n / curve->largest, -curve->c));
 }
 
 static bool say(const struct summary *summary, const struct curve *curve, bool share,
@@ -155,6 +229,7 @@ bool summary_extrapolate(const struct summary *summary, cJSON *list, struct erro
     if (!name)
         return true;
     collect(summary, name, &curve);
+    curve.limits = limits_of(&curve, summary->metric.name);
     if (curve.n < POINTS_LEAST || !fit(&curve))
         return true;
     if (!say(summary, &curve, share, &text, error))

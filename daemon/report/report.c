@@ -195,14 +195,15 @@ static bool add_texts(struct store *store, const struct store_batch_head *head,
            store_notes(store, head->first, head->last, TEXTS_LIMIT, notes, error);
 }
 
-static bool add_next(const struct store_batch_head *head, const struct summary *summary,
-                     cJSON *batch, struct error *error)
+static bool add_next(struct store *store, const struct store_batch_head *head,
+                     const struct summary *summary, cJSON *batch, struct error *error)
 {
     cJSON *list = json_add_array(batch, "next");
 
     if (!list)
         return no_memory(error);
-    return summary->waiting + summary->live > 0 || summary_suggest(summary, head->id, list, error);
+    return summary->waiting + summary->live > 0 ||
+           summary_suggest(store, summary, head->id, list, error);
 }
 
 /* From the first run's start to the last one's end. */
@@ -240,7 +241,7 @@ static bool report_batch(struct store *store, int64_t id, const struct report_vi
     summary_sort(&summary);
     return add_configurations(batch, &summary, error) &&
            outcome_add_best(batch, "best", &summary, OUTCOME_ANY, error) &&
-           add_failures(batch, &summary, error) && add_next(&head, &summary, batch, error) &&
+           add_failures(batch, &summary, error) && add_next(store, &head, &summary, batch, error) &&
            add_times(&summary, batch, error) &&
            add_waiting(store, &head, &summary, view, batch, error);
 }

@@ -72,7 +72,7 @@ bool summary_extrapolate(const struct summary *summary, cJSON *list, struct erro
 bool summary_outliers(const struct summary *summary, cJSON *list, struct error *error);
 /* next.c: appends what to try next to `list`, for a batch that has ended. Wants the groups sorted.
  */
-bool summary_suggest(const struct summary *summary, int64_t batch, cJSON *list,
+bool summary_suggest(struct store *store, const struct summary *summary, int64_t batch, cJSON *list,
                      struct error *error);
 
 #endif

@@ -146,6 +146,64 @@ static void learning_curve_is_extrapolated(void **state)
     assert_near(tenfold, 0.9 - 2 / sqrt(16000), 5e-4);
 }
 
+/* The figures of twice and of ten times as many rows, from four sizes; "": nothing is said. */
+static const char *extrapolated(const char *metric, const double *score)
+{
+    static char text[256];
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *item;
+    char params[512];
+
+    (void)snprintf(params, sizeof(params),
+                   "{'base':{'command':['x','{prepare.rows}']},'sweep':{'goal':{'maximize':'%s'},"
+                   "'parameters':{'prepare.rows':[100,200,400,800]}}}",
+                   metric);
+    submit(params);
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(params, sizeof(params), "{'%s':%.17g}", metric, score[i]);
+        run_to_running(i + 1);
+        report(i + 1, 0, params);
+        end_with(i + 1, 0);
+    }
+    reply = report_of("{'batch':[1]}");
+    text[0] = '\0';
+    cJSON_ArrayForEach(item, json_at(reply, "batches[0].findings"))
+    {
+        const char *found = strstr(item->valuestring, "by that ");
+
+        if (found)
+            (void)snprintf(text, sizeof(text), "%s", found);
+    }
+    return text;
+}
+
+static void extrapolation_stays_within_what_the_metric_can_be(void **state)
+{
+    static const double steep[] = {0.80, 0.86, 0.92, 0.975};
+    double twice, tenfold;
+
+    (void)state;
+    assert_int_equal(sscanf(extrapolated("test.top_5_accuracy", steep),
+                            "by that %lf with twice as many rows, %lf with ten times", &twice,
+                            &tenfold),
+                     2);
+    assert_true(twice > 0.95 && tenfold > twice && tenfold <= 1);
+}
+
+/* Neither a metric of one's own has limits, nor an accuracy in percent. */
+static void unknown_limits_are_none(void **state)
+{
+    static const double steep[] = {80, 86, 92, 97.5};
+    double twice, tenfold;
+
+    (void)state;
+    assert_int_equal(sscanf(extrapolated("accuracy", steep),
+                            "by that %lf with twice as many rows, %lf with ten times", &twice,
+                            &tenfold),
+                     2);
+    assert_true(twice > 100 && tenfold > twice);
+}
+
 static void too_few_points_are_no_learning_curve(void **state)
 {
     scoped(json_free) cJSON *reply = NULL;
@@ -898,6 +956,60 @@ static void best_at_the_small_end_of_even_steps_has_no_figure(void **state)
                         "a: the best, 10, is the smallest that was tried: try smaller ones\n");
 }
 
+/* What is to be tried next of a pipeline's setting whose best value is the first of three, each
+ * with two replicates; the settings' tables say what it can be. */
+static const char *next_of_setting(const char *path, const char *values)
+{
+    static const double loss[] = {1, 1.1, 2, 2.1, 3, 3.1};
+    static char text[256];
+    scoped(json_free) cJSON *reply = NULL;
+    const char *said;
+    char params[512];
+
+    (void)snprintf(params, sizeof(params),
+                   "{'base':{'data':{'source':'v.csv'},'model':[{'type':'boosted_trees'}],"
+                   "'train':{'optimizer':'adam'}},'sweep':{'goal':{'minimize':'loss'},"
+                   "'parameters':{'%s':[%s]},'replicates':2}}",
+                   path, values);
+    if (close_store(NULL) || open_store(NULL))
+        fail_msg("no store of its own");
+    submit(params);
+    run_loss(loss, 6);
+    reply = report_of("{'batch':[1]}");
+    said = cJSON_GetStringValue(json_at(reply, "batches[0].next[0]"));
+    (void)snprintf(text, sizeof(text), "%s", said ? strstr(said, "try ") : "");
+    return text;
+}
+
+static void suggestion_is_within_the_settings_range_and_of_its_type(void **state)
+{
+    (void)state;
+    /* in (0, 1] */
+    assert_string_equal(next_of_setting("model[0].rate", "0.9,0.4,0.1"), "");
+    assert_string_equal(next_of_setting("model[0].rate", "0.1,0.4,0.9"), "try 0.025");
+    assert_string_equal(next_of_setting("model[0].rate", "1,0.9,0.8"), "");
+    assert_string_equal(next_of_setting("model[0].rate", "0.9,0.8,0.7"), "try larger ones");
+    /* whole numbers from 1 on */
+    assert_string_equal(next_of_setting("train.epochs", "1,5,30"), "");
+    assert_string_equal(next_of_setting("train.epochs", "3,7,30"), "try 1");
+    assert_string_equal(next_of_setting("train.epochs", "131072,512,8"), "try 33554432");
+    /* of the kind that is there; a real one, whatever was tried */
+    assert_string_equal(next_of_setting("train.optimizer.rate", "1,10,100"), "try 0.1");
+    assert_string_equal(next_of_setting("train.optimizer.beta1", "0.8,0.4,0.2"), "");
+}
+
+/* A command's: what was tried is all that is known. */
+static void suggestion_for_whole_numbers_is_one(void **state)
+{
+    static const double loss[] = {1, 1.1, 2, 2.1, 3, 3.1};
+
+    (void)state;
+    assert_string_equal(next_of("'goal':{'minimize':'loss'},'parameters':{'a':[1,5,30]},"
+                                "'replicates':2",
+                                loss, 6),
+                        "");
+}
+
 static void best_within_a_range_asks_for_nothing(void **state)
 {
     static const double loss[] = {3, 3.1, 1, 1.1, 2, 2.1};
@@ -1209,6 +1321,8 @@ int main(void)
         TEST(learning_curve_is_extrapolated),
         TEST(target_that_stands_out_is_named),
         TEST(alike_targets_do_not_stand_out),
+        TEST(extrapolation_stays_within_what_the_metric_can_be),
+        TEST(unknown_limits_are_none),
         TEST(too_few_points_are_no_learning_curve),
         cmocka_unit_test(direction_is_known_by_name),
         TEST(direction_is_what_was_reported_with_it),
@@ -1217,6 +1331,8 @@ int main(void)
         TEST(spread_of_large_values_is_seen),
         TEST(best_at_the_end_of_a_range_asks_for_what_lies_beyond),
         TEST(best_at_the_small_end_of_even_steps_has_no_figure),
+        TEST(suggestion_is_within_the_settings_range_and_of_its_type),
+        TEST(suggestion_for_whole_numbers_is_one),
         TEST(best_within_a_range_asks_for_nothing),
         TEST(leaders_that_are_close_ask_for_replicates),
         TEST(single_runs_are_to_be_repeated),
