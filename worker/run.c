@@ -467,12 +467,26 @@ static bool ran_out_of_memory(const struct run *run, const struct verdict *verdi
            memory_kills() > run->memory_kills;
 }
 
+/* A script is there, and the program that its first line names is not. */
+static bool lacks_interpreter(const struct run *run)
+{
+    scoped(descriptor_close) int cwd = open(plan_cwd(&run->plan), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    return strchr(run->plan.program, '/') && faccessat(cwd, run->plan.program, F_OK, 0) == 0;
+}
+
+static const char *why_not_found(const struct run *run)
+{
+    return lacks_interpreter(run) ? "the interpreter that its first line names is not there"
+                                  : "command not found";
+}
+
 static void explain_no_start(const struct run *run, enum child_stage stage, int os_errno,
                              struct verdict *verdict)
 {
     bool in_cwd = stage == CHILD_STAGE_CWD;
     const char *what = in_cwd ? plan_cwd(&run->plan) : run->plan.program;
-    const char *why = !in_cwd && os_errno == ENOENT ? "command not found" : strerror(os_errno);
+    const char *why = !in_cwd && os_errno == ENOENT ? why_not_found(run) : strerror(os_errno);
     char text[MESSAGE_SIZE];
     int n = snprintf(text, sizeof(text), "%s: %s", what, why);
 

@@ -181,6 +181,16 @@ class Verdicts(WorkerCase):
         self.assertEqual(end["message"], "no-such-program: command not found")
         self.assertEqual(self.events(folder)[0]["event"], "started")
 
+    def test_script_without_its_interpreter_is_told_from_a_missing_one(self):
+        path = os.path.join(self.home, "bad.sh")
+        with open(path, "w") as file:
+            file.write("#!/no/such/interpreter\n")
+        os.chmod(path, 0o700)
+        for program, why in ((path, "the interpreter that its first line names is not there"),
+                             (path + ".other", "command not found")):
+            _, end = self.execute([program])
+            self.assertEqual((end["status"], end["message"]), (127, f"{program}: {why}"))
+
     def test_program_that_is_not_executable_is_126(self):
         path = os.path.join(self.home, "data.txt")
         with open(path, "w"):
