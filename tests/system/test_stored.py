@@ -79,6 +79,16 @@ class Stored(unittest.TestCase):
         self.assertEqual(answer["layers"][0]["weights"], {"weight": [6, 2], "bias": [6]})
         self.assertGreater(answer["training_bytes"], answer["predicting_bytes"])
 
+    def test_a_matrix_of_one_column_or_row_is_shown_as_one(self):
+        number = self.submit(data={"source": "rows.csv", "id": "key", "target": "y", "features": ["a"], "ignore": ["b"]},
+                             model=[{"type": "dense", "units": 6}, {"type": "dense", "units": 1},
+                                    {"type": "dense", "units": "classes"}],
+                             train={"epochs": 1, "parameters": {"type": "l2"}})
+        self.daemon.wait(number)
+        answer = json.loads(self.nj("show", number, "--model", "--json").stdout)
+        self.assertEqual([layer["weights"] for layer in answer["layers"]], [
+            {"weight": [6, 1], "bias": [6]}, {"weight": [1, 6], "bias": [1]}, {"weight": [2, 1], "bias": [2]}])
+
     def test_what_a_run_predicted_is_drawn(self):
         self.nj("evaluate", self.first, "--plot", "out.svg", "--target", "u")
         with open(os.path.join(self.daemon.folder, "out.svg")) as file:

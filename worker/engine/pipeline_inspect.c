@@ -14,12 +14,27 @@ static bool no_memory(struct error *error)
     return error_set(error, ERROR_NO_MEMORY, "looking at a model");
 }
 
-static bool add_shape(cJSON *object, const char *name, int64_t steps, int64_t width)
+static bool add_sizes(cJSON *object, const char *name, const double *size, int n)
 {
-    cJSON *shape = steps > 1 ? cJSON_CreateDoubleArray((double[]){(double)steps, (double)width}, 2)
-                             : cJSON_CreateDoubleArray((double[]){(double)width}, 1);
+    cJSON *sizes = cJSON_CreateDoubleArray(size, n);
 
-    return json_add_item(object, name, &shape);
+    return json_add_item(object, name, &sizes);
+}
+
+static bool add_shape(cJSON *object, const char *name, const struct shape *shape)
+{
+    const double size[] = {(double)shape->steps, (double)shape->width};
+
+    return shape->steps > 1 ? add_sizes(object, name, size, 2)
+                            : add_sizes(object, name, size + 1, 1);
+}
+
+static bool add_array(cJSON *list, const struct parameter *parameter)
+{
+    const double size[] = {(double)parameter->rows, (double)parameter->columns};
+    const char *dot = strchr(parameter->name, '.');
+
+    return add_sizes(list, dot ? dot + 1 : parameter->name, size, parameter->is_vector ? 1 : 2);
 }
 
 static bool add_arrays(cJSON *item, const struct layer *layer)
@@ -28,13 +43,8 @@ static bool add_arrays(cJSON *item, const struct layer *layer)
     int64_t n = 0;
 
     for (int i = 0; list && i < layer->n_parameters; i++) {
-        const struct parameter *parameter = &layer->parameter[i];
-        const char *dot = strchr(parameter->name, '.');
-
-        n += parameter->rows * parameter->columns;
-        if (!add_shape(list, dot ? dot + 1 : parameter->name,
-                       parameter->columns > 1 ? parameter->rows : 1,
-                       parameter->columns > 1 ? parameter->columns : parameter->rows))
+        n += layer->parameter[i].rows * layer->parameter[i].columns;
+        if (!add_array(list, &layer->parameter[i]))
             return false;
     }
     return list && json_add_integer(item, "parameters", n);
@@ -53,8 +63,7 @@ static bool add_layers(cJSON *answer, const struct network *network)
             return false;
         }
         if (!json_add_text(item, "name", layer->name) ||
-            !json_add_text(item, "place", layer->path) ||
-            !add_shape(item, "output", layer->out.steps, layer->out.width) ||
+            !json_add_text(item, "place", layer->path) || !add_shape(item, "output", &layer->out) ||
             !add_arrays(item, layer))
             return false;
     }
@@ -66,8 +75,7 @@ static bool add_inputs(cJSON *answer, const struct preparation *preparation)
     cJSON *list = json_add_object(answer, "inputs");
 
     for (int i = 0; list && i < preparation->n_inputs; i++)
-        if (!add_shape(list, preparation->input[i].name, preparation->input[i].shape.steps,
-                       preparation->input[i].shape.width))
+        if (!add_shape(list, preparation->input[i].name, &preparation->input[i].shape))
             return false;
     return list != NULL;
 }

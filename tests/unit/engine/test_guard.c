@@ -323,6 +323,23 @@ static void vanishing_gradient_names_its_layer(void **state)
     end(&training);
 }
 
+/* Weights of one column are weights. */
+static void gradient_vanishes_on_its_way_to_a_single_feature(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'slice', 'end': 1}, {'type': 'dense', 'units': 6},"
+          " {'type': 'dense', 'units': 6, 'activation': 'sigmoid',"
+          "  'initializer': {'type': 'constant', 'value': 1e-11}},"
+          " {'type': 'dense', 'units': 'classes'}],"
+          " 'train': {'batch': 15, 'epochs': 1, 'optimizer': {'type': 'sgd', 'rate': 1e-3}}}");
+    must_run(&training);
+    assert_reported(&training, "the gradient vanishes on its way to dense1", "\"warning\"", "");
+    end(&training);
+}
+
 static void exploding_gradient_names_its_layer(void **state)
 {
     struct training training;
@@ -360,6 +377,7 @@ int main(void)
         cmocka_unit_test(parameter_that_does_not_move_is_named),
         cmocka_unit_test(frozen_parameter_that_moves_is_named),
         cmocka_unit_test(vanishing_gradient_names_its_layer),
+        cmocka_unit_test(gradient_vanishes_on_its_way_to_a_single_feature),
         cmocka_unit_test(exploding_gradient_names_its_layer),
     };
 

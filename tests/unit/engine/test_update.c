@@ -324,6 +324,72 @@ static void l1_and_l2_pull_weights_but_not_biases(void **state)
     tear_down(&plain);
 }
 
+static void set_up_narrow(struct net *net, const char *layer, const char *train)
+{
+    char spec[512];
+
+    fixture_set_up_sequences(&net->fixture, TASK_REGRESSION, 48,
+                             (struct shape){.steps = 3, .width = 1}, 2);
+    for (int64_t i = 0; i < 48 * 3; i++)
+        net->fixture.x[i] = fabs(net->fixture.x[i]) > 1; /* tokens, too */
+    (void)snprintf(spec, sizeof(spec),
+                   "{'model': [%s, 'global_average_pool', {'type': 'dense', 'units': 'targets'}],"
+                   " 'train': {'batch': 48, 'optimizer': {'type': 'sgd', 'rate': 0.1}%s}}",
+                   layer, train);
+    fixture_parse(&net->fixture, spec);
+    net->model = fixture_build(&net->fixture);
+    net->network = (struct network *)net->model;
+    net->step = (struct model_step){.set = &net->fixture.set, .rate_scale = 1};
+}
+
+/* A step of rate 0.1 and strength 0.5 pulls weights by a twentieth of themselves. */
+static void check_pull(const struct parameter *fresh, const struct parameter *plain,
+                       const struct parameter *pulled)
+{
+    const char *name = strchr(fresh->name, '.');
+    bool weight = strstr(name, "weight") || (strstr(name, "recurrent") && !strstr(name, "bias"));
+
+    for (int64_t i = 0; i < fresh->rows * fresh->columns; i++) {
+        double wanted = weight ? (double)fresh->value[i] / 20 : 0;
+        double pull = (double)plain->value[i] - (double)pulled->value[i];
+
+        if (!(fabs(pull - wanted) < 1e-5))
+            fail_msg("%s[%d]: pulled by %g, not %g", fresh->name, (int)i, pull, wanted);
+    }
+}
+
+/* A matrix of one column is no bias. */
+static void l2_pulls_weights_of_one_column(void **state)
+{
+    static const char *const layers[] = {
+        "{'type': 'dense', 'units': 3}",
+        "{'type': 'conv1d', 'filters': 3, 'size': 1}",
+        "{'type': 'embedding', 'units': 1, 'tokens': 2}",
+        "{'type': 'lstm', 'units': 1, 'sequences': true}",
+        "{'type': 'gru', 'units': 1, 'sequences': true, 'convention': 'pytorch'}",
+        "{'type': 'simple_rnn', 'units': 1, 'sequences': true, 'bidirectional': true}",
+        "'batch_norm'",
+        "'layer_norm'",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+        struct net fresh, plain, pulled;
+
+        set_up_narrow(&fresh, layers[i], "");
+        set_up_narrow(&plain, layers[i], "");
+        set_up_narrow(&pulled, layers[i], ", 'parameters': {'type': 'l2', 'strength': 0.5}");
+        advance(&plain, 0, 48);
+        advance(&pulled, 0, 48);
+        for (int k = 0; k < fresh.network->layer[0].n_parameters; k++)
+            check_pull(&fresh.network->layer[0].parameter[k], &plain.network->layer[0].parameter[k],
+                       &pulled.network->layer[0].parameter[k]);
+        tear_down(&pulled);
+        tear_down(&plain);
+        tear_down(&fresh);
+    }
+}
+
 static void gradients_are_clipped(void **state)
 {
     struct net net, before;
@@ -527,6 +593,7 @@ int main(void)
         cmocka_unit_test(parameter_that_thaws_takes_first_steps_of_the_usual_size),
         cmocka_unit_test(rates_of_their_own_make_other_steps),
         cmocka_unit_test(l1_and_l2_pull_weights_but_not_biases),
+        cmocka_unit_test(l2_pulls_weights_of_one_column),
         cmocka_unit_test(gradients_are_clipped),
         cmocka_unit_test(running_average_follows_the_weights),
         cmocka_unit_test(rules_about_nothing_are_refused),

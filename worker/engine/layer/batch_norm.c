@@ -34,10 +34,10 @@ static bool batch_norm_build(struct layer *layer, const struct shape *in, int n_
     const struct kind_choice ones = layer_initializer("constant", &one);
 
     (void)n_in, (void)error;
-    layer_add_parameter(layer, "gain", in->width, 1, &ones);
-    layer_add_parameter(layer, "bias", in->width, 1, NULL);
-    layer_add_state(layer, "mean", in->width, 1, NULL);
-    layer_add_state(layer, "variance", in->width, 1, &ones);
+    layer_add_vector(layer, "gain", in->width, &ones);
+    layer_add_vector(layer, "bias", in->width, NULL);
+    layer_add_state(layer, "mean", in->width, NULL);
+    layer_add_state(layer, "variance", in->width, &ones);
     layer_add_buffer(layer, BUFFER_SAVED, in->steps * in->width, 0);
     for (int i = SCALE; i <= SUMS; i++)
         layer_add_buffer(layer, BUFFER_SCRATCH, 0, in->width * (i == SUMS ? 2 : 1));

@@ -117,7 +117,7 @@ static bool conv1d_build(struct layer *layer, const struct shape *in, int n_in,
     weight = &layer->parameter[WEIGHT];
     weight->fan_out = conv->size * conv->filters;
     if (config->bias)
-        layer_add_parameter(layer, "bias", conv->filters, 1, NULL);
+        layer_add_vector(layer, "bias", conv->filters, NULL);
     add_buffers(layer, conv);
     *ret_out = (struct shape){.steps = conv->out, .width = conv->filters};
     return true;

@@ -67,7 +67,7 @@ static bool dense_build(struct layer *layer, const struct shape *in, int n_in,
     dense->packs = is_packed(dense);
     layer_add_parameter(layer, "weight", units, in->width, &config->initializer);
     if (config->bias)
-        layer_add_parameter(layer, "bias", units, 1, NULL);
+        layer_add_vector(layer, "bias", units, NULL);
     layer_add_buffer(layer, BUFFER_SAVED,
                      in->steps * units * activation_keeps((enum activation)config->activation), 0);
     layer_add_buffer(layer, BUFFER_SCRATCH, 0,

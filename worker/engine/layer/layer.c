@@ -23,10 +23,19 @@ int layer_add_parameter(struct layer *layer, const char *name, int64_t rows, int
     return layer->n_parameters++;
 }
 
-int layer_add_state(struct layer *layer, const char *name, int64_t rows, int64_t columns,
+int layer_add_vector(struct layer *layer, const char *name, int64_t rows,
+                     const struct kind_choice *initializer)
+{
+    int index = layer_add_parameter(layer, name, rows, 1, initializer);
+
+    layer->parameter[index].is_vector = true;
+    return index;
+}
+
+int layer_add_state(struct layer *layer, const char *name, int64_t rows,
                     const struct kind_choice *initializer)
 {
-    int index = layer_add_parameter(layer, name, rows, columns, initializer);
+    int index = layer_add_vector(layer, name, rows, initializer);
 
     layer->parameter[index].is_state = true;
     return index;

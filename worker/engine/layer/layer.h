@@ -33,10 +33,11 @@ struct parameter {
     real *gradient;  /* alike; NULL: frozen. Tied parameters share both pointers */
     int64_t offset;  /* of the slice in the arena, in elements */
     int64_t rows;    /* outputs of the layer, as a rule */
-    int64_t columns; /* inputs; 1 for a bias */
+    int64_t columns; /* inputs; 1 for a vector */
     int64_t fan_in, fan_out;
     struct kind_choice initializer; /* borrowed; kind NULL: zeros */
-    bool is_state;                  /* not learnt but kept with the weights; it has no gradient */
+    bool is_vector; /* a bias, gain or moment for each output: no matrix, not even of one column */
+    bool is_state;  /* not learnt but kept with the weights; it has no gradient */
 };
 
 enum buffer_life {
@@ -132,8 +133,11 @@ struct layer {
 /* For build(): each returns the number under which forward and backward find it. */
 int layer_add_parameter(struct layer *layer, const char *name, int64_t rows, int64_t columns,
                         const struct kind_choice *initializer);
-/* A parameter that no optimizer touches: the layer changes it itself, in training passes. */
-int layer_add_state(struct layer *layer, const char *name, int64_t rows, int64_t columns,
+/* A bias or gain: what l1 and l2 leave alone. */
+int layer_add_vector(struct layer *layer, const char *name, int64_t rows,
+                     const struct kind_choice *initializer);
+/* A vector that no optimizer touches: the layer changes it itself, in training passes. */
+int layer_add_state(struct layer *layer, const char *name, int64_t rows,
                     const struct kind_choice *initializer);
 /* For add_parameter: an initialiser of the registry, with a config that outlives the layer. */
 struct kind_choice layer_initializer(const char *name, const void *config);

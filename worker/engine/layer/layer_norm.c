@@ -28,8 +28,8 @@ static bool layer_norm_build(struct layer *layer, const struct shape *in, int n_
     const struct kind_choice ones = layer_initializer("constant", &one);
 
     (void)n_in, (void)error;
-    layer_add_parameter(layer, "gain", in->width, 1, &ones);
-    layer_add_parameter(layer, "bias", in->width, 1, NULL);
+    layer_add_vector(layer, "gain", in->width, &ones);
+    layer_add_vector(layer, "bias", in->width, NULL);
     layer_add_buffer(layer, BUFFER_SAVED, in->steps * in->width, 0);
     layer_add_buffer(layer, BUFFER_SAVED, in->steps, 0);
     *ret_out = *in;

@@ -50,9 +50,9 @@ static void add_parameters(struct layer *layer, struct recurrent *recurrent, int
     weights->bias = weights->bias2 = RECURRENT_NONE;
     if (!config->bias)
         return;
-    weights->bias = layer_add_parameter(layer, names[direction][2], rows, 1, &bias);
+    weights->bias = layer_add_vector(layer, names[direction][2], rows, &bias);
     if (config->convention == RECURRENT_PYTORCH || cell->two_biases)
-        weights->bias2 = layer_add_parameter(layer, names[direction][3], rows, 1, &bias);
+        weights->bias2 = layer_add_vector(layer, names[direction][3], rows, &bias);
 }
 
 /* All steps where training goes back to them, or one of `every`; else as many as are needed at a

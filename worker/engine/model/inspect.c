@@ -78,7 +78,7 @@ static struct extremes find_extremes(const struct network *network)
             const struct layer *layer = &network->layer[i];
             double size;
 
-            if (!layer->parameter[k].gradient || layer->parameter[k].columns == 1)
+            if (!layer->parameter[k].gradient || layer->parameter[k].is_vector)
                 continue;
             size = root_mean_square(&layer->parameter[k]);
             if (size < found.low) {

@@ -479,7 +479,7 @@ static bool list_parameters(const struct network *network, struct update_paramet
                 .name = parameter->name,
                 .offset = parameter->offset,
                 .elements = arena_align(parameter->rows * parameter->columns),
-                .bias = parameter->columns == 1,
+                .is_vector = parameter->is_vector,
             };
         }
     *ret_list = take(&list);
@@ -501,8 +501,7 @@ bool network_measure(const struct model_plan *plan, int64_t *ret_parameters, int
 {
     scoped(network_release) struct network *network = NULL;
 
-    if (!network_plan(plan, &network, error) ||
-        (plan->batch > 0 && !check_update(network, error)))
+    if (!network_plan(plan, &network, error) || (plan->batch > 0 && !check_update(network, error)))
         return false;
     *ret_parameters = network->model.n_parameters;
     *ret_memory = network->model.memory;

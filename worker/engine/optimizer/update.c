@@ -39,7 +39,7 @@ static bool concerns(const struct kind_choice *rule, const struct update_paramet
     const char *match = ((const struct rule_match *)rule->config)->match;
 
     return match ? fnmatch(match, parameter->name, 0) == 0
-                 : !(kind->weights_only && parameter->bias);
+                 : !(kind->weights_only && parameter->is_vector);
 }
 
 static bool same_treatment(const struct treatment *a, const struct treatment *b)
@@ -163,6 +163,22 @@ bool update_init(struct update *ret_update, const struct update_plan *plan,
     return true;
 }
 
+static bool speaks_of_weights(const struct kind_choice *rule)
+{
+    return ((const struct rule_kind *)rule->kind)->weights_only &&
+           !((const struct rule_match *)rule->config)->match;
+}
+
+/* Weights of one column were once in the biases' groups where a rule is for all weights: what was
+ * written then is no place to go on from. */
+static const char *name_of_groups(const struct kind_choices *rules)
+{
+    for (size_t i = 0; rules && i < rules->n; i++)
+        if (speaks_of_weights(&rules->item[i]))
+            return "groups of all weights";
+    return "groups";
+}
+
 bool update_declare(struct update *update, real *gradient, struct state *state, struct error *error)
 {
     size_t size = (size_t)update->n_elements * sizeof(real);
@@ -174,7 +190,7 @@ bool update_declare(struct update *update, real *gradient, struct state *state, 
             return false;
     }
     return state_add(state, "update", &update->at, sizeof(update->at), error) &&
-           state_add(state, "groups", update->group,
+           state_add(state, name_of_groups(update->plan.rules), update->group,
                      (size_t)update->n_groups * sizeof(*update->group), error) &&
            (!update->average || state_add(state, "average", update->average, size, error)) &&
            (update->plan.accumulate == 1 || state_add(state, "gradient", gradient, size, error));

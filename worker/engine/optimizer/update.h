@@ -32,7 +32,7 @@ struct update_plan { /* all borrowed; all-zero: nothing is ever updated */
 struct update_parameter {     /* what the arena holds, in its order */
     const char *name;         /* borrowed while update_init runs */
     int64_t offset, elements; /* with what aligns it; the next one begins where it ends */
-    bool bias;
+    bool is_vector;           /* a bias or gain */
 };
 
 struct update_group {

@@ -20,7 +20,7 @@ struct treatment { /* of a parameter */
 struct rule_kind {
     struct kind kind; /* its config begins with struct rule_match */
     void (*apply)(const void *config, struct treatment *treatment);
-    bool weights_only; /* a match that is not said means matrices, not biases */
+    bool weights_only; /* a match that is not said means matrices, not vectors */
 };
 extern const struct kind_registry rule_registry;
 
