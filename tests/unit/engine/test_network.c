@@ -296,37 +296,52 @@ static double cut_value(const struct fixture *fixture, int64_t row, int64_t firs
     return at < to && at < length ? fixture->x[(row * CUT_STEPS + at) * CUT_WIDTH + k] : 0;
 }
 
+/* What layers without weights make of rows of unequal lengths: [CUT_ROWS][outputs]. */
+static double *layers_give(struct fixture *fixture, const char *layers, int64_t outputs)
+{
+    double *prediction = calloc((size_t)(CUT_ROWS * outputs), sizeof(double));
+    struct model *model;
+    struct error error;
+    char spec[512];
+
+    free(fixture->offset);
+    free(fixture->scale);
+    fixture->offset = calloc((size_t)outputs, sizeof(double));
+    fixture->scale = calloc((size_t)outputs, sizeof(double));
+    assert_true(fixture->offset && fixture->scale && prediction);
+    for (int64_t i = 0; i < outputs; i++)
+        fixture->scale[i] = 1;
+    fixture->set.n_targets = outputs;
+    (void)snprintf(spec, sizeof(spec), "{'model': [%s]}", layers);
+    fixture_parse(fixture, spec);
+    model = fixture_build(fixture);
+    assert_true(
+        model_predict(model, &fixture->set, fixture->row, CUT_ROWS, prediction, NULL, &error));
+    model_free(&model);
+    return prediction;
+}
+
+static void set_up_unequal(struct fixture *fixture)
+{
+    fixture_set_up_sequences(fixture, TASK_REGRESSION, CUT_ROWS,
+                             (struct shape){.steps = CUT_STEPS, .width = CUT_WIDTH}, 1);
+    fixture->input.varies = true;
+}
+
 static void check_cut(int64_t first, int64_t end)
 {
     scoped(memory_free) double *prediction = NULL;
     struct fixture fixture;
-    struct model *model;
-    struct error error;
     int64_t outputs;
-    char spec[256];
+    char layers[256];
 
-    fixture_set_up_sequences(&fixture, TASK_REGRESSION, CUT_ROWS,
-                             (struct shape){.steps = CUT_STEPS, .width = CUT_WIDTH}, 1);
-    fixture.input.varies = true;
+    set_up_unequal(&fixture);
     outputs =
         ((end <= 0 ? CUT_STEPS + end : end) - (first < 0 ? CUT_STEPS + first : first)) * CUT_WIDTH;
-    free(fixture.offset);
-    free(fixture.scale);
-    fixture.offset = calloc((size_t)outputs, sizeof(double));
-    fixture.scale = calloc((size_t)outputs, sizeof(double));
-    prediction = calloc((size_t)(CUT_ROWS * outputs), sizeof(double));
-    assert_true(fixture.offset && fixture.scale && prediction);
-    for (int64_t i = 0; i < outputs; i++)
-        fixture.scale[i] = 1;
-    fixture.set.n_targets = outputs;
-    (void)snprintf(spec, sizeof(spec),
-                   "{'model': [{'type': 'slice', 'axis': 'steps', 'first': %d, 'end': %d},"
-                   " 'flatten']}",
+    (void)snprintf(layers, sizeof(layers),
+                   "{'type': 'slice', 'axis': 'steps', 'first': %d, 'end': %d}, 'flatten'",
                    (int)first, (int)end);
-    fixture_parse(&fixture, spec);
-    model = fixture_build(&fixture);
-    assert_true(
-        model_predict(model, &fixture.set, fixture.row, CUT_ROWS, prediction, NULL, &error));
+    prediction = layers_give(&fixture, layers, outputs);
     for (int64_t i = 0; i < CUT_ROWS * outputs; i++) {
         int64_t row = i / outputs, at = i % outputs;
         double wanted = cut_value(&fixture, row, first, end, at / CUT_WIDTH, at % CUT_WIDTH);
@@ -335,7 +350,6 @@ static void check_cut(int64_t first, int64_t end)
             fail_msg("[%d, %d): row %d has %g at %d, not %g", (int)first, (int)end, (int)row,
                      prediction[i], (int)at, wanted);
     }
-    model_free(&model);
     fixture_tear_down(&fixture);
 }
 
@@ -350,6 +364,57 @@ static void steps_are_cut_from_each_rows_own_end(void **state)
 
             if (from < to && !(first < 0 && end > 0)) /* no row gives more than the longest */
                 check_cut(first, end);
+        }
+}
+
+/* Of the steps [first, end) that a row has. */
+static double pooled_value(const struct fixture *fixture, bool most, int64_t row, int64_t first,
+                           int64_t end, int64_t k)
+{
+    double value = most ? -INFINITY : 0;
+
+    for (int64_t step = first; step < end; step++) {
+        double x = fixture->x[(row * CUT_STEPS + step) * CUT_WIDTH + k];
+
+        value = most ? fmax(value, x) : value + x / (double)(end - first);
+    }
+    return value;
+}
+
+static void check_pooled(bool most, int64_t size, int64_t stride)
+{
+    scoped(memory_free) double *prediction = NULL;
+    int64_t steps = (CUT_STEPS - size) / stride + 1;
+    struct fixture fixture;
+    char layers[256];
+
+    set_up_unequal(&fixture);
+    for (int64_t i = 0; i < (int64_t)CUT_ROWS * CUT_STEPS * CUT_WIDTH; i++)
+        fixture.x[i] = -5 - fabs(fixture.x[i]); /* 0 is more than any value */
+    (void)snprintf(layers, sizeof(layers), "{'type': '%s', 'size': %d, 'stride': %d}, 'flatten'",
+                   most ? "max_pool1d" : "average_pool1d", (int)size, (int)stride);
+    prediction = layers_give(&fixture, layers, steps * CUT_WIDTH);
+    for (int64_t i = 0; i < CUT_ROWS * steps * CUT_WIDTH; i++) {
+        int64_t row = i / (steps * CUT_WIDTH), first = i / CUT_WIDTH % steps * stride;
+        int64_t length = fixture_length(row, CUT_STEPS);
+        int64_t end = first + size < length ? first + size : length;
+        bool has = first == 0 || first + size <= length;
+        double wanted = has ? pooled_value(&fixture, most, row, first, end, i % CUT_WIDTH) : 0;
+
+        if (!(fabs(prediction[i] - wanted) < 1e-5))
+            fail_msg("%s: row %d of %d steps has %g from step %d on, not %g", layers, (int)row,
+                     (int)length, prediction[i], (int)first, wanted);
+    }
+    fixture_tear_down(&fixture);
+}
+
+static void rows_that_are_shorter_than_a_pools_window_are_pooled_alone(void **state)
+{
+    (void)state;
+    for (int64_t size = 1; size <= CUT_STEPS; size++)
+        for (int64_t stride = 1; stride <= size; stride++) {
+            check_pooled(true, size, stride);
+            check_pooled(false, size, stride);
         }
 }
 
@@ -975,6 +1040,7 @@ int main(void)
         cmocka_unit_test(both_directions_are_merged_as_asked),
         cmocka_unit_test(steps_are_cut_from_each_rows_own_end),
         cmocka_unit_test(last_steps_of_unequal_rows_are_their_own),
+        cmocka_unit_test(rows_that_are_shorter_than_a_pools_window_are_pooled_alone),
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),
         cmocka_unit_test(predictions_do_not_depend_on_the_rows_beside_them),

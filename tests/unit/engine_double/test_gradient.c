@@ -294,6 +294,8 @@ static void layers_along_the_steps_have_their_gradients(void **state)
         "{'type': 'max_pool1d', 'size': 3, 'stride': 1}, 'global_max_pool'",
         "{'type': 'average_pool1d', 'size': 2}, 'flatten'",
         "{'type': 'average_pool1d', 'size': 2, 'stride': 1}, 'global_average_pool'",
+        "{'type': 'max_pool1d', 'size': 4}, 'flatten'",
+        "{'type': 'average_pool1d', 'size': 3, 'stride': 1}, {'type': 'gru', 'units': 2}",
         "'global_average_pool'",
         "'global_max_pool'",
         "{'type': 'reshape', 'shape': [6, -1]}, {'type': 'gru', 'units': 2}",

@@ -3,6 +3,21 @@
 
 #include <string.h>
 
+/* Zeros behind a row's end are no values of it. */
+static void take_short_rows(const struct pool *pool, struct pass *pass, const struct tensor *x,
+                            struct tensor *y)
+{
+    for (int64_t row = 0; x->length && row < x->rows; row++) {
+        int64_t width = x->width, at = row * width;
+
+        if (x->length[row] >= pool->size)
+            continue;
+        memcpy(y->data + at, x->data + at, (size_t)width * sizeof(real));
+        for (int64_t step = 1; step < x->length[row]; step++)
+            pass->kernel->most(y->data + at, x->data + step * x->rows * width + at, width);
+    }
+}
+
 static void max_forward(const struct layer *layer, struct pass *pass,
                         const struct tensor *const x[], struct tensor *y)
 {
@@ -17,6 +32,7 @@ static void max_forward(const struct layer *layer, struct pass *pass,
         for (int64_t k = 1; k < pool->size; k++)
             pass->kernel->most(to, from + k * step_size, step_size);
     }
+    take_short_rows(pool, pass, x[0], y);
 }
 
 static void max_backward(const struct layer *layer, struct pass *pass,

@@ -1,4 +1,5 @@
-/* What the pooling layers share: windows along the steps. */
+/* What the pooling layers share: windows along the steps. A row that is shorter than a window has
+ * one, of the steps that there are; no other window reaches beyond a row's end. */
 #ifndef NIGHTJAR_WORKER_ENGINE_LAYER_POOL_H
 #define NIGHTJAR_WORKER_ENGINE_LAYER_POOL_H
 
