@@ -367,6 +367,79 @@ static void steps_are_cut_from_each_rows_own_end(void **state)
         }
 }
 
+/* Two branches of three steps: the first ones of a row, and those from its third on. */
+enum { JOIN_STEPS = 3, LATER = 2 };
+#define EARLY "{'type': 'branch', 'name': 'a'}, {'type': 'slice', 'axis': 'steps', 'end': 3}, "
+#define LATE "{'type': 'branch', 'name': 'b'}, {'type': 'slice', 'axis': 'steps', 'first': 2}, "
+
+/* A row that has nothing of a branch gives a step of zeros there. */
+static int64_t branch_length(int64_t row, bool late)
+{
+    int64_t length = fixture_length(row, CUT_STEPS) - (late ? LATER : 0);
+
+    return length < 1 ? 1 : length > JOIN_STEPS ? JOIN_STEPS : length;
+}
+
+static double branch_value(const struct fixture *fixture, int64_t row, bool late, int64_t step,
+                           int64_t k)
+{
+    return cut_value(fixture, row, late ? LATER : 0, 0, step, k);
+}
+
+/* Of a step that one branch has, its value. */
+static double joined_value(const struct fixture *fixture, const char *kind, int64_t row,
+                           int64_t step, int64_t k)
+{
+    bool early = step < branch_length(row, false), late = step < branch_length(row, true);
+    double a = branch_value(fixture, row, false, step, k);
+    double b = branch_value(fixture, row, true, step, k);
+
+    if (!early || !late)
+        return early ? a : late ? b : 0;
+    if (strcmp(kind, "multiply") == 0)
+        return a * b;
+    return strcmp(kind, "mean") == 0 ? (a + b) / 2 : a + b;
+}
+
+static void check_joined(const char *kind, bool swapped, bool last)
+{
+    scoped(memory_free) double *prediction = NULL;
+    bool beside = strcmp(kind, "concat") == 0;
+    int64_t width = CUT_WIDTH * (beside ? 2 : 1), steps = last ? 1 : JOIN_STEPS;
+    struct fixture fixture;
+    char layers[512];
+
+    set_up_unequal(&fixture);
+    (void)snprintf(layers, sizeof(layers), "%s%s'%s', %s'flatten'", swapped ? LATE : EARLY,
+                   swapped ? EARLY : LATE, kind,
+                   last ? "{'type': 'slice', 'axis': 'steps', 'first': -1}, " : "");
+    prediction = layers_give(&fixture, layers, steps * width);
+    for (int64_t i = 0; i < CUT_ROWS * steps * width; i++) {
+        int64_t row = i / (steps * width), step = i / width % steps, k = i % width;
+        int64_t early = branch_length(row, false), late = branch_length(row, true);
+        int64_t at = last ? (early > late ? early : late) - 1 : step;
+        double wanted =
+            beside ? branch_value(&fixture, row, swapped != (k >= CUT_WIDTH), at, k % CUT_WIDTH)
+                   : joined_value(&fixture, kind, row, at, k);
+
+        if (!(fabs(prediction[i] - wanted) < 1e-6 * (1 + fabs(wanted))))
+            fail_msg("%s: row %d has %g at step %d, not %g", layers, (int)row, prediction[i],
+                     (int)at, wanted);
+    }
+    fixture_tear_down(&fixture);
+}
+
+/* Whichever comes first. */
+static void rows_that_are_joined_are_as_long_as_their_longest_branch(void **state)
+{
+    static const char *const kinds[] = {"add", "concat", "mean", "multiply"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        for (int way = 0; way < 4; way++)
+            check_joined(kinds[i], way & 1, way & 2);
+}
+
 /* Of the steps [first, end) that a row has. */
 static double pooled_value(const struct fixture *fixture, bool most, int64_t row, int64_t first,
                            int64_t end, int64_t k)
@@ -1040,6 +1113,7 @@ int main(void)
         cmocka_unit_test(both_directions_are_merged_as_asked),
         cmocka_unit_test(steps_are_cut_from_each_rows_own_end),
         cmocka_unit_test(last_steps_of_unequal_rows_are_their_own),
+        cmocka_unit_test(rows_that_are_joined_are_as_long_as_their_longest_branch),
         cmocka_unit_test(rows_that_are_shorter_than_a_pools_window_are_pooled_alone),
         cmocka_unit_test(batch_norm_predicts_with_its_running_moments),
         cmocka_unit_test(networks_go_on_from_their_registered_state_bit_for_bit),

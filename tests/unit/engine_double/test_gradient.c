@@ -347,6 +347,26 @@ static void branches_share_what_they_begin_with(void **state)
         check_sequences(layers[i]);
 }
 
+/* Of unequal lengths, where rows vary: a step that one branch has not is made of the others. */
+static void branches_of_other_lengths_have_their_gradients(void **state)
+{
+    static const char *const kinds[] = {"add", "concat", "mean", "multiply"};
+    char layers[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        for (int swapped = 0; swapped < 2; swapped++) {
+            (void)snprintf(layers, sizeof(layers),
+                           "{'type': 'branch', 'name': 'a'}, {'type': 'slice', 'axis': 'steps',"
+                           " 'end': 3}, {'type': 'branch', 'name': 'b'}, {'type': 'slice', 'axis':"
+                           " 'steps', 'first': 1}, {'type': 'dense', 'units': 3},"
+                           " {'type': 'branch', 'name': 'c'}, {'type': 'conv1d', 'filters': 3,"
+                           " 'size': 2}, {'type': '%s', 'of': %s}, {'type': 'lstm', 'units': 2}",
+                           kinds[i], swapped ? "['c', 'b', 'a']" : "['a', 'b', 'c']");
+            check_sequences(layers);
+        }
+}
+
 static void every_form_of_a_loss_is_checked(void **state)
 {
     static const char *const of_classes[] = {
@@ -548,6 +568,7 @@ int main(void)
         cmocka_unit_test(long_sequences_have_their_gradients),
         cmocka_unit_test(layers_along_the_steps_have_their_gradients),
         cmocka_unit_test(branches_share_what_they_begin_with),
+        cmocka_unit_test(branches_of_other_lengths_have_their_gradients),
         cmocka_unit_test(every_form_of_a_loss_is_checked),
         cmocka_unit_test(every_loss_of_each_step_is_checked),
         cmocka_unit_test(layers_that_keep_steps_have_the_gradients_of_each),

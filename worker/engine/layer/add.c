@@ -19,9 +19,9 @@ static void add_backward(const struct layer *layer, struct pass *pass,
 {
     const struct join *join = layer->memory;
 
-    (void)x, (void)y;
+    (void)pass, (void)x, (void)y;
     for (int i = 0; i < join->n; i++)
-        join_give(pass, dy, dx[i], 1);
+        join_give(dy, dx[i]);
 }
 
 const struct layer_kind layer_add = {

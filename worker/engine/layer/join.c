@@ -38,11 +38,25 @@ int64_t join_size(const struct tensor *tensor)
     return tensor->steps * tensor->rows * tensor->width;
 }
 
-void join_give(struct pass *pass, const struct tensor *dy, struct tensor *dx, real factor)
+bool join_differs(const struct join *join, const struct tensor *const x[])
 {
-    if (!dx)
-        return;
-    memcpy(dx->data, dy->data, (size_t)join_size(dy) * sizeof(real));
-    if (factor != 1)
-        pass->kernel->scale(dx->data, factor, join_size(dy));
+    for (int i = 1; i < join->n; i++) {
+        if (x[i]->length == x[0]->length)
+            continue;
+        if (!x[i]->length || !x[0]->length ||
+            memcmp(x[i]->length, x[0]->length, (size_t)x[0]->rows * sizeof(*x[0]->length)) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool join_has(const struct tensor *x, int64_t step, int64_t row)
+{
+    return !x->length || step < x->length[row];
+}
+
+void join_give(const struct tensor *dy, struct tensor *dx)
+{
+    if (dx)
+        memcpy(dx->data, dy->data, (size_t)join_size(dy) * sizeof(real));
 }

@@ -1,16 +1,39 @@
-/* multiply: y = product of x_i     dx_i = dy times the product of the others */
+/* multiply: y = product of x_i     dx_i = dy times the product of the others
+ * Where an input has ended it counts as 1. */
 #include "worker/engine/layer/join.h"
 
 #include <string.h>
+
+static void multiply_by(struct pass *pass, bool differs, const struct tensor *x, real *y)
+{
+    if (!differs) {
+        pass->kernel->multiply(y, y, x->data, join_size(x));
+        return;
+    }
+    for (int64_t step = 0, at = 0; step < x->steps; step++)
+        for (int64_t row = 0; row < x->rows; row++, at += x->width)
+            if (join_has(x, step, row))
+                pass->kernel->multiply(y + at, y + at, x->data + at, x->width);
+}
+
+static void begin_with(const struct tensor *x, bool differs, struct tensor *y)
+{
+    memcpy(y->data, x->data, (size_t)join_size(y) * sizeof(real));
+    for (int64_t step = 0, at = 0; differs && step < x->steps; step++)
+        for (int64_t row = 0; row < x->rows; row++, at += x->width)
+            for (int64_t k = 0; !join_has(x, step, row) && k < x->width; k++)
+                y->data[at + k] = 1;
+}
 
 static void multiply_forward(const struct layer *layer, struct pass *pass,
                              const struct tensor *const x[], struct tensor *y)
 {
     const struct join *join = layer->memory;
+    bool differs = join_differs(join, x);
 
-    memcpy(y->data, x[0]->data, (size_t)join_size(y) * sizeof(real));
+    begin_with(x[0], differs, y);
     for (int i = 1; i < join->n; i++)
-        pass->kernel->multiply(y->data, y->data, x[i]->data, join_size(y));
+        multiply_by(pass, differs, x[i], y->data);
 }
 
 static void multiply_backward(const struct layer *layer, struct pass *pass,
@@ -18,13 +41,14 @@ static void multiply_backward(const struct layer *layer, struct pass *pass,
                               const struct tensor *dy, struct tensor *const dx[])
 {
     const struct join *join = layer->memory;
+    bool differs = join_differs(join, x);
 
     (void)y;
     for (int i = 0; i < join->n; i++) {
-        join_give(pass, dy, dx[i], 1);
+        join_give(dy, dx[i]);
         for (int k = 0; dx[i] && k < join->n; k++)
             if (k != i)
-                pass->kernel->multiply(dx[i]->data, dx[i]->data, x[k]->data, join_size(dy));
+                multiply_by(pass, differs, x[k], dx[i]->data);
     }
 }
 

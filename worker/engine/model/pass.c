@@ -423,18 +423,38 @@ static const struct tensor *tensor_of(const struct network_pass *pass, int sourc
     return source >= 0 ? &pass->output[source] : &pass->input[graph_input(source)];
 }
 
-/* The steps that each row of a layer's output has. */
+/* Of each row the steps of the input that has most of it; NULL: all. `room`: where they differ. */
+static const int32_t *longest_length(const struct tensor *const x[], int n, int32_t *room)
+{
+    const int32_t *longest = x[0]->length;
+
+    for (int i = 1; i < n && longest; i++) {
+        const int32_t *length = x[i]->length;
+
+        if (length == longest)
+            continue;
+        if (!length)
+            return NULL;
+        for (int64_t row = 0; row < x[i]->rows; row++)
+            room[row] = length[row] > longest[row] ? length[row] : longest[row];
+        longest = room;
+    }
+    return longest;
+}
+
+/* The steps that each row of a layer's output has, of the n inputs x. */
 static const int32_t *output_length(struct network_pass *pass, const struct layer *layer, int index,
-                                    const struct tensor *x)
+                                    const struct tensor *const x[], int n)
 {
     int32_t *length = pass->out_length + index * pass->pass.capacity;
 
-    if (!x->length || layer->out.steps == 1)
+    const int32_t *longest = longest_length(x, n, length);
+    if (!longest || layer->out.steps == 1)
         return NULL;
     if (!layer->kind->length)
-        return x->steps == layer->out.steps ? x->length : NULL;
-    for (int64_t row = 0; row < x->rows; row++) {
-        int64_t steps = layer->kind->length(layer, x->length[row]);
+        return x[0]->steps == layer->out.steps ? longest : NULL;
+    for (int64_t row = 0; row < x[0]->rows; row++) {
+        int64_t steps = layer->kind->length(layer, longest[row]);
 
         length[row] = (int32_t)(steps < layer->out.steps ? steps : layer->out.steps);
     }
@@ -452,7 +472,7 @@ const struct tensor *pass_forward(struct network_pass *pass, const struct networ
             x[k] = tensor_of(pass, node->source[k]);
         pass->pass.buffer = pass->buffer + (ptrdiff_t)i * LAYER_BUFFERS_MAX;
         assert(x[0]); /* every layer has a source */
-        pass->output[i].length = output_length(pass, layer, i, x[0]);
+        pass->output[i].length = output_length(pass, layer, i, x, node->n_sources);
         if (layer->kind->prepare)
             layer->kind->prepare(layer, &pass->pass);
         layer->kind->forward(layer, &pass->pass, x, &pass->output[i]);
