@@ -11,6 +11,7 @@
 /* Wide enough to be cut by itself, as no sequence is. */
 #define WIDE "{'type': 'dense', 'units': 700, 'activation': 'tanh'}, "
 #define STEPWISE "{'type': 'simple_rnn', 'units': 6, 'sequences': true}, "
+#define HALF "'type': 'cross_entropy', 'class_weights': [0, 0, 20, 100], 'smoothing': 0.2"
 #define CLASS_WEIGHTS "'type': 'cross_entropy', 'class_weights': [1, 5, 20, 100]"
 
 static const struct parted {
@@ -24,6 +25,10 @@ static const struct parted {
     {TASK_CLASSIFICATION, WIDE,
      "{'type': 'cross_entropy', 'class_weights': [0, 5, 20, 100], 'reduction': 'nonzero'}", false,
      false},
+    /* the first half has no row whose label weighs anything */
+    {TASK_CLASSIFICATION, WIDE, "{" HALF "}", false, false},
+    {TASK_CLASSIFICATION, WIDE, "{" HALF ", 'reduction': 'nonzero'}", false, false},
+    {TASK_CLASSIFICATION, STEPWISE, "{" HALF "}", true, false},
     {TASK_CLASSIFICATION, WIDE, "'cross_entropy'", false, true},
     {TASK_CLASSIFICATION, WIDE, "{" CLASS_WEIGHTS "}", false, true},
     {TASK_CLASSIFICATION, WIDE, "{" CLASS_WEIGHTS ", 'reduction': 'nonzero'}", false, true},

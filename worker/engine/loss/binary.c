@@ -62,7 +62,7 @@ static void value_of_classes(const struct loss *loss, const struct tensor *y,
         double weight = loss_weight(truth, row), slope;
 
         row_loss[row] = binary_part(loss, 0, y->data + row, truth->label[row], &slope);
-        dy->data[row] = (real)(total > 0 ? weight / total * slope : 0);
+        dy->data[row] = (real)(loss_share(truth, weight, total) * slope);
         sum->loss += weight > 0 ? weight * row_loss[row] : 0;
     }
     sum->weight += total;

@@ -155,7 +155,7 @@ static void cross_entropy_value(const struct loss *loss, const struct kernel *ke
 
     kernel->softmax_loss(dy->data, y->data, truth->label, row_loss, rows, n);
     for (int64_t row = 0; row < rows; row++) {
-        double weight = loss_weight(truth, row), scale = total > 0 ? weight / total : 0;
+        double weight = loss_weight(truth, row), scale = loss_share(truth, weight, total);
         real *p = dy->data + row * n;
         double of_row = config->smoothing > 0
                             ? smooth(loss, truth, row, y->data + row * n, p, row_loss[row], scale)

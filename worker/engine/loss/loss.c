@@ -147,7 +147,7 @@ void loss_value_parts(const struct loss *loss, loss_part *part, int64_t width,
     assert(width <= LOSS_WIDTH_MAX && width * n == y->width);
     for (int64_t row = 0; row < rows; row++) {
         double weight = loss_weight(truth, row), of_row = 0;
-        double scale = total > 0 ? weight / total / (double)n : 0;
+        double scale = loss_share(truth, weight, total) / (double)n;
 
         if (!(weight > 0)) { /* there may be no truth */
             memset(dy->data + row * y->width, 0, (size_t)y->width * sizeof(real));

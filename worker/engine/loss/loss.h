@@ -30,6 +30,7 @@ struct loss_truth {       /* of a batch's outputs; which one depends on the task
     const int32_t *label; /* [steps][rows] */
     const real *target;   /* [steps][rows][n_targets], scaled by the set's offset and scale */
     const double *weight; /* [steps][rows], 0: there is no truth; NULL: all 1 */
+    double divisor;       /* of the batch that these are a part of; 0: they are all of it */
     bool training;
 };
 
@@ -53,13 +54,13 @@ struct loss_kind {
      * travel with the spec. NULL: none. */
     bool (*fit)(void *config, const struct sample_set *set, const struct row_list *told,
                 struct error *error);
-    /* Adds to *sum. dy (may be y) becomes the gradient of the batch's mean. `row_loss`: room for a
-     * number a row. */
+    /* Adds to *sum. dy (may be y) becomes the gradient of the batch's mean, be it only a part of
+     * the batch. `row_loss`: room for a number a row. */
     void (*value)(const struct loss *loss, const struct kernel *kernel, const struct tensor *y,
                   const struct loss_truth *truth, struct tensor *dy, double *row_loss,
                   struct loss_sum *sum);
-    /* What value() divides the weighted sum by, and adds to sum->weight: known before any output,
-     * and of two batches together the sum of theirs. NULL: the weights' sum. */
+    /* What value() divides a whole batch's weighted sum by, and adds to sum->weight: known before
+     * any output, and of two batches together the sum of theirs. NULL: the weights' sum. */
     double (*divisor)(const struct loss *loss, const struct loss_truth *truth, int64_t rows);
     /* Outputs to predictions: rows of n_predicted numbers, in the targets' own units. */
     void (*predict)(const struct loss *loss, const struct tensor *y, double *prediction);
@@ -94,7 +95,7 @@ void loss_release(struct loss *loss);
 /* The distribution that it predicts of each target. */
 bool loss_shape(const struct kind_choice *choice, const struct loss_task *task,
                 struct distribution_shape *ret_shape, struct error *error);
-/* What value() divides by. */
+/* What value() divides a whole batch by. */
 double loss_divisor(const struct loss *loss, const struct loss_truth *truth, int64_t rows);
 /* Nothing is remembered of batches before. */
 void loss_forget(struct loss *loss);
@@ -112,6 +113,13 @@ static inline double loss_weight(const struct loss_truth *truth, int64_t row)
     return truth->weight ? truth->weight[row] : 1;
 }
 double loss_total_weight(const struct loss_truth *truth, int64_t rows);
+/* What a row of this weight counts for in the batch's mean. own: divisor() of these rows. */
+static inline double loss_share(const struct loss_truth *truth, double weight, double own)
+{
+    double divisor = truth->divisor > 0 ? truth->divisor : own;
+
+    return divisor > 0 ? weight / divisor : 0;
+}
 double loss_offset(const struct loss *loss, int64_t target);
 double loss_scale(const struct loss *loss, int64_t target);
 /* build() and predict() of a loss with an output for each target, which is its prediction. */

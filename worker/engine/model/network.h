@@ -33,8 +33,9 @@ struct network_pass {
     uint64_t *row_id;              /* owned, [capacity], as the next four */
     int32_t *label;
     double *weight;
-    bool weighted; /* whether the set has weights */
-    real *target;  /* [capacity][n_outputs] */
+    bool weighted;  /* whether the set has weights */
+    double divisor; /* of the batch that these rows are a part of; 0: they are all of it */
+    real *target;   /* [capacity][n_outputs] */
     double *row_loss;
     /* Of stateful networks: */
     int64_t *previous; /* owned, [capacity]: the sample that a row's carried state comes from;

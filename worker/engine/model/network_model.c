@@ -80,9 +80,8 @@ static void network_swap_average(struct model *model)
     update_swap_average(&network->update, network->value);
 }
 
-/* `share`: of the gradient that the rows have. */
-static void trip(struct network *network, const struct model_step *step, bool backward, real share,
-                 struct loss_sum *sum)
+void network_trip(struct network *network, const struct model_step *step, bool backward,
+                  struct loss_sum *sum)
 {
     struct network_pass *pass = &network->training;
 
@@ -94,16 +93,8 @@ static void trip(struct network *network, const struct model_step *step, bool ba
     pass_loss(pass, network, sum);
     if (step->class_sum)
         pass_sum_classes(pass, network, step->class_sum);
-    if (backward && share != 1)
-        pass_share(pass, network, share);
     if (backward)
         pass_backward(pass, network);
-}
-
-void network_trip(struct network *network, const struct model_step *step, bool backward,
-                  struct loss_sum *sum)
-{
-    trip(network, step, backward, 1, sum);
 }
 
 /* Asks the memory for what is gathered after this trip: so many rows at most of this batch, from
@@ -124,16 +115,7 @@ static void ask_ahead(const struct network *network, const struct model_step *st
     prefetch_ask(&ahead);
 }
 
-/* What a part's mean counts for in the batch's. In double until it is a real: where rows count one
- * for one it is the quotient of their numbers to the last bit. */
-static real share_of(struct network *network, const struct model_step *part, double whole)
-{
-    double divisor = pass_divisor(&network->training, network, part->set, part->row, part->n);
-
-    return whole > 0 ? (real)(divisor / whole) : 0;
-}
-
-/* The gradient of a batch's mean is that of its parts' means, by what each mean is divided by;
+/* The gradient of a batch's mean is the sum of its parts', each divided by what the whole batch is;
  * where rows or steps have weights it is cut only where it must be. look: is told of each trip;
  * NULL: nothing looks. */
 static void trip_in_parts(struct network *network, const struct model_step *step,
@@ -141,22 +123,23 @@ static void trip_in_parts(struct network *network, const struct model_step *step
 {
     bool weighted = step->set->weight || network_truth_steps(network) > 1;
     int64_t most = weighted ? network_trip_rows(network) : network->cut_rows;
-    bool cut = step->n > most;
-    double whole =
-        cut ? pass_divisor(&network->training, network, step->set, step->row, step->n) : 0;
+    struct network_pass *pass = &network->training;
 
+    if (step->n > most)
+        pass->divisor = pass_divisor(pass, network, step->set, step->row, step->n);
     for (int64_t first = 0; first < step->n; first += most) {
         struct model_step part = *step;
 
         part.row += first;
         part.n = step->n - first < most ? step->n - first : most;
-        network->training.pass.same_weights = first > 0;
-        trip(network, &part, true, cut ? share_of(network, &part, whole) : 1, sum);
+        pass->pass.same_weights = first > 0;
+        network_trip(network, &part, true, sum);
         ask_ahead(network, step, first + part.n, most);
         if (look)
             inspect_trip(look, network);
     }
-    network->training.pass.same_weights = false;
+    pass->pass.same_weights = false;
+    pass->divisor = 0;
 }
 
 /* What is frozen in this epoch has no gradient. */

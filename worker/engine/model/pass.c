@@ -368,6 +368,7 @@ static struct loss_truth truth_of(const struct network_pass *pass)
     return (struct loss_truth){.label = pass->label,
                                .target = pass->target,
                                .weight = pass->weighted ? pass->weight : NULL,
+                               .divisor = pass->divisor,
                                .training = pass->pass.training};
 }
 
@@ -447,8 +448,8 @@ static const int32_t *output_length(struct network_pass *pass, const struct laye
                                     const struct tensor *const x[], int n)
 {
     int32_t *length = pass->out_length + index * pass->pass.capacity;
-
     const int32_t *longest = longest_length(x, n, length);
+
     if (!longest || layer->out.steps == 1)
         return NULL;
     if (!layer->kind->length)
@@ -503,14 +504,6 @@ void pass_sum_classes(const struct network_pass *pass, const struct network *net
         sum->loss += pass->row_loss[row];
         sum->weight++;
     }
-}
-
-void pass_share(struct network_pass *pass, const struct network *network, real share)
-{
-    struct tensor *gradient = &pass->gradient[network->n_layers - 1];
-
-    for (int64_t i = 0; i < loss_rows(gradient) * gradient->width; i++)
-        gradient->data[i] *= share;
 }
 
 void pass_learn(const struct network_pass *pass, struct network *network)

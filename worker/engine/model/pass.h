@@ -21,7 +21,8 @@ void pass_carry(struct network_pass *pass, const struct network *network, const 
 /* In this order, n <= capacity. `truth`: labels or targets too, which pass_loss needs. */
 void pass_gather(struct network_pass *pass, const struct network *network,
                  const struct sample_set *set, const int64_t *row, int64_t n, bool truth);
-/* What the loss of these rows is divided by; any number of them, before pass_gather. */
+/* What the loss of these rows is divided by, as a batch of their own; any number of them, before
+ * pass_gather. */
 double pass_divisor(struct network_pass *pass, const struct network *network,
                     const struct sample_set *set, const int64_t *row, int64_t n);
 const struct tensor *pass_forward(struct network_pass *pass, const struct network *network);
@@ -29,8 +30,6 @@ void pass_loss(struct network_pass *pass, const struct network *network, struct 
 /* After pass_loss: adds the losses of its rows to those of their classes, each row once. */
 void pass_sum_classes(const struct network_pass *pass, const struct network *network,
                       struct loss_sum *class_sum);
-/* After pass_loss: of the gradient only a share goes backward. */
-void pass_share(struct network_pass *pass, const struct network *network, real share);
 /* After pass_loss: what the loss remembers of the batch. */
 void pass_learn(const struct network_pass *pass, struct network *network);
 void pass_backward(struct network_pass *pass, const struct network *network);
