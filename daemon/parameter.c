@@ -2,9 +2,18 @@
 
 #include "common/owner.h"
 
+#include <string.h>
+
 const cJSON *parameter_value(const cJSON *parameter)
 {
     return cJSON_IsObject(parameter) ? json_member(parameter, "value") : parameter;
+}
+
+bool parameter_lies_within(const char *path, const char *outer)
+{
+    size_t length = strlen(outer);
+
+    return strncmp(path, outer, length) == 0 && strchr(".[", path[length]);
 }
 
 static bool add_readable(cJSON *readable, const cJSON *parameter)

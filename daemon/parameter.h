@@ -12,6 +12,8 @@
 
 /* Without its label; borrowed. NULL: there is none. */
 const cJSON *parameter_value(const cJSON *parameter);
+/* Whether a path is that of `outer` or lies within it: train.epochs in train, but not trainer. */
+bool parameter_lies_within(const char *path, const char *outer);
 /* As people read them: labels instead of labelled values. NULL: {}. Caller owns. */
 bool parameters_readable(const cJSON *parameters, cJSON **ret_readable, struct error *error);
 

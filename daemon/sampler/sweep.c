@@ -3,6 +3,7 @@
 
 #include "common/owner.h"
 #include "daemon/batch.h"
+#include "daemon/parameter.h"
 #include "daemon/sampler/sampler.h"
 
 #include <inttypes.h>
@@ -157,6 +158,17 @@ static bool check_first(const struct sampler_sweep *sweep, struct diagnostics *d
 }
 
 /* What is decided when a trial begins cannot be what decides whether it may, nor its seed. */
+static const char *const early[] = {"resources", "queue", "seed"};
+#define N_EARLY (sizeof(early) / sizeof(early[0]))
+
+static bool names_early(const char *path)
+{
+    for (size_t i = 0; i < N_EARLY; i++)
+        if (parameter_lies_within(path, early[i]))
+            return true;
+    return false;
+}
+
 static bool check_learning(const struct sampler_sweep *sweep, struct diagnostics *diagnostics)
 {
     const char *method = sweep->method->kind.name;
@@ -170,8 +182,7 @@ static bool check_learning(const struct sampler_sweep *sweep, struct diagnostics
     for (size_t i = 0; i < sweep->space.n; i++) {
         const char *name = sweep->space.parameter[i].name;
 
-        if (strncmp(name, "resources", 9) != 0 && strncmp(name, "queue", 5) != 0 &&
-            strcmp(name, "seed") != 0)
+        if (!names_early(name))
             continue;
         (void)snprintf(path, sizeof(path), "sweep.parameters.%s", name);
         diagnostics_add(diagnostics, path, "%s decides when a trial begins, which is too late",
@@ -232,10 +243,9 @@ static bool check_early(const struct sampler_sweep *sweep, const cJSON *node, co
 bool sampler_sweep_check_base(const struct sampler_sweep *sweep, const cJSON *base,
                               struct diagnostics *diagnostics)
 {
-    static const char *const early[] = {"resources", "queue", "seed"};
     bool good = true;
 
-    for (size_t i = 0; sweep->method->improve && i < sizeof(early) / sizeof(early[0]); i++) {
+    for (size_t i = 0; sweep->method->improve && i < N_EARLY; i++) {
         const cJSON *part = json_member(base, early[i]);
 
         good &= !part || check_early(sweep, part, early[i], diagnostics);

@@ -249,6 +249,18 @@ static void bad_sweeps_are_refused(void **state)
     assert_refused("{'parameters':{'a':[1]},'first':[{}]}", "sweep.first", "a grid tries every");
 }
 
+static void parameters_may_be_called_almost_like_a_setting(void **state)
+{
+    scoped(json_free) cJSON *json = NULL;
+    scoped(sampler_sweep_release) struct sampler_sweep sweep = {0};
+
+    (void)state;
+    read_sweep("{'method':'tpe','trials':5,'goal':{'minimize':'x'},'parameters':"
+               "{'queue_len':[1,2],'resources_x':[1,2],'seeds':[1,2]}}",
+               0, &json, &sweep);
+    assert_int_equal(sweep.space.n, 3);
+}
+
 /* ---- in the queue ---- */
 
 static cJSON *spec_of(int64_t id)
@@ -374,6 +386,7 @@ int main(void)
         cmocka_unit_test(nothing_is_tried_twice_while_something_is_left),
         cmocka_unit_test(what_was_best_elsewhere_is_tried_first),
         cmocka_unit_test(placeholders_are_refused_where_a_trial_is_looked_at_before_it_begins),
+        cmocka_unit_test(parameters_may_be_called_almost_like_a_setting),
         cmocka_unit_test(bad_sweeps_are_refused),
         TEST(a_trial_is_decided_when_it_begins),
         TEST(repeat_has_seeds_of_its_own),
