@@ -354,19 +354,32 @@ int64_t sampler_parameter_count(const struct sampler_parameter *parameter)
     return (int64_t)floor((parameter->high - parameter->low) / step + 1e-9) + 1;
 }
 
+static int magnitude(double value)
+{
+    return value != 0 ? (int)floor(log10(fabs(value))) : 0;
+}
+
+/* To `digits`, and to more where values that differ by `apart` would otherwise become one: six
+ * digits of that are more than a sweep can tell apart, and a person can read them. */
+static double to_digits(double value, int digits, double apart)
+{
+    int wanted = 6 + magnitude(value) - magnitude(apart);
+    char text[32];
+
+    digits = wanted > digits ? wanted : digits;
+    (void)snprintf(text, sizeof(text), "%.*g", digits < 17 ? digits : 17, value);
+    return strtod(text, NULL);
+}
+
 cJSON *sampler_parameter_value(const struct sampler_parameter *parameter, int64_t index)
 {
+    double value;
+
     if (parameter->form == SAMPLER_CHOICE)
         return cJSON_Duplicate(parameter->value[index], true);
-    if (parameter->form == SAMPLER_INTEGER)
-        return cJSON_CreateNumber(parameter->low + (double)index * step_of(parameter));
-    {
-        char text[32];
-
-        (void)snprintf(text, sizeof(text), "%.12g",
-                       parameter->low + (double)index * step_of(parameter));
-        return cJSON_CreateNumber(strtod(text, NULL));
-    }
+    value = parameter->low + (double)index * step_of(parameter);
+    return cJSON_CreateNumber(
+        parameter->form == SAMPLER_INTEGER ? value : to_digits(value, 12, parameter->step));
 }
 
 /* ---- places -----------------------------------------------------------------------------------*/
@@ -376,22 +389,13 @@ static double clamp(const struct sampler_parameter *parameter, double value)
     return fmin(fmax(value, parameter->low), parameter->high);
 }
 
-/* Six digits are more than a sweep can tell apart, and a person can read them. */
-static double six_digits(double value)
-{
-    char text[32];
-
-    (void)snprintf(text, sizeof(text), "%.6g", value);
-    return strtod(text, NULL);
-}
-
 static double draw_real(const struct sampler_parameter *parameter, double u)
 {
     double low = parameter->low, high = parameter->high;
     double value =
         parameter->log ? exp(log(low) + u * (log(high) - log(low))) : low + u * (high - low);
 
-    return clamp(parameter, six_digits(clamp(parameter, value)));
+    return clamp(parameter, to_digits(clamp(parameter, value), 6, high - low));
 }
 
 static double draw_log_integer(const struct sampler_parameter *parameter, double u)

@@ -166,6 +166,40 @@ static void draws_cover_their_ranges(void **state)
     assert_near(sum / 4000, 0.25, 5 * 0.5 / sqrt(12 * 4000.0));
 }
 
+/* How many different values of `a` the draws of a range have. */
+static int count_values(const char *range)
+{
+    char sweep[256], seen[300][64];
+    int n = 0;
+
+    (void)snprintf(sweep, sizeof(sweep), "{'method':'random','trials':300,'parameters':{'a':%s}}",
+                   range);
+    for (const char *line = trials(sweep, 5, 300); *line; line = strchr(line, '\n') + 1) {
+        int known = 0;
+
+        (void)snprintf(seen[n], sizeof(seen[n]), "%.*s", (int)strcspn(line, "\n"), line);
+        while (strcmp(seen[known], seen[n]) != 0)
+            known++;
+        n += known == n;
+    }
+    return n;
+}
+
+static void narrow_ranges_do_not_collapse_to_their_ends(void **state)
+{
+    (void)state;
+    assert_true(count_values("{'low':1000000,'high':1000009}") > 290);
+    assert_true(count_values("{'low':0.9990001,'high':0.9990009}") > 290);
+    assert_true(count_values("{'low':0.9990001,'high':0.9990009,'log':true}") > 290);
+    assert_true(count_values("{'low':-1000009,'high':-1000000}") > 290);
+    assert_int_equal(count_values("{'low':1000000,'high':1000000.000001,'step':1e-7}"), 11);
+    assert_int_equal(count_values("{'low':3,'high':3}"), 1);
+    /* no more digits than it takes */
+    assert_string_equal(
+        trials("{'method':'random','trials':1,'parameters':{'a':{'low':0,'high':9}}}", 5, 1),
+        "{\"a\":0.827316}\n");
+}
+
 static void log_integers_reach_both_ends(void **state)
 {
     const char *text = trials("{'method':'random','trials':400,'parameters':{'a':{'low':1,"
@@ -288,6 +322,7 @@ int main(void)
         cmocka_unit_test(labels_stand_beside_values),
         cmocka_unit_test(draws_are_a_function_of_seed_trial_and_name),
         cmocka_unit_test(draws_cover_their_ranges),
+        cmocka_unit_test(narrow_ranges_do_not_collapse_to_their_ends),
         cmocka_unit_test(log_integers_reach_both_ends),
         cmocka_unit_test(bad_sweeps_are_refused_with_their_place),
         cmocka_unit_test(registry_lists_every_method_in_order),
