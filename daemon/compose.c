@@ -28,15 +28,33 @@ static bool names_setting(const cJSON *spec, const char *path)
     return owner == SPEC_OWNER_COMMON || (owner == SPEC_OWNER_ENGINE && !compose_is_command(spec));
 }
 
+/* Whether it is done with what stood in its placeholders. */
+static bool is_placed(const cJSON *spec, const cJSON *parameter, const cJSON *used)
+{
+    return json_member(used, parameter->string) &&
+           (compose_is_command(spec) || !names_setting(spec, parameter->string));
+}
+
+/* Parameters are set in their order: a later one that holds the path of this one would replace what
+ * this one sets, and a report would tell of values that nothing ran with. */
+static const cJSON *find_replacer(const cJSON *spec, const cJSON *parameter, const cJSON *used)
+{
+    for (const cJSON *later = parameter->next; later; later = later->next)
+        if (parameter_lies_within(parameter->string, later->string) &&
+            !is_placed(spec, later, used))
+            return later;
+    return NULL;
+}
+
 static bool set_parameter(cJSON *spec, const cJSON *parameter, const cJSON *used,
                           struct error *error)
 {
-    bool was_used = json_member(used, parameter->string) != NULL;
+    const cJSON *replacer;
     cJSON *value;
     char path[128];
 
     (void)snprintf(path, sizeof(path), "sweep.parameters.%s", parameter->string);
-    if (was_used && (compose_is_command(spec) || !names_setting(spec, parameter->string)))
+    if (is_placed(spec, parameter, used))
         return true;
     if (!names_setting(spec, parameter->string))
         return error_set_at(error, ERROR_INVALID, path,
@@ -44,6 +62,12 @@ static bool set_parameter(cJSON *spec, const cJSON *parameter, const cJSON *used
                             "setting such as %s",
                             parameter->string,
                             compose_is_command(spec) ? "resources.cpus" : "train.optimizer.rate");
+    replacer = find_replacer(spec, parameter, used);
+    if (replacer)
+        return error_set_at(error, ERROR_INVALID, path,
+                            "is replaced by %s, which stands behind it: let %s come first, or take "
+                            "one of them out",
+                            replacer->string, replacer->string);
     value = cJSON_Duplicate(parameter_value(parameter), true);
     if (!value)
         return error_set(error, ERROR_NO_MEMORY, "composing a spec");

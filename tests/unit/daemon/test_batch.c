@@ -207,6 +207,21 @@ static void parameters_of_a_pipeline_are_paths(void **state)
     assert_string_equal(part(params, 1, "name"), "\"batch/2\"");
 }
 
+static void parameter_may_change_what_an_earlier_one_set(void **state)
+{
+    static const char *const params =
+        "{'base':{'command':['a']},'sweep':{'parameters':{'resources':[{'cpus':1,'memory':'1G'}],"
+        "'resources.cpus':[2]}}}";
+
+    (void)state;
+    assert_string_equal(part(params, 0, "spec.resources"), "{\"cpus\":2,\"memory\":\"1G\"}");
+    /* what is in the command alone is no path, whatever its name */
+    assert_string_equal(part("{'base':{'command':['{queue}']},'sweep':{'parameters':{"
+                             "'queue.priority':[1],'queue':['q']}}}",
+                             0, "spec.queue"),
+                        "{\"priority\":1}");
+}
+
 static void swept_seed_is_the_first_of_its_replicates(void **state)
 {
     static const char *const params =
@@ -268,6 +283,10 @@ static void bad_submissions_are_refused_with_their_place(void **state)
          "sweep.parameters.modle[0].units", "is used nowhere"},
         {"{" PIPELINE ",'sweep':{'parameters':{'set':['a'],'model[5].units':[1]}}}",
          "sweep.parameters.model[5].units", "names no place"},
+        {"{" PIPELINE ",'sweep':{'parameters':{'set':['a'],'model[0].units':[1],'model':[[]]}}}",
+         "sweep.parameters.model[0].units", "is replaced by model, which stands behind it"},
+        {"{'base':{'command':['a']},'sweep':{'parameters':{'queue.priority':[1],'queue':[{}]}}}",
+         "sweep.parameters.queue.priority", "is replaced by queue"},
         {"{'base':{'command':['a','{x}']},'sweep':{'parameters':{'x':[1],"
          "'resources.cpus':[1,-3]}}}",
          "sweep.parameters.resources.cpus", "-3 is outside"},
@@ -340,6 +359,7 @@ int main(void)
         cmocka_unit_test(nothing_is_visited_after_a_complaint),
         cmocka_unit_test(placeholders_become_values),
         cmocka_unit_test(parameters_of_a_pipeline_are_paths),
+        cmocka_unit_test(parameter_may_change_what_an_earlier_one_set),
         cmocka_unit_test(swept_seed_is_the_first_of_its_replicates),
         cmocka_unit_test(same_submission_expands_the_same),
         cmocka_unit_test(batches_are_named_by_what_they_run),
