@@ -171,17 +171,31 @@ static bool strip(const cJSON *base, struct batch_head *head, struct error *erro
     return true;
 }
 
-/* What belongs to a batch as a whole would be silently passed over in one experiment. */
-static void check_whose(const cJSON *delta, const char *path, struct diagnostics *diagnostics)
+bool batch_owns_text(const char *key)
 {
     static const char *const names[] = {"question", "expectation", "on_finish"};
 
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* What belongs to a batch as a whole would be silently passed over in one experiment. */
+static void check_whose(const cJSON *delta, const char *path, struct diagnostics *diagnostics)
+{
+    const cJSON *member;
+
     if (json_member(delta, "sweep") || json_member(delta, "experiments"))
         diagnostics_add(diagnostics, path, "sweep and experiments stand at the top of a file");
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (json_member(delta, names[i]))
+    if (!cJSON_IsObject(delta))
+        return;
+    cJSON_ArrayForEach(member, delta)
+    {
+        if (batch_owns_text(member->string))
             diagnostics_add(diagnostics, path,
-                            "%s belongs to the whole batch, not to one experiment of it", names[i]);
+                            "%s belongs to the whole batch, not to one experiment of it",
+                            member->string);
     }
 }
 

@@ -66,6 +66,9 @@ struct batch_visitor {
     void *context;
 };
 
+/* question, expectation, on_finish: about the batch and not about one experiment of it. */
+bool batch_owns_text(const char *key);
+
 void batch_head_release(struct batch_head *head);
 /* Reads and checks what belongs to the batch as a whole. Complaints go to `diagnostics` (false,
  * error INVALID "N problems" with the first one's path). */

@@ -2,7 +2,8 @@
  * The spec in force of one experiment: what its batch shares, its delta, its parameters.
  *
  * `{name}` in an element of the command or in any other text of the spec is replaced by the
- * parameter; "{{" and "}}" stand for braces. An element that is nothing but "{name}" outside a
+ * parameter; "{{" and "}}" stand for braces. Texts about the batch (batch_owns_text) stay as they
+ * are. An element that is nothing but "{name}" outside a
  * command takes the value with its type. For pipelines a parameter that is used in no placeholder
  * names a path of the spec (model[0].units); for commands one that is used nowhere must be the path
  * of something that the spec has.

@@ -1,6 +1,7 @@
 #include "daemon/placeholder.h"
 
 #include "common/owner.h"
+#include "daemon/batch.h"
 #include "daemon/parameter.h"
 
 #include <stdio.h>
@@ -149,7 +150,7 @@ static bool replace_in(struct replacement *replacement, cJSON *parent, const cha
         char here[128];
 
         child_path(path, child, i, list, here, sizeof(here));
-        if (cJSON_IsString(child) && strpbrk(child->valuestring, "{}")) {
+        if (cJSON_IsString(child) && strpbrk(child->valuestring, "{}") && !batch_owns_text(here)) {
             if (!replace_text(replacement, child, here, &fresh, error))
                 return false;
             json_replace(parent, child, &fresh);

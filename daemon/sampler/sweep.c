@@ -25,7 +25,8 @@ const struct setting sweep_settings[] = {
     SETTING_KIND(struct sweep_config, method, &sampler_registry, "grid", 0,
                  "How trials are chosen."),
     SETTING_JSON(struct sweep_config, parameters, SETTING_REQUIRED,
-                 "The search space. Each is a path of the spec, or a name that {name} stands for, "
+                 "The search space. Each is a path of the spec, or a name that {name} stands for "
+                 "in any text but question, expectation and on_finish (there {{ is a brace), "
                  "with a list of values (one of them may be {label, value}), or with low and "
                  "high and, where wanted, log: true, int: true, step."),
     SETTING_JSON(struct sweep_config, first, 0,

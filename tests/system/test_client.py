@@ -199,6 +199,17 @@ class Submitting(Case):
         self.nj("submit", "--wait", "--on-finish", f"echo done > {mark}.new && mv {mark}.new {mark}", "--", "true")
         wait_until(lambda: os.path.exists(mark))
 
+    def test_on_finish_of_a_sweep_keeps_its_braces(self):
+        mark = os.path.join(self.folder, "finished")
+        path = self.write("sweep.yaml", "command: ['true', '{x}']\nquestion: is {x} {a} brace?\n"
+                          f"on_finish: 'echo ${{NIGHTJAR_DONE}} > {mark}.new && mv {mark}.new {mark}'\n"
+                          "sweep: {parameters: {x: [1, 2]}}\n")
+        self.nj("submit", "--wait", path)
+        wait_until(lambda: os.path.exists(mark))
+        with open(mark) as file:
+            self.assertEqual(file.read(), "2\n")
+        self.assertIn("question   is {x} {a} brace?\n", self.nj("report", "batch:1").out)
+
     def test_run_can_submit_without_handing_itself_on(self):
         inner = f"{NJ} submit --parsable -- sh -c 'echo run=$NIGHTJAR_EXPERIMENT'"
         self.environment["PATH"] = os.environ["PATH"]

@@ -207,6 +207,23 @@ static void parameters_of_a_pipeline_are_paths(void **state)
     assert_string_equal(part(params, 1, "name"), "\"batch/2\"");
 }
 
+static void texts_about_the_batch_have_no_placeholders(void **state)
+{
+    static const char *const params =
+        "{'base':{'command':['a','{x}'],'question':'{x} or {y}?','expectation':'{{','on_finish':"
+        "'echo ${NIGHTJAR_DONE}'},'sweep':{'parameters':{'x':[2]}}}";
+
+    (void)state;
+    assert_string_equal(part(params, 0, "spec.question"), "\"{x} or {y}?\"");
+    assert_string_equal(part(params, 0, "spec.expectation"), "\"{{\"");
+    assert_string_equal(part(params, 0, "spec.on_finish"), "\"echo ${NIGHTJAR_DONE}\"");
+    assert_string_equal(part(params, 0, "spec.command[1]"), "\"2\"");
+    assert_non_null(
+        strstr(expand("{'base':{'command':['a'],'question':'{x}?'},'sweep':{'parameters':"
+                      "{'x':[2]}}}"),
+               "is used nowhere"));
+}
+
 static void parameter_may_change_what_an_earlier_one_set(void **state)
 {
     static const char *const params =
@@ -359,6 +376,7 @@ int main(void)
         cmocka_unit_test(nothing_is_visited_after_a_complaint),
         cmocka_unit_test(placeholders_become_values),
         cmocka_unit_test(parameters_of_a_pipeline_are_paths),
+        cmocka_unit_test(texts_about_the_batch_have_no_placeholders),
         cmocka_unit_test(parameter_may_change_what_an_earlier_one_set),
         cmocka_unit_test(swept_seed_is_the_first_of_its_replicates),
         cmocka_unit_test(same_submission_expands_the_same),
