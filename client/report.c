@@ -6,6 +6,7 @@
 #include "common/spec/spec.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONFIGURATIONS_SHOWN 20
@@ -130,22 +131,31 @@ static void print_some_ids(const struct render *render, const cJSON *item, int *
     }
 }
 
-/* A text with everything behind it in the list that is like it. */
-static bool print_alike(const struct render *render, const cJSON *first, struct error *error)
+/* A text with everything behind it in the list (of `n_list`) that is like it. */
+static bool print_alike(const struct render *render, const cJSON *first, size_t n_list,
+                        struct error *error)
 {
-    const char *text = text_of(first);
+    scoped(memory_free) const char **text = calloc(n_list, sizeof(*text));
+    scoped(buffer_release) struct buffer merged = {0};
     const cJSON *other;
+    size_t found = 0;
     long long n = 0;
     int shown = 0;
 
-    for (other = first; other; other = other->next)
-        if (render_alike(text, text_of(other)))
-            n += count_of(other);
+    if (!text)
+        return error_set(error, ERROR_NO_MEMORY, "printing a list");
+    for (other = first; other; other = other->next) {
+        if (!render_alike(text_of(first), text_of(other)))
+            continue;
+        n += count_of(other);
+        text[found++] = text_of(other);
+    }
     fprintf(render->out, n > 1 ? "    %lldx " : "    ", n);
-    if (!print_clean(render, text, error))
+    if (!render_merged(text, found, &merged, error) ||
+        !print_clean(render, merged.data ? merged.data : "", error))
         return false;
     for (other = first; other; other = other->next)
-        if (render_alike(text, text_of(other)))
+        if (render_alike(text_of(first), text_of(other)))
             print_some_ids(render, other, &shown);
     fputs(shown ? ")\n" : "\n", render->out);
     return true;
@@ -233,7 +243,7 @@ static bool print_list(const struct render *render, const char *title, enum rend
             fprintf(render->out, "    ... and others: --json has them all\n");
             break;
         }
-        if (!print_alike(render, item, error))
+        if (!print_alike(render, item, (size_t)cJSON_GetArraySize(list), error))
             return false;
     }
     return true;
