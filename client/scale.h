@@ -1,21 +1,19 @@
-/* Numbers of a metric as a person likes to read them: with --scale rmse=1e5 a table says
- * "test.rmse x 1e+05" and 12.3 instead of 0.000123. For display alone: --json stays as it is. */
+/* --scale rmse=1e5: numbers of a metric as a person likes to read them. The daemon scales them, so
+ * that what it says of them in sentences is scaled, too. */
 #ifndef NIGHTJAR_CLIENT_SCALE_H
 #define NIGHTJAR_CLIENT_SCALE_H
 
 #include "client/client.h"
 
-/* Each changes the daemon's answer to the verb (docs/protocol.md). INVALID where --scale is not
- * METRIC=FACTOR. */
-bool scale_best(const struct arguments *arguments, cJSON *result, struct error *error);
-bool scale_compare(const struct arguments *arguments, cJSON *result, struct error *error);
-bool scale_report(const struct arguments *arguments, cJSON *result, struct error *error);
+/* Adds what is said of it to the params of `report`, `best` or `compare` (docs/protocol.md).
+ * INVALID where it is not METRIC=FACTOR. */
+bool scale_ask(const struct arguments *arguments, cJSON *params, struct error *error);
 
-#define COMMAND_OPTION_SCALE                                                                    \
-    {                                                                                           \
-        .name = "scale", .type = OPTION_TEXT, .repeats = true, .value = "METRIC=FACTOR",        \
-        .help = "Show a metric's numbers times a factor, as in rmse=1e5; may be given several " \
-                "times."                                                                        \
+#define COMMAND_OPTION_SCALE                                                                       \
+    {                                                                                              \
+        .name = "scale", .type = OPTION_TEXT, .repeats = true, .value = "METRIC=FACTOR",           \
+        .help = "Show a metric's numbers times a factor, as in rmse=1e5, in tables, findings and " \
+                "--json alike; may be given several times."                                        \
     }
 
 #endif

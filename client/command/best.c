@@ -21,7 +21,8 @@ static bool ask(struct client *client, cJSON **ret_result, struct error *error)
         !json_add_text(params, "goal", arguments_text(arguments, "goal", NULL)) ||
         !json_add_integer(params, "top", (int64_t)arguments_number(arguments, "top", 5)))
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
-    return client_call(client, "best", &params, ret_result, error);
+    return scale_ask(arguments, params, error) &&
+           client_call(client, "best", &params, ret_result, error);
 }
 
 static struct table *table_of(const cJSON *result, const struct table_column *columns, size_t n)
@@ -87,7 +88,7 @@ static bool run(struct client *client, struct error *error)
     if (!found_any(result, error))
         return false;
     if (!arguments_flag(&client->arguments, "parsable"))
-        return scale_best(&client->arguments, result, error) && print(result, error);
+        return print(result, error);
     cJSON_ArrayForEach(row, json_member(result, "rows"))
         printf("%lld\n", (long long)json_integer(row, "id", 0));
     return true;

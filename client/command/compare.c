@@ -26,7 +26,8 @@ static bool ask(struct client *client, cJSON **ret_result, struct error *error)
         if (!metrics || !cJSON_AddItemToArray(metrics, cJSON_CreateString(metric)))
             return error_set(error, ERROR_NO_MEMORY, "preparing the request");
     }
-    return client_call(client, "compare", &params, ret_result, error);
+    return scale_ask(arguments, params, error) &&
+           client_call(client, "compare", &params, ret_result, error);
 }
 
 static void add_values(struct table *table, const cJSON *names, const cJSON *values, bool raw)
@@ -212,8 +213,7 @@ static bool run(struct client *client, struct error *error)
         return false;
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
-    return scale_compare(&client->arguments, result, error) &&
-           print(result, arguments_flag(&client->arguments, "parsable"), error);
+    return print(result, arguments_flag(&client->arguments, "parsable"), error);
 }
 
 static const struct command_option options[] = {

@@ -41,7 +41,7 @@ static bool ask_batches(struct client *client, const char *fallback, cJSON **ret
     rows = json_member(list, "experiments");
     if (cJSON_GetArraySize(rows) == 0)
         return error_set(error, ERROR_NOT_FOUND, "no such experiment");
-    return add_batch_ids(params, rows, error) &&
+    return add_batch_ids(params, rows, error) && scale_ask(&client->arguments, params, error) &&
            client_call(client, "report", &params, ret_result, error);
 }
 
@@ -54,7 +54,8 @@ static bool ask_recent(struct client *client, cJSON **ret_result, struct error *
         return false;
     if (!json_add_number(params, "since_s", arguments_number(&client->arguments, "since", NIGHT_S)))
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
-    if (!client_call(client, "report", &params, &result, error))
+    if (!scale_ask(&client->arguments, params, error) ||
+        !client_call(client, "report", &params, &result, error))
         return false;
     if (cJSON_GetArraySize(json_member(result, "batches")) == 0 &&
         !arguments_flag(&client->arguments, "since"))
@@ -74,8 +75,6 @@ static bool run(struct client *client, struct error *error)
         return false;
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
-    if (!scale_report(&client->arguments, result, error))
-        return false;
     render_open(&render, stdout);
     return report_print(&render, result, error);
 }

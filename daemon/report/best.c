@@ -2,6 +2,7 @@
  * their number says nothing. */
 #include "daemon/report/metric.h"
 #include "daemon/report/report.h"
+#include "daemon/report/scale.h"
 
 #include "common/owner.h"
 
@@ -117,6 +118,16 @@ static bool add_entry(struct store *store, const struct entry *entry, cJSON *row
     return true;
 }
 
+/* Ranked they are already. */
+static void scale_ranking(const cJSON *scale, struct report_metric *metric, struct ranking *ranking)
+{
+    double factor = report_scale_factor(scale, metric->name);
+
+    for (size_t i = 0; i < ranking->n; i++)
+        ranking->entry[i].value *= factor;
+    report_scale_metric(scale, metric);
+}
+
 static bool answer(struct store *store, const cJSON *params, const struct report_metric *metric,
                    const struct ranking *ranking, cJSON *reply, struct error *error)
 {
@@ -143,8 +154,10 @@ bool report_best(struct store *store, const cJSON *params, cJSON **ret_reply, st
     scoped(store_ids_release) struct store_ids ids = {0};
     scoped(ranking_release) struct ranking ranking = {0};
     struct report_metric metric;
+    const cJSON *scale;
 
-    if (!store_select(store, json_member(params, "select"), &ids, error))
+    if (!report_scale_read(params, &scale, error) ||
+        !store_select(store, json_member(params, "select"), &ids, error))
         return false;
     if (ids.n == 0)
         return error_set(error, ERROR_NOT_FOUND, "no experiment is selected");
@@ -154,6 +167,7 @@ bool report_best(struct store *store, const cJSON *params, cJSON **ret_reply, st
     if (ranking.n)
         qsort(ranking.entry, ranking.n, sizeof(ranking.entry[0]),
               metric.minimize ? lowest_first : highest_first);
+    scale_ranking(scale, &metric, &ranking);
     if (!answer(store, params, &metric, &ranking, reply, error))
         return false;
     *ret_reply = take(&reply);

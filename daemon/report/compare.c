@@ -7,6 +7,7 @@
 #include "daemon/report/metric.h"
 #include "daemon/report/replicates.h"
 #include "daemon/report/report.h"
+#include "daemon/report/scale.h"
 
 #include "common/owner.h"
 
@@ -65,8 +66,9 @@ static bool lay_flat(const cJSON *json, const char *path, cJSON *flat)
 struct table {
     struct store *store;
     const struct store_ids *ids;
-    cJSON *rows; /* borrowed: each with its whole `parameters` and `metrics` at first */
-    bool flat;   /* specs and not parameters */
+    const cJSON *scale; /* borrowed; NULL: numbers as they are */
+    cJSON *rows;        /* borrowed: each with its whole `parameters` and `metrics` at first */
+    bool flat;          /* specs and not parameters */
 };
 
 /* One sweep: the same batch, and every experiment has parameters. */
@@ -106,7 +108,8 @@ static bool add_row(const struct table *table, int64_t id, struct error *error)
 {
     static const char *const member[] = {"id", "name", "state", "seed", "batch", "marks"};
     scoped(json_free) cJSON *from = NULL;
-    cJSON *row = cJSON_CreateObject(), *metrics;
+    scoped(json_free) cJSON *metrics = NULL;
+    cJSON *row = cJSON_CreateObject();
 
     if (!row || !cJSON_AddItemToArray(table->rows, row))
         return no_memory(error);
@@ -119,7 +122,8 @@ static bool add_row(const struct table *table, int64_t id, struct error *error)
             return no_memory(error);
     }
     if (!add_parameters(table, id, from, row, error) ||
-        !store_results(table->store, id, &metrics, error))
+        !store_results(table->store, id, &metrics, error) ||
+        !report_scale_values(table->scale, &metrics, error))
         return false;
     return json_add_item(row, "metrics", &metrics) || no_memory(error);
 }
@@ -192,15 +196,18 @@ static bool add_metrics(const cJSON *rows, const char *split, cJSON *names, stru
 }
 
 /* What counts most first: there is not room for all. */
-static bool choose_metrics(const cJSON *params, const cJSON *rows, cJSON *names,
+static bool choose_metrics(const struct table *table, const cJSON *params, cJSON *names,
                            struct error *error)
 {
-    const cJSON *asked = json_member(params, "metrics"), *item;
+    const cJSON *asked = json_member(params, "metrics"), *rows = table->rows, *item;
+    char name[REPORT_SCALE_NAME];
 
     cJSON_ArrayForEach(item, asked)
     {
-        if (cJSON_IsString(item) &&
-            !cJSON_AddItemToArray(names, cJSON_CreateString(item->valuestring)))
+        if (!cJSON_IsString(item))
+            continue;
+        report_scale_name(table->scale, item->valuestring, name, sizeof(name));
+        if (!cJSON_AddItemToArray(names, cJSON_CreateString(name)))
             return no_memory(error);
     }
     if (cJSON_GetArraySize(asked) > 0)
@@ -240,7 +247,7 @@ static bool fill(struct table *table, const cJSON *params, cJSON *reply, struct 
     }
     if (!replicates_add(table->rows, replicates, error) ||
         !choose_parameters(table->rows, parameters, error) ||
-        !choose_metrics(params, table->rows, metrics, error))
+        !choose_metrics(table, params, metrics, error))
         return false;
     cJSON_ArrayForEach(row, table->rows)
     {
@@ -264,7 +271,8 @@ bool report_compare(struct store *store, const cJSON *params, cJSON **ret_reply,
 
     if (!reply)
         return no_memory(error);
-    if (!store_select(store, json_member(params, "select"), &ids, error))
+    if (!report_scale_read(params, &table.scale, error) ||
+        !store_select(store, json_member(params, "select"), &ids, error))
         return false;
     if (ids.n == 0)
         return error_set(error, ERROR_NOT_FOUND, "no experiment is selected");

@@ -114,10 +114,17 @@ static struct limits limits_by_name(const char *metric)
     return any;
 }
 
-/* A command's accuracy may well be in percent. */
-static struct limits limits_of(const struct curve *curve, const char *metric)
+static struct limits scaled(struct limits limits, double factor)
 {
-    struct limits limits = limits_by_name(metric);
+    double low = limits.low * factor, high = limits.high * factor;
+
+    return (struct limits){fmin(low, high), fmax(low, high)};
+}
+
+/* A command's accuracy may well be in percent. */
+static struct limits limits_of(const struct curve *curve, const struct summary *summary)
+{
+    struct limits limits = scaled(limits_by_name(summary->reported.name), summary->factor);
 
     for (int i = 0; i < curve->n; i++)
         if (curve->point[i].score < limits.low || curve->point[i].score > limits.high)
@@ -229,7 +236,7 @@ bool summary_extrapolate(const struct summary *summary, cJSON *list, struct erro
     if (!name)
         return true;
     collect(summary, name, &curve);
-    curve.limits = limits_of(&curve, summary->metric.name);
+    curve.limits = limits_of(&curve, summary);
     if (curve.n < POINTS_LEAST || !fit(&curve))
         return true;
     if (!say(summary, &curve, share, &text, error))

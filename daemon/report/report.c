@@ -3,6 +3,7 @@
 
 #include "common/owner.h"
 #include "daemon/report/outcome.h"
+#include "daemon/report/scale.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -223,8 +224,8 @@ static bool add_times(const struct summary *summary, cJSON *batch, struct error 
            no_memory(error);
 }
 
-static bool report_batch(struct store *store, int64_t id, const struct report_view *view,
-                         cJSON *list, struct error *error)
+static bool report_batch(struct store *store, int64_t id, const cJSON *scale,
+                         const struct report_view *view, cJSON *list, struct error *error)
 {
     scoped(store_batch_head_release) struct store_batch_head head = {0};
     scoped(summary_release) struct summary summary = {0};
@@ -233,7 +234,7 @@ static bool report_batch(struct store *store, int64_t id, const struct report_vi
     if (!batch || !cJSON_AddItemToArray(list, batch))
         return no_memory(error);
     if (!store_batch_head(store, id, &head, error) ||
-        !summary_make(store, &head, &summary, error) ||
+        !summary_make(store, &head, scale, &summary, error) ||
         !outcome_add_head(store, &head, &summary, batch, error) ||
         !add_texts(store, &head, &summary, batch, error))
         return false;
@@ -280,13 +281,15 @@ bool report_batches(struct store *store, const cJSON *params, const struct repor
     scoped(json_free) cJSON *reply = cJSON_CreateObject();
     scoped(store_ids_release) struct store_ids ids = {0};
     cJSON *list = reply ? json_add_array(reply, "batches") : NULL;
+    const cJSON *scale;
 
     if (!list)
         return no_memory(error);
-    if (!wanted_batches(store, params, view, &ids, error))
+    if (!report_scale_read(params, &scale, error) ||
+        !wanted_batches(store, params, view, &ids, error))
         return false;
     for (size_t i = 0; i < ids.n; i++) {
-        if (!report_batch(store, ids.item[i], view, list, error))
+        if (!report_batch(store, ids.item[i], scale, view, list, error))
             return false;
     }
     *ret_reply = take(&reply);

@@ -49,7 +49,7 @@ static bool add_batch(struct store *store, cJSON *hit, cJSON *list, struct error
         return no_memory(error);
     }
     return store_batch_head(store, json_integer(hit, "batch", 0), &head, error) &&
-           summary_make(store, &head, &summary, error) &&
+           summary_make(store, &head, NULL, &summary, error) &&
            outcome_add_head(store, &head, &summary, batch, error) &&
            outcome_add_best(batch, "best", &summary, OUTCOME_UNMARKED, error) &&
            outcome_add_best(batch, "marked", &summary, OUTCOME_MARKED, error) &&

@@ -4,6 +4,7 @@
 #include "common/owner.h"
 #include "common/spec/spec.h"
 #include "daemon/report/interval.h"
+#include "daemon/report/scale.h"
 #include "daemon/sampler/sampler.h"
 #include "daemon/store/report.h"
 #include "daemon/tally.h"
@@ -326,7 +327,17 @@ static bool add_outcome(const struct store_outcome *outcome, void *context, stru
            (outcome->state != EXPERIMENT_FAILED || add_failure(summary, outcome, error));
 }
 
-bool summary_make(struct store *store, const struct store_batch_head *head,
+static bool add_scaled(const struct store_outcome *outcome, void *context, struct error *error)
+{
+    const struct making *making = context;
+    struct store_outcome scaled = *outcome;
+
+    scaled.value *= making->summary->factor;
+    scaled.naive *= making->summary->factor;
+    return add_outcome(&scaled, context, error);
+}
+
+bool summary_make(struct store *store, const struct store_batch_head *head, const cJSON *scale,
                   struct summary *ret_summary, struct error *error)
 {
     const struct sampler_kind *method = head->sweep ? sampler_of(head->sweep) : NULL;
@@ -334,8 +345,12 @@ bool summary_make(struct store *store, const struct store_batch_head *head,
         .learner = method && method->improve ? method->kind.name : NULL};
     scoped(making_release) struct making making = {store, &summary, {0}};
 
-    if (!report_metric_choose(store, head, &summary.metric, error) ||
-        !store_outcomes(store, head->first, head->last, summary.metric.name, add_outcome, &making,
+    if (!report_metric_choose(store, head, &summary.reported, error))
+        return false;
+    summary.factor = report_scale_factor(scale, summary.reported.name);
+    summary.metric = summary.reported;
+    report_scale_metric(scale, &summary.metric);
+    if (!store_outcomes(store, head->first, head->last, summary.reported.name, add_scaled, &making,
                         error))
         return false;
     *ret_summary = summary;

@@ -24,7 +24,7 @@ struct summary_group {
     double naive; /* the mean of theirs: each may have rows of its own; NaN: none */
     double naive_sum;
     size_t n_naive; /* of those n, that have one */
-    double wall_s; /* of those n, in all their runs */
+    double wall_s;  /* of those n, in all their runs */
     int64_t best_id;
     double best_value, best_naive; /* naive NaN: none */
 };
@@ -36,9 +36,11 @@ struct summary_failure {
 };
 
 struct summary {
-    struct report_metric metric;
-    const char *learner;         /* borrowed: the sweep's method, where it learns; NULL: none */
-    struct summary_group *group; /* owned */
+    struct report_metric metric;   /* as it is shown, as are all values */
+    struct report_metric reported; /* as the store has it */
+    double factor;                 /* between the two */
+    const char *learner;           /* borrowed: the sweep's method, where it learns; NULL: none */
+    struct summary_group *group;   /* owned */
     size_t n, capacity;
     size_t *slot; /* owned: index + 1 of the group, by key; 0: free */
     size_t n_slots;
@@ -51,7 +53,8 @@ struct summary {
 };
 
 void summary_release(struct summary *summary);
-bool summary_make(struct store *store, const struct store_batch_head *head,
+/* `scale`: see scale.h; NULL: numbers as they are. */
+bool summary_make(struct store *store, const struct store_batch_head *head, const cJSON *scale,
                   struct summary *ret_summary, struct error *error);
 /* Best first; those without a score last. */
 void summary_sort(struct summary *summary);

@@ -44,15 +44,33 @@ class Curves(ClientCase):
         jumps = [[abs(a - b) for a, b in zip(heights[5:], heights[6:])] for heights in map(self.heights, (faint[0], calm[0]))]
         self.assertLess(10 * max(jumps[1]), max(jumps[0]))
 
-    def test_numbers_are_scaled_for_people_alone(self):
+    def test_numbers_are_scaled(self):
         self.assertRegex(self.nj("best", "all", "-m", "test.rmse", "--scale", "rmse=1e5").out, r"test\.rmse x 100000 .*\n +12\.3 ")
         out = self.nj("compare", "all", "--scale", "test.rmse=1e6").out
         self.assertIn("test.rmse x 1e+06", out)
         self.assertEqual(len(re.findall(r" 123 ", out)), 2)
         self.assertIn("test.rmse x 100000 12.3", self.nj("report", "batch:1", "--scale", "rmse=1e5").out)
         self.assertNotIn(" x ", self.nj("compare", "all", "--scale", "mae=10").out)
-        plain = self.nj("best", "all", "-m", "test.rmse", "--json").out
-        self.assertEqual(self.nj("best", "all", "-m", "test.rmse", "--json", "--scale", "rmse=1e5").out, plain)
+        both = [self.nj("best", "all", "-m", "test.rmse", "--json", *more).json() for more in ([], ["--scale", "rmse=7", "--scale", "rmse=1e5"])]
+        self.assertEqual([1e5 * row["value"] for row in both[0]["rows"]], [row["value"] for row in both[1]["rows"]])
+
+    def test_what_is_scaled_in_a_report_is_scaled_everywhere(self):
+        script = 'nj event test.rmse=0.00$1$NIGHTJAR_SEED'.replace("nj", NJ)
+        path = self.write("seeds.yaml", f"command: [sh, -c, '{script}', sh, '{{x}}']\n"
+                          "sweep: {goal: {minimize: test.rmse}, parameters: {x: [1, 5]}, replicates: 3}\n")
+        ids = self.submit("--wait", path)
+        batch = f"batch:{self.nj('show', ids[0], '--json').json()['batch']}"
+        plain, scaled = (self.nj("report", batch, "--json", *more).json()["batches"][0] for more in ([], ["--scale", "rmse=1e5"]))
+        for before, after in zip(plain["configurations"], scaled["configurations"], strict=True):
+            for name in ("mean", "sd", "low", "high"):
+                self.assertAlmostEqual(after[name], 1e5 * before[name], msg=name)
+            self.assertAlmostEqual(after["best"]["value"], 1e5 * before["best"]["value"])
+        numbers = [list(map(float, re.findall(r"\(([-0-9.e]+), n=3\)", report["findings"][0]))) for report in (plain, scaled)]
+        self.assertEqual(numbers, [[0.0011, 0.0051], [110, 510]])
+        text = self.nj("report", batch, "--scale", "rmse=1e5").out
+        self.assertIn("x: test.rmse x 100000 1 (110, n=3) is better than 5 (510, n=3): they differ by 400,", text)
+        self.assertRegex(text, r"1  3 +110 \S+ 10 +85\.159 \.\. 134\.84 ")
+        self.assertRegex(self.nj("compare", batch, "-m", "test.rmse", "--scale", "rmse=1e5").out, r"\n3 +1 +110 \S+ 10 \(85\.159 \.\. 134\.84\)")
 
     def test_nonsense_is_refused(self):
         (quiet,) = self.submit("--", "true")

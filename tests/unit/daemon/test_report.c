@@ -146,8 +146,9 @@ static void learning_curve_is_extrapolated(void **state)
     assert_near(tenfold, 0.9 - 2 / sqrt(16000), 5e-4);
 }
 
-/* The figures of twice and of ten times as many rows, from four sizes; "": nothing is said. */
-static const char *extrapolated(const char *metric, const double *score)
+/* The figures of twice and of ten times as many rows, from four sizes, with the metric shown times
+ * a factor; "": nothing is said. */
+static const char *extrapolated(const char *metric, const double *score, double factor)
 {
     static char text[256];
     scoped(json_free) cJSON *reply = NULL;
@@ -165,7 +166,8 @@ static const char *extrapolated(const char *metric, const double *score)
         report(i + 1, 0, params);
         end_with(i + 1, 0);
     }
-    reply = report_of("{'batch':[1]}");
+    (void)snprintf(params, sizeof(params), "{'batch':[1],'scale':{'%s':%g}}", metric, factor);
+    reply = report_of(params);
     text[0] = '\0';
     cJSON_ArrayForEach(item, json_at(reply, "batches[0].findings"))
     {
@@ -183,11 +185,24 @@ static void extrapolation_stays_within_what_the_metric_can_be(void **state)
     double twice, tenfold;
 
     (void)state;
-    assert_int_equal(sscanf(extrapolated("test.top_5_accuracy", steep),
+    assert_int_equal(sscanf(extrapolated("test.top_5_accuracy", steep, 1),
                             "by that %lf with twice as many rows, %lf with ten times", &twice,
                             &tenfold),
                      2);
     assert_true(twice > 0.95 && tenfold > twice && tenfold <= 1);
+}
+
+static void limits_are_scaled_with_their_metric(void **state)
+{
+    static const double steep[] = {0.80, 0.86, 0.92, 0.975};
+    double twice, tenfold;
+
+    (void)state;
+    assert_int_equal(sscanf(extrapolated("test.top_5_accuracy", steep, -100),
+                            "by that %lf with twice as many rows, %lf with ten times", &twice,
+                            &tenfold),
+                     2);
+    assert_true(twice < -95 && tenfold < twice && tenfold >= -100);
 }
 
 /* Neither a metric of one's own has limits, nor an accuracy in percent. */
@@ -197,11 +212,94 @@ static void unknown_limits_are_none(void **state)
     double twice, tenfold;
 
     (void)state;
-    assert_int_equal(sscanf(extrapolated("accuracy", steep),
+    assert_int_equal(sscanf(extrapolated("accuracy", steep, 1),
                             "by that %lf with twice as many rows, %lf with ten times", &twice,
                             &tenfold),
                      2);
     assert_true(twice > 100 && tenfold > twice);
+}
+
+/* The index-th text of the first batch's findings. */
+static const char *finding(const cJSON *reply, int index)
+{
+    return cJSON_GetStringValue(cJSON_GetArrayItem(json_at(reply, "batches[0].findings"), index));
+}
+
+static void assert_scaled(const cJSON *plain, const cJSON *scaled, const char *path, double factor)
+{
+    assert_true(cJSON_IsNumber(json_at(plain, path)));
+    assert_near(json_at(scaled, path)->valuedouble, factor * json_at(plain, path)->valuedouble,
+                1e-9);
+}
+
+static void all_numbers_of_a_report_are_scaled(void **state)
+{
+    static const char *const scaled[] = {"low", "high", "mean", "sd", "naive", "best.value"};
+    static const char *const same[] = {"n", "wall_s", "best.id"};
+    scoped(json_free) cJSON *plain = NULL, *large = NULL, *turned = NULL;
+    char path[64];
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(12);
+    plain = report_of("{'batch':[1]}");
+    large = report_of("{'batch':[1],'scale':{'accuracy':1000,'loss':7}}");
+    for (size_t i = 0; i < sizeof(scaled) / sizeof(scaled[0]); i++) {
+        (void)snprintf(path, sizeof(path), "batches[0].configurations[1].%s", scaled[i]);
+        assert_scaled(plain, large, path, 1000);
+    }
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        (void)snprintf(path, sizeof(path), "batches[0].configurations[1].%s", same[i]);
+        assert_scaled(plain, large, path, 1);
+    }
+    assert_scaled(plain, large, "batches[0].best.value", 1000);
+    assert_scaled(plain, large, "batches[0].best.naive", 1000);
+    assert_string_equal(json_text(json_at(large, "batches[0]"), "metric", ""),
+                        "test.accuracy x 1000");
+    assert_non_null(strstr(finding(plain, 0), "test.accuracy rows [LEAK] (0.91, n=6) against "));
+    assert_non_null(strstr(finding(plain, 0), "differ by 0.45, "));
+    assert_non_null(
+        strstr(finding(large, 0), "test.accuracy x 1000 rows [LEAK] (910, n=6) against "));
+    assert_non_null(strstr(finding(large, 0), "differ by 450, "));
+    /* what was highest is lowest */
+    turned = report_of("{'batch':[1],'scale':{'test.accuracy':-1}}");
+    assert_string_equal(json_text(json_at(turned, "batches[0]"), "goal", ""), "minimize");
+    assert_scaled(plain, turned, "batches[0].best.value", -1);
+    assert_scaled(plain, turned, "batches[0].best.id", 1);
+    assert_scaled(plain, turned, "batches[0].configurations[0].sd", 1);
+}
+
+static void learning_curve_is_scaled_with_its_metric(void **state)
+{
+    static const double rows[] = {100, 200, 400, 800, 1600};
+    scoped(json_free) cJSON *reply = NULL;
+    char text[1024];
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), SIZES, "rows", "100,200,400,800,1600");
+    submit(text);
+    for (int i = 0; i < 5; i++)
+        finish(i + 1, 0.9 - 2 / sqrt(rows[i]), false);
+    reply = report_of("{'batch':[1],'scale':{'accuracy':100}}");
+    assert_non_null(
+        strstr(finding(reply, cJSON_GetArraySize(json_at(reply, "batches[0].findings")) - 1),
+               "test.accuracy x 100 goes as 90 - 200 n^-0.50, within "));
+}
+
+static void bad_scales_are_refused(void **state)
+{
+    static const char *const cases[] = {"{'scale':3}", "{'scale':{'a':'b'}}", "{'scale':{'a':0}}"};
+    struct report_view view = view_now();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        scoped(json_free) cJSON *params = parse_json(cases[i]);
+        struct error error;
+        cJSON *reply;
+
+        assert_false(report_batches(store, params, &view, &reply, &error));
+        assert_string_equal(error.path, "scale");
+    }
 }
 
 static void too_few_points_are_no_learning_curve(void **state)
@@ -712,6 +810,26 @@ static void compare_tells_the_spread_of_replicates(void **state)
     assert_near(json_number(metric, "mean", 0), 0.91, 1e-9);
     assert_near(json_number(metric, "sd", 0), 0.01, 1e-9);
     assert_near(json_number(metric, "high", 0), 0.91 + 0.0248414, 1e-7);
+}
+
+static void compare_scales_replicates_too(void **state)
+{
+    scoped(json_free) cJSON *params = parse_json(
+        "{'select':{'ids':[[1,7]]},'metrics':['test.accuracy'],'scale':{'accuracy':10}}");
+    scoped(json_free) cJSON *reply = NULL;
+    const cJSON *metric;
+    struct error error;
+
+    (void)state;
+    submit(VOWELS);
+    run_vowels(7);
+    assert_true(report_compare(store, params, &reply, &error));
+    assert_string_equal(print_json(json_member(reply, "metrics")), "[\"test.accuracy x 10\"]");
+    assert_near(json_number(json_at(reply, "rows[0].metrics"), "test.accuracy x 10", 0), 9, 1e-9);
+    metric = json_member(json_at(reply, "replicates[1].metrics"), "test.accuracy x 10");
+    assert_near(json_number(metric, "mean", 0), 9.1, 1e-9);
+    assert_near(json_number(metric, "sd", 0), 0.1, 1e-9);
+    assert_near(json_number(metric, "high", 0), 9.1 + 0.248414, 1e-6);
 }
 
 /* What failed or still runs has numbers too: they are in no mean of the report's either. */
@@ -1319,9 +1437,14 @@ int main(void)
         TEST(report_of_an_unknown_batch_is_refused),
         TEST(metric_comes_from_goal_then_evaluate_then_the_first_final),
         TEST(learning_curve_is_extrapolated),
+        TEST(learning_curve_is_scaled_with_its_metric),
+        TEST(all_numbers_of_a_report_are_scaled),
+        TEST(bad_scales_are_refused),
+        TEST(compare_scales_replicates_too),
         TEST(target_that_stands_out_is_named),
         TEST(alike_targets_do_not_stand_out),
         TEST(extrapolation_stays_within_what_the_metric_can_be),
+        TEST(limits_are_scaled_with_their_metric),
         TEST(unknown_limits_are_none),
         TEST(too_few_points_are_no_learning_curve),
         cmocka_unit_test(direction_is_known_by_name),
