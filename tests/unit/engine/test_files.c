@@ -342,6 +342,26 @@ static void keys_of_several_columns_and_joins_of_joins(void **state)
     loaded_release(&joined);
 }
 
+/* The key that finds rows is text, whatever the model has of it. */
+static void a_key_may_be_one_of_the_columns_that_are_added(void **state)
+{
+    struct loaded joined;
+
+    (void)state;
+    write_file("bought.csv", "k,place,y\n2,1,a\n1,2,b\n2,3,b\n");
+    write_file("goods.csv", "number,shelf,price\n1,x,10\n2,z,20\n");
+    load_good("{\"source\":\"bought.csv\",\"target\":\"y\",\"features\":[\"place\",\"number\","
+              "\"price\"],\"join\":{\"type\":\"lookup\",\"source\":\"goods.csv\",\"on\":"
+              "\"k=number\",\"columns\":[\"number\",\"price\"]}}",
+              &joined);
+    {
+        const float wanted[3][3] = {{1, 2, 20}, {2, 1, 10}, {3, 2, 20}};
+
+        assert_memory_equal(joined.dataset->value, wanted, sizeof(wanted));
+    }
+    loaded_release(&joined);
+}
+
 static void what_has_no_partner_is_refused_or_kept(void **state)
 {
     struct loaded joined;
@@ -464,6 +484,7 @@ int main(void)
         TEST(splits_that_say_no_files_are_refused),
         TEST(columns_of_another_table_are_looked_up),
         TEST(keys_of_several_columns_and_joins_of_joins),
+        TEST(a_key_may_be_one_of_the_columns_that_are_added),
         TEST(what_has_no_partner_is_refused_or_kept),
         TEST(a_key_that_stands_twice_is_refused_or_its_first_row_taken),
         TEST(joins_that_cannot_be_are_refused),

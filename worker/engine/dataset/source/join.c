@@ -338,6 +338,50 @@ static bool index_row(const struct join *join, int64_t i, struct buffer *text,
     return true;
 }
 
+/* A key came as texts, and may be wanted as something else. */
+static bool convert_key(const struct source *source, const struct column *from,
+                        enum column_form form, int64_t n, struct column *to, struct error *error)
+{
+    if (!column_init(to, form, from->name, n))
+        return error_set(error, ERROR_NO_MEMORY, "joining %s", source->path);
+    for (int64_t i = 0; i < n && form != FORM_SKIP; i++) {
+        const char *text = from->code[i] < 0 ? NULL : from->dictionary.text[from->code[i]];
+        int64_t integer = 0;
+        double real = NAN;
+        enum number_kind kind =
+            text ? number_parse(text, strlen(text), &integer, &real) : NUMBER_REAL;
+
+        if ((kind != NUMBER_INTEGER && kind != NUMBER_REAL) ||
+            (form == FORM_INTEGER && kind != NUMBER_INTEGER))
+            return error_set(error, ERROR_INVALID, "%s: column '%s': '%.40s' is no number",
+                             source->path, from->name, text ? text : "");
+        if (form == FORM_REAL)
+            to->real[i] = real;
+        else
+            to->integer[i] = integer;
+    }
+    return true;
+}
+
+/* An added column that is of the key, too, becomes what it is wanted as. */
+static bool convert_added(const struct join *join, const enum column_form *form,
+                          struct table *table, struct error *error)
+{
+    for (int64_t i = 0; i < join->n_added; i++) {
+        struct column *column = &table->column[join->added[i]], as_wanted = {0};
+
+        if (column->form == form[i])
+            continue;
+        if (!convert_key(join->table, column, form[i], table->n_rows, &as_wanted, error)) {
+            column_release(&as_wanted);
+            return false;
+        }
+        column_release(column);
+        *column = as_wanted;
+    }
+    return true;
+}
+
 static bool load_partners(struct join *join, const enum column_form *form,
                           struct partners *partners, struct error *error)
 {
@@ -359,7 +403,7 @@ static bool load_partners(struct join *join, const enum column_form *form,
     for (int64_t i = 0; i < partners->table.n_rows; i++)
         if (!index_row(join, i, &text, partners, error))
             return false;
-    return true;
+    return convert_added(join, form, &partners->table, error);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------*/
@@ -474,31 +518,6 @@ static void count_missing(struct joining *at, int64_t number, const struct colum
     (void)pthread_mutex_unlock(&at->lock);
 }
 
-/* A key came as texts, and may be wanted as something else. */
-static bool convert_key(const struct joining *at, const struct column *from, enum column_form form,
-                        int64_t n, struct column *to, struct error *error)
-{
-    if (!column_init(to, form, from->name, n))
-        return no_memory(at->join, error);
-    for (int64_t i = 0; i < n && form != FORM_SKIP; i++) {
-        const char *text = from->code[i] < 0 ? NULL : from->dictionary.text[from->code[i]];
-        int64_t integer = 0;
-        double real = NAN;
-        enum number_kind kind =
-            text ? number_parse(text, strlen(text), &integer, &real) : NUMBER_REAL;
-
-        if ((kind != NUMBER_INTEGER && kind != NUMBER_REAL) ||
-            (form == FORM_INTEGER && kind != NUMBER_INTEGER))
-            return error_set(error, ERROR_INVALID, "%s: column '%s': '%.40s' is no number",
-                             at->join->rows->path, from->name, text ? text : "");
-        if (form == FORM_REAL)
-            to->real[i] = real;
-        else
-            to->integer[i] = integer;
-    }
-    return true;
-}
-
 struct joined { /* the columns of a chunk */
     struct column *column;
     bool *owned;
@@ -529,7 +548,7 @@ static bool take_ours(const struct joining *at, const struct source_chunk *chunk
             continue;
         joined->owned[i] = true;
         joined->column[i] = (struct column){0};
-        if (!convert_key(at, &chunk->column[i], at->form[i], n, &joined->column[i], error))
+        if (!convert_key(join->rows, &chunk->column[i], at->form[i], n, &joined->column[i], error))
             return false;
     }
     return true;
