@@ -178,7 +178,7 @@ static bool group_of(struct description *at, const struct source_chunk *chunk, i
         const struct column *column = &chunk->column[at->key[i]];
         int32_t code = column->code[place_of(at, at->key[i], row, series)];
 
-        if (!buffer_append_format(key, error, "%s%s", i ? "/" : "",
+        if (!buffer_append_format(key, error, "%s%s", i ? DICTIONARY_PART_END : "",
                                   code < 0 ? "" : column->dictionary.text[code]))
             return false;
     }
@@ -515,7 +515,7 @@ static bool answer_whole(struct description *at, cJSON *answer, struct error *er
     at->sampled = calloc((size_t)at->summary.room, sizeof(*at->sampled));
     if (!at->sampled)
         return no_memory(error);
-    if (!source_read(at->source, at->form, &sink, error))
+    if (!source_read(at->source, at->form, &sink, error) || !dictionary_show(&at->groups, error))
         return false;
     return (json_add_text(answer, "source", at->source->path) &&
             json_add_text(answer, "format", at->source->kind->kind.name) &&

@@ -312,6 +312,9 @@ static bool choose_rows(const struct trace *at, int64_t *ret_first, int64_t *ret
             return error_set(error, ERROR_INVALID, "there is no recording '%s'%s%s", name,
                              series->names.n > 0 ? "; the first is " : "",
                              series->names.n > 0 ? series->names.text[0] : "");
+        if (dictionary_has_alike(&series->names, number))
+            return error_set(error, ERROR_INVALID,
+                             "several recordings are called '%s', since values hold '/'", name);
         first = series->first[number];
         end = series->first[number + 1];
     }

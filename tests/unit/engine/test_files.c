@@ -292,6 +292,36 @@ static void splits_that_say_no_files_are_refused(void **state)
     }
 }
 
+/* ---- keys of several columns ------------------------------------------------------------------*/
+
+/* (1, 2/3) and (1/2, 3) look alike, and are two. */
+static void keys_whose_values_hold_slashes_stay_apart(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    write_file("slashes.csv", "d,r,t,a,y\n1,2/3,0,0,0.5\n1,2/3,1,1,1.5\n1/2,3,0,100,0.5\n"
+                              "1/2,3,1,101,1.5\n4,5,0,7,0.5\n4,5,1,8,2.5\n");
+    load_good("{\"source\":\"slashes.csv\",\"target\":\"y\",\"features\":\"a\",\"time\":\"t\","
+              "\"series\":[\"d\",\"r\"],\"group\":[\"d\",\"r\"],"
+              "\"split\":{\"by\":\"group\",\"test\":[\"4/5\"]}}",
+              &loaded);
+    assert_int_equal(loaded.dataset->series.n, 3);
+    assert_int_equal(loaded.dataset->series.first[1], 2);
+    assert_int_equal(loaded.dataset->groups.n, 3);
+    for (int i = 0; i < 3; i++) {
+        const char *name = i < 2 ? "1/2/3" : "4/5";
+
+        assert_string_equal(loaded.dataset->series.names.text[i], name);
+        assert_string_equal(loaded.dataset->groups.text[i], name);
+        assert_int_equal(loaded.dataset->group[2 * i], i);
+    }
+    loaded_release(&loaded);
+    fails("{\"source\":\"slashes.csv\",\"target\":\"y\",\"features\":\"a\",\"group\":[\"d\",\"r\"],"
+          "\"split\":{\"by\":\"group\",\"test\":[\"1/2/3\"]}}",
+          "data.split.test", "several groups are called '1/2/3'");
+}
+
 /* ---- joins ------------------------------------------------------------------------------------*/
 
 #define VISITS "who,place,x,y\np1,1,10,a\np2,2,20,b\np3,1,30,a\np1,2,40,b\n"
@@ -482,6 +512,7 @@ int main(void)
         TEST(a_file_is_a_recording_where_nothing_else_names_them),
         TEST(files_that_do_not_fit_are_refused),
         TEST(splits_that_say_no_files_are_refused),
+        TEST(keys_whose_values_hold_slashes_stay_apart),
         TEST(columns_of_another_table_are_looked_up),
         TEST(keys_of_several_columns_and_joins_of_joins),
         TEST(a_key_may_be_one_of_the_columns_that_are_added),

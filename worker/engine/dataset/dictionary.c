@@ -50,8 +50,13 @@ static bool make_slots(struct dictionary *dictionary, uint32_t n_slots)
     free(dictionary->slot);
     dictionary->slot = slot;
     dictionary->n_slots = n_slots;
-    for (int32_t i = 0; i < dictionary->n; i++)
-        slot[find_slot(dictionary, dictionary->text[i], strlen(dictionary->text[i]))] = i;
+    dictionary->n_alike = 0;
+    for (int32_t i = 0; i < dictionary->n; i++) {
+        uint32_t at = find_slot(dictionary, dictionary->text[i], strlen(dictionary->text[i]));
+
+        dictionary->n_alike += slot[at] >= 0;
+        slot[at] = slot[at] >= 0 ? slot[at] : i;
+    }
     return true;
 }
 
@@ -90,6 +95,40 @@ bool dictionary_add(struct dictionary *dictionary, const char *text, size_t size
     }
     *ret_code = code;
     return true;
+}
+
+/* ---- texts of several columns -----------------------------------------------------------------*/
+
+bool dictionary_show_parts(char *text)
+{
+    bool any = false;
+
+    for (; *text; text++)
+        if (*text == DICTIONARY_PART_END[0]) {
+            *text = '/';
+            any = true;
+        }
+    return any;
+}
+
+bool dictionary_show(struct dictionary *dictionary, struct error *error)
+{
+    bool any = false;
+
+    for (int32_t i = 0; i < dictionary->n; i++)
+        any = dictionary_show_parts(dictionary->text[i]) || any;
+    return !any || make_slots(dictionary, dictionary->n_slots) ||
+           error_set(error, ERROR_NO_MEMORY, "naming texts of several columns");
+}
+
+bool dictionary_has_alike(const struct dictionary *dictionary, int32_t code)
+{
+    const char *text = dictionary->text[code];
+
+    for (int32_t i = 0; dictionary->n_alike > 0 && i < dictionary->n; i++)
+        if (i != code && strcmp(dictionary->text[i], text) == 0)
+            return true;
+    return false;
 }
 
 /* ---- order ------------------------------------------------------------------------------------*/

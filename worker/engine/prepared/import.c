@@ -933,8 +933,8 @@ static bool write_rows(struct import *import, struct error *error)
 {
     const struct import_request *request = import->request;
     const struct record_plan *plan = &import->plan;
-    const struct dictionary none = {0};
-    const struct dictionary *names =
+    struct dictionary none = {0};
+    struct dictionary *names =
         plan->series >= 0 ? &plan->texts[plan->field[plan->series].texts].dictionary : &none;
 
     if (import->n_series == 0)
@@ -942,6 +942,7 @@ static bool write_rows(struct import *import, struct error *error)
                             import, error);
     return parallel_run(sorting_threads(import), import->spill.n_partitions, write_partition,
                         import, error) &&
+           dictionary_show(names, error) && /* their texts are written already */
            series_tell(request->config, &import->findings, names, request->source->path,
                        request->warnings, error) &&
            write_segments(import, error);

@@ -24,7 +24,7 @@
 #include "worker/engine/prepared/view.h"
 #include "worker/engine/report.h"
 
-#define STORE_VERSION 4 /* of what an import makes: another one is another key */
+#define STORE_VERSION 5 /* of what an import makes: another one is another key */
 #define META_LIMIT ((size_t)256 * 1024 * 1024)
 #define WAIT_MS 100
 #define CHECKED_BYTES                                                          \

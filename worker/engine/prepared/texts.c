@@ -104,7 +104,7 @@ static bool join_row(const struct texts *texts, const struct source_chunk *chunk
         const struct column *column = &chunk->column[texts->column[i]];
         int32_t code = column->code[row];
 
-        if ((i > 0 && !buffer_append_text(out, "/", error)) ||
+        if ((i > 0 && !buffer_append_text(out, DICTIONARY_PART_END, error)) ||
             (code >= 0 && !buffer_append_text(out, column->dictionary.text[code], error)))
             return false;
     }

@@ -21,7 +21,8 @@ struct texts_place { /* where a text came first */
 struct texts {             /* all-zero is a valid empty one */
     const int64_t *column; /* borrowed: the file's columns that make the text */
     int64_t n_columns;
-    bool joined; /* several columns, with '/' between; missing values are empty texts */
+    bool joined; /* several columns, with DICTIONARY_PART_END between; missing values are empty
+                    texts */
     struct dictionary dictionary;
     struct texts_place *place; /* owned, [capacity]: of each text */
     int64_t *count;            /* owned, [capacity]: rows that have it */

@@ -106,6 +106,12 @@ static bool take_texts(struct viewing *at, const cJSON *object, const char *name
     return true;
 }
 
+/* What several columns may make. */
+static bool take_names(struct viewing *at, const char *name, struct dictionary *ret)
+{
+    return take_texts(at, at->meta, name, ret) && dictionary_show(ret, at->error);
+}
+
 /* ---- parts of a data set ----------------------------------------------------------------------*/
 
 static bool view_features(struct viewing *at)
@@ -267,7 +273,7 @@ static bool view_groups(struct viewing *at)
         const void *code;
 
         if (!values(at, groups[i].array, HDF5_INT32, dataset->n_rows, 1, &code) ||
-            !take_texts(at, at->meta, groups[i].texts, groups[i].names))
+            !take_names(at, groups[i].texts, groups[i].names))
             return false;
         *groups[i].code = code;
     }
@@ -306,7 +312,7 @@ static bool view_series(struct viewing *at)
         !values(at, "source_row", HDF5_INT64, n_rows, 1, &row) ||
         !values(at, "series_first", HDF5_INT64, series->n + 1, 1, &first) ||
         !values(at, "segment", HDF5_INT64, n_rows + 2, 1, &segment) ||
-        !take_texts(at, at->meta, "series", &series->names))
+        !take_names(at, "series", &series->names))
         return false;
     dataset->time = time;
     dataset->source_row = row;

@@ -16,7 +16,6 @@
 
 #define KEYS_MAX 16
 #define COLUMNS_MAX 100000
-#define KEY_END "\x1f" /* between the parts of a key */
 
 enum { MISSING_ERROR, MISSING_KEEP };
 enum { DUPLICATES_ERROR, DUPLICATES_FIRST };
@@ -296,7 +295,7 @@ static bool key_of(const struct column *column, const int64_t *key, int n_keys, 
             *ret_missing = true;
             return true;
         }
-        if ((k > 0 && !buffer_append_text(text, KEY_END, error)) ||
+        if ((k > 0 && !buffer_append_text(text, DICTIONARY_PART_END, error)) ||
             !buffer_append_text(text, part->dictionary.text[part->code[i]], error))
             return false;
     }
@@ -307,9 +306,7 @@ static bool key_of(const struct column *column, const int64_t *key, int n_keys, 
 static const char *shown(const struct buffer *text, char *to, size_t size)
 {
     (void)snprintf(to, size, "%s", text->data ? text->data : "");
-    for (char *c = to; *c; c++)
-        if (*c == KEY_END[0])
-            *c = '/';
+    (void)dictionary_show_parts(to);
     return to;
 }
 

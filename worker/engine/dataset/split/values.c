@@ -33,6 +33,9 @@ bool split_give_value(struct splitting *at, const struct dictionary *names, int8
     (void)snprintf(path, sizeof(path), "data.split.%s", split_part_name[part]);
     if (code < 0)
         return error_set_at(at->error, ERROR_INVALID, path, "there is no %s '%s'", what, text);
+    if (dictionary_has_alike(names, code))
+        return error_set_at(at->error, ERROR_INVALID, path,
+                            "several %ss are called '%s', since values hold '/'", what, text);
     if (of_value[code] != SPLIT_NO_PART && of_value[code] != part)
         return error_set_at(at->error, ERROR_INVALID, path, "%s '%s' is in %s too", what, text,
                             split_part_name[of_value[code]]);

@@ -9,8 +9,8 @@ bool split_is_rest(const struct splitting *at, int part);
 /* Rows that no part has are for training, where nothing else is said. */
 void split_train_rest(struct splitting *at);
 
-/* Gives the value `text` to a part; INVALID where it is not there, or in another part. `what`: what
- * messages call it. */
+/* Gives the value `text` to a part; INVALID where it is not there, is what several are called,
+ * or is in another part. `what`: what messages call it. */
 bool split_give_value(struct splitting *at, const struct dictionary *names, int8_t *of_value,
                       const char *text, int part, const char *what);
 /* Gives rows the parts of their values, as lists say or, where nothing is said, as values are
