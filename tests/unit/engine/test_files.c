@@ -372,6 +372,24 @@ static void keys_of_several_columns_and_joins_of_joins(void **state)
     loaded_release(&joined);
 }
 
+static void texts_for_missing_values_hold_for_joined_tables(void **state)
+{
+    struct loaded joined;
+
+    (void)state;
+    write_file("visits.csv", "who,x,y\np1,-99,a\np2,20,b\np3,30,a\n");
+    write_file("people.csv", "sex,id,age\nf,p3,33\nm,p1,31\n-99,p2,-99\n");
+    load_good("{\"source\":\"visits.csv\",\"target\":\"y\",\"features\":[\"x\",\"age\",\"sex\"],"
+              "\"missing\":[\"-99\"],"
+              "\"join\":{\"type\":\"lookup\",\"source\":\"people.csv\",\"on\":\"who=id\"}}",
+              &joined);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(joined.dataset->feature[i].n_missing, 1);
+    assert_true(isnan(joined.dataset->value[0]) && isnan(joined.dataset->value[4]));
+    assert_int_equal(joined.dataset->feature[2].dictionary.n, 2);
+    loaded_release(&joined);
+}
+
 /* The key that finds rows is text, whatever the model has of it. */
 static void a_key_may_be_one_of_the_columns_that_are_added(void **state)
 {
@@ -515,6 +533,7 @@ int main(void)
         TEST(keys_whose_values_hold_slashes_stay_apart),
         TEST(columns_of_another_table_are_looked_up),
         TEST(keys_of_several_columns_and_joins_of_joins),
+        TEST(texts_for_missing_values_hold_for_joined_tables),
         TEST(a_key_may_be_one_of_the_columns_that_are_added),
         TEST(what_has_no_partner_is_refused_or_kept),
         TEST(a_key_that_stands_twice_is_refused_or_its_first_row_taken),

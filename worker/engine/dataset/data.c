@@ -54,9 +54,10 @@ const struct setting data_settings[] = {
                  "The character between fields. Left out: a comma, or a tab for .tsv."),
     SETTING_INTEGER(struct data_config, skip, 0, 0, 1000000, "lines",
                     "Lines to pass over before the first record."),
-    SETTING_TEXTS(struct data_config, missing, 0, 100,
-                  "Texts that stand for a missing value. Left out: empty, NA, N/A, NaN, nan, null, "
-                  "NULL, None, ?."),
+    SETTING_TEXTS(
+        struct data_config, missing, 0, 100,
+        "Texts that stand for a missing value, in joined tables too. Left out: empty, NA, "
+        "N/A, NaN, nan, null, NULL, None, ?."),
     SETTING_TEXTS(struct data_config, names, 0, NAMES_MAX,
                   "Names of all columns, instead of the header's."),
     SETTING_TEXTS(struct data_config, id, 0, 16,

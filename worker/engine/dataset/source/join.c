@@ -680,13 +680,19 @@ static bool choose_dates(struct join *join, const struct setting_texts *ours, st
     return true;
 }
 
-static bool open_table(struct join *join, const char *path, struct error *error)
+/* A format with a way of its own to say that a value is missing goes on with that. */
+static bool open_table(struct join *join, const char *path, const struct setting_texts *missing,
+                       struct error *error)
 {
     const struct source_request request = {.path = path,
                                            .format = {.dates = join->dates, .joined = true},
                                            .kind = join->config->format};
 
-    return source_open(&request, &join->table, error) || error_wrap(error, "%s", join->where);
+    if (!source_open(&request, &join->table, error))
+        return error_wrap(error, "%s", join->where);
+    if (join->table->kind->reads & SOURCE_READS_MISSING)
+        join->table->format.missing = *missing;
+    return true;
 }
 
 bool join_open(const struct kind_choice *choice, size_t number, bool last, const char *path,
@@ -714,7 +720,8 @@ bool join_open(const struct kind_choice *choice, size_t number, bool last, const
     source->threads = join->rows->threads;
     source->features_only = join->rows->features_only;
     source->bytes = join->rows->bytes;
-    if (!choose_dates(join, &source->format.dates, error) || !open_table(join, path, error))
+    if (!choose_dates(join, &source->format.dates, error) ||
+        !open_table(join, path, &source->format.missing, error))
         return false;
     *rows = take(&source);
     return true;
