@@ -71,6 +71,24 @@ class Check(unittest.TestCase):
                 else:
                     self.assertNotIn("hint", done.stdout)
 
+    def test_rows_whose_value_names_no_part_are_warned_of(self):
+        rows = "p,a,y\n" + "".join(f"{p},{i},{'uv'[i % 2]}\n" for i, p in enumerate(["train"] * 6 + ["test", "val", "tset"]))
+        spec = PIPELINE.replace("id: id, ignore: g", "split: {by: column, column: p}%s")
+        for more, where, said in (
+            ("", "", "1 row is in no part: 'tset' is none of train, valid, validation, val and test"),
+            (",1,u\n,2,v\n", "", "3 rows are in no part: their 2 values, the first 'tset', are none of"),
+            (",1,u\n,2,v\n", ", where: a != 8", "2 rows are in no part: a missing value is none of"),
+            ("", ", where: a != 8", None),
+        ):
+            self.write("data.csv", rows + more)
+            self.write("night.yaml", spec % where)
+            done = self.nj("check", "night.yaml")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            if said:
+                self.assertIn(f"warning: data.split.column: {said}", done.stderr)
+            else:
+                self.assertNotIn("no part", done.stderr)
+
     def test_a_sweep_over_the_train_size_is_warned_of(self):
         sizes = "sweep: {parameters: {data.split: [{by: fraction, train: 0.3, test: 0.2}, {by: fraction, train: 0.7, test: 0.2}]%s}}\n"
         for more, warned in ((", train.batch: [8, 16]", True), ("", False)):

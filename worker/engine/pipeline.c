@@ -1,5 +1,6 @@
 #include "worker/engine/pipeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,6 +190,24 @@ static void warn_fragments(const struct preparation *preparation, const struct d
                     "along recordings begins anew; blocks, a time or groups keep them longer");
 }
 
+static void warn_unnamed(const struct split_plan *plan, struct warning_list *warnings)
+{
+    char value[64] = "a missing value", values[128];
+
+    if (plan->n_unnamed == 0)
+        return;
+    if (*plan->unnamed)
+        (void)snprintf(value, sizeof(value), "'%.48s'", plan->unnamed);
+    if (plan->n_unnamed_values > 1)
+        (void)snprintf(values, sizeof(values), "their %d values, the first %s, are",
+                       plan->n_unnamed_values, value);
+    else
+        (void)snprintf(values, sizeof(values), "%s is", value);
+    warning_add(warnings, "data.split.column", (double)plan->n_unnamed,
+                "%lld row%s in no part: %s none of train, valid, validation, val and test",
+                (long long)plan->n_unnamed, plan->n_unnamed == 1 ? " is" : "s are", values);
+}
+
 /* Prepared data may be those of another spec, which foretells. */
 static bool refuse_own_past(const struct engine_spec *spec, const struct dataset *dataset,
                             struct error *error)
@@ -223,6 +242,7 @@ bool prepared_rows_make(const struct engine_spec *spec, const char *cwd,
         !balance_classes(spec, seed, &rows, error))
         return false;
     split_forget_rows(&rows.split);
+    warn_unnamed(&rows.split, warnings);
     warn_fragments(rows.preparation, dataset, &stretches, warnings);
     *ret_rows = rows;
     rows = (struct prepared_rows){0};

@@ -28,7 +28,9 @@ const struct setting split_settings[] = {
         "Columns that name a row's group, for group, group_kfold and leave_one_group_out. Left "
         "out: data.group."),
     SETTING_TEXT(struct split_config, column, NULL, 0,
-                 "The column whose values decide, for column."),
+                 "The column whose values decide, for column: by the parts' lists, or where none "
+                 "is said they are called train, valid (validation, val) or test; rows with "
+                 "others are in no part, which is told in a warning."),
     SETTING_BOOLEAN(struct split_config, stratified, 0,
                     "Keep the classes' shares equal in all parts: where single rows are dealt out "
                     "by shares."),

@@ -98,6 +98,31 @@ static bool leave_out(struct splitting *at, struct split_plan *plan)
     return where_tell(&where, &plan->left_out, at->error);
 }
 
+/* A value that is written wrong, or missing, would take its rows out of all parts unseen. What
+ * data.where leaves out is meant to be. */
+static bool count_unnamed(const struct splitting *at, struct split_plan *plan)
+{
+    const struct dataset *dataset = at->dataset;
+    scoped(memory_free) bool *seen = NULL;
+
+    if (!split_by_column(&at->config->split) || at->said[0] || at->said[1] || at->said[2])
+        return true;
+    seen = calloc((size_t)dataset->split_values.n + 1, sizeof(*seen));
+    if (!seen)
+        return split_no_memory(at->error);
+    for (int64_t row = 0; row < dataset->n_rows; row++) {
+        int32_t value = dataset->split_value[row];
+
+        if (at->part[row] != SPLIT_NO_PART)
+            continue;
+        if (plan->n_unnamed++ == 0)
+            plan->unnamed = dataset->split_values.text[value];
+        plan->n_unnamed_values += !seen[value];
+        seen[value] = true;
+    }
+    return true;
+}
+
 /* Windows that were dealt out one by one do not ask what their rows are. */
 static bool touches_none(const void *context, int64_t row)
 {
@@ -295,8 +320,9 @@ bool split_make(const struct data_config *config, const char *cwd, const struct 
     plan.windows = window != NULL;
     plan.seed = at.seed;
     if ((window && !window_check_length(window, dataset, error)) || !kind->deal(&at) ||
-        !take_valid(&at) || !leave_out(&at, &plan) || !make_lists(&at, &plan) ||
-        !count_groups(&at, &plan) || !count_windows(&at, &plan) || !check_leak(&at, &plan))
+        !take_valid(&at) || !leave_out(&at, &plan) || !count_unnamed(&at, &plan) ||
+        !make_lists(&at, &plan) || !count_groups(&at, &plan) || !count_windows(&at, &plan) ||
+        !check_leak(&at, &plan))
         return false;
     *ret_plan = plan;
     plan = (struct split_plan){0};

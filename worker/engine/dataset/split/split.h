@@ -17,16 +17,20 @@
 
 #include <stdint.h>
 
-struct split_plan {         /* all-zero is a valid empty one */
-    struct split split;     /* owned: samples */
-    struct split rows;      /* owned: the rows they are made of, where they are windows; until
-                               split_forget_rows() */
-    bool windows;           /* samples are windows */
-    const char *by;         /* static */
-    uint64_t seed;          /* that decided */
-    int64_t n_unused;       /* samples of no part */
-    int64_t n_left_out;     /* rows, by data.where */
-    struct buffer left_out; /* owned: by which of its conditions, in words */
+struct split_plan {     /* all-zero is a valid empty one */
+    struct split split; /* owned: samples */
+    struct split rows;  /* owned: the rows they are made of, where they are windows; until
+                           split_forget_rows() */
+    bool windows;       /* samples are windows */
+    const char *by;     /* static */
+    uint64_t seed;      /* that decided */
+    int64_t n_unused;   /* samples of no part */
+    int64_t n_unnamed;  /* rows whose value of data.split.column should name their part, and
+                           names none */
+    int32_t n_unnamed_values;
+    const char *unnamed;                /* borrowed from the data set: the first such value */
+    int64_t n_left_out;                 /* rows, by data.where */
+    struct buffer left_out;             /* owned: by which of its conditions, in words */
     int64_t n_groups[SPLIT_PART_COUNT]; /* of data.group (else data.split.group); 0: none named */
     int64_t n_shared_groups;            /* of data.group, in several parts: a leak */
     int64_t n_shared_rows;              /* of such groups, or of windows of several parts */
