@@ -133,7 +133,9 @@ static void add_number_cell(struct table *table, const cJSON *column, const char
     const cJSON *value = json_member(column, name);
 
     table_cell(table, STYLE_PLAIN, "%s",
-               cJSON_IsNumber(value) ? render_number(value->valuedouble, text) : "");
+               cJSON_IsNumber(value)   ? render_number(value->valuedouble, text)
+               : cJSON_IsString(value) ? value->valuestring
+                                       : "");
 }
 
 static bool print_columns(const struct render *render, const cJSON *answer, struct error *error)
@@ -289,6 +291,21 @@ static bool print_description(const cJSON *answer, struct error *error)
     return true;
 }
 
+/* An integer with all its digits: it may be an id. */
+static void head_cell(struct table *table, const cJSON *value)
+{
+    char number[RENDER_NUMBER_SIZE];
+
+    if (cJSON_IsString(value))
+        table_cell(table, STYLE_PLAIN, "%s", value->valuestring);
+    else if (cJSON_IsNumber(value) && fabs(value->valuedouble) < 0x1p53 &&
+             value->valuedouble == (double)(int64_t)value->valuedouble)
+        table_cell(table, STYLE_PLAIN, "%lld", (long long)value->valuedouble);
+    else
+        table_cell(table, STYLE_PLAIN, "%s",
+                   cJSON_IsNumber(value) ? render_number(value->valuedouble, number) : "");
+}
+
 static bool print_head(const cJSON *answer, struct error *error)
 {
     const cJSON *names = json_member(answer, "columns"), *row, *value;
@@ -308,15 +325,7 @@ static bool print_head(const cJSON *answer, struct error *error)
     table = titles ? table_new(titles, n) : NULL;
     cJSON_ArrayForEach(row, json_member(answer, "rows"))
     {
-        cJSON_ArrayForEach(value, row)
-        {
-            char number[RENDER_NUMBER_SIZE];
-
-            table_cell(table, STYLE_PLAIN, "%s",
-                       cJSON_IsNumber(value)   ? render_number(value->valuedouble, number)
-                       : cJSON_IsString(value) ? value->valuestring
-                                               : "");
-        }
+        cJSON_ArrayForEach(value, row) head_cell(table, value);
     }
     printed = table ? table_print(table, &render, error) : no_memory(error);
     table_free(&table);
@@ -501,7 +510,7 @@ const struct command command_data = {
         "data are then meant. All rows are read, in bounded memory. describe tells types, missing "
         "values, ranges and distributions; with a target and groups also the labels' shares in "
         "each group, which features tell the group or the target, and with a time column its rate "
-        "and order.\n\n"
+        "and order. With --json an integer of 2^53 or beyond is its digits, as a text.\n\n"
         "    nj data describe train.csv --set data.target=event --set data.group=[crew,seat] "
         "--set data.time=time --window 256\n"
         "    nj data head train.csv -n 3\n\n"

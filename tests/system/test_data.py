@@ -111,6 +111,20 @@ class LightCurves(Data):
         self.assertEqual(answer["format"], "text_folder")
         return answer, column
 
+    def test_long_integers_keep_their_digits(self):
+        long = [9007199254740993, 9007199254740992, 1234567890123451]
+        self.put("long.csv", "g,t,y\n" + "".join(f"{g},{1700000000123 + i},{i}.5\n" for i, g in enumerate(long)) + ",,1.5\n")
+        rows = json.loads(self.nj("head", "long.csv", "--json").stdout)["rows"]
+        self.assertEqual([row[0] for row in rows], [str(long[0]), str(long[1]), long[2], None])
+        self.assertEqual([row[1:] for row in rows[:2]], [[1700000000123, 0.5], [1700000000124, 1.5]])
+        shown = self.nj("head", "long.csv").stdout
+        for number in (*long, 1700000000124):
+            self.assertIn(str(number), shown)
+        _, column = self.describe("long.csv")
+        self.assertEqual([column[name]["minimum"] for name in "gt"], [long[2], 1700000000123])
+        self.assertEqual([column[name]["maximum"] for name in "gt"], [str(long[0]), 1700000000125])
+        self.assertEqual(column["g"]["missing"], 1)
+
     def test_a_generated_folder(self):
         self.generate("exoplanets", "--planets", "2", "--spots", "2", "--draws", "2", "-o", "x")
         answer, column = self.curves("x/noisy_train", "params_train")

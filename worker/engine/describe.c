@@ -1,6 +1,6 @@
 /*
  * Two passes: the source's own profile, and one over all rows that fills a summary, the table of
- * labels by groups, and what the time column tells.
+ * labels by groups, and what the time column tells. Columns of very long integers have a third.
  */
 #include "worker/engine/describe.h"
 
@@ -13,6 +13,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/data.h"
 #include "worker/engine/dataset/files.h"
+#include "worker/engine/dataset/number.h"
 #include "worker/engine/dataset/source/source.h"
 #include "worker/engine/dataset/summary.h"
 #include "worker/engine/question.h"
@@ -25,6 +26,10 @@
 #define COLUMNS_MAX 64 /* that name a group */
 #define HEAD_MAX 1000
 #define STEPS_SAMPLED 10000
+
+struct limits {
+    int64_t minimum, maximum;
+};
 
 struct description {
     struct data_config config;
@@ -47,6 +52,8 @@ struct description {
     int64_t n_back, first_back; /* rows before the one before them */
     double *step;               /* owned: some steps of time within groups */
     int64_t n_steps;
+    enum column_form *long_form; /* owned: FORM_TEXT of what has limits */
+    struct limits *limits;       /* owned, [columns]: of integers that no double tells apart */
 
     int64_t length, stride; /* of windows; 0: none are asked about */
     int64_t n_windows;      /* in the source's own recordings */
@@ -73,6 +80,8 @@ static void description_release(struct description *at)
     free(at->last);
     free(at->step);
     free(at->sampled);
+    free(at->long_form);
+    free(at->limits);
 }
 
 /* ---- what is asked ----------------------------------------------------------------------------*/
@@ -262,12 +271,80 @@ static bool take_chunk(void *context, const struct source_chunk *chunk, struct e
     return summary_add(&at->summary, at->source, chunk, error) && look_at_groups(at, chunk, error);
 }
 
+/* ---- long integers ----------------------------------------------------------------------------*/
+
+static bool take_limits(void *context, const struct source_chunk *chunk, struct error *error)
+{
+    struct description *at = context;
+
+    (void)error;
+    for (int64_t i = 0; i < at->source->profile.n_columns; i++) {
+        const struct dictionary *texts = &chunk->column[i].dictionary;
+        struct limits *limits = &at->limits[i];
+
+        for (int32_t k = 0; at->long_form[i] == FORM_TEXT && k < texts->n; k++) {
+            int64_t value;
+            double number;
+
+            if (number_parse(texts->text[k], strlen(texts->text[k]), &value, &number) !=
+                NUMBER_INTEGER)
+                continue;
+            limits->minimum = value < limits->minimum ? value : limits->minimum;
+            limits->maximum = value > limits->maximum ? value : limits->maximum;
+        }
+    }
+    return true;
+}
+
+/* Integers that no double tells apart are read once more, as they are written: few columns are
+ * so. */
+static bool find_limits(struct description *at, struct error *error)
+{
+    const struct source_sink sink = {.context = at, .take = take_limits};
+    const struct table_profile *profile = &at->source->profile;
+    int64_t n = 0;
+
+    at->long_form = calloc((size_t)profile->n_columns, sizeof(*at->long_form));
+    at->limits = calloc((size_t)profile->n_columns, sizeof(*at->limits));
+    if (!at->long_form || !at->limits)
+        return no_memory(error);
+    for (int64_t i = 0; i < profile->n_columns; i++) {
+        const struct column_summary *column = &at->summary.column[i];
+
+        if (profile->column[i].type != COLUMN_INTEGER || at->form[i] != FORM_REAL ||
+            (column->minimum > -NUMBER_EXACT && column->maximum < NUMBER_EXACT))
+            continue;
+        at->long_form[i] = FORM_TEXT;
+        at->limits[i] = (struct limits){INT64_MAX, INT64_MIN};
+        n++;
+    }
+    return n == 0 || source_read(at->source, at->long_form, &sink, error);
+}
+
 /* ---- the answer -------------------------------------------------------------------------------*/
 
 static bool add_number(cJSON *object, const char *name, double value)
 {
     return isfinite(value) ? json_add_number(object, name, value)
                            : cJSON_AddNullToObject(object, name) != NULL;
+}
+
+/* Beyond what a double holds exactly an integer is its digits, as a text. */
+static cJSON *integer_json(int64_t value)
+{
+    char digits[24];
+
+    if ((double)value > -NUMBER_EXACT && (double)value < NUMBER_EXACT)
+        return cJSON_CreateNumber((double)value);
+    (void)snprintf(digits, sizeof(digits), "%lld", (long long)value);
+    return cJSON_CreateString(digits);
+}
+
+static bool add_limit(cJSON *object, const char *name, double value, const int64_t *exact)
+{
+    cJSON *item = exact ? integer_json(*exact) : NULL;
+
+    return exact ? json_add_item(object, name, &item) : add_number(object, name, value);
 }
 
 static const char *role_of(const struct description *at, int64_t column)
@@ -297,13 +374,16 @@ static bool add_numbers(const struct description *at, int64_t i, cJSON *object)
         double share;
     } quantile[] = {{"p1", .01}, {"p25", .25}, {"p50", .5}, {"p75", .75}, {"p99", .99}};
     const struct column_summary *column = &at->summary.column[i];
+    const struct limits *limits =
+        at->long_form && at->long_form[i] == FORM_TEXT ? &at->limits[i] : NULL;
     int64_t n = 0;
     scoped(memory_free) double *sorted = summary_sorted(&at->summary, i, &n);
     double share[SUMMARY_BINS];
     cJSON *histogram;
 
-    if (!sorted || !add_number(object, "minimum", column->minimum) ||
-        !add_number(object, "maximum", column->maximum) ||
+    if (!sorted ||
+        !add_limit(object, "minimum", column->minimum, limits ? &limits->minimum : NULL) ||
+        !add_limit(object, "maximum", column->maximum, limits ? &limits->maximum : NULL) ||
         !add_number(object, "mean", column->n ? column->mean : (double)NAN) ||
         !add_number(object, "sd", summary_deviation(column)))
         return false;
@@ -515,7 +595,8 @@ static bool answer_whole(struct description *at, cJSON *answer, struct error *er
     at->sampled = calloc((size_t)at->summary.room, sizeof(*at->sampled));
     if (!at->sampled)
         return no_memory(error);
-    if (!source_read(at->source, at->form, &sink, error) || !dictionary_show(&at->groups, error))
+    if (!source_read(at->source, at->form, &sink, error) || !find_limits(at, error) ||
+        !dictionary_show(&at->groups, error))
         return false;
     return (json_add_text(answer, "source", at->source->path) &&
             json_add_text(answer, "format", at->source->kind->kind.name) &&
@@ -529,12 +610,33 @@ static bool answer_whole(struct description *at, cJSON *answer, struct error *er
 
 /* ---- the first rows ---------------------------------------------------------------------------*/
 
-static cJSON *value_json(const struct column *column, int64_t place)
+/* Integers come as texts, so that none is rounded. */
+static void choose_head_forms(struct description *at)
+{
+    const struct table_profile *profile = &at->source->profile;
+
+    for (int64_t i = 0; i < profile->n_columns; i++)
+        if (profile->column[i].type == COLUMN_INTEGER)
+            at->form[i] = FORM_TEXT;
+}
+
+static cJSON *text_json(const char *text, enum column_type type)
+{
+    int64_t integer;
+    double number;
+
+    return type == COLUMN_INTEGER &&
+                   number_parse(text, strlen(text), &integer, &number) == NUMBER_INTEGER
+               ? integer_json(integer)
+               : cJSON_CreateString(text);
+}
+
+static cJSON *value_json(const struct column *column, enum column_type type, int64_t place)
 {
     if (column->form == FORM_TEXT)
         return column->code[place] < 0
                    ? cJSON_CreateNull()
-                   : cJSON_CreateString(column->dictionary.text[column->code[place]]);
+                   : text_json(column->dictionary.text[column->code[place]], type);
     return isnan(column->real[place]) ? cJSON_CreateNull()
                                       : cJSON_CreateNumber(column->real[place]);
 }
@@ -553,7 +655,8 @@ static bool take_head(void *context, const struct source_chunk *chunk, struct er
         while (row >= end)
             end += chunk->length[++series];
         for (int64_t i = 0; i < at->source->profile.n_columns; i++) {
-            cJSON *value = value_json(&chunk->column[i], place_of(at, i, row, series));
+            cJSON *value = value_json(&chunk->column[i], at->source->profile.column[i].type,
+                                      place_of(at, i, row, series));
 
             if (!value || !cJSON_AddItemToArray(line, value))
                 return no_memory(error);
@@ -569,6 +672,7 @@ static bool answer_head(struct description *at, cJSON *answer, struct error *err
     const struct source_sink sink = {.context = at, .take = take_head};
     cJSON *names = cJSON_AddArrayToObject(answer, "columns");
 
+    choose_head_forms(at);
     at->head = cJSON_AddArrayToObject(answer, "rows");
     if (!names || !at->head)
         return no_memory(error);

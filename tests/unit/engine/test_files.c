@@ -292,6 +292,23 @@ static void splits_that_say_no_files_are_refused(void **state)
     }
 }
 
+/* ---- numbers as values ------------------------------------------------------------------------*/
+
+static void long_numbers_in_lists_of_groups_are_those_of_the_file(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    write_file("long.csv", "g,a,y\n1234567890123450,1,1.5\n1234567890123451,2,2.5\n0.1,3,3.5\n");
+    load_good("{\"source\":\"long.csv\",\"target\":\"y\",\"features\":\"a\",\"group\":\"g\","
+              "\"split\":{\"by\":\"group\",\"valid\":[0.1],\"test\":[1234567890123451]}}",
+              &loaded);
+    for (int i = 0; i < SPLIT_PART_COUNT; i++)
+        assert_int_equal(loaded.plan.split.part[i].n, 1);
+    assert_int_equal(row_list_at(&loaded.plan.split.part[SPLIT_TEST], 0), 1);
+    loaded_release(&loaded);
+}
+
 /* ---- keys of several columns ------------------------------------------------------------------*/
 
 /* (1, 2/3) and (1/2, 3) look alike, and are two. */
@@ -530,6 +547,7 @@ int main(void)
         TEST(a_file_is_a_recording_where_nothing_else_names_them),
         TEST(files_that_do_not_fit_are_refused),
         TEST(splits_that_say_no_files_are_refused),
+        TEST(long_numbers_in_lists_of_groups_are_those_of_the_file),
         TEST(keys_whose_values_hold_slashes_stay_apart),
         TEST(columns_of_another_table_are_looked_up),
         TEST(keys_of_several_columns_and_joins_of_joins),

@@ -14,6 +14,8 @@ enum number_kind {
     NUMBER_SPECIAL,  /* inf, infinity, nan in any case */
 };
 
+#define NUMBER_EXACT 0x1p53 /* doubles below it tell all integers apart */
+
 /* Reads all of `text` (not NUL-terminated). *ret_real is set for INTEGER and REAL, *ret_integer
  * for INTEGER; other kinds leave both alone. */
 enum number_kind number_parse(const char *text, size_t size, int64_t *ret_integer,

@@ -7,7 +7,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/split/shares.h"
 
-/* A value of the spec as it would stand in the data. */
+/* A value of the spec as it would stand in the data: in the fewest digits that are that number. */
 static const char *value_text(const cJSON *value, char buffer[32])
 {
     if (cJSON_IsString(value))
@@ -15,6 +15,8 @@ static const char *value_text(const cJSON *value, char buffer[32])
     if (cJSON_IsBool(value))
         return cJSON_IsTrue(value) ? "true" : "false";
     (void)snprintf(buffer, 32, "%.15g", value->valuedouble);
+    if (strtod(buffer, NULL) != value->valuedouble)
+        (void)snprintf(buffer, 32, "%.17g", value->valuedouble);
     return buffer;
 }
 
