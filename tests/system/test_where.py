@@ -81,6 +81,31 @@ class Where(Exporting):
             self.export(spec, "out.csv")
             self.assertEqual([int(row["star"]) - first for row in self.rows("out.csv")], kept, where)
 
+    def test_long_integers_are_exact_or_refused_whatever_the_column_is(self):
+        first = 2**53
+
+        def write(tail=""):
+            with open(self.source, "w", encoding="ascii") as out:
+                out.write("star,x,y\n" + "".join(f"{first + i},{i},{i % 3}.5\n" for i in range(8)) + tail)
+
+        spec = {"data": {"source": self.source, "ignore": "star", "target": "y", "split": {"train": 1, "valid": 0, "test": 0},
+                         "where": [f"star == {first + 1}"]},
+                "model": [{"type": "dense", "units": "targets"}]}  # fmt: skip
+        write()
+        self.export(spec, "out.csv")
+        self.assertEqual([int(row["row"]) for row in self.rows("out.csv")], [1])
+        write(",8,1.5\n")  # with a missing value the column is one of doubles
+        refused = "rows have a 'star' that may be 9007199254740993, but is rounded"
+        self.assertIn(refused, self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+        spec["data"]["where"] = [f"star > {first + 3}"]
+        self.assertIn("data.where: 3 rows have", self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+        spec["data"]["where"] = [f"star > {first + 30}"]
+        self.assertIn("part is empty", self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+        del spec["data"]["ignore"]  # a feature
+        spec["data"]["where"] = [f"star == {first + 1}"]
+        write()
+        self.assertIn(refused, self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+
     def test_a_run_tells_and_needs_no_other_import(self):
         self.write_stars()
         runs = []

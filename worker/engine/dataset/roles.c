@@ -240,6 +240,20 @@ static bool choose_categorical(const struct resolving *at)
     return choose_numeric(at);
 }
 
+/* Where integers are known to have no gaps: a row may lack a partner that is joined. */
+static bool is_whole_integers(const struct column_profile *column)
+{
+    return column->type == COLUMN_INTEGER && column->n_missing == 0 && !column->missing_in_row;
+}
+
+/* What only data.where looks at. */
+static enum column_form form_of_where(const struct column_profile *column)
+{
+    if (column->type == COLUMN_TEXT)
+        return FORM_TEXT;
+    return is_whole_integers(column) ? FORM_INTEGER : FORM_REAL;
+}
+
 /* The form in which each column is loaded; texts serve several roles at once. */
 static void choose_forms(const struct resolving *at)
 {
@@ -260,7 +274,7 @@ static void choose_forms(const struct resolving *at)
             form =
                 column->type == COLUMN_INTEGER && column->n_missing == 0 ? FORM_INTEGER : FORM_TEXT;
         else if (role & ROLE_WHERE && form == FORM_SKIP) /* ignored, but for that */
-            form = column->type == COLUMN_TEXT ? FORM_TEXT : FORM_REAL;
+            form = form_of_where(column);
         roles->form[i] = form;
     }
 }

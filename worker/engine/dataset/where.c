@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/number.h"
 
 #define PLACE "data.where"
 
@@ -232,6 +233,12 @@ bool where_open(const struct setting_texts *said, const struct where_column *col
     return true;
 }
 
+/* Rounding keeps the order of integers, and may make equal what is not. */
+static bool is_rounded(const struct where_condition *condition, double value)
+{
+    return condition->is_integer && value == condition->number && fabs(value) >= NUMBER_EXACT;
+}
+
 static bool meets(const struct where *where, int i, int64_t row)
 {
     const struct where_column *column = where->column[i];
@@ -251,13 +258,31 @@ bool where_keeps(struct where *where, int64_t row)
         bool met = meets(where, i, row);
 
         where->n_left_out[i] += !met;
+        where->n_rounded[i] +=
+            where->column[i]->real && is_rounded(&where->condition[i], where->column[i]->real[row]);
         keeps = keeps && met;
     }
     return keeps;
 }
 
+static bool refuse_rounded(const struct where *where, struct error *error)
+{
+    for (int i = 0; i < where->n; i++)
+        if (where->n_rounded[i] > 0)
+            return error_set_at(error, ERROR_INVALID, PLACE,
+                                "%lld rows have a '%s' that may be %s, but is rounded: integers "
+                                "beyond 2^53 are compared exactly where the column is one of "
+                                "data.id, data.group or data.series, or is ignored and none is "
+                                "missing",
+                                (long long)where->n_rounded[i], where->condition[i].column,
+                                where->condition[i].text);
+    return true;
+}
+
 bool where_tell(const struct where *where, struct buffer *ret, struct error *error)
 {
+    if (!refuse_rounded(where, error))
+        return false;
     for (int i = 0; i < where->n; i++)
         if (!buffer_append_format(ret, error, "%s%s %s %s: %lld rows do not", i > 0 ? ", " : "",
                                   where->condition[i].column,

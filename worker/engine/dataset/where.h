@@ -53,13 +53,14 @@ struct where { /* conditions held against the columns of a data set; all-zero: e
     bool *meets[WHERE_MAX];                       /* owned: by code, where a column has texts */
     int n;
     int64_t n_left_out[WHERE_MAX]; /* rows that the condition alone leaves out */
+    int64_t n_rounded[WHERE_MAX];  /* rows whose number may be the condition's or one beside it */
 };
 bool where_open(const struct setting_texts *said, const struct where_column *column, int64_t n,
                 struct where *ret, struct error *error);
 void where_release(struct where *where);
 /* A missing value meets no condition. Counts. */
 bool where_keeps(struct where *where, int64_t row);
-/* "rad <= 1.8: 10 rows do not, ..." */
+/* "rad <= 1.8: 10 rows do not, ..." INVALID where some rows could not be judged. */
 bool where_tell(const struct where *where, struct buffer *ret, struct error *error);
 
 #endif
