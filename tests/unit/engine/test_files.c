@@ -518,6 +518,39 @@ static void new_rows_are_joined_where_they_lack_the_columns(void **state)
     loaded_release(&loaded);
 }
 
+/* Names of columns are those of the features where new rows lack the targets. */
+static void new_rows_need_no_targets_where_columns_are_named(void **state)
+{
+    static const struct feature_wish wish[] = {{.name = "b"}, {.name = "a"}};
+    static const char *const rows[] = {"1,9,2,8\n3,9,4,8\n", "1,2\n3,4\n"};
+    struct loaded loaded;
+    char path[128], complaint[256];
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/new.csv", folder);
+    assert_true(configure(&loaded,
+                          "{\"source\":\"gone.csv\",\"target\":[\"t\",\"u\"],\"header\":\"false\","
+                          "\"names\":[\"a\",\"t\",\"b\",\"u\"],\"task\":\"regression\"}",
+                          complaint));
+    for (int i = 0; i < 2; i++) {
+        write_file("new.csv", rows[i]);
+        if (!dataset_import_new(&loaded.config, folder, path, wish, 2, &loaded.dataset,
+                                &loaded.error))
+            fail_msg("%s: %s", rows[i], loaded.error.message);
+        assert_true(loaded.dataset->value[0] == 2 && loaded.dataset->value[1] == 1);
+        assert_true(loaded.dataset->value[2] == 4 && loaded.dataset->value[3] == 3);
+        dataset_free(&loaded.dataset);
+    }
+    write_file("new.csv", "1,2,3\n");
+    assert_false(
+        dataset_import_new(&loaded.config, folder, path, wish, 2, &loaded.dataset, &loaded.error));
+    assert_non_null(strstr(loaded.error.message, "4 names where"));
+    loaded_release(&loaded);
+    fails("{\"source\":\"new.csv\",\"target\":\"t\",\"header\":\"false\","
+          "\"names\":[\"a\",\"t\",\"b\",\"u\"]}",
+          "data.names", "4 names where");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -557,6 +590,7 @@ int main(void)
         TEST(a_key_that_stands_twice_is_refused_or_its_first_row_taken),
         TEST(joins_that_cannot_be_are_refused),
         TEST(new_rows_are_joined_where_they_lack_the_columns),
+        TEST(new_rows_need_no_targets_where_columns_are_named),
     };
 
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);

@@ -58,8 +58,10 @@ const struct setting data_settings[] = {
         struct data_config, missing, 0, 100,
         "Texts that stand for a missing value, in joined tables too. Left out: empty, NA, "
         "N/A, NaN, nan, null, NULL, None, ?."),
-    SETTING_TEXTS(struct data_config, names, 0, NAMES_MAX,
-                  "Names of all columns, instead of the header's."),
+    SETTING_TEXTS(
+        struct data_config, names, 0, NAMES_MAX,
+        "Names of all columns, instead of the header's. New rows for predict may lack the "
+        "targets, all of them."),
     SETTING_TEXTS(struct data_config, id, 0, 16,
                   "Columns that name a row; together they are unique, and predictions carry them."),
     SETTING_TEXTS(struct data_config, group, 0, 16,

@@ -268,6 +268,8 @@ bool data_files_open(const struct data_config *config, const struct data_files *
     scoped(source_free) struct source *source = NULL;
 
     request.features_only = features_only;
+    if (features_only)
+        request.format.lacking = config->target;
     if (!(files->n == 1 ? source_open(&request, &source, error)
                         : several_open(&request, &several, &source, error)))
         return false;

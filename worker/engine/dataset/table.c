@@ -28,6 +28,46 @@ int64_t table_profile_find(const struct table_profile *profile, const char *name
     return -1;
 }
 
+static bool may_lack(const struct table_format *format, const char *name)
+{
+    for (size_t i = 0; i < format->lacking.n; i++)
+        if (strcmp(format->lacking.item[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int64_t n_lacking(const struct table_format *format)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < format->names.n; i++)
+        n += may_lack(format, format->names.item[i]);
+    return n;
+}
+
+bool table_check_names(const struct table_format *format, const char *path, int64_t n_columns,
+                       struct error *error)
+{
+    int64_t n = (int64_t)format->names.n;
+
+    return n == 0 || n == n_columns || n - n_lacking(format) == n_columns ||
+           error_set_at(error, ERROR_INVALID, "data.names", "%zu names where %s has %lld columns",
+                        format->names.n, path, (long long)n_columns);
+}
+
+const char *table_next_name(const struct table_format *format, int64_t n_columns, size_t *at)
+{
+    bool whole = (int64_t)format->names.n == n_columns;
+
+    while (*at < format->names.n) {
+        const char *name = format->names.item[(*at)++];
+
+        if (whole || !may_lack(format, name))
+            return name;
+    }
+    return NULL;
+}
+
 bool column_init(struct column *column, enum column_form form, const char *name, int64_t n)
 {
     size_t size = (size_t)n + 1; /* so that no room is no failure */

@@ -26,7 +26,14 @@ struct table_format {
     bool joined;                  /* which may be those of another table that is joined */
     struct setting_texts
         names; /* borrowed: of the columns, instead of the header's; n == 0: none */
+    struct setting_texts lacking; /* borrowed: of those what new rows may lack, all together: their
+                                     targets */
 };
+/* INVALID where the format names columns, and not as many as the file has. */
+bool table_check_names(const struct table_format *format, const char *path, int64_t n_columns,
+                       struct error *error);
+/* How the format names the next of so many columns; NULL: it names none. *at: 0 at first. */
+const char *table_next_name(const struct table_format *format, int64_t n_columns, size_t *at);
 
 enum column_type {
     COLUMN_INTEGER, /* all values fit into int64_t and print as they were written */

@@ -133,13 +133,13 @@ static bool check_shapes(const char *path, const struct array_list *list, struct
            error_set(error, ERROR_INVALID, "%s: more than %d columns", path, COLUMNS_MAX);
 }
 
-static char *column_name(const struct source *source, const struct array *array, int64_t i,
-                         int64_t column)
+/* `given`: by data.names; NULL: by none. */
+static char *column_name(const struct array *array, int64_t i, const char *given)
 {
     char *name = NULL;
 
-    if (source->format.names.n > 0)
-        return strdup(source->format.names.item[column]);
+    if (given)
+        return strdup(given);
     if (array->n_dimensions == 1)
         return strdup(array->name);
     return asprintf(&name, "%s%lld", array->name, (long long)i + 1) < 0 ? NULL : name;
@@ -149,19 +149,19 @@ static bool make_columns(const struct source *source, const struct array_list *l
                          struct table_profile *profile, struct error *error)
 {
     int64_t n = 0;
+    size_t named = 0;
 
     for (int64_t i = 0; i < list->n; i++)
         n += columns_of(&list->item[i]);
-    if (source->format.names.n > 0 && (int64_t)source->format.names.n != n)
-        return error_set_at(error, ERROR_INVALID, "data.names",
-                            "%zu names where %s has %lld columns", source->format.names.n,
-                            source->path, (long long)n);
+    if (!table_check_names(&source->format, source->path, n, error))
+        return false;
     profile->column = calloc((size_t)n + 1, sizeof(*profile->column));
     for (int64_t i = 0; profile->column && i < list->n; i++)
         for (int64_t j = 0; j < columns_of(&list->item[i]); j++) {
             struct column_profile *column = &profile->column[profile->n_columns];
 
-            column->name = column_name(source, &list->item[i], j, profile->n_columns);
+            column->name =
+                column_name(&list->item[i], j, table_next_name(&source->format, n, &named));
             column->of_series = is_of_series(list, &list->item[i]);
             if (!column->name)
                 return error_set(error, ERROR_NO_MEMORY, "reading %s", source->path);

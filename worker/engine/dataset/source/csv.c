@@ -60,13 +60,13 @@ static bool check_names(const struct table_profile *profile, const char *path, s
     return true;
 }
 
-static char *column_name(const struct table_format *format, const struct csv_record *record,
-                         bool header, int64_t i)
+/* `given`: by data.names; NULL: by none. */
+static char *column_name(const char *given, const struct csv_record *record, bool header, int64_t i)
 {
     char *name = NULL;
 
-    if (format->names.n > 0)
-        return strdup(format->names.item[i]);
+    if (given)
+        return strdup(given);
     if (header && record->field[i].size > 0)
         return strndup(record->field[i].text, record->field[i].size);
     return asprintf(&name, "c%lld", (long long)i + 1) < 0 ? NULL : name;
@@ -93,18 +93,18 @@ static bool name_columns(const char *path, const struct table_format *format,
                          struct error *error)
 {
     int64_t n = record->n_fields;
+    size_t named = 0;
 
-    if (format->names.n > 0 && (int64_t)format->names.n != n)
-        return error_set_at(error, ERROR_INVALID, "data.names",
-                            "%zu names where %s has %lld columns", format->names.n, path,
-                            (long long)n);
+    if (!table_check_names(format, path, n, error))
+        return false;
     profile->column = calloc((size_t)n, sizeof(*profile->column));
     if (!profile->column)
         return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
     for (; profile->n_columns < n; profile->n_columns++) {
         struct column_profile *column = &profile->column[profile->n_columns];
 
-        column->name = column_name(format, record, profile->header, profile->n_columns);
+        column->name = column_name(table_next_name(format, n, &named), record, profile->header,
+                                   profile->n_columns);
         if (!column->name)
             return error_set(error, ERROR_NO_MEMORY, "reading %s", path);
     }
