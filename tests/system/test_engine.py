@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 import os
+import random
 import shutil
 import signal
 import tempfile
@@ -217,6 +218,24 @@ class Stopped(Folder):
                 self.assertAlmostEqual(run.results()[metric], curve[best - 1], places=6)
                 self.assertAlmostEqual(run.results()["valid.loss"], run.results()["valid.log_loss"], places=6)
                 self.assertEqual(sorted(os.listdir(run.checkpoint)), ["best.ckpt", "last.ckpt"])
+
+    def test_a_likelihood_that_diverges_goes_back_too(self):
+        dice = random.Random(1)
+        rows = "".join(f"{x:.4f},{x + dice.gauss(0, 0.05):.4f}\n" for x in (dice.gauss(0, 1) for _ in range(200)))
+        run = self.run_spec({
+            "data": {"source": self.write("line.csv", "x,y\n" + rows), "target": "y", "target_transform": "standard"},
+            "prepare": [],
+            "model": [{"type": "dense", "units": "outputs"}],
+            "train": {"loss": {"type": "normal", "sigma": "exp"}, "epochs": 26, "batch": 20, "restore_best": False,
+                      "optimizer": {"type": "adam", "rate": 0.1}, "rollback": {"times": 2},
+                      "schedule": {"type": "step", "at": [20], "factor": 200}},
+        })  # fmt: skip
+        losses = [event["value"] for event in run.events("metric") if event["name"] == "train.loss"]
+        self.assertLess(losses[19], 0, "so that no loss is so many times another")
+        told = [warning["text"] for warning in run.events("warning")]
+        self.assertIn("training diverged in epoch 21: back to the best weights, at 0.5 of the rate", told)
+        self.assertIn("training diverged in epoch 22: back to the best weights, at 0.25 of the rate", told)
+        self.assertTrue([text for text in told if text.startswith("training diverges: the loss of epoch 21 is")], told)
 
     def test_last_weights_are_kept_where_that_is_said(self):
         split = {"by": "group", "train": 0.6, "valid": 0.2, "test": 0.2}

@@ -8,9 +8,10 @@
 #define DIVERGED 2     /* times the best loss, and above the first one */
 #define STUCK_EPOCHS 5 /* without any change to speak of */
 #define STUCK_CHANGE 1e-7
-#define SWING 0.05   /* of the loss, from epoch to epoch */
-#define OVERFIT 1.5  /* times the best validation loss */
-#define TOO_GOOD 0.1 /* of the training loss, on rows that nobody trained on */
+#define SWING 0.05       /* of the loss, from epoch to epoch */
+#define OVERFIT 1.5      /* times the best validation loss */
+#define TOO_GOOD 0.1     /* of the training loss, on rows that nobody trained on */
+#define TOO_GOOD_ROWS 30 /* fewer may be good by chance */
 #define STILL_FALLING 0.02
 
 static double back(const struct guard_memory *memory, int64_t epochs)
@@ -59,11 +60,19 @@ static void remember(struct guard_memory *memory, double train_loss)
     memory->best = fmin(memory->best, train_loss);
 }
 
-/* Losses may be below 0 (likelihoods): what is compared as a share needs them above. */
+bool guard_is_worse(const struct guard_memory *memory, double train_loss, double times)
+{
+    double best = memory->best;
+
+    if (best > 0)
+        return train_loss > times * best;
+    return train_loss > best + (times - 1) * fmax(-best, 1);
+}
+
 static bool watch_training(struct guard_memory *memory, double train_loss, bool *ret_serious,
                            struct error *error)
 {
-    if (memory->best > 0 && train_loss > DIVERGED * memory->best && train_loss > memory->first &&
+    if (guard_is_worse(memory, train_loss, DIVERGED) && train_loss > memory->first &&
         once(memory, GUARD_DIVERGENCE)) {
         *ret_serious = true;
         if (!report_warning("train.loss", train_loss, error,
@@ -86,18 +95,26 @@ static bool watch_training(struct guard_memory *memory, double train_loss, bool 
     return true;
 }
 
+/* The training loss is the mean over an epoch in which the weights got better. So it is the best of
+ * training, with the epoch that follows, that a validation loss is compared with. */
+static bool is_too_good(const struct guard_memory *memory, double valid_loss, int64_t n_valid)
+{
+    return memory->epochs > 1 && n_valid >= TOO_GOOD_ROWS && valid_loss >= 0 &&
+           valid_loss < TOO_GOOD * memory->best;
+}
+
 static bool watch_validation(struct guard_memory *memory, double train_loss, double valid_loss,
-                             struct error *error)
+                             int64_t n_valid, struct error *error)
 {
     bool first = memory->epochs == 1 || isnan(memory->best_valid);
+    double before = memory->last_valid;
 
     memory->best_valid = first ? valid_loss : fmin(memory->best_valid, valid_loss);
-    if (valid_loss >= 0 && train_loss > 0 && valid_loss < TOO_GOOD * train_loss &&
-        once(memory, GUARD_TOO_GOOD))
-        return report_warning("valid.loss", valid_loss, error,
-                              "too good to be true: %.4g where training has %.4g; look for what "
-                              "both parts share",
-                              valid_loss, train_loss);
+    if (is_too_good(memory, before, n_valid) && once(memory, GUARD_TOO_GOOD))
+        return report_warning("valid.loss", before, error,
+                              "too good to be true: %.4g after epoch %" PRId64
+                              ", where training has %.4g at best; look for what both parts share",
+                              before, memory->epochs - 1, memory->best);
     if (memory->best_valid > 0 && valid_loss > OVERFIT * memory->best_valid &&
         train_loss <= memory->best && once(memory, GUARD_OVERFIT))
         return report_warning("valid.loss", valid_loss, error,
@@ -107,13 +124,28 @@ static bool watch_validation(struct guard_memory *memory, double train_loss, dou
     return true;
 }
 
-bool guard_epoch(struct guard_memory *memory, double train_loss, double valid_loss,
+bool guard_epoch(struct guard_memory *memory, double train_loss, double valid_loss, int64_t n_valid,
                  bool *ret_serious, struct error *error)
 {
+    bool done;
+
     *ret_serious = false;
     remember(memory, train_loss);
-    return watch_training(memory, train_loss, ret_serious, error) &&
-           (isnan(valid_loss) || watch_validation(memory, train_loss, valid_loss, error));
+    done = watch_training(memory, train_loss, ret_serious, error) &&
+           (isnan(valid_loss) || watch_validation(memory, train_loss, valid_loss, n_valid, error));
+    memory->last_valid = valid_loss;
+    return done;
+}
+
+bool guard_value(struct guard_memory *memory, const char *metric, double value, int64_t epoch,
+                 struct error *error)
+{
+    return !isnan(value) || !once(memory, GUARD_NO_NUMBER) ||
+           report_warning(metric, NAN, error,
+                          "%s is no number in epoch %" PRId64
+                          ": such an epoch is never the best, and nothing counts it as one without "
+                          "improvement",
+                          metric, epoch);
 }
 
 bool guard_end(const struct guard_memory *memory, struct error *error)

@@ -99,13 +99,14 @@ void trainer_swap_average(struct trainer *trainer)
         trainer->model->kind->swap_average(trainer->model);
 }
 
-/* The value that decides, and whether it is the best so far. */
-static double compare(struct trainer *trainer, const struct evaluation *evaluation)
+/* Whether the value that decides is the best so far; none that is no number tells. */
+static void compare(struct trainer *trainer, double value)
 {
     struct progress *at = &trainer->at;
     const struct watch *watch = &trainer->watch;
-    double value = watch_value(watch, at->train_loss, at->valid_loss, evaluation);
 
+    if (isnan(value))
+        return;
     at->waited++;
     if (watch_improved(watch, value, at->best_epoch > 0, at->best_value)) {
         at->best_value = value;
@@ -115,21 +116,24 @@ static double compare(struct trainer *trainer, const struct evaluation *evaluati
             trainer->model->kind->remember(trainer->model);
     }
     at->ended_early = watch->patience > 0 && at->waited >= watch->patience;
-    return value;
 }
 
 /* Decides whether this epoch is the best so far, and whether to go on. */
-static void judge(struct trainer *trainer, const struct evaluation *evaluation)
+static bool judge(struct trainer *trainer, const struct evaluation *evaluation, struct error *error)
 {
     struct progress *at = &trainer->at;
+    const struct watch *watch = &trainer->watch;
     double value = at->train_loss;
 
-    if (trainer->watch.metric)
-        value = compare(trainer, evaluation);
-    else if (trainer->keeps_best && (at->guard.epochs == 0 || at->train_loss < at->guard.best))
+    if (watch->metric) {
+        value = watch_value(watch, at->train_loss, at->valid_loss, evaluation);
+        compare(trainer, value);
+    } else if (trainer->keeps_best && (at->guard.epochs == 0 || at->train_loss < at->guard.best)) {
         trainer->model->kind->remember(trainer->model); /* what a roll-back goes to */
-    schedule_judge(&trainer->schedule, value, trainer->watch.goal == GOAL_MAXIMIZE);
+    }
+    schedule_judge(&trainer->schedule, value, watch->goal == GOAL_MAXIMIZE);
     at->ended = at->ended_early || at->cut || at->epoch >= trainer->config->epochs;
+    return !watch->metric || guard_value(&at->guard, watch->metric, value, at->epoch, error);
 }
 
 /* The model that is validated, remembered and kept is the running average, where there is one. */
@@ -146,7 +150,7 @@ static bool look(struct trainer *trainer, struct evaluation *ret_evaluation, str
         at->epoch++;
         at->batch = 0;
         at->sum = (struct loss_sum){0};
-        judge(trainer, ret_evaluation);
+        done = judge(trainer, ret_evaluation, error);
     }
     trainer_swap_average(trainer);
     return done;
@@ -155,10 +159,9 @@ static bool look(struct trainer *trainer, struct evaluation *ret_evaluation, str
 static bool diverged(const struct trainer *trainer)
 {
     const struct progress *at = &trainer->at;
-    double best = at->guard.best;
 
-    return at->guard.epochs > 0 && best > 0 &&
-           at->train_loss > trainer->config->rollback.worse * best;
+    return at->guard.epochs > 0 &&
+           guard_is_worse(&at->guard, at->train_loss, trainer->config->rollback.worse);
 }
 
 static bool report_epoch(struct trainer *trainer, const struct evaluation *evaluation, double scale,
@@ -215,7 +218,8 @@ bool trainer_end_epoch(struct trainer *trainer, struct error *error)
     if (!at->ended && diverged(trainer) && trainer_can_roll_back(trainer) &&
         !trainer_roll_back(trainer, error))
         return false;
-    if (!guard_epoch(&at->guard, at->train_loss, at->valid_loss, &serious, error))
+    if (!guard_epoch(&at->guard, at->train_loss, at->valid_loss, trainer->told.rows->n, &serious,
+                     error))
         return false;
     trainer->serious = trainer->serious || serious;
     if (!((at->ended || trainer_act(trainer, error)) && trainer_snapshot(trainer, true, error) &&

@@ -58,7 +58,8 @@ static const struct setting rollback_settings[] = {
                     "How often training goes back to its best weights when it diverges; 0: never."),
     SETTING_REAL(struct rollback_config, worse, 3, 1, 1e12, 0, "",
                  "What divergence is: a training loss of so many times the best, or none that is "
-                 "finite."),
+                 "finite; where the best is not above 0, a rise of so many times its size (1 at "
+                 "least), less one."),
     SETTING_REAL(struct rollback_config, factor, 0.5, 0, 1, SETTING_OPEN_LOW, "",
                  "What is left of the rate each time."),
     {0},

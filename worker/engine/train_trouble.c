@@ -23,6 +23,7 @@ bool trainer_can_roll_back(const struct trainer *trainer)
 bool trainer_roll_back(struct trainer *trainer, struct error *error)
 {
     struct progress *at = &trainer->at;
+    int64_t epoch = at->epoch + (at->batch > 0); /* it may have ended already */
 
     trainer->model->kind->recall(trainer->model);
     trainer->model->kind->forget(trainer->model);
@@ -33,7 +34,7 @@ bool trainer_roll_back(struct trainer *trainer, struct error *error)
     return report_warning("train.rollback", at->rate_factor, error,
                           "training diverged in epoch %" PRId64
                           ": back to the best weights, at %.3g of the rate",
-                          at->epoch + 1, at->rate_factor);
+                          epoch, at->rate_factor);
 }
 
 static bool begin_again(struct trainer *trainer, struct error *error)

@@ -167,8 +167,6 @@ double watch_value(const struct watch *watch, double train_loss, double valid_lo
 
 bool watch_improved(const struct watch *watch, double value, bool has_best, double best)
 {
-    if (isnan(value))
-        return false;
     if (!has_best)
         return true;
     return watch->goal == GOAL_MAXIMIZE ? value > best + watch->min_delta

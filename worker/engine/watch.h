@@ -36,6 +36,7 @@ bool watch_evaluate(const struct watch *watch, const struct sample_set *set,
 /* The value that decides; NAN where it is undefined. */
 double watch_value(const struct watch *watch, double train_loss, double valid_loss,
                    const struct evaluation *evaluation);
+/* value: not NAN. */
 bool watch_improved(const struct watch *watch, double value, bool has_best, double best);
 
 #endif

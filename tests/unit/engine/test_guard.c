@@ -17,7 +17,7 @@ static int watch_curve(struct training *training, const double *loss, const doub
         bool serious;
 
         assert_true(
-            guard_epoch(&memory, loss[i], valid ? valid[i] : NAN, &serious, &training->error));
+            guard_epoch(&memory, loss[i], valid ? valid[i] : NAN, 30, &serious, &training->error));
         found += serious;
     }
     assert_true(guard_end(&memory, &training->error));
@@ -34,7 +34,8 @@ static void curves_tell_their_troubles(void **state)
         {"goes up and down", {1, 0.5, 0.9, 0.5, 0.9, 0.5, 0.9, 0.5}, {0}, 8, 0},
         {"training diverges", {1, 0.5, 0.4, 1.5}, {0}, 4, 1},
         {"has not changed for 5 epochs", {0.7, 0.7, 0.7, 0.7, 0.7}, {0}, 5, 1},
-        {"too good to be true", {1, 0.9}, {0.5, 0.01}, 2, 0},
+        {"too good to be true", {1, 0.9, 0.8}, {0.5, 0.01, 0.01}, 3, 0},
+        {"training diverges", {1, -2, -2.07, 44, 44}, {0}, 5, 1},
         {"learns by heart", {1, 0.5, 0.3, 0.2}, {1, 0.8, 0.9, 1.3}, 4, 0},
         {"still falling, by", {1, 0.8, 0.6, 0.4}, {0}, 4, 0},
     };
@@ -49,6 +50,45 @@ static void curves_tell_their_troubles(void **state)
         assert_reported(&training, curves[i].text, "", "");
         end(&training);
     }
+}
+
+/* Past 0, where no loss is so many times another. */
+static void healthy_likelihoods_tell_nothing(void **state)
+{
+    const double loss[] = {1.4, 0.6, -0.001, 0.02, -0.4, -0.45, -0.3, -0.5};
+    struct training training;
+
+    (void)state;
+    assert_int_equal(watch_curve(&training, loss, NULL, 8), 0);
+    assert_not_reported(&training, "\"warning\"", "");
+    end(&training);
+}
+
+/* The mean of an epoch in which it learnt nearly all there is. */
+static void quick_learners_are_not_too_good(void **state)
+{
+    const double loss[] = {1137, 1.1, 1.05, 90, 88}, valid[] = {1.2, 1.1, 1.1, 1.2, 1.3};
+    struct training training;
+
+    (void)state;
+    assert_int_equal(watch_curve(&training, loss, valid, 5), 0);
+    assert_not_reported(&training, "\"warning\"", "");
+    end(&training);
+}
+
+/* Nor where so few rows validate that chance can do it. */
+static void few_rows_may_be_good_by_chance(void **state)
+{
+    struct guard_memory memory = {0};
+    struct training training;
+    bool serious;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION, "{'model': [{'type': 'dense', 'units': 'classes'}]}");
+    for (int i = 0; i < 3; i++)
+        assert_true(guard_epoch(&memory, 1, 0.01, 7, &serious, &training.error));
+    assert_not_reported(&training, "too good", "");
+    end(&training);
 }
 
 static void healthy_curve_tells_nothing(void **state)
@@ -364,6 +404,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curves_tell_their_troubles),
         cmocka_unit_test(healthy_curve_tells_nothing),
+        cmocka_unit_test(healthy_likelihoods_tell_nothing),
+        cmocka_unit_test(quick_learners_are_not_too_good),
+        cmocka_unit_test(few_rows_may_be_good_by_chance),
         cmocka_unit_test(dead_units_are_counted),
         cmocka_unit_test(units_of_a_batch_in_parts_are_dead_in_all_of_them),
         cmocka_unit_test(inputs_that_nobody_scaled_are_told),

@@ -130,7 +130,7 @@ static void without_a_schedule_the_rate_is_as_configured(void **state)
     assert_true(schedule_factor(&schedule, &time) == 1);
 }
 
-static void what_is_never_a_number_lowers_the_rate(void **state)
+static void what_is_no_number_lowers_no_rate(void **state)
 {
     struct train_config config = {0};
     struct schedule schedule = make(&config, "{\"type\": \"plateau\", \"patience\": 1}");
@@ -139,9 +139,14 @@ static void what_is_never_a_number_lowers_the_rate(void **state)
     (void)state;
     for (int i = 0; i < 4; i++)
         schedule_judge(&schedule, NAN, false);
-    assert_factor(&schedule, &time, 0.1);
+    assert_factor(&schedule, &time, 1);
     schedule_judge(&schedule, 1, false); /* the first number is the best so far */
     assert_true(schedule.memory[0].best == 1);
+    schedule_judge(&schedule, 2, false);
+    schedule_judge(&schedule, NAN, false);
+    assert_factor(&schedule, &time, 1);
+    schedule_judge(&schedule, 2, false);
+    assert_factor(&schedule, &time, 0.1);
     settings_release(train_settings, &config);
 }
 
@@ -153,7 +158,7 @@ int main(void)
         cmocka_unit_test(factors_of_several_are_multiplied),
         cmocka_unit_test(range_test_rises_by_the_same_share_to_its_end),
         cmocka_unit_test(without_a_schedule_the_rate_is_as_configured),
-        cmocka_unit_test(what_is_never_a_number_lowers_the_rate),
+        cmocka_unit_test(what_is_no_number_lowers_no_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -410,6 +410,60 @@ static void assert_refused(const char *spec, bool without_valid, const char *pat
     end(&training);
 }
 
+#define UNDEFINED                                                                       \
+    "{'model': [{'type': 'dense', 'units': 'classes'}], 'metrics': ['auc'], 'train': {" \
+    " 'batch': 15, 'epochs': 8, 'restore_best': true, 'schedule': {'type': 'plateau',"  \
+    " 'patience': 1}, 'early_stopping': {'metric': 'valid.auc', 'patience': 2}}}"
+
+static void begin_undefined(struct training *training)
+{
+    const struct row_list *valid = &training->fixture.split.part[SPLIT_VALID];
+
+    begin(training, TASK_CLASSIFICATION, UNDEFINED);
+    for (int64_t i = 0; i < valid->n; i++)
+        training->fixture.label[valid->row[i]] = 1;
+}
+
+static int count_events(const struct training *training, const char *text)
+{
+    struct error error;
+    char *data, *at;
+    size_t size;
+    int n = 0;
+
+    assert_true(file_read(AT_FDCWD, training->events, 1 << 24, &data, &size, &error));
+    for (at = data; (at = strstr(at, text)); at++)
+        n++;
+    free(data);
+    return n;
+}
+
+/* Of one class alone: it ended the training, and lowered the rate, and nobody was told. */
+static void metric_that_is_no_number_decides_nothing(void **state)
+{
+    static const char warning[] = "valid.auc is no number in epoch 1";
+    struct training whole, parts;
+
+    (void)state;
+    begin_undefined(&whole);
+    must_run(&whole);
+    assert_int_equal(whole.result.epochs, 8);
+    assert_false(whole.result.stopped_early);
+    assert_int_equal(whole.result.best_epoch, 0);
+    assert_reported(&whole, "\"train.rate_factor\"", "\"value\":1}", "\"step\":8");
+    assert_int_equal(count_events(&whole, warning), 1);
+    begin_undefined(&parts);
+    stop_at = 9;
+    must_run(&parts);
+    assert_true(parts.result.stopped && parts.result.epochs > 1);
+    start_again(&parts);
+    must_run(&parts);
+    assert_int_equal(count_events(&parts, "valid.auc is no number"), 1);
+    assert_same_model(&whole, &parts);
+    end(&parts);
+    end(&whole);
+}
+
 static void early_stopping_on_nothing_is_refused(void **state)
 {
     (void)state;
@@ -609,6 +663,7 @@ int main(void)
         cmocka_unit_test(best_weights_can_be_had_from_the_folder),
         cmocka_unit_test(training_without_progress_stops_early),
         cmocka_unit_test(early_stopping_can_look_at_any_metric),
+        cmocka_unit_test(metric_that_is_no_number_decides_nothing),
         cmocka_unit_test(early_stopping_on_nothing_is_refused),
         cmocka_unit_test(training_needs_no_validation_part),
         cmocka_unit_test(every_row_is_seen_once_an_epoch_and_the_short_batch_is_kept),

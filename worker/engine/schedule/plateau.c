@@ -38,8 +38,6 @@ static bool better(const struct plateau_config *plateau, double value, bool maxi
 {
     double margin = plateau->min_delta * fabs(best);
 
-    if (isnan(best))
-        return !isnan(value);
     return maximize ? value > best + margin : value < best - margin;
 }
 

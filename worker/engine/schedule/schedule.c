@@ -1,5 +1,7 @@
 #include "worker/engine/schedule/schedule.h"
 
+#include <math.h>
+
 static const struct schedule_kind *kind_of(const struct schedule *schedule, size_t i)
 {
     return (const struct schedule_kind *)schedule->choices->item[i].kind;
@@ -45,7 +47,7 @@ double schedule_factor(const struct schedule *schedule, const struct schedule_ti
 
 void schedule_judge(struct schedule *schedule, double value, bool maximize)
 {
-    for (size_t i = 0; i < count(schedule); i++)
+    for (size_t i = 0; !isnan(value) && i < count(schedule); i++)
         if (kind_of(schedule, i)->judge)
             kind_of(schedule, i)
                 ->judge(schedule->choices->item[i].config, value, maximize, &schedule->memory[i]);

@@ -33,8 +33,8 @@ struct schedule_kind {
     struct kind kind;
     double (*factor)(const void *config, const struct schedule_time *time,
                      const struct schedule_memory *memory);
-    /* After each epoch: the value that decides which epoch is the best, else the training loss.
-     * NULL: it does not care. */
+    /* After each epoch: the value that decides which epoch is the best, else the training loss;
+     * never NAN. NULL: it does not care. */
     void (*judge)(const void *config, double value, bool maximize, struct schedule_memory *memory);
     bool ends; /* its factors depend on the length of the training */
 };
@@ -52,6 +52,7 @@ struct schedule {                       /* all-zero is an empty one: the rate as
 };
 bool schedule_declare(struct schedule *schedule, struct state *state, struct error *error);
 double schedule_factor(const struct schedule *schedule, const struct schedule_time *time);
+/* An epoch whose value is NAN does not count. */
 void schedule_judge(struct schedule *schedule, double value, bool maximize);
 /* Whether any of them depends on the length of the training. */
 bool schedule_ends(const struct schedule *schedule);
