@@ -306,6 +306,51 @@ static void beginning_again_is_as_if_built_with_that_seed(void **state)
     end(&training);
 }
 
+/* Most categories of a sparse column are absent from a batch, and some from all of it. */
+static void zeros_of_the_data_are_no_trouble(void **state)
+{
+    static const char *const layers[] = {
+        "{'type': 'reshape', 'shape': [-1]}, {'type': 'dense', 'units': 3}",
+        "{'type': 'branch', 'name': 'rare'}, {'type': 'slice', 'first': 1, 'end': 3},"
+        " {'type': 'dense', 'units': 3, 'bias': false}, {'type': 'branch', 'name': 'all'},"
+        " {'type': 'dense', 'units': 3}, {'type': 'concat'}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+        struct training training;
+        char spec[512];
+
+        (void)snprintf(spec, sizeof(spec),
+                       "{'model': [%s, {'type': 'dense', 'units': 'classes'}],"
+                       " 'train': {'epochs': 3, 'guard': 'stop'}}",
+                       layers[i]);
+        begin(&training, TASK_CLASSIFICATION, spec);
+        for (int k = 0; k < TRAINING_ROWS * TRAINING_WIDTH; k++)
+            training.fixture.x[k] *= k % TRAINING_WIDTH == 0 || k % TRAINING_WIDTH == 4;
+        must_run(&training);
+        assert_not_reported(&training, "\"warning\"", "");
+        end(&training);
+    }
+}
+
+/* A gain of 1 cannot move by so little, however well all is. */
+static void step_that_rounding_swallows_stops_nothing(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 6}, 'batch_norm', 'relu',"
+          " {'type': 'dense', 'units': 'classes'}], 'train': {'batch': 15, 'epochs': 2, 'guard':"
+          " 'stop', 'optimizer': {'type': 'sgd', 'rate': 1e-5}, 'schedule': {'type': 'warm_up',"
+          " 'start': 1e-3}}}");
+    must_run(&training);
+    assert_reported(&training, "batch_norm1.gain did not move in the first step: rounding",
+                    "\"warning\"", "");
+    end(&training);
+}
+
 /* failure mode 8, the first half */
 static void parameter_that_does_not_move_is_named(void **state)
 {
@@ -325,6 +370,7 @@ static void parameter_that_does_not_move_is_named(void **state)
 
 static void frozen_parameter_that_moves_is_named(void **state)
 {
+    const struct update_moment moment = {.rate_scale = 1};
     struct inspect_moves moves = {0};
     struct training training;
     struct network *network;
@@ -335,11 +381,11 @@ static void frozen_parameter_that_moves_is_named(void **state)
           "{'model': [{'type': 'dense', 'units': 6}, {'type': 'dense', 'units': 'classes'}],"
           " 'train': {'parameters': {'type': 'freeze', 'match': 'dense1.weight'}}}");
     network = (struct network *)training.model;
-    assert_true(inspect_before(&moves, network, &training.error));
+    assert_true(inspect_before(&moves, network, &moment, &training.error));
     network->update.at.updates = 1; /* an optimizer that steps everything */
     for (int64_t i = 0; i < network->n_elements; i++)
         network->value[i] += 1;
-    assert_true(inspect_after(&moves, network, 0, &serious, &training.error));
+    assert_true(inspect_after(&moves, network, &moment, &serious, &training.error));
     assert_true(serious);
     assert_reported(&training, "dense1.weight is frozen, but moved", "", "");
     assert_not_reported(&training, "did not move", "");
@@ -417,6 +463,8 @@ int main(void)
         cmocka_unit_test(other_policies_fail_where_training_diverges),
         cmocka_unit_test(training_that_began_again_may_end_well),
         cmocka_unit_test(beginning_again_is_as_if_built_with_that_seed),
+        cmocka_unit_test(zeros_of_the_data_are_no_trouble),
+        cmocka_unit_test(step_that_rounding_swallows_stops_nothing),
         cmocka_unit_test(parameter_that_does_not_move_is_named),
         cmocka_unit_test(frozen_parameter_that_moves_is_named),
         cmocka_unit_test(vanishing_gradient_names_its_layer),

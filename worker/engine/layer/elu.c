@@ -36,6 +36,7 @@ const struct layer_kind layer_elu = {
              .config_size = sizeof(struct elu_config),
              .settings = elu_settings},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = elu_forward,
     .backward = elu_backward,

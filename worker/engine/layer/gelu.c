@@ -31,6 +31,7 @@ const struct layer_kind layer_gelu = {
     .kind = {.name = "gelu",
              .help = "A smooth relu: x times the chance that a normal number is below it."},
     .in_place = true,
+    .activates = true,
     .build = gelu_build,
     .forward = gelu_forward,
     .backward = gelu_backward,

@@ -19,6 +19,7 @@ static void hard_sigmoid_backward(const struct layer *layer, struct pass *pass,
 const struct layer_kind layer_hard_sigmoid = {
     .kind = {.name = "hard_sigmoid", .help = "A sigmoid of three straight lines."},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = hard_sigmoid_forward,
     .backward = hard_sigmoid_backward,

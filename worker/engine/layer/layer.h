@@ -87,11 +87,12 @@ struct layer_repeat_config {
 struct layer_kind {
     struct kind kind; /* "type" in a spec */
     enum layer_role role;
-    size_t memory; /* bytes of layer->memory, zeroed before build() */
-    bool in_place; /* dx[0] may be dy: each element of it comes of the one in its place */
-    bool draws;    /* random numbers for each row, by pass->row_id */
-    bool whole;    /* a batch's rows go through together: what they give depends on the others, or
-                      fewer of them are slower */
+    size_t memory;  /* bytes of layer->memory, zeroed before build() */
+    bool in_place;  /* dx[0] may be dy: each element of it comes of the one in its place */
+    bool activates; /* an activation: what is always 0 in it has died */
+    bool draws;     /* random numbers for each row, by pass->row_id */
+    bool whole;     /* a batch's rows go through together: what they give depends on the others, or
+                       fewer of them are slower */
     bool (*build)(struct layer *layer, const struct shape *in, int n_in, struct shape *ret_out,
                   struct error *error);
     /* Steps of y that a row of `length` steps of x has; NULL: as many, where y has as many steps as

@@ -36,6 +36,7 @@ const struct layer_kind layer_leaky_relu = {
              .config_size = sizeof(struct leaky_relu_config),
              .settings = leaky_relu_settings},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = leaky_relu_forward,
     .backward = leaky_relu_backward,

@@ -19,6 +19,7 @@ static void relu_backward(const struct layer *layer, struct pass *pass,
 const struct layer_kind layer_relu = {
     .kind = {.name = "relu", .help = "Passes what is positive, else 0."},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = relu_forward,
     .backward = relu_backward,

@@ -19,6 +19,7 @@ static void sigmoid_backward(const struct layer *layer, struct pass *pass,
 const struct layer_kind layer_sigmoid = {
     .kind = {.name = "sigmoid", .help = "Squashes into (0, 1)."},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = sigmoid_forward,
     .backward = sigmoid_backward,

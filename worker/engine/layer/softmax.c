@@ -22,6 +22,7 @@ static void softmax_backward(const struct layer *layer, struct pass *pass,
 
 const struct layer_kind layer_softmax = {
     .kind = {.name = "softmax", .help = "Positive values that sum to 1 at each step."},
+    .activates = true,
     .build = activation_build,
     .forward = softmax_forward,
     .backward = softmax_backward,

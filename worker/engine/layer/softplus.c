@@ -19,6 +19,7 @@ static void softplus_backward(const struct layer *layer, struct pass *pass,
 const struct layer_kind layer_softplus = {
     .kind = {.name = "softplus", .help = "A smooth relu: always positive."},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = softplus_forward,
     .backward = softplus_backward,

@@ -19,6 +19,7 @@ static void tanh_backward(const struct layer *layer, struct pass *pass,
 const struct layer_kind layer_tanh = {
     .kind = {.name = "tanh", .help = "Squashes into (-1, 1)."},
     .in_place = true,
+    .activates = true,
     .build = activation_build,
     .forward = tanh_forward,
     .backward = tanh_backward,

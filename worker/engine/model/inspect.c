@@ -33,7 +33,75 @@ static const char *complaint(const real *gradient, int64_t n)
     return zero ? "zero" : NULL;
 }
 
-static bool complain(const struct network *network, bool *serious, struct error *error)
+/* Units that are not exactly 0 for each row. */
+static void look_for_alive(const struct tensor *y, bool *alive)
+{
+    for (int64_t unit = 0; unit < y->width; unit++)
+        for (int64_t row = 0; row < y->steps * y->rows && !alive[unit]; row++)
+            alive[unit] = y->data[row * y->width + unit] != 0;
+}
+
+static int64_t count_dead(const bool *alive, int64_t width)
+{
+    int64_t dead = 0;
+
+    for (int64_t unit = 0; unit < width; unit++)
+        dead += !alive[unit];
+    return dead;
+}
+
+/* What other layers pass on, a sparse column or what dropout drew, is 0 for good reasons. */
+static bool may_die(const struct layer *layer)
+{
+    return layer->n_parameters > 0 || layer->kind->activates;
+}
+
+/* Whether a source, a layer or an input, was not 0 throughout. */
+static bool is_awake(const struct inspect_step *step, const struct network *network, int source)
+{
+    const bool *alive = step->alive;
+
+    if (source < 0)
+        return step->input_alive[graph_input(source)];
+    for (int i = 0; i < source; i++)
+        alive += network->layer[i].out.width;
+    return count_dead(alive, network->layer[source].out.width) < network->layer[source].out.width;
+}
+
+static bool takes_anything(const struct inspect_step *step, const struct network *network,
+                           int layer)
+{
+    const struct graph_node *node = &network->node[layer];
+
+    for (int i = 0; i < node->n_sources; i++)
+        if (is_awake(step, network, node->source[i]))
+            return true;
+    return false;
+}
+
+/* Whether a source is 0 because the data are, as a slice of rare columns is, and not because a
+ * layer died. */
+static bool is_empty(const struct inspect_step *step, const struct network *network, int source)
+{
+    if (is_awake(step, network, source))
+        return false;
+    return source < 0 || step->sleeps[source] ||
+           (!may_die(&network->layer[source]) && takes_anything(step, network, source));
+}
+
+static void look_for_sleepers(struct inspect_step *step, const struct network *network)
+{
+    for (int i = 0; i < network->n_layers; i++) {
+        const struct graph_node *node = &network->node[i];
+
+        step->sleeps[i] = true;
+        for (int k = 0; k < node->n_sources; k++)
+            step->sleeps[i] = step->sleeps[i] && is_empty(step, network, node->source[k]);
+    }
+}
+
+static bool complain(const struct inspect_step *step, const struct network *network, bool *serious,
+                     struct error *error)
 {
     for (int i = 0; i < network->n_layers; i++) {
         const struct layer *layer = &network->layer[i];
@@ -43,7 +111,7 @@ static bool complain(const struct network *network, bool *serious, struct error 
             const char *what =
                 parameter->gradient ? complaint(parameter->gradient, elements(parameter)) : NULL;
 
-            if (!what)
+            if (!what || (strcmp(what, "zero") == 0 && step->sleeps[i]))
                 continue;
             *serious = true;
             if (!report_warning(layer->path, NAN, error,
@@ -123,23 +191,6 @@ static bool compare_gradients(struct network *network, bool first, struct error 
     return true;
 }
 
-/* Units that are not exactly 0 for each row. */
-static void look_for_alive(const struct tensor *y, bool *alive)
-{
-    for (int64_t unit = 0; unit < y->width; unit++)
-        for (int64_t row = 0; row < y->steps * y->rows && !alive[unit]; row++)
-            alive[unit] = y->data[row * y->width + unit] != 0;
-}
-
-static int64_t count_dead(const bool *alive, int64_t width)
-{
-    int64_t dead = 0;
-
-    for (int64_t unit = 0; unit < width; unit++)
-        dead += !alive[unit];
-    return dead;
-}
-
 static bool look_for_dead(const struct inspect_step *step, struct network *network, bool *serious,
                           struct error *error)
 {
@@ -151,7 +202,7 @@ static bool look_for_dead(const struct inspect_step *step, struct network *netwo
         int64_t dead;
 
         width = layer->out.width;
-        if (step->rows < DEAD_ROWS || strcmp(layer->kind->kind.name, "dropout") == 0)
+        if (step->rows < DEAD_ROWS || !may_die(layer) || step->sleeps[i])
             continue;
         dead = count_dead(alive, width);
         *serious = *serious || dead == width;
@@ -196,13 +247,25 @@ static int64_t units(const struct network *network)
 void inspect_step_release(struct inspect_step *step)
 {
     free(step->alive);
-    step->alive = NULL;
+    free(step->sleeps);
+    step->alive = step->sleeps = NULL;
 }
 
 bool inspect_begin(struct inspect_step *step, const struct network *network, struct error *error)
 {
     step->alive = calloc((size_t)units(network) + 1, sizeof(*step->alive));
-    return step->alive || error_set(error, ERROR_NO_MEMORY, "looking at a step");
+    step->sleeps = calloc((size_t)network->n_layers + 1, sizeof(*step->sleeps));
+    return (step->alive && step->sleeps) || error_set(error, ERROR_NO_MEMORY, "looking at a step");
+}
+
+static void look_at_input(struct inspect_step *step, const struct tensor *x, bool *alive)
+{
+    double largest = 0;
+
+    for (int64_t k = 0; k < x->steps * x->rows * x->width; k++)
+        largest = fmax(largest, fabs((double)x->data[k]));
+    *alive = *alive || largest > 0;
+    step->largest = fmax(step->largest, largest);
 }
 
 void inspect_trip(struct inspect_step *step, const struct network *network)
@@ -214,65 +277,95 @@ void inspect_trip(struct inspect_step *step, const struct network *network)
         look_for_alive(&network->training.output[i], alive);
         alive += network->layer[i].out.width;
     }
-    for (int i = 0; step->first && i < network->plan.n_inputs; i++) {
-        const struct tensor *x = &network->training.input[i];
-
-        for (int64_t k = 0; k < x->steps * x->rows * x->width; k++)
-            step->largest = fmax(step->largest, fabs((double)x->data[k]));
-    }
+    for (int i = 0; i < network->plan.n_inputs; i++)
+        look_at_input(step, &network->training.input[i], &step->input_alive[i]);
 }
 
-bool inspect_end(const struct inspect_step *step, struct network *network, bool *serious,
+bool inspect_end(struct inspect_step *step, struct network *network, bool *serious,
                  struct error *error)
 {
+    look_for_sleepers(step, network);
     return (!step->first ||
-            (complain(network, serious, error) && look_at_inputs(step, network, error))) &&
+            (complain(step, network, serious, error) && look_at_inputs(step, network, error))) &&
            compare_gradients(network, step->first, error) &&
            look_for_dead(step, network, serious, error);
 }
 
 /* ---- the first update ---- */
 
+enum due { DUE_NOTHING, DUE_LOST, DUE_MOVE }; /* nothing; a step that rounding swallows; a step */
+
 void inspect_moves_release(struct inspect_moves *moves)
 {
     free(moves->before);
-    moves->before = NULL;
+    free(moves->due);
+    *moves = (struct inspect_moves){0};
 }
 
-bool inspect_before(struct inspect_moves *moves, const struct network *network, struct error *error)
+static enum due what_is_due(const struct network *network, const struct parameter *parameter,
+                            const struct update_moment *moment)
+{
+    const char *what;
+
+    if (!parameter->gradient)
+        return DUE_NOTHING;
+    what = complaint(parameter->gradient, elements(parameter));
+    if (what && strcmp(what, "zero") == 0)
+        return DUE_NOTHING;
+    return update_shows(&network->update, network->value, network->gradient, parameter->offset,
+                        elements(parameter), moment)
+               ? DUE_MOVE
+               : DUE_LOST;
+}
+
+bool inspect_before(struct inspect_moves *moves, const struct network *network,
+                    const struct update_moment *moment, struct error *error)
 {
     if (network->update.at.updates > 0)
         return true;
     moves->before = arena_allocate(network->n_elements);
-    if (!moves->before)
+    moves->due = calloc((size_t)network->n_layers * LAYER_PARAMETERS_MAX, sizeof(*moves->due));
+    if (!moves->before || !moves->due)
         return error_set(error, ERROR_NO_MEMORY, "looking at the first step");
     memcpy(moves->before, network->value, (size_t)network->n_elements * sizeof(real));
+    for (int i = 0; i < network->n_layers; i++)
+        for (int k = 0; k < network->layer[i].n_parameters; k++)
+            moves->due[i * LAYER_PARAMETERS_MAX + k] =
+                (char)what_is_due(network, &network->layer[i].parameter[k], moment);
     return true;
 }
 
-bool inspect_after(struct inspect_moves *moves, const struct network *network, int64_t epoch,
-                   bool *serious, struct error *error)
+static bool compare_moves(const struct layer *layer, const struct parameter *parameter, bool frozen,
+                          bool moved, enum due due, bool *serious, struct error *error)
+{
+    if (moved != frozen || (!frozen && due == DUE_NOTHING))
+        return true;
+    *serious = *serious || frozen || due == DUE_MOVE;
+    return report_warning(layer->path, NAN, error,
+                          frozen            ? "%s is frozen, but moved in the first step"
+                          : due == DUE_MOVE ? "%s did not move in the first step"
+                                            : "%s did not move in the first step: rounding "
+                                              "swallows so small a one",
+                          parameter->name);
+}
+
+bool inspect_after(struct inspect_moves *moves, const struct network *network,
+                   const struct update_moment *moment, bool *serious, struct error *error)
 {
     if (!moves->before || network->update.at.updates == 0)
         return true;
     for (int i = 0; i < network->n_layers; i++)
         for (int k = 0; k < network->layer[i].n_parameters; k++) {
             const struct parameter *parameter = &network->layer[i].parameter[k];
-            bool frozen, moved;
+            const real *before = moves->before + parameter->offset;
 
             if (parameter->is_state)
                 continue;
-            frozen = update_frozen(&network->update, parameter->offset, epoch);
-            moved = memcmp(moves->before + parameter->offset, parameter->value,
-                           (size_t)elements(parameter) * sizeof(real)) != 0;
-
-            if (moved != frozen)
-                continue;
-            *serious = true;
-            if (!report_warning(network->layer[i].path, NAN, error,
-                                frozen ? "%s is frozen, but moved in the first step"
-                                       : "%s did not move in the first step",
-                                parameter->name))
+            if (!compare_moves(&network->layer[i], parameter,
+                               update_frozen(&network->update, parameter->offset, moment->epoch),
+                               memcmp(before, parameter->value,
+                                      (size_t)elements(parameter) * sizeof(real)) != 0,
+                               (enum due)moves->due[i * LAYER_PARAMETERS_MAX + k], serious, error))
                 return false;
         }
     return true;

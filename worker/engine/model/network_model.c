@@ -182,10 +182,10 @@ static bool network_advance(struct model *model, const struct model_step *step,
     pass_learn(&network->training, network);
     if (step->inspect && !inspect_end(&look, network, &serious, error))
         return false;
-    if (!inspect_before(&moves, network, error))
+    if (!inspect_before(&moves, network, &moment, error))
         return false;
     update_step(&network->update, network->value, network->gradient, &moment);
-    if (!inspect_after(&moves, network, step->epoch, &serious, error))
+    if (!inspect_after(&moves, network, &moment, &serious, error))
         return false;
     if (step->ret_serious)
         *step->ret_serious = serious;

@@ -198,13 +198,18 @@ bool update_declare(struct update *update, real *gradient, struct state *state, 
 
 /* ---- an update ---- */
 
-bool update_frozen(const struct update *update, int64_t offset, int64_t epoch)
+static const struct treatment *treatment_at(const struct update *update, int64_t offset)
 {
     const struct update_slice *slice = update->slice;
 
     while (offset >= slice->offset + slice->n)
         slice++;
-    return epoch < update->group[slice->group].treatment.frozen_epochs;
+    return &update->group[slice->group].treatment;
+}
+
+bool update_frozen(const struct update *update, int64_t offset, int64_t epoch)
+{
+    return epoch < treatment_at(update, offset)->frozen_epochs;
 }
 
 static void clip_values(real *gradient, int64_t n, real most)
@@ -334,6 +339,38 @@ void update_step(struct update *update, real *value, real *gradient,
     }
     if (update->average)
         follow(update, value);
+}
+
+static double rate_of(const struct update_plan *plan)
+{
+    const struct setting *setting = kind_of(plan)->kind.settings;
+    double rate;
+
+    while (strcmp(setting->name, "rate") != 0)
+        setting++;
+    memcpy(&rate, (const char *)plan->optimizer->config + setting->offset, sizeof(rate));
+    return rate;
+}
+
+/* Optimizers that divide by the gradient's size step by the rate at most, others by rate times
+ * gradient: the smaller one of both, and a quarter of it, so that what should show really does. */
+bool update_shows(const struct update *update, const real *value, const real *gradient,
+                  int64_t offset, int64_t n, const struct update_moment *moment)
+{
+    const struct clip_config *clip = &update->plan.clip;
+    double most = clip->value > 0 ? fmin(clip->value, 1) : 1;
+    double batches = (double)update->at.gathered + 1;
+    double step = rate_of(&update->plan) * moment->rate_scale * treatment_at(update, offset)->rate;
+
+    if (clip->norm > 0)
+        step *= fmin(1, clip->norm / length(gradient, update->n_elements));
+    for (int64_t i = offset; i < offset + n; i++) {
+        real least = (real)(step / 4 * fmin(fabs((double)gradient[i]) / batches, most));
+
+        if (value[i] + least != value[i])
+            return true;
+    }
+    return false;
 }
 
 void update_swap_average(struct update *update, real *value)

@@ -85,6 +85,10 @@ struct update_moment {
     double rate_scale; /* of the schedules */
     bool last;         /* of an epoch: what was gathered is used */
 };
+/* Whether the next update, of this gradient, is large enough to show in some of the n values at
+ * `offset` of the arena: rounding swallows a smaller one. */
+bool update_shows(const struct update *update, const real *value, const real *gradient,
+                  int64_t offset, int64_t n, const struct update_moment *moment);
 /* Takes the gradient of one more batch. When enough are gathered the weights move and the gradient
  * is cleared. */
 void update_step(struct update *update, real *value, real *gradient,
