@@ -237,6 +237,19 @@ class Stopped(Folder):
         self.assertIn("training diverged in epoch 22: back to the best weights, at 0.25 of the rate", told)
         self.assertTrue([text for text in told if text.startswith("training diverges: the loss of epoch 21 is")], told)
 
+    def test_a_final_loss_that_is_not_finite_is_told(self):
+        rows = "".join(f"{i / 10},{3 * i / 10},{'train' if i % 4 else 'valid'}\n" for i in range(-20, 20))
+        run = self.run_spec({
+            "data": {"source": self.write("line.csv", "x,y,part\n" + rows), "target": "y",
+                     "split": {"by": "column", "column": "part"}},
+            "prepare": [],
+            "model": [{"type": "dense", "units": "outputs"}],
+            "train": {"loss": {"type": "normal", "sigma": "exp"}, "epochs": 1, "batch": 100,
+                      "optimizer": {"type": "sgd", "rate": 10}, "restore_best": False},
+        })  # fmt: skip
+        told = {warning.get("where"): warning["text"] for warning in run.events("warning")}
+        self.assertIn("train.loss is not finite", told["train.loss"])
+
     def test_last_weights_are_kept_where_that_is_said(self):
         split = {"by": "group", "train": 0.6, "valid": 0.2, "test": 0.2}
         run = self.run_spec({**vowels(split), "train": {**TRAIN, "restore_best": False}})

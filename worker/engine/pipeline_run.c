@@ -659,12 +659,18 @@ static bool tell_training(const struct run *run, const struct train_result *resu
 /* The curve ended with the last epoch's weights; what counts is the loss of those that are kept. */
 static bool tell_loss(enum split_part which, const struct loss_sum *sum, struct error *error)
 {
+    double loss = sum->loss / sum->weight;
     char name[32];
 
     if (which == SPLIT_TEST)
         return true;
     (void)snprintf(name, sizeof(name), "%s.loss", split_part_name[which]);
-    return report_metric(name, GOAL_MINIMIZE, sum->loss / sum->weight, REPORT_FINAL, NAN, error);
+    if (!isfinite(loss) &&
+        !report_warning(name, loss, error, "%s is not finite: %s", name,
+                        sum->weight == 0 ? "its rows weigh nothing"
+                                         : "the weights that are kept are hardly of use"))
+        return false;
+    return report_metric(name, GOAL_MINIMIZE, loss, REPORT_FINAL, NAN, error);
 }
 
 /* Rows that the samples of a part tell, and what is predicted of them. */
