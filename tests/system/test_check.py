@@ -146,6 +146,8 @@ class Check(unittest.TestCase):
             (PIPELINE.replace("ignore: g, target: y", "ignore: [g, y], target: a").replace("train: {", "train: {logits: 1, ")
              .replace("classes", "outputs"),
              r"train\.logits: only networks that tell classes apart have them"),
+            (PIPELINE.replace("ignore: g, target: y", "ignore: [g, y], target: a").replace("classes", "outputs") + "evaluate: {logits: true}\n",
+             r"evaluate\.logits: only networks that tell classes apart have them"),
         ):
             with self.subTest(problem=problem):
                 (line,) = self.problems(text)

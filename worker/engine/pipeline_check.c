@@ -16,6 +16,7 @@
 #include "worker/engine/dataset/files.h"
 #include "worker/engine/dataset/told.h"
 #include "worker/engine/metric/metric.h"
+#include "worker/engine/model/network.h"
 #include "worker/engine/pipeline.h"
 #include "worker/engine/watch.h"
 
@@ -292,6 +293,18 @@ static bool hint_batches(const struct question *question, const struct prepared_
     return cJSON_AddItemToArray(hints, cJSON_CreateString(text.data)) || no_memory(error);
 }
 
+static bool check_logits(const struct question *question, enum task task, struct error *error)
+{
+    const struct engine_spec *spec = &question->spec;
+    bool wanted = spec->train.logits > 0 || spec->evaluate.logits;
+
+    return !wanted ||
+           (task == TASK_CLASSIFICATION && model_kind_of(&spec->model) == &model_network) ||
+           error_set_at(error, ERROR_INVALID,
+                        spec->train.logits > 0 ? "train.logits" : "evaluate.logits",
+                        "only networks that tell classes apart have them");
+}
+
 static bool check_training(struct question *question, const struct prepared_rows *rows,
                            struct error *error)
 {
@@ -304,10 +317,8 @@ static bool check_training(struct question *question, const struct prepared_rows
     struct train_config *config = &question->spec.train;
     struct distribution_shape shape;
 
-    if (config->logits > 0 && rows->preparation->task != TASK_CLASSIFICATION)
-        return error_set_at(error, ERROR_INVALID, "train.logits",
-                            "only networks that tell classes apart have them");
-    return train_complete(config, rows->preparation->task, error) &&
+    return check_logits(question, rows->preparation->task, error) &&
+           train_complete(config, rows->preparation->task, error) &&
            (model_kind_of(&question->spec.model)->whole ||
             train_check_batch(config, split->part[SPLIT_TRAIN].n, error)) &&
            loss_fit(&config->loss, set, &split->part[SPLIT_TRAIN], error) &&
