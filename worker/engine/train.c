@@ -132,10 +132,10 @@ static bool tell_expected(const struct trainer *trainer, struct error *error)
     return report_progress(done, total, "epoch", left, error);
 }
 
-double trainer_rate_scale(const struct trainer *trainer)
+double trainer_rate_scale(const struct trainer *trainer, uint64_t step)
 {
     const struct schedule_time time = {
-        .step = (int64_t)trainer->at.step,
+        .step = (int64_t)step,
         .steps_per_epoch = trainer->steps_per_epoch,
         .epochs = trainer->config->epochs,
     };
@@ -188,7 +188,7 @@ static bool take_step(struct trainer *trainer, struct error *error)
         .seed = trainer_seed(trainer),
         .step = at->step + 1,
         .epoch = at->epoch,
-        .rate_scale = trainer_rate_scale(trainer),
+        .rate_scale = trainer_rate_scale(trainer, at->step),
         .first = at->batch == 0,
         .last = at->batch + 1 == trainer->steps_per_epoch,
         .inspect = at->batch == 0,

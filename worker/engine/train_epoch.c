@@ -210,7 +210,7 @@ bool trainer_end_epoch(struct trainer *trainer, struct error *error)
 {
     scoped(evaluation_release) struct evaluation evaluation = {0};
     struct progress *at = &trainer->at;
-    double scale = trainer_rate_scale(trainer); /* of the epoch's end, before anybody judges it */
+    double scale = trainer_rate_scale(trainer, at->step - 1); /* of its last step */
     bool serious = false;
 
     if (!look(trainer, &evaluation, error) || !report_epoch(trainer, &evaluation, scale, error))

@@ -88,7 +88,8 @@ bool trainer_checkpoint_after_epoch(struct trainer *trainer, struct error *error
 bool trainer_snapshot(struct trainer *trainer, bool epoch_ended, struct error *error);
 /* train.c: at most every so often, unless always. */
 bool trainer_tell_progress(struct trainer *trainer, bool always, struct error *error);
-double trainer_rate_scale(const struct trainer *trainer); /* of schedules and roll-backs */
+/* Of schedules and roll-backs, for the step after so many. */
+double trainer_rate_scale(const struct trainer *trainer, uint64_t step);
 /* train_batches.c. Registers what is gathered; of each class, for a step; after a step, with what
  * progress had summed before it. */
 bool trainer_declare_batches(struct trainer *trainer, struct error *error);

@@ -444,6 +444,22 @@ static void losses_of_batches_go_on_across_epochs(void **state)
     end(&training);
 }
 
+/* Beside a loss stands the factor that it was made with, not the next batch's. */
+static void rate_factor_is_that_of_the_epochs_last_batch(void **state)
+{
+    struct training training;
+
+    (void)state;
+    begin(&training, TASK_CLASSIFICATION,
+          "{'model': [{'type': 'dense', 'units': 'classes'}], 'train': {'batch': 100, 'epochs': 3,"
+          " 'schedule': {'type': 'range_test', 'from': 0.25}}}");
+    must_run(&training);
+    assert_reported(&training, "\"train.rate_factor\"", "\"value\":0.25}", "\"step\":1");
+    assert_reported(&training, "\"train.rate_factor\"", "\"value\":0.5}", "\"step\":2");
+    assert_reported(&training, "\"train.rate_factor\"", "\"value\":1}", "\"step\":3");
+    end(&training);
+}
+
 static void full_loss_is_that_of_the_weights_at_the_epochs_end(void **state)
 {
     struct training training;
@@ -682,6 +698,7 @@ int main(void)
         cmocka_unit_test(without_roll_backs_it_fails_as_before),
         cmocka_unit_test(losses_of_batches_and_classes_add_up),
         cmocka_unit_test(losses_of_batches_go_on_across_epochs),
+        cmocka_unit_test(rate_factor_is_that_of_the_epochs_last_batch),
         cmocka_unit_test(full_loss_is_that_of_the_weights_at_the_epochs_end),
         cmocka_unit_test(outputs_of_each_class_are_told_by_epoch),
         cmocka_unit_test(bins_of_outputs_do_not_depend_on_the_order),

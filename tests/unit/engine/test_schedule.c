@@ -110,7 +110,7 @@ static void range_test_rises_by_the_same_share_to_its_end(void **state)
 {
     struct train_config config = {0};
     struct schedule schedule = make(&config, "[{\"type\": \"range_test\", \"from\": 0.0001}]");
-    struct schedule_time time = {.steps_per_epoch = 5, .epochs = 4};
+    struct schedule_time time = {.steps_per_epoch = 7, .epochs = 3};
 
     (void)state;
     assert_factor(&schedule, &time, 1e-4);
@@ -118,6 +118,26 @@ static void range_test_rises_by_the_same_share_to_its_end(void **state)
         assert_factor(&schedule, &time, fmin(1, 1e-4 * pow(10, (double)time.step / 5)));
     time.step = 7;
     assert_factor(&schedule, &time, 1e-4 * pow(10, 1.4));
+    settings_release(train_settings, &config);
+}
+
+/* Of few batches the last one still has the least, and the one before it all. */
+static void one_cycle_falls_however_few_batches_it_has(void **state)
+{
+    struct train_config config = {0};
+    struct schedule schedule = make(&config, "\"one_cycle\"");
+    struct schedule_time time = {.steps_per_epoch = 1, .epochs = 2};
+
+    (void)state;
+    assert_factor(&schedule, &time, 1);
+    time.step = 1;
+    assert_factor(&schedule, &time, 1 / 25.0 / 1e4);
+    time = (struct schedule_time){.steps_per_epoch = 1, .epochs = 3};
+    assert_factor(&schedule, &time, 1 / 25.0);
+    time.step = 1;
+    assert_factor(&schedule, &time, 1);
+    time.step = 2;
+    assert_factor(&schedule, &time, 1 / 25.0 / 1e4);
     settings_release(train_settings, &config);
 }
 
@@ -157,6 +177,7 @@ int main(void)
         cmocka_unit_test(every_schedule_is_finite_before_and_after_its_end),
         cmocka_unit_test(factors_of_several_are_multiplied),
         cmocka_unit_test(range_test_rises_by_the_same_share_to_its_end),
+        cmocka_unit_test(one_cycle_falls_however_few_batches_it_has),
         cmocka_unit_test(without_a_schedule_the_rate_is_as_configured),
         cmocka_unit_test(what_is_no_number_lowers_no_rate),
     };

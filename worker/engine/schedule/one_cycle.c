@@ -34,11 +34,11 @@ static double one_cycle_factor(const void *config, const struct schedule_time *t
 {
     const struct one_cycle_config *cycle = config;
     double total = schedule_length(time, cycle->epochs) * (double)time->steps_per_epoch;
-    double top = fmax(cycle->warm * total - 1, 1), last = fmax(total - 1, top + 1);
+    double last = fmax(total - 1, 1), top = fmax(cycle->warm * total - 1, fmin(last - 1, 1));
     double at = fmin((double)time->step, last), first = 1 / cycle->divide;
 
     (void)memory;
-    if (at <= top)
+    if (at < top)
         return between(first, 1, at / top);
     return between(1, first / cycle->final, (at - top) / (last - top));
 }

@@ -1,4 +1,5 @@
-/* range_test: from^(1 - part), where part goes from 0 to 1: the same share more at every batch. */
+/* range_test: from^(1 - part), where part goes from 0 to 1: the same share more at every batch, and
+ * the last of them has it all. */
 #include "worker/engine/schedule/schedule.h"
 
 #include <math.h>
@@ -20,9 +21,10 @@ static double range_test_factor(const void *config, const struct schedule_time *
                                 const struct schedule_memory *memory)
 {
     const struct range_test_config *range = config;
+    double last = schedule_length(time, range->epochs) * (double)time->steps_per_epoch - 1;
 
     (void)memory;
-    return pow(range->from, 1 - schedule_part(time, range->epochs));
+    return (double)time->step < last ? pow(range->from, 1 - (double)time->step / last) : 1;
 }
 
 const struct schedule_kind schedule_range_test = {
