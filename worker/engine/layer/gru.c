@@ -12,7 +12,8 @@ static const struct setting gru_settings[] = {
     RECURRENT_GATE_SETTINGS,
     SETTING_BOOLEAN(struct recurrent_config, reset_after, true,
                     "Whether the reset gate multiplies what the state's weights give, as in "
-                    "PyTorch; else the state before them, with one bias."),
+                    "PyTorch; else the state before them, with one bias (two where convention is "
+                    "pytorch)."),
     {0},
 };
 
