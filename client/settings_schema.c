@@ -3,7 +3,7 @@
  *
  * Families of kinds are definitions: #/$defs/optimizer is a name or a mapping with a type,
  * #/$defs/optimizer.adam the mapping alone. In a spec with a sweep any number may be a placeholder
- * such as "{rate}", so it may be one here.
+ * such as "{rate}", so it may be one here. What may be left out may be null.
  */
 #include "client/settings_tree.h"
 
@@ -108,6 +108,21 @@ static cJSON *or_placeholder(cJSON *schema)
     cJSON *placeholder = object_with("$ref", "#/$defs/placeholder");
 
     return any_of(&schema, &placeholder);
+}
+
+/* A setting that is null is one that is left out. Takes the schema in any case. */
+static cJSON *or_null(cJSON *schema)
+{
+    cJSON *either = cJSON_GetObjectItemCaseSensitive(schema, "anyOf");
+    cJSON *nothing = object_with("type", "null");
+
+    if (!either)
+        return any_of(&schema, &nothing);
+    if (cJSON_AddItemToArray(either, nothing))
+        return schema;
+    json_free(&nothing);
+    json_free(&schema);
+    return NULL;
 }
 
 static cJSON *number_or_pattern(const cJSON *setting, const char *type, const char *pattern)
@@ -258,9 +273,11 @@ static bool schema_of_setting(const cJSON *setting, cJSON **ret_schema, struct e
             return false;
     } else {
         schema = plain_schema(setting, json_text(setting, "type", ""));
-        if (!schema)
-            return no_memory(error);
     }
+    if (schema && !json_boolean(setting, "required", false))
+        schema = or_null(take(&schema));
+    if (!schema)
+        return no_memory(error);
     if (!add_documentation(schema, setting, error))
         return false;
     *ret_schema = take(&schema);
@@ -394,6 +411,7 @@ static bool refine_experiments(cJSON *table)
         json_free(&item);
         return true;
     }
+    cJSON_DeleteItemFromObjectCaseSensitive(schema, "anyOf"); /* of anything */
     return item && json_add_text(schema, "type", "array") && json_add_item(schema, "items", &item);
 }
 

@@ -125,9 +125,9 @@ static void read_seed(const cJSON *params, const cJSON *base, struct batch_head 
     const cJSON *seed = pick_member(params, NULL, "seed");
 
     if (!seed)
-        seed = json_member(head->sweep, "seed");
+        seed = unless_null(json_member(head->sweep, "seed"));
     if (!seed)
-        seed = json_member(base, "seed");
+        seed = unless_null(json_member(base, "seed"));
     if (!seed)
         return;
     if (!is_seed(seed))
@@ -218,6 +218,9 @@ static void check_types(const cJSON *params, const struct batch_head *head,
     if (head->sweep && head->experiments)
         diagnostics_add(diagnostics, "sweep",
                         "sweep and experiments do not go together; submit two batches");
+    if (!cJSON_IsNumber(json_member(head->base, "name")))
+        check_type(unless_null(json_member(head->base, "name")), cJSON_String, "name", "a text",
+                   diagnostics);
     check_name(head->name, diagnostics);
 }
 

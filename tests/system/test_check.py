@@ -153,6 +153,12 @@ class Check(unittest.TestCase):
                 (line,) = self.problems(text)
                 self.assertRegex(line, rf"^night\.yaml:\d+: {problem}$")
 
+    def test_a_name_is_text_and_what_is_null_is_left_out(self):
+        for name in ("[a, b]", "true", "{a: b}"):
+            with self.subTest(name=name):
+                self.assertEqual(self.problems(f"name: {name}\n" + PIPELINE), ["night.yaml:1: name: expected a text"])
+        self.assertEqual(self.problems("name: null\nseed: null\nprepare:\n" + PIPELINE.replace("{epochs: 2}", "{epochs: null}"), status=0), [])
+
     def test_what_some_trials_have_is_told_with_their_parameter(self):
         sweep = "sweep:\n  parameters:\n    train.optimizer.rate: [0.1, -1]\n    train.epochs: [1, 2, 3]\n  replicates: 5\n"
         self.assertEqual(

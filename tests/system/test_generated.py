@@ -28,8 +28,12 @@ GOOD = [
     {"data": DATA, "model": DENSE, "train": {"epochs": "{n}"}, "sweep": {"parameters": {"n": [1, 2]}}},
     {"sweep": {"method": "random", "parameters": {"train.optimizer.rate": {"low": 1e-5, "high": 0.1, "log": True}}}},
     {"experiments": [{"seed": 1}, {"command": ["a"]}]},
+    {"name": None, "data": dict(DATA, header=None), "model": DENSE, "prepare": None, "train": {"optimizer": None}},
 ]
 BAD = [
+    {"name": ["a"]},
+    {"name": True},
+    {"data": {"source": None, "target": "y"}},
     {"comand": ["a"]},
     {"command": [True]},
     {"command": []},
@@ -46,7 +50,7 @@ BAD = [
     {"train": {"optimizer": "adm"}},
     {"experiments": [3]},
 ]
-TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "number": (int, float), "integer": (int, float)}
+TYPES = {"null": type(None), "object": dict, "array": list, "string": str, "boolean": bool, "number": (int, float), "integer": (int, float)}
 
 
 def has_type(value, name):
