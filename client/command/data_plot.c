@@ -98,6 +98,13 @@ static bool add_texts(const struct arguments *arguments, const cJSON *root, cJSO
            no_memory(error);
 }
 
+/* The engine refuses one that it reads. */
+static bool add_output(const struct arguments *arguments, cJSON *request, struct error *error)
+{
+    return json_add_text(request, "output", arguments_text(arguments, "output", "-")) ||
+           no_memory(error);
+}
+
 static bool plot_request(const struct arguments *arguments, cJSON **ret, struct error *error)
 {
     const char *path = arguments->argument[1];
@@ -110,7 +117,7 @@ static bool plot_request(const struct arguments *arguments, cJSON **ret, struct 
         !data_request_add_cwd(path, request, error) || !add_columns(arguments, request, error) ||
         !add_rows(arguments, request, error) ||
         !add_windows(arguments, file->root, request, error) ||
-        !add_texts(arguments, file->root, request, error))
+        !add_texts(arguments, file->root, request, error) || !add_output(arguments, request, error))
         return false;
     if (!data_request_add_data(path, file, request, error))
         return false;
@@ -128,7 +135,7 @@ static bool drift_request(const struct arguments *arguments, cJSON **ret, struct
         return no_memory(error);
     if (!data_request_read(arguments, path, &file, error) ||
         !data_request_add_cwd(path, request, error) || !data_request_add_folder(request, error) ||
-        !add_columns(arguments, request, error))
+        !add_columns(arguments, request, error) || !add_output(arguments, request, error))
         return false;
     if (!json_add_item(request, "spec", &file->root) ||
         !json_add_integer(request, "chunk", (int64_t)arguments_number(arguments, "chunk", 10000)))

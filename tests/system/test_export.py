@@ -87,6 +87,27 @@ class Export(Exporting):
         self.assertEqual([row["star"] for row in self.rows("out.csv")], ["s0", "s1", "s2", "s3"])
         self.assertIn("No such file or directory", self.nj("export", self.write_spec(spec), "-o", "nowhere/out.h5", status=3).stderr)
 
+    def test_what_is_read_is_not_written_over(self):
+        files = {"src.csv": "k,x,y\n" + "".join(f"{i},{i},{i}.5\n" for i in range(6)), "other.csv": "k,z\n0,1\n1,2\n",
+                 "test.csv": "1\n3\n"}  # fmt: skip
+        for name, text in files.items():
+            with open(os.path.join(self.folder, name), "w", encoding="ascii") as out:
+                out.write(text)
+        os.symlink("src.csv", os.path.join(self.folder, "alias.csv"))
+        os.link(os.path.join(self.folder, "other.csv"), os.path.join(self.folder, "linked.csv"))
+        spec = self.write_spec({"data": {"source": "src.csv", "target": "y", "features": ["x", "z"],
+                                         "join": [{"type": "lookup", "source": "other.csv", "on": "k", "missing": "keep"}],
+                                         "split": {"by": "index", "test": "test.csv"}}})  # fmt: skip
+        for output, what in (("src.csv", "data.source"), ("./alias.csv", "data.source"), ("linked.csv", "data.join"), ("test.csv", "data.split")):
+            for verb in ("export", "drift"):
+                refused = self.nj(verb, spec, "-o", output, status=2).stderr
+                self.assertIn(f"{output}: is read as {what}", refused)
+        os.link(os.path.join(self.folder, "src.csv"), os.path.join(self.folder, "drawn.svg"))
+        self.assertIn("is read as data.source", self.nj("plot", spec, "-o", "drawn.svg", status=2).stderr)
+        for name, text in files.items():
+            with open(os.path.join(self.folder, name), encoding="ascii") as file:
+                self.assertEqual(file.read(), text)
+
     def test_dates_are_those_of_joined_tables_too(self):
         days = [f"2020-01-0{i}" for i in range(1, 9)]
         with open(self.source, "w", encoding="ascii") as out:

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -251,6 +252,19 @@ class Stored(unittest.TestCase):
             self.assertEqual(done.returncode, 2, changed)
             self.assertIn(message, done.stderr)
             self.assertFalse(os.path.exists(out))
+
+    def test_what_is_read_is_not_written_over(self):
+        model = os.path.join(self.folder, "copy.h5")
+        shutil.copy(self.run_.artifact("model.h5"), model)
+        new = self.write("few.csv", 5, target=False)
+        for output, what in ((new, "--data"), (self.train, "data.source"), (model, "the model")):
+            with open(output, "rb") as file:
+                before = file.read()
+            self.assertIn(f"{output}: is read as {what}", self.predict("-o", output, model=model, data=new, status=2).stderr)
+            with open(output, "rb") as file:
+                self.assertEqual(file.read(), before)
+        done = engine("score", self.run_.artifact("predictions.csv"), "--mean", self.run_.artifact("predictions.csv"))
+        self.assertEqual((done.returncode, "is read as --predictions" in done.stderr), (2, True), done.stderr)
 
     def test_figures_are_those_of_the_run_and_new_ones_need_no_training(self):
         done = engine("evaluate", self.run_.folder, "--metric", "rmse", "--metric", "mae", "--json")

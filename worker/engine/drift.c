@@ -12,6 +12,7 @@
 #include "worker/engine/dataset/split/split.h"
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/engine_spec.h"
+#include "worker/engine/output_place.h"
 #include "worker/engine/prepared/store.h"
 #include "worker/engine/question.h"
 
@@ -65,7 +66,9 @@ static bool read_request(struct drift *at, FILE *in, struct error *error)
 
     return question_read(in, &at->request, error) &&
            question_spec(at->request, &root, &folder, error) &&
-           engine_spec_parse_data(root, &at->spec, error);
+           engine_spec_parse_data(root, &at->spec, error) &&
+           output_place_spares_data(json_text(at->request, "output", "-"), &at->spec.data,
+                                    json_text(at->request, "cwd", NULL), error);
 }
 
 static bool open_rows(struct drift *at, struct error *error)

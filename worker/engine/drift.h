@@ -1,7 +1,8 @@
 /*
  * How the figures that scalers are fitted by come about as the training rows stream by, for nj data
  * drift. A line of JSON in,
- *   {"spec", "cwd", "folder" of prepared data, "columns":["r"], "chunk": rows}
+ *   {"spec", "cwd", "folder" of prepared data, "columns":["r"], "chunk": rows,
+ *   "output": where the table or picture will go}
  * and one out:
  *   {"source", "columns":["r"], "chunks":[{"rows": so far, "so_far":[{"n", "missing", "minimum",
  *    "maximum", "mean", "sd"}], "alone":[{...}]}]}

@@ -7,6 +7,7 @@
 
 #include "common/owner.h"
 #include "worker/engine/order.h"
+#include "worker/engine/output_place.h"
 #include "worker/engine/prepared/store.h"
 #include "worker/engine/question.h"
 #include "worker/engine/sample_output.h"
@@ -74,7 +75,8 @@ static bool read_request(struct exporting *at, FILE *in, struct error *error)
     if (!at->path)
         return error_set(error, ERROR_INVALID, "nothing that can be done is asked");
     at->seed = (uint64_t)json_integer(at->root, "seed", 0);
-    return read_part(at, error) && engine_spec_parse_data(at->root, &at->spec, error);
+    return read_part(at, error) && engine_spec_parse_data(at->root, &at->spec, error) &&
+           output_place_spares_data(at->path, &at->spec.data, at->cwd, error);
 }
 
 /* ---- samples ----------------------------------------------------------------------------------*/

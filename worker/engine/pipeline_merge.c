@@ -15,6 +15,7 @@
 #include "common/file.h"
 #include "common/owner.h"
 #include "worker/engine/dataset/csv.h"
+#include "worker/engine/output_place.h"
 #include "worker/engine/pipeline.h"
 
 enum column_use { COLUMN_COPIED, COLUMN_AVERAGED, COLUMN_LABEL, COLUMN_DROPPED };
@@ -282,6 +283,9 @@ bool pipeline_merge(const char *const *file, size_t n_files, const char *output,
 
     if (size < 5 || strcmp(output + size - 4, ".csv") != 0)
         return error_set(error, ERROR_INVALID, "%s: a mean of predictions is a .csv file", output);
+    for (size_t i = 0; i < n_files; i++)
+        if (!output_place_spares(output, file[i], "--predictions", error))
+            return false;
     if (!(read_headers(&merging, error) && write_header(&merging, error) &&
           merge_rows(&merging, error) &&
           file_replace(AT_FDCWD, output, merging.out.data, merging.out.size, error)))

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/owner.h"
+#include "worker/engine/output_place.h"
 #include "worker/engine/predict_pool.h"
 #include "worker/engine/prediction_output.h"
 
@@ -214,18 +215,14 @@ static bool give(void *context, const struct predicted_piece *piece, struct erro
 }
 
 static bool import_new(const struct stored_model *stored, const struct predict_request *request,
-                       struct dataset **ret_dataset, struct error *error)
+                       const char *cwd, struct dataset **ret_dataset, struct error *error)
 {
     const struct preparation *preparation = stored->preparation;
     scoped(memory_free) struct feature_wish *wish =
         calloc((size_t)preparation->n_features + 1, sizeof(*wish));
 
-    scoped(memory_free) char *cwd = NULL;
-
     if (!wish)
         return error_set(error, ERROR_NO_MEMORY, "predicting");
-    if (!pipeline_run_cwd(request->model, &cwd, error))
-        return false;
     for (int64_t i = 0; i < preparation->n_features; i++)
         wish[i] = (struct feature_wish){preparation->feature[i].name,
                                         preparation->feature[i].categorical};
@@ -274,6 +271,15 @@ static int64_t count_cpus(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+/* The model, the new rows, and those that it was trained on stay. */
+static bool spares_inputs(const struct stored_model *stored, const char *path, const char *cwd,
+                          const struct predict_request *request, struct error *error)
+{
+    return output_place_spares(request->output, path, "the model", error) &&
+           output_place_spares(request->output, request->data, "--data", error) &&
+           output_place_spares_data(request->output, &stored->spec.data, cwd, error);
+}
+
 static bool predict_with(const char *path, const struct predict_request *request,
                          struct error *error)
 {
@@ -281,10 +287,12 @@ static bool predict_with(const char *path, const struct predict_request *request
     scoped(dataset_free) struct dataset *dataset = NULL;
     scoped(predicting_release) struct predicting predicting = {.request = request,
                                                                .stored = &stored};
+    scoped(memory_free) char *cwd = NULL;
 
-    if (!model_file_read(path, &stored, error) ||
+    if (!model_file_read(path, &stored, error) || !pipeline_run_cwd(request->model, &cwd, error) ||
+        !spares_inputs(&stored, path, cwd, request, error) ||
         !prediction_output_open(request->output, &predicting.output, error) ||
-        !import_new(&stored, request, &dataset, error))
+        !import_new(&stored, request, cwd, &dataset, error))
         return false;
     predicting.plan = (struct predict_plan){
         .model = path,

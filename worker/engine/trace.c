@@ -13,6 +13,7 @@
 #include "worker/engine/dataset/data.h"
 #include "worker/engine/dataset/dataset.h"
 #include "worker/engine/dataset/files.h"
+#include "worker/engine/output_place.h"
 #include "worker/engine/prepared/prepared.h"
 #include "worker/engine/question.h"
 
@@ -61,7 +62,9 @@ static bool read_request(struct trace *at, FILE *in, struct error *error)
     if (!question_read(in, &at->request, error))
         return false;
     at->color = json_text(at->request, "color", NULL);
-    return question_data(at->request, &at->config, error);
+    return question_data(at->request, &at->config, error) &&
+           output_place_spares_data(json_text(at->request, "output", "-"), &at->config,
+                                    json_text(at->request, "cwd", NULL), error);
 }
 
 /* A colour by place is no column of the source. */

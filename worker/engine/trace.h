@@ -1,6 +1,7 @@
 /*
  * Rows of a source side by side, for nj data plot. A line of JSON in,
- *   {"data":{...}, "cwd", "columns":["r"], "color":"event", "recording":"1/0", "first", "last"}
+ *   {"data":{...}, "cwd", "columns":["r"], "color":"event", "recording":"1/0", "first", "last",
+ *   "output": where the picture will go}
  * or, with "windows" (how many of each class) and "length", some windows of each class of `color`,
  * the same for the same "seed". One out:
  *   {"source", "x":"time"|"row"|"step", "columns":["r"], "color":{"name", "classes":[...]},
