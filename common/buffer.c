@@ -6,6 +6,8 @@
  */
 #include "common/buffer.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -99,6 +101,20 @@ bool buffer_append_integer(struct buffer *buffer, int64_t value, struct error *e
     if (value < 0)
         *--at = '-';
     return buffer_append(buffer, at, (size_t)(text + sizeof(text) - at), error);
+}
+
+/* A decimal of up to 15 digits survives the way through a double, so %.15g, which drops trailing
+ * zeros, finds it; where digits are fewer than that (subnormals) all precisions are tried. */
+bool buffer_append_real(struct buffer *buffer, double value, struct error *error)
+{
+    char text[40];
+
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (digits == 17 || strtod(text, NULL) == value)
+            break;
+    }
+    return buffer_append_text(buffer, text, error);
 }
 
 bool buffer_append_format(struct buffer *buffer, struct error *error, const char *format, ...)

@@ -32,6 +32,8 @@ bool buffer_append_text(struct buffer *buffer, const char *text, struct error *e
 /* In decimal. A format does it too, but the first one costs a process 20 us: a submission has none.
  */
 bool buffer_append_integer(struct buffer *buffer, int64_t value, struct error *error);
+/* The shortest decimal that comes back as this number. */
+bool buffer_append_real(struct buffer *buffer, double value, struct error *error);
 __attribute__((format(printf, 3, 4))) bool
 buffer_append_format(struct buffer *buffer, struct error *error, const char *format, ...);
 

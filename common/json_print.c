@@ -4,10 +4,7 @@
  */
 #include "common/json.h"
 
-#include <float.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/json_plain.h"
@@ -22,22 +19,13 @@ static bool print_integer(double value, struct buffer *buffer, struct error *err
     return buffer_append_integer(buffer, (int64_t)value, error);
 }
 
-/* A decimal of up to 15 digits survives the way through a double, so %.15g, which drops trailing
- * zeros, finds it; where digits are fewer than that (subnormals) all precisions are tried. */
 static bool print_number(double value, struct buffer *buffer, struct error *error)
 {
-    char text[40];
-
     if (!isfinite(value))
         return buffer_append_text(buffer, "null", error);
     if (fabs(value) < EXACT_INTEGER_LIMIT && value == (double)(int64_t)value)
         return print_integer(value, buffer, error);
-    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    return buffer_append_text(buffer, text, error);
+    return buffer_append_real(buffer, value, error);
 }
 
 static bool print_special(unsigned char c, struct buffer *buffer, struct error *error)

@@ -72,6 +72,33 @@ class Logarithms(Folder):
             for row in csv.DictReader(file):
                 self.assertAlmostEqual(predicted[int(row["row"])], float(row["predicted[duration]"]), places=6)
 
+    def test_predictions_far_from_0_keep_what_tells_them_apart(self):
+        """Targets of a small spread about 1e9 are learned scaled: a prediction is more than a float32."""
+        with open(self.source, encoding="ascii") as file:
+            rows = list(csv.DictReader(file))
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("x,far\n" + "".join(f"{row['x']},{1e9 + 0.1 * float(row['logarithm']):.4f}\n" for row in rows))
+        run = self.run_of(self.spec("far", "standard", DENSE), "1")
+        self.assertEqual(run.finish().returncode, 0)
+        predicted = self.predictions(run)
+        self.assertGreater(len({value for _, value in predicted}), 50)
+        mae = sum(abs(a - p) for a, p in predicted) / len(predicted)
+        self.assertAlmostEqual(mae, run.results()["test.mae"], places=9)
+        out = os.path.join(self.folder, "out.csv")
+        self.assertEqual(engine("predict", run.folder, "--data", self.source, "-o", out).returncode, 0)
+        with open(out, encoding="ascii") as file:
+            again = {row["row"]: float(row["predicted[far]"]) for row in csv.DictReader(file)}
+        with open(run.artifact("predictions.csv"), encoding="ascii") as file:
+            for row in csv.DictReader(file):
+                self.assertAlmostEqual(again[row["row"]], float(row["predicted[far]"]), delta=1e-5)
+
+    def test_what_is_a_float_has_as_many_digits(self):
+        run = self.run_of(self.spec("logarithm", "none", DENSE), "1")
+        self.assertEqual(run.finish().returncode, 0)
+        with open(run.artifact("predictions.csv"), encoding="ascii") as file:
+            for row in csv.DictReader(file):
+                self.assertLessEqual(len(row["predicted[logarithm]"].split("e")[0].lstrip("-0.").replace(".", "")), 9)
+
     def test_quantiles_keep_their_order(self):
         spec = self.spec("duration", "log", DENSE, {"type": "quantile", "levels": [0.1, 0.5, 0.9]})
         spec["evaluate"]["metrics"] = ["crps", {"type": "interval", "level": 0.8}]

@@ -411,25 +411,31 @@ static bool write_distribution_header(const struct distribution_shape *shape, co
     return true;
 }
 
+/* Of a float as many digits as it has; what was computed of it in double comes back as it was: a
+ * target's offset may be large beside its spread. */
+static bool write_number(double value, struct buffer *out, struct error *error)
+{
+    if (!buffer_append(out, ",", 1, error))
+        return false;
+    return sizeof(real) == sizeof(float) && value == (double)(float)value
+               ? buffer_append_format(out, error, "%.9g", value)
+               : buffer_append_real(out, value, error);
+}
+
 static bool write_distribution(const struct distribution_shape *shape, const double *parameter,
                                struct buffer *out, struct error *error)
 {
     const double *level;
     int64_t n = level_count(shape, &level);
 
-    if (has_density(shape) &&
-        !buffer_append_format(out, error, ",%.9g,%.9g", distribution_mean(shape, parameter),
-                              distribution_sd(shape, parameter)))
+    if (has_density(shape) && !(write_number(distribution_mean(shape, parameter), out, error) &&
+                                write_number(distribution_sd(shape, parameter), out, error)))
         return false;
     for (int64_t i = 0; i < n; i++)
-        if (!buffer_append_format(out, error, ",%.9g",
-                                  distribution_quantile(shape, parameter, level[i])))
+        if (!write_number(distribution_quantile(shape, parameter, level[i]), out, error))
             return false;
     return true;
 }
-
-/* As many as the numbers have that predict. */
-#define DIGITS (sizeof(real) == sizeof(double) ? 17 : 9)
 
 bool pipeline_write_header(const struct samples *samples, const struct distribution_shape *shape,
                            bool actual, struct buffer *out, struct error *error)
@@ -468,6 +474,9 @@ static int64_t largest(const double *value, int64_t n)
     return best;
 }
 
+/* As many as the numbers have that predict. */
+#define PROBABILITY_DIGITS (sizeof(real) == sizeof(double) ? 17 : 9)
+
 static bool write_row(const struct samples *samples, const struct distribution_shape *shape,
                       int64_t row, const double *prediction, bool actual, struct buffer *out,
                       struct error *error)
@@ -482,7 +491,7 @@ static bool write_row(const struct samples *samples, const struct distribution_s
         for (int64_t i = 0; i < n_targets; i++)
             if ((actual &&
                  !buffer_append_format(out, error, ",%.17g", dataset_target(dataset, row)[i])) ||
-                !buffer_append_format(out, error, ",%.*g", DIGITS, prediction[i]) ||
+                !write_number(prediction[i], out, error) ||
                 !write_distribution(shape, prediction + n_targets + i * distribution_width(shape),
                                     out, error))
                 return false;
@@ -494,7 +503,7 @@ static bool write_row(const struct samples *samples, const struct distribution_s
                          error))
         return false;
     for (int64_t i = 0; i < n_classes; i++)
-        if (!buffer_append_format(out, error, ",%.*g", DIGITS, prediction[i]))
+        if (!buffer_append_format(out, error, ",%.*g", PROBABILITY_DIGITS, prediction[i]))
             return false;
     return buffer_append_text(out, "\n", error);
 }
@@ -542,7 +551,7 @@ bool pipeline_write_logits(struct model *model, const struct samples *samples,
             !dataset_write_id(samples->dataset, row[i], out, error))
             return false;
         for (int64_t k = 0; k < preparation->n_classes; k++)
-            if (!buffer_append_format(out, error, ",%.9g", logit[i * preparation->n_classes + k]))
+            if (!write_number(logit[i * preparation->n_classes + k], out, error))
                 return false;
     }
     return buffer_append_text(out, "\n", error);

@@ -1,6 +1,7 @@
 /* Buffers: growth, limits and the NUL behind the bytes. */
 #include "common/buffer.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -62,6 +63,33 @@ static void integers_are_appended_to_their_last_digit(void **state)
         assert_true(buffer_append_text(&buffer, "#", &error));
         assert_true(buffer_append_integer(&buffer, cases[i].value, &error));
         assert_string_equal(buffer.data + 1, cases[i].text);
+    }
+}
+
+static void reals_are_appended_as_briefly_as_they_come_back(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0.1, "0.1"},
+        {9.95, "9.95"},
+        {-1e22, "-1e+22"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1.0 / 3, "0.3333333333333333"},
+        {1000000000.1, "1000000000.1"},
+        {5e-324, "5e-324"},
+        {0, "0"},
+        {(double)INFINITY, "inf"},
+    };
+    struct error error;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        scoped(buffer_release) struct buffer buffer = {0};
+
+        assert_true(buffer_append_real(&buffer, cases[i].value, &error));
+        assert_string_equal(buffer.data, cases[i].text);
     }
 }
 
@@ -149,6 +177,7 @@ int main(void)
         cmocka_unit_test(text_grows_and_stays_terminated),
         cmocka_unit_test(formats_are_appended),
         cmocka_unit_test(integers_are_appended_to_their_last_digit),
+        cmocka_unit_test(reals_are_appended_as_briefly_as_they_come_back),
         cmocka_unit_test(nothing_appended_is_an_empty_text),
         cmocka_unit_test(front_is_dropped_and_the_rest_moves),
         cmocka_unit_test(limit_is_never_passed),
