@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import subprocess
 import unittest
@@ -107,6 +108,55 @@ class Export(Exporting):
         for name, text in files.items():
             with open(os.path.join(self.folder, name), encoding="ascii") as file:
                 self.assertEqual(file.read(), text)
+
+    def sines(self, hole=None, **band):
+        """A sine of 2 Hz, ten rows a second, through a band-pass."""
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("t,a,y\n" + "".join(f"{i / 10},{'' if i == hole else math.sin(0.4 * math.pi * i + 0.3)},{i}.5\n" for i in range(200)))
+        return {"data": {"source": self.source, "time": "t", "features": ["a"], "target": "y", "task": "regression",
+                         "split": {"by": "time", "test": 0.25}},
+                "prepare": [{"type": "band_pass", "low": 1, "high": 3, **band}, "impute", {"type": "window", "length": 1}]}  # fmt: skip
+
+    def power(self, spec):
+        self.export(spec, "out.csv")
+        values = [float(row["a"]) for row in self.rows("out.csv")]
+        return sum(value * value for value in values[50:150]) / 100
+
+    def test_a_band_pass_has_the_rate_of_the_data(self):
+        spec = self.sines()
+        self.assertIn("prepare[0]: rate is left out", self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+        spec["data"]["rate"] = 10
+        self.assertAlmostEqual(self.power(spec), 0.5, delta=0.02)
+        spec["data"]["rate"] = 5  # Hz: what was fitted with another rate is another
+        self.assertIn("below half the rate (2.5)", self.nj("export", self.write_spec(spec), "-o", "out.csv", status=2).stderr)
+        spec = self.sines(rate=256)
+        self.assertLess(self.power(spec), 0.1)
+        spec["data"]["rate"] = 10
+        told = self.nj("export", self.write_spec(spec), "-o", "out.csv").stderr
+        self.assertIn("warning: prepare[0]: the rate is 256 where data.rate is 10", told)
+        spec["data"]["rate"] = 256
+        self.assertNotIn("warning: prepare[0]", self.nj("export", self.write_spec(spec), "-o", "out.csv").stderr)
+
+    def test_a_band_pass_takes_no_missing_values(self):
+        refused = self.nj("export", self.write_spec(self.sines(hole=10, rate=10)), "-o", "out.csv", status=2).stderr
+        self.assertIn("prepare[0]: 'a' is missing in 1 training values, and band_pass takes none", refused)
+        spec = self.sines(hole=10, rate=10)
+        spec["prepare"] = ["last_value", "impute", *spec["prepare"]]
+        self.assertAlmostEqual(self.power(spec), 0.5, delta=0.02)
+        self.export(self.sines(hole=160, rate=10), "out.csv")  # a test row: the filter begins anew behind it
+        values = [float(row["a"]) for row in self.rows("out.csv")][170:]
+        self.assertGreater(sum(value * value for value in values) / len(values), 0.3)
+
+    def test_log1p_of_what_is_lower_than_in_training_is_its_own(self):
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("a,y,p\n5,1.5,train\n9,2.5,train\n0,3.5,test\n-0.5,3.5,test\n-1,4,test\n-7,4,test\n")
+        self.export({"data": {"source": self.source, "target": "y", "split": {"by": "column", "column": "p"}}, "prepare": ["log1p"]}, "out.csv")
+        values = [float(row["a"]) for row in self.rows("out.csv")]
+        for value, x in zip(values, (5, 9, 0, -0.5)):
+            self.assertAlmostEqual(value, math.log1p(x), places=6)
+        self.assertEqual(values[4], values[5])
+        self.assertLess(values[4], -16)
+        self.assertTrue(math.isfinite(values[4]))
 
     def test_dates_are_those_of_joined_tables_too(self):
         days = [f"2020-01-0{i}" for i in range(1, 9)]

@@ -138,7 +138,7 @@ static struct small_table *make_for(const struct kind *kind)
         {"log", "[{\"type\":\"log\",\"columns\":\"tail\"},\"impute\"]"},
         {"log1p", "[\"minmax\",\"log1p\",\"impute\"]"},
         {"sqrt", "[\"minmax\",\"sqrt\",\"impute\"]"},
-        {"band_pass", STEPS "{\"type\":\"band_pass\",\"order\":2}]"},
+        {"band_pass", STEPS "{\"type\":\"band_pass\",\"order\":2,\"rate\":256}]"},
         {"difference", STEPS "\"difference\"]"},
         {"last_value", STEPS "\"last_value\"]"},
         {"moving_average", STEPS "\"moving_average\"]"},

@@ -440,7 +440,7 @@ static void what_goes_along_recordings_sees_no_row_of_another_part(void **state)
         "\"last_value\",{\"type\":\"impute\",\"by\":\"mean\"}",
         "\"impute\",{\"type\":\"difference\",\"lag\":3}",
         "\"impute\",{\"type\":\"moving_average\",\"length\":6}",
-        "\"impute\",{\"type\":\"band_pass\",\"order\":2}",
+        "\"impute\",{\"type\":\"band_pass\",\"order\":2,\"rate\":256}",
         "\"impute\",{\"type\":\"series_scale\",\"by\":\"robust\"}",
         "\"impute\",\"standard\",{\"type\":\"set_steps\",\"steps\":2}",
     };

@@ -13,7 +13,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
 
-#define FITTED_VERSION 5
+#define FITTED_VERSION 6
 #define FITTED_LIMIT ((size_t)256 * 1024 * 1024)
 
 static bool no_memory(struct error *error)
@@ -41,9 +41,9 @@ static bool fitted_path(const struct dataset *dataset, const struct split *rows,
 
     if (!settings)
         return no_memory(error);
-    if (!buffer_append_format(&text, error, "%d %s %s %lld %d ", FITTED_VERSION, NIGHTJAR_VERSION,
-                              dataset->key, (long long)spec->data.max_categories,
-                              spec->data.target_transform) ||
+    if (!buffer_append_format(&text, error, "%d %s %s %lld %d %.17g ", FITTED_VERSION,
+                              NIGHTJAR_VERSION, dataset->key, (long long)spec->data.max_categories,
+                              spec->data.target_transform, spec->data.rate) ||
         (json_member(settings, "prepare") &&
          !json_print(json_member(settings, "prepare"), &text, error)))
         return false;

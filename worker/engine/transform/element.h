@@ -5,8 +5,8 @@
 #include "worker/engine/transform/transform.h"
 
 /* The state of a function of x + offset that is not defined everywhere: (offset, floor), where a
- * lower x + offset counts as floor, the least that a training row has. INVALID where that is below
- * `lowest`, or at it where `open`. */
+ * lower x + offset counts as floor, the least that a training row has (of log1p its domain).
+ * INVALID where that is below `lowest`, or at it where `open`. */
 #define ELEMENT_STATE 2
 bool element_fit(struct fitting *fitting, double offset, double lowest, bool open,
                  struct error *error);

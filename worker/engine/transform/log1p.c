@@ -19,7 +19,11 @@ static bool fit(struct fitting *fitting, struct error *error)
 {
     const struct log1p_config *config = fitting->config;
 
-    return element_fit(fitting, config->offset, -1, true, error);
+    if (!element_fit(fitting, config->offset, -1, true, error))
+        return false;
+    for (int64_t i = 0; i < fitting->transform->n_columns; i++)
+        transform_state(fitting->transform, i)[1] = (double)nextafterf(-1, 0);
+    return true;
 }
 
 static void map(const double *state, int64_t n_state, double *x, int64_t n)
@@ -37,10 +41,13 @@ static void unmap(const double *state, int64_t n_state, double *x, int64_t n)
 }
 
 const struct transform_kind transform_log1p = {
-    .kind = {.name = "log1p",
-             .help = "The logarithm of 1 and the value, exact near 0. Has an inverse.",
-             .config_size = sizeof(struct log1p_config),
-             .settings = log1p_settings},
+    .kind =
+        {.name = "log1p",
+         .help =
+             "The logarithm of 1 and the value, exact near 0; what is not above -1 counts as the "
+             "least float that is. Has an inverse.",
+         .config_size = sizeof(struct log1p_config),
+         .settings = log1p_settings},
     .n_state = ELEMENT_STATE,
     .fit = fit,
     .map = map,

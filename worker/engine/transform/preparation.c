@@ -284,6 +284,7 @@ struct fitter {
     const struct split *windows;
     const struct stretches *stretches;
     const struct window_config *window; /* NULL: none so far */
+    double rate;                        /* of rows, as data.rate */
     struct row_list all; /* owned: the rows of all parts; empty until somebody needs them */
     struct preparation *preparation;
     struct layout layout; /* owned: after the transforms so far */
@@ -340,6 +341,35 @@ static bool choose_rows(struct fitter *fitter, const struct transform_kind *kind
     return true;
 }
 
+/* Steps that a transform has made of others, or of columns, are not as far apart as rows. */
+static double rate_of_steps(const struct fitter *fitter)
+{
+    for (int64_t i = 0; i < fitter->preparation->n_transforms; i++)
+        if (fitter->preparation->transform[i].kind->makes_steps)
+            return 0;
+    return fitter->rate;
+}
+
+static bool refuse_gaps(const struct fitting *fitting, struct error *error)
+{
+    const struct transform *transform = fitting->transform;
+    scoped(memory_free) struct column_figures *figures =
+        calloc((size_t)transform->n_columns + 1, sizeof(*figures));
+
+    if (!figures)
+        return no_memory(error);
+    if (!row_stream_figures(fitting->rows, transform->column, transform->n_columns, figures, error))
+        return false;
+    for (int64_t i = 0; i < transform->n_columns; i++)
+        if (figures[i].n_missing > 0)
+            return error_set_at(error, ERROR_INVALID, fitting->path,
+                                "'%s' is missing in %lld training values, and %s takes none: put "
+                                "impute before it, or last_value and impute",
+                                fitting->layout->column[transform->column[i]].name,
+                                (long long)figures[i].n_missing, transform->kind->kind.name);
+    return true;
+}
+
 /* Fits the last of the preparation's transforms, whose kind is set, on what the others leave. */
 static bool fit_last(struct fitter *fitter, const struct transform_config *config, const char *path,
                      struct error *error)
@@ -356,6 +386,7 @@ static bool fit_last(struct fitter *fitter, const struct transform_config *confi
                               .rows = &rows,
                               .layout = &fitter->layout,
                               .transform = transform,
+                              .rate = rate_of_steps(fitter),
                               .warnings = fitter->warnings};
 
     if (!layout_select(&fitter->layout, config ? &config->columns : &all, transform->kind->sort,
@@ -370,7 +401,9 @@ static bool fit_last(struct fitter *fitter, const struct transform_config *confi
                             "data.series, or in data.time what orders them, or say reshape before",
                             transform->kind->kind.name);
     rows.applier = applier;
-    return transform->n_columns == 0 || transform->kind->fit(&fitting, error);
+    return transform->n_columns == 0 ||
+           ((!transform->kind->needs_values || refuse_gaps(&fitting, error)) &&
+            transform->kind->fit(&fitting, error));
 }
 
 static bool fit_transform(struct fitter *fitter, const struct transform_kind *kind,
@@ -544,6 +577,7 @@ static bool fit_features(const struct dataset *dataset, const struct split *spli
                                                    .split = split,
                                                    .windows = windows,
                                                    .stretches = stretches,
+                                                   .rate = config->rate,
                                                    .preparation = preparation,
                                                    .warnings = warnings};
     scoped(applier_free) struct applier *raw = NULL;

@@ -105,6 +105,7 @@ struct fitting {
     struct row_stream *rows;          /* to learn from */
     struct layout *layout;            /* of what comes in; fit() makes it that of what comes out */
     struct transform *transform;      /* kind and columns are set */
+    double rate; /* steps in a second, where they are rows and data.rate says it; 0: not known */
     struct warning_list *warnings;
 };
 
@@ -115,7 +116,8 @@ struct transform_kind {
     int64_t n_state; /* numbers that a column has; TRANSFORM_STATE_VARIES: as many as fit() likes */
     bool along;      /* map() takes the steps of a sample, which follow one another */
     bool pooled;     /* along recordings across their gaps: map() takes all rows of one */
-    bool makes_steps; /* what comes out has steps of its own number */
+    bool needs_values; /* map() takes no missing ones: training rows that have some are refused */
+    bool makes_steps;  /* what comes out has steps of its own number */
     /* Gives the transform its state, and changes the layout where the kind has apply(). NULL: does
      * nothing to values (window). */
     bool (*fit)(struct fitting *fitting, struct error *error);
