@@ -158,6 +158,22 @@ class Export(Exporting):
         self.assertLess(values[4], -16)
         self.assertTrue(math.isfinite(values[4]))
 
+    def test_values_that_a_transform_makes_too_large_are_told(self):
+        data = {"source": self.source, "time": "t", "features": ["a", "b"], "target": "y", "task": "regression",
+                "split": {"by": "time", "test": 0.25}}  # fmt: skip
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("t,a,b,y\n" + "".join(f"{i},{'1e30' if i in (17, 19) else i},{i},{i}.5\n" for i in range(20)))
+        large = {"type": "scale", "columns": ["a"], "multiply": 1e30}
+        window = {"type": "window", "length": 2}
+        for prepare, n, row in (([{"type": "square", "columns": ["a"]}], "2 values are", 17), ([large], "2 values are", 17),
+                                ([large, window], "2 values are", 17), ([window, large], "2 values are", 17),
+                                ([window, large, "summary"], "", 17)):  # fmt: skip
+            told = self.nj("export", self.write_spec({"data": data, "prepare": prepare}), "-o", "out.csv").stderr
+            self.assertRegex(told, rf"warning: a[^:]*: {n}.* not finite once prepared, the first in row {row} of ")
+            self.assertNotIn("warning: b", told)
+        told = self.nj("export", self.write_spec({"data": data, "prepare": ["standard", window]}), "-o", "out.csv").stderr
+        self.assertNotIn("not finite", told)
+
     def test_dates_are_those_of_joined_tables_too(self):
         days = [f"2020-01-0{i}" for i in range(1, 9)]
         with open(self.source, "w", encoding="ascii") as out:

@@ -41,9 +41,10 @@ static bool fitted_path(const struct dataset *dataset, const struct split *rows,
 
     if (!settings)
         return no_memory(error);
-    if (!buffer_append_format(&text, error, "%d %s %s %lld %d %.17g ", FITTED_VERSION,
-                              NIGHTJAR_VERSION, dataset->key, (long long)spec->data.max_categories,
-                              spec->data.target_transform, spec->data.rate) ||
+    if (!buffer_append_format(&text, error, "%d %zu %s %s %lld %d %.17g ", FITTED_VERSION,
+                              sizeof(real), NIGHTJAR_VERSION, dataset->key,
+                              (long long)spec->data.max_categories, spec->data.target_transform,
+                              spec->data.rate) ||
         (json_member(settings, "prepare") &&
          !json_print(json_member(settings, "prepare"), &text, error)))
         return false;

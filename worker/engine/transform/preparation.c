@@ -9,6 +9,7 @@
 #include "common/owner.h"
 #include "worker/engine/dataset/window.h"
 #include "worker/engine/transform/apply.h"
+#include "worker/engine/transform/finite.h"
 #include "worker/engine/transform/kinds.h"
 #include "worker/engine/transform/row_stream.h"
 #include "worker/engine/transform/words.h"
@@ -687,6 +688,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
                      struct error *error)
 {
     scoped(preparation_free) struct preparation *preparation = calloc(1, sizeof(*preparation));
+    const struct window_config *window = window_find(prepare);
     bool standardise = config->target_transform == TARGET_TRANSFORM_STANDARD ||
                        config->target_transform == TARGET_TRANSFORM_LOG_STANDARD;
 
@@ -697,7 +699,7 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
         return error_set_at(error, ERROR_INVALID, "data.target_transform", "is for regression");
     preparation->target_log = config->target_transform == TARGET_TRANSFORM_LOG ||
                               config->target_transform == TARGET_TRANSFORM_LOG_STANDARD;
-    if (preparation->target_log && !check_logarithm(dataset, windows, window_find(prepare), error))
+    if (preparation->target_log && !check_logarithm(dataset, windows, window, error))
         return false;
     if (!fit_features(dataset, split, windows, stretches, config, prepare, preparation, warnings,
                       error))
@@ -710,7 +712,10 @@ bool preparation_fit(const struct dataset *dataset, const struct split *split,
         return no_memory(error);
     if (dataset->task == TASK_CLASSIFICATION)
         warn_classes(dataset, &split->part[SPLIT_TRAIN], warnings);
-    if (!preparation_set_inputs(preparation, window_find(prepare), error))
+    if (!preparation_set_inputs(preparation, window, error) ||
+        !finite_warn(
+            &(struct prepared_parts){dataset, preparation, split, windows, window, stretches},
+            warnings, error))
         return false;
     *ret_preparation = take(&preparation);
     return true;

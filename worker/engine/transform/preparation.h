@@ -70,7 +70,8 @@ int64_t preparation_loaded_width(const struct preparation *preparation);
 
 /* `split`: rows; `windows`: the samples made of them, where they are windows, else the same.
  * `stretches`: as for applier_make(). INVALID where a feature has missing values and nothing
- * imputes them, or too many categories. */
+ * imputes them, or too many categories. A warning tells of values that are not finite once they are
+ * transformed, in any part. */
 bool preparation_fit(const struct dataset *dataset, const struct split *split,
                      const struct split *windows, const struct stretches *stretches,
                      const struct data_config *config, const struct kind_choices *prepare,
