@@ -167,12 +167,23 @@ class Export(Exporting):
         window = {"type": "window", "length": 2}
         for prepare, n, row in (([{"type": "square", "columns": ["a"]}], "2 values are", 17), ([large], "2 values are", 17),
                                 ([large, window], "2 values are", 17), ([window, large], "2 values are", 17),
-                                ([window, large, "summary"], "", 17)):  # fmt: skip
+                                ([window, large, "summary"], "at least ", "18")):  # fmt: skip
             told = self.nj("export", self.write_spec({"data": data, "prepare": prepare}), "-o", "out.csv").stderr
-            self.assertRegex(told, rf"warning: a[^:]*: {n}.* not finite once prepared, the first in row {row} of ")
+            self.assertRegex(told, rf"warning: a[^:]*: {n}.* not finite once prepared, the first in (the window of )?row {row} of ")
             self.assertNotIn("warning: b", told)
         told = self.nj("export", self.write_spec({"data": data, "prepare": ["standard", window]}), "-o", "out.csv").stderr
         self.assertNotIn("not finite", told)
+
+    def test_steps_that_lose_their_mask_are_told(self):
+        with open(self.source, "w", encoding="ascii") as out:
+            out.write("s,t,a,y\nu,0,1,1.5\nu,1,2,1.5\nu,2,3,1.5\nu,3,4,1.5\nv,0,9,2.5\n")
+        spec = {"data": {"source": self.source, "series": "s", "time": "t", "features": ["a"], "target": "y", "task": "regression",
+                         "split": {"train": 1, "valid": 0, "test": 0}}}  # fmt: skip
+        for edges, shorter, more, told in (("mask", "keep", {"type": "steps", "every": 2}, True), ("drop", "drop", {"type": "steps", "every": 2}, False),
+                                           ("mask", "keep", {"type": "reshape", "steps": 2}, True), ("mask", "keep", {"type": "paa", "segments": 2}, False)):
+            spec["prepare"] = [{"type": "window", "length": 4, "edges": edges, "shorter": shorter}, more]
+            text = self.nj("export", self.write_spec(spec), "-o", "out.csv").stderr
+            self.assertEqual("warning: prepare[1]: " in text and "no mask tells" in text, told, text)
 
     def test_dates_are_those_of_joined_tables_too(self):
         days = [f"2020-01-0{i}" for i in range(1, 9)]

@@ -5,12 +5,19 @@
 #include <stdlib.h>
 
 #include "common/owner.h"
+#include "worker/engine/dataset/row_list.h"
+#include "worker/engine/dataset/window.h"
 #include "worker/engine/transform/apply.h"
 #include "worker/engine/transform/row_stream.h"
 #include "worker/engine/transform/select.h"
 
 #define COLUMNS_TOLD 5
 #define LARGEST (sizeof(real) == sizeof(float) ? (double)FLT_MAX : DBL_MAX)
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NO_MEMORY, "looking at prepared values");
+}
 
 struct trouble {    /* of a column */
     int64_t n, row; /* values; where the first is */
@@ -39,6 +46,32 @@ static bool all_finite(const double *x, int64_t n)
     return all;
 }
 
+static void take_window(struct row_list *list, int64_t row)
+{
+    list->row[list->n++] = row;
+}
+
+/* As few of the windows as their rows lie in: most overlap, and each costs what it does in
+ * training. */
+static bool thin_out(const struct row_list *windows, int64_t length, struct row_list *ret,
+                     struct error *error)
+{
+    int64_t last = -length - 1, before = last;
+
+    ret->row = calloc((size_t)windows->n + 1, sizeof(*ret->row));
+    if (!ret->row)
+        return no_memory(error);
+    for (struct row_walk at = {.list = windows}; row_walk(&at); before = at.row) {
+        if (at.row - last > length && before != last)
+            take_window(ret, last = before);
+        if (at.row - last > length)
+            take_window(ret, last = at.row);
+    }
+    if (before != last)
+        take_window(ret, before);
+    return true;
+}
+
 static void look(const struct block *block, const int64_t *row, struct trouble *trouble)
 {
     int64_t n = block_rows(block);
@@ -54,7 +87,7 @@ static void look(const struct block *block, const int64_t *row, struct trouble *
     }
 }
 
-static void tell(const struct prepared_parts *parts, const struct trouble *trouble,
+static void tell(const struct prepared_parts *parts, bool windows, const struct trouble *trouble,
                  struct warning_list *warnings)
 {
     int told = 0;
@@ -63,13 +96,30 @@ static void tell(const struct prepared_parts *parts, const struct trouble *troub
         if (trouble[j].n == 0)
             continue;
         warning_add(warnings, parts->preparation->column[j].name, (double)trouble[j].n,
-                    "%lld value%s not finite once prepared, the first in row %lld of %s: a "
+                    "%s%lld value%s not finite once prepared, the first in %srow %lld of %s: a "
                     "transform makes more of it than a float%zu holds",
-                    (long long)trouble[j].n, trouble[j].n == 1 ? " is" : "s are",
+                    windows ? "at least " : "", (long long)trouble[j].n,
+                    trouble[j].n == 1 ? " is" : "s are", windows ? "the window of " : "",
                     (long long)dataset_file_row(parts->dataset, trouble[j].row),
                     parts->dataset->path, 8 * sizeof(real));
         told++;
     }
+}
+
+static bool look_at_part(struct applier *applier, const struct row_list *part,
+                         const struct window_config *window, struct trouble *trouble,
+                         struct error *error)
+{
+    scoped(row_list_release) struct row_list thin = {0};
+    const struct row_stream stream = {applier, window ? &thin : part, window};
+    const struct block *block;
+    const int64_t *row;
+
+    if (window && !thin_out(part, window->length, &thin, error))
+        return false;
+    for (int64_t at = 0; (block = row_stream_next(&stream, &at, &row));)
+        look(block, row, trouble);
+    return true;
 }
 
 bool finite_warn(const struct prepared_parts *parts, struct warning_list *warnings,
@@ -82,19 +132,14 @@ bool finite_warn(const struct prepared_parts *parts, struct warning_list *warnin
     scoped(applier_free) struct applier *applier = NULL;
 
     if (!trouble)
-        return error_set(error, ERROR_NO_MEMORY, "looking at prepared values");
+        return no_memory(error);
     if (parts->preparation->n_transforms == 0) /* the source's, which were looked at */
         return true;
     if (!applier_make(parts->preparation, parts->dataset, parts->stretches, &applier, error))
         return false;
-    for (int part = 0; part < SPLIT_PART_COUNT; part++) {
-        struct row_stream stream = {applier, &split->part[part], window};
-        const struct block *block;
-        const int64_t *row;
-
-        for (int64_t at = 0; (block = row_stream_next(&stream, &at, &row));)
-            look(block, row, trouble);
-    }
-    tell(parts, trouble, warnings);
+    for (int part = 0; part < SPLIT_PART_COUNT; part++)
+        if (!look_at_part(applier, &split->part[part], window, trouble, error))
+            return false;
+    tell(parts, window != NULL, trouble, warnings);
     return true;
 }

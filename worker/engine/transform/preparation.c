@@ -451,6 +451,20 @@ static bool fit_transform(struct fitter *fitter, const struct transform_kind *ki
     return true;
 }
 
+/* What they make of samples that are shorter than others has the length of all. */
+static void warn_unmasked(const struct fitter *fitter, const struct transform_kind *kind,
+                          const char *path)
+{
+    const struct window_config *window = fitter->window;
+
+    if ((kind == &transform_steps || kind == &transform_reshape) && window &&
+        window->edges == WINDOW_EDGES_MASK && window->shorter == WINDOW_SHORT_KEEP)
+        warning_add(fitter->warnings, path, (double)NAN,
+                    "%s fills up samples that are shorter than others, and no mask tells those "
+                    "steps any more",
+                    kind->kind.name);
+}
+
 static bool fit_transforms(struct fitter *fitter, const struct kind_choices *prepare,
                            struct error *error)
 {
@@ -465,6 +479,7 @@ static bool fit_transforms(struct fitter *fitter, const struct kind_choices *pre
         if (!fit_transform(fitter, (const struct transform_kind *)prepare->item[i].kind, config,
                            path, error))
             return false;
+        warn_unmasked(fitter, (const struct transform_kind *)prepare->item[i].kind, path);
     }
     return fit_transform(fitter, &transform_onehot, NULL, "prepare", error);
 }

@@ -77,11 +77,14 @@ static void apply(const struct transform *transform, const struct block *in, str
 }
 
 const struct transform_kind transform_reshape = {
-    .kind = {.name = "reshape",
-             .help = "The values of a sample in other steps and columns, in the same order: a row "
-                     "of a table becomes a series, a window one long row.",
-             .config_size = sizeof(struct reshape_config),
-             .settings = reshape_settings},
+    .kind =
+        {.name = "reshape",
+         .help =
+             "The values of a sample in other steps and columns, in the same order: a row "
+             "of a table becomes a series, a window one long row. Behind it no mask tells which "
+             "steps a shorter sample has: they are 0.",
+         .config_size = sizeof(struct reshape_config),
+         .settings = reshape_settings},
     .sort = LAYOUT_ANY,
     .makes_steps = true,
     .n_state = 0,

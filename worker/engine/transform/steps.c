@@ -50,10 +50,13 @@ static void apply(const struct transform *transform, const struct block *in, str
 }
 
 const struct transform_kind transform_steps = {
-    .kind = {.name = "steps",
-             .help = "Keeps a stretch of a window's steps, or every so many-th of them.",
-             .config_size = sizeof(struct steps_config),
-             .settings = steps_settings},
+    .kind =
+        {.name = "steps",
+         .help =
+             "Keeps a stretch of a window's steps, or every so many-th of them. Behind it no mask "
+             "tells which steps a shorter sample has: they repeat its last one.",
+         .config_size = sizeof(struct steps_config),
+         .settings = steps_settings},
     .makes_steps = true,
     .n_state = 2,
     .fit = fit,

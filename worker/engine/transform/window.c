@@ -10,8 +10,10 @@ static const struct setting window_settings[] = {
     SETTING_INTEGER(struct window_config, length, 256, 1, 1e7, "rows", "Rows of a window."),
     SETTING_INTEGER(struct window_config, stride, 1, 1, 1e9, "rows",
                     "From one window of a recording to the next."),
-    SETTING_INTEGER(struct window_config, offset, 0, 0, 1e9, "rows",
-                    "The row of a recording where its first window begins."),
+    SETTING_INTEGER(
+        struct window_config, offset, 0, 0, 1e9, "rows",
+        "The row of a recording where its first window begins, and of each stretch behind "
+        "a gap."),
     SETTING_INTEGER(
         struct window_config, horizon, 0, 0, 1e7, "rows",
         "How far behind the window's last row the row lies that is predicted; with a label "

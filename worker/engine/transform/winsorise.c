@@ -13,9 +13,10 @@ static const struct setting winsorise_settings[] = {
     TRANSFORM_SETTINGS(struct winsorise_config),
     TRANSFORM_FIT_ON(struct winsorise_config),
     SETTING_REAL(struct winsorise_config, low, 0.01, 0, 1, 0, "",
-                 "Share of the training values that become the next higher one."),
+                 "The quantile of the training values, interpolated between neighbours, that lower "
+                 "ones become."),
     SETTING_REAL(struct winsorise_config, high, 0.99, 0, 1, 0, "",
-                 "Share of the training values above which they become the next lower one."),
+                 "The one that higher ones become."),
     {0},
 };
 

@@ -236,7 +236,8 @@ const struct transform_kind transform_words = {
     .kind = {.name = "words",
              .help = "A text becomes the numbers of its words, for an embedding: from 2 by "
                      "frequency, 1 for a word that is rare or was never seen, 0 behind the last "
-                     "one. Beside other features it is an input of its own, called as its column; "
+                     "one. Of capitals those of ASCII alone are taken as small letters. Beside "
+                     "other features it is an input of its own, called as its column; "
                      "so are tokens.",
              .config_size = sizeof(struct words_config),
              .settings = words_settings},
