@@ -116,9 +116,10 @@ static bool choose_rate(const struct fitting *fitting, double *ret, struct error
 
     *ret = config->rate > 0 ? config->rate : fitting->rate;
     if (*ret == 0)
-        return error_set_at(error, ERROR_INVALID, fitting->path,
-                            "rate is left out, and data.rate does not say how many of these steps a "
-                            "second has");
+        return error_set_at(
+            error, ERROR_INVALID, fitting->path,
+            "rate is left out, and data.rate does not say how many of these steps a "
+            "second has");
     if (fitting->rate > 0 && *ret != fitting->rate)
         warning_add(fitting->warnings, fitting->path, *ret,
                     "the rate is %g where data.rate is %g: the band lies elsewhere if that is "
