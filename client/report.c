@@ -82,22 +82,24 @@ static void print_time_used(const struct render *render, const cJSON *batch)
     fputc('\n', render->out);
 }
 
+static const char *const state_order[] = {"done",     "failed",   "cancelled", "running", "paused",
+                                          "starting", "stopping", "queued",    "held"};
+#define N_STATES (sizeof(state_order) / sizeof(*state_order))
+
 static void print_counts(const struct render *render, const cJSON *batch)
 {
-    static const char *const order[] = {"done",     "failed",   "cancelled", "running", "paused",
-                                        "starting", "stopping", "queued",    "held"};
     const cJSON *counts = json_member(batch, "counts");
     bool first = true;
 
     print_label(render, "outcome");
-    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
-        long long n = (long long)json_integer(counts, order[i], 0);
-        enum render_style style = render_state_style(order[i]);
+    for (size_t i = 0; i < N_STATES; i++) {
+        long long n = (long long)json_integer(counts, state_order[i], 0);
+        enum render_style style = render_state_style(state_order[i]);
 
         if (n == 0)
             continue;
         fprintf(render->out, "%s%s%lld %s%s", first ? "" : ", ", render_style(render, style), n,
-                order[i], render_reset(render, style));
+                state_order[i], render_reset(render, style));
         first = false;
     }
     fputc('\n', render->out);
@@ -569,6 +571,116 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
            print_waiting(render, batch, error);
 }
 
+/* ---- those before them, in a line each ---- */
+
+static void add_outcome(struct table *table, const cJSON *batch)
+{
+    const cJSON *counts = json_member(batch, "counts");
+    enum render_style style = STYLE_PLAIN;
+    char text[ROW_TEXT_SIZE] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < N_STATES; i++) {
+        long long n = (long long)json_integer(counts, state_order[i], 0);
+
+        if (n == 0)
+            continue;
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%lld %s", used ? ", " : "", n,
+                                 state_order[i]);
+        if (style != STYLE_RED)
+            style = render_state_style(state_order[i]);
+    }
+    table_cell(table, style, "%s", text);
+}
+
+/* "test.accuracy 0.52 (24)", or what is marked where there is nothing else. */
+static void add_result(struct table *table, const cJSON *batch)
+{
+    const cJSON *best = json_member(batch, "best"), *marked = json_member(batch, "marked");
+    const cJSON *shown = cJSON_IsObject(best) ? best : marked;
+    char marks[ROW_TEXT_SIZE], number[RENDER_NUMBER_SIZE];
+
+    if (cJSON_IsObject(shown))
+        table_cell(table, shown == marked ? STYLE_RED : STYLE_PLAIN, "%s%s%s %s (%lld)",
+                   row_marks(json_member(shown, "marks"), marks), *marks ? " " : "",
+                   json_text(batch, "metric", ""),
+                   render_number(json_number(shown, "value", NAN), number),
+                   (long long)json_integer(shown, "id", 0));
+    else
+        table_cell(table, STYLE_PLAIN, "%s", "");
+}
+
+static bool add_failures(struct table *table, const cJSON *batch, struct error *error)
+{
+    const cJSON *failures = json_member(batch, "failures"), *item;
+    scoped(buffer_release) struct buffer text = {0};
+    long long untold = (long long)json_integer(json_member(batch, "counts"), "failed", 0);
+
+    cJSON_ArrayForEach(item, failures)
+    {
+        long long n = count_of(item);
+
+        if ((text.size && !buffer_append_text(&text, "; ", error)) ||
+            (n > 1 && !buffer_append_format(&text, error, "%lldx ", n)) ||
+            !buffer_append_text(&text, text_of(item), error))
+            return false;
+        untold -= n;
+    }
+    if (text.size && untold > 0 && !buffer_append_format(&text, error, "; and %lld more", untold))
+        return false;
+    table_cell(table, STYLE_PLAIN, "%s", text.size ? text.data : "");
+    return true;
+}
+
+static bool print_earlier(const struct render *render, const cJSON *report, struct error *error)
+{
+    static const struct table_column columns[] = {{.title = "batch", .right = true},
+                                                  {.title = "name", .shrinks = true},
+                                                  {.title = "outcome"},
+                                                  {.title = "result", .drops = true},
+                                                  {.title = "failures", .shrinks = true}};
+    const cJSON *earlier = json_member(report, "earlier"), *batch;
+    scoped(table_free) struct table *table = table_new(columns, sizeof(columns) / sizeof(*columns));
+    int n = cJSON_GetArraySize(earlier);
+    long long failures = 0;
+
+    if (!table)
+        return error_set(error, ERROR_NO_MEMORY, "printing a table");
+    if (n == 0)
+        return true;
+    cJSON_ArrayForEach(batch, earlier)
+    {
+        failures += (long long)json_integer(json_member(batch, "counts"), "failed", 0);
+        table_cell(table, STYLE_PLAIN, "%lld", (long long)json_integer(batch, "id", 0));
+        table_cell(table, STYLE_PLAIN, "%s", json_text(batch, "name", ""));
+        add_outcome(table, batch);
+        add_result(table, batch);
+        if (!add_failures(table, batch, error))
+            return false;
+    }
+    fprintf(render->out,
+            "\n%sbefore these: %d batch%s, %lld failure%s%s; nj report batch:N tells all of one\n",
+            render_style(render, STYLE_BOLD), n, n == 1 ? "" : "es", failures,
+            failures == 1 ? "" : "s", render_reset(render, STYLE_BOLD));
+    table_indent(table, 2);
+    return table_print(table, render, error);
+}
+
+/* What not even a line is told of. */
+static void print_untold(const struct render *render, const cJSON *report)
+{
+    const cJSON *untold = json_member(report, "untold");
+    long long n = (long long)json_integer(untold, "batches", 0);
+    long long failures = (long long)json_integer(untold, "failures", 0);
+
+    if (n > 0)
+        fprintf(render->out,
+                "\n... and %lld earlier batch%s with %lld failure%s: nj report %lld-%lld\n", n,
+                n == 1 ? "" : "es", failures, failures == 1 ? "" : "s",
+                (long long)json_integer(untold, "first", 0),
+                (long long)json_integer(untold, "last", 0));
+}
+
 bool report_print(const struct render *render, const cJSON *report, struct error *error)
 {
     const cJSON *batch;
@@ -584,6 +696,9 @@ bool report_print(const struct render *render, const cJSON *report, struct error
     }
     if (first)
         fputs("nothing ran in that time\n", render->out);
+    if (!print_earlier(render, report, error))
+        return false;
+    print_untold(render, report);
     return true;
 }
 

@@ -9,21 +9,22 @@
 
 #define NIGHT_S (24 * 3600)
 
+/* Rows come in the order of their ids, and so those of a batch stand together. */
 static bool add_batch_ids(cJSON *params, const cJSON *rows, struct error *error)
 {
     cJSON *list = json_add_array(params, "batch");
-    const cJSON *row, *known;
+    const cJSON *row;
+    double last = 0;
 
     if (!list)
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
     cJSON_ArrayForEach(row, rows)
     {
         double batch = json_number(row, "batch", 0);
-        bool seen = false;
 
-        cJSON_ArrayForEach(known, list) seen = seen || known->valuedouble == batch;
-        if (!seen && !cJSON_AddItemToArray(list, cJSON_CreateNumber(batch)))
+        if (batch != last && !cJSON_AddItemToArray(list, cJSON_CreateNumber(batch)))
             return error_set(error, ERROR_NO_MEMORY, "preparing the request");
+        last = batch;
     }
     return true;
 }
@@ -100,7 +101,8 @@ const struct command command_report = {
         "scores, the best experiment, the time used, warnings and notes, what waits and when it "
         "should be finished. A configuration marked LEAK was tested on what it had seen: its "
         "number says nothing.\n\nWithout arguments: the batches of the last 24 hours, else the "
-        "last one. An ID stands for its batch.",
+        "last one. An ID stands for its batch. The newest 20 are told in full, those before them "
+        "in a line each.",
     .options = options,
     .takes = ARGUMENT_IDS,
     .max_arguments = -1,

@@ -1,20 +1,18 @@
-/* `report`: the morning's answer, a batch at a time. */
+/* What `report` tells of a batch, in full and in brief. */
 #include "daemon/report/report.h"
 
 #include "common/owner.h"
 #include "daemon/report/outcome.h"
-#include "daemon/report/scale.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCHES_LIMIT 20
 #define CONFIGURATIONS_LIMIT 40
+#define FAILURES_LIMIT 20
+#define BRIEF_FAILURES_LIMIT 3
 #define TEXTS_LIMIT 100 /* many are alike but for a number; a reader puts these together */
-#define DAY_S 86400.0
-#define LONGEST_S 1e10
 
 static bool no_memory(struct error *error)
 {
@@ -78,13 +76,14 @@ static bool add_configurations(cJSON *batch, const struct summary *summary, stru
     return json_add_integer(batch, "configurations_total", (int64_t)summary->n) || no_memory(error);
 }
 
-static bool add_failures(cJSON *batch, const struct summary *summary, struct error *error)
+static bool add_failures(cJSON *batch, const struct summary *summary, size_t limit,
+                         struct error *error)
 {
     cJSON *list = json_add_array(batch, "failures");
 
     if (!list)
         return no_memory(error);
-    for (size_t i = 0; i < summary->n_failures; i++) {
+    for (size_t i = 0; i < summary->n_failures && i < limit; i++) {
         const struct summary_failure *failure = &summary->failure[i];
         cJSON *object = cJSON_CreateObject();
 
@@ -224,15 +223,12 @@ static bool add_times(const struct summary *summary, cJSON *batch, struct error 
            no_memory(error);
 }
 
-static bool report_batch(struct store *store, int64_t id, const cJSON *scale,
-                         const struct report_view *view, cJSON *list, struct error *error)
+static bool fill(struct store *store, int64_t id, const cJSON *scale,
+                 const struct report_view *view, cJSON *batch, struct error *error)
 {
     scoped(store_batch_head_release) struct store_batch_head head = {0};
     scoped(summary_release) struct summary summary = {0};
-    cJSON *batch = cJSON_CreateObject();
 
-    if (!batch || !cJSON_AddItemToArray(list, batch))
-        return no_memory(error);
     if (!store_batch_head(store, id, &head, error) ||
         !summary_make(store, &head, scale, &summary, error) ||
         !outcome_add_head(store, &head, &summary, batch, error) ||
@@ -242,56 +238,41 @@ static bool report_batch(struct store *store, int64_t id, const cJSON *scale,
     summary_sort(&summary);
     return add_configurations(batch, &summary, error) &&
            outcome_add_best(batch, "best", &summary, OUTCOME_ANY, error) &&
-           add_failures(batch, &summary, error) && add_next(store, &head, &summary, batch, error) &&
-           add_times(&summary, batch, error) &&
+           add_failures(batch, &summary, FAILURES_LIMIT, error) &&
+           add_next(store, &head, &summary, batch, error) && add_times(&summary, batch, error) &&
            add_waiting(store, &head, &summary, view, batch, error);
 }
 
-static bool wanted_batches(struct store *store, const cJSON *params, const struct report_view *view,
-                           struct store_ids *ret_ids, struct error *error)
+bool report_batch(struct store *store, int64_t id, const cJSON *scale,
+                  const struct report_view *view, cJSON **ret_batch, struct error *error)
 {
-    const cJSON *batches = json_member(params, "batch"), *item;
-    double since_s = json_number(params, "since_s", DAY_S);
-    size_t n = (size_t)cJSON_GetArraySize(batches);
+    scoped(json_free) cJSON *batch = cJSON_CreateObject();
 
-    if (!(since_s >= 0 && since_s <= LONGEST_S))
-        return error_set_at(error, ERROR_INVALID, "since_s", "%g is outside [0, %g]", since_s,
-                            LONGEST_S);
-    if (n == 0)
-        return store_recent_batches(store, view->wall_ms - (int64_t)(since_s * 1000), BATCHES_LIMIT,
-                                    ret_ids, error);
-    if (n > BATCHES_LIMIT)
-        return error_set_at(error, ERROR_INVALID, "batch", "more than %d batches in one report",
-                            BATCHES_LIMIT);
-    ret_ids->item = calloc(n, sizeof(int64_t));
-    if (!ret_ids->item)
+    if (!batch)
         return no_memory(error);
-    cJSON_ArrayForEach(item, batches)
-    {
-        if (!cJSON_IsNumber(item) || !(fabs(item->valuedouble) < 9007199254740992.0))
-            return error_set_at(error, ERROR_INVALID, "batch", "expected ids of batches");
-        ret_ids->item[ret_ids->n++] = (int64_t)item->valuedouble;
-    }
+    if (!fill(store, id, scale, view, batch, error))
+        return false;
+    *ret_batch = take(&batch);
     return true;
 }
 
-bool report_batches(struct store *store, const cJSON *params, const struct report_view *view,
-                    cJSON **ret_reply, struct error *error)
+bool report_batch_in_brief(struct store *store, int64_t id, const cJSON *scale,
+                           const struct report_view *view, cJSON **ret_batch, struct error *error)
 {
-    scoped(json_free) cJSON *reply = cJSON_CreateObject();
-    scoped(store_ids_release) struct store_ids ids = {0};
-    cJSON *list = reply ? json_add_array(reply, "batches") : NULL;
-    const cJSON *scale;
+    scoped(store_batch_head_release) struct store_batch_head head = {0};
+    scoped(summary_release) struct summary summary = {0};
+    scoped(json_free) cJSON *batch = cJSON_CreateObject();
 
-    if (!list)
+    (void)view;
+    if (!batch)
         return no_memory(error);
-    if (!report_scale_read(params, &scale, error) ||
-        !wanted_batches(store, params, view, &ids, error))
+    if (!store_batch_head(store, id, &head, error) ||
+        !summary_make(store, &head, scale, &summary, error) ||
+        !outcome_add_head(store, &head, &summary, batch, error) ||
+        !outcome_add_best(batch, "best", &summary, OUTCOME_UNMARKED, error) ||
+        !outcome_add_best(batch, "marked", &summary, OUTCOME_MARKED, error) ||
+        !add_failures(batch, &summary, BRIEF_FAILURES_LIMIT, error))
         return false;
-    for (size_t i = 0; i < ids.n; i++) {
-        if (!report_batch(store, ids.item[i], scale, view, list, error))
-            return false;
-    }
-    *ret_reply = take(&reply);
+    *ret_batch = take(&batch);
     return true;
 }

@@ -33,6 +33,12 @@ bool report_search(struct store *store, const cJSON *params, cJSON **ret_reply,
 bool report_why(struct store *store, int64_t experiment, const struct report_view *view,
                 cJSON **ret_reply, struct error *error);
 
+/* One of `report`, in full or in brief; NOT_FOUND. */
+bool report_batch(struct store *store, int64_t id, const cJSON *scale,
+                  const struct report_view *view, cJSON **ret_batch, struct error *error);
+bool report_batch_in_brief(struct store *store, int64_t id, const cJSON *scale,
+                           const struct report_view *view, cJSON **ret_batch, struct error *error);
+
 /* For one in line: what keeps it from starting (see scheduler_explain). In why.c. */
 bool report_explain(struct store *store, const struct store_place *place,
                     const struct report_view *view, char *text, size_t size,

@@ -70,19 +70,32 @@ bool store_batch_of(struct store *store, int64_t experiment, int64_t *ret_batch,
     return true;
 }
 
-bool store_recent_batches(struct store *store, int64_t since_ms, int64_t limit,
-                          struct store_ids *ret_ids, struct error *error)
+bool store_recent_batches(struct store *store, int64_t since_ms, struct store_ids *ret_ids,
+                          struct error *error)
 {
     scoped(store_ids_release) struct store_ids ids = {0};
 
     if (!store_each(store, error, store_ids_visit, &ids,
-                    "SELECT * FROM (SELECT id FROM batch WHERE ended_ms IS NULL"
-                    " OR ended_ms >= ?1 OR created_ms >= ?1 ORDER BY id DESC LIMIT ?2)"
-                    " ORDER BY id",
-                    BIND(INT(since_ms), INT(limit))))
+                    "SELECT id FROM batch WHERE ended_ms IS NULL"
+                    " OR ended_ms >= ?1 OR created_ms >= ?1 ORDER BY id",
+                    BIND(INT(since_ms))))
         return false;
     *ret_ids = ids;
     ids = (struct store_ids){0};
+    return true;
+}
+
+bool store_batch_tally(struct store *store, int64_t batch, struct store_batch_tally *ret_tally,
+                       struct error *error)
+{
+    scoped(statement_end) sqlite3_stmt *row = NULL;
+
+    if (!store_get(store, &row, error, "batch", batch,
+                   "SELECT b.first, b.last, (SELECT n FROM state_count WHERE batch = b.id"
+                   " AND state = 6) FROM batch AS b WHERE b.id = ?"))
+        return false;
+    *ret_tally =
+        (struct store_batch_tally){column_int(row, 0), column_int(row, 1), column_int(row, 2)};
     return true;
 }
 

@@ -29,9 +29,15 @@ bool store_batch_notes(struct store *store, int64_t batch, cJSON *list, struct e
 /* Parameters as people read them: labels instead of labelled values. `text` NULL: {}. */
 bool store_readable_parameters(const char *text, cJSON **ret_parameters, struct error *error);
 
-/* Batches that are not ended, or were made or ended since then; the newest `limit` of them. */
-bool store_recent_batches(struct store *store, int64_t since_ms, int64_t limit,
-                          struct store_ids *ret_ids, struct error *error);
+/* Batches that are not ended, or were made or ended since then. */
+bool store_recent_batches(struct store *store, int64_t since_ms, struct store_ids *ret_ids,
+                          struct error *error);
+
+struct store_batch_tally {
+    int64_t first, last, failures; /* experiments */
+};
+bool store_batch_tally(struct store *store, int64_t batch, struct store_batch_tally *ret_tally,
+                       struct error *error); /* NOT_FOUND */
 
 struct store_outcome { /* texts are borrowed for the visit */
     int64_t id, batch, seed, replicate, runs;

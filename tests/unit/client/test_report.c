@@ -198,6 +198,25 @@ static void what_is_found_is_told_with_place_and_links(void **state)
     free(text);
 }
 
+static void earlier_batches_have_a_line_each(void **state)
+{
+    char *text = print_with(
+        report_print,
+        "{\"id\":40,\"name\":\"z\"}],\"earlier\":["
+        "{\"id\":3,\"name\":\"a.sh\",\"counts\":{\"done\":1},\"metric\":\"loss\","
+        "\"best\":{\"id\":7,\"value\":0.25,\"marks\":[]}},"
+        "{\"id\":4,\"name\":\"b.sh\",\"counts\":{\"done\":1,\"failed\":9},"
+        "\"failures\":[{\"message\":\"boom\",\"count\":5},{\"message\":\"hm\",\"count\":1}]}],"
+        "\"untold\":{\"batches\":2,\"failures\":1,\"first\":1,\"last\":6},\"other\":[");
+
+    (void)state;
+    expect(text, "before these: 2 batches, 9 failures; nj report batch:N tells all of one\n");
+    expect(text, "      3  a.sh  1 done             loss 0.25 (7)\n");
+    expect(text, "      4  b.sh  1 done, 9 failed                  5x boom; hm; and 3 more\n");
+    expect(text, "... and 2 earlier batches with 1 failure: nj report 1-6\n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +229,7 @@ int main(void)
         cmocka_unit_test(single_experiment_has_a_result_and_no_table),
         cmocka_unit_test(what_waits_is_told_with_its_end),
         cmocka_unit_test(what_is_found_is_told_with_place_and_links),
+        cmocka_unit_test(earlier_batches_have_a_line_each),
     };
 
     setenv("TZ", "UTC", 1);

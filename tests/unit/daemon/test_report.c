@@ -1,6 +1,7 @@
 /* Reports: the numbers that answer a batch's question, with their marks. */
 #include "tests/unit/daemon/store_fixture.h"
 
+#include "common/wire.h"
 #include "daemon/report/interval.h"
 #include "daemon/report/metric.h"
 #include "daemon/report/report.h"
@@ -416,6 +417,61 @@ static void report_groups_failures_and_counts_what_was_wasted(void **state)
     assert_near(json_number(batch, "wasted_s", 0), 10, 1e-9);
     assert_true(cJSON_IsNull(json_member(batch, "metric")));
     assert_true(cJSON_IsNull(json_member(batch, "best")));
+}
+
+/* The oldest of so many batches of one experiment each failed, the others wait. */
+static void submit_many(int n, const char *spec)
+{
+    const struct experiment_exit failure = {.status = 9, .message = "boom"};
+
+    for (int i = 0; i < n; i++)
+        submit(spec);
+    run_to_running(1);
+    apply_exit(1, EXPERIMENT_EVENT_EXIT, &failure);
+}
+
+static void what_is_too_much_to_tell_in_full_is_told_in_brief(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL, *named = NULL;
+
+    (void)state;
+    submit_many(25, "{'base':{'command':['x']}}");
+    reply = report_of("{}");
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "batches")), 20);
+    assert_int_equal(json_integer(json_at(reply, "batches[0]"), "id", 0), 6);
+    assert_int_equal(json_integer(json_at(reply, "batches[19]"), "id", 0), 25);
+    assert_int_equal(cJSON_GetArraySize(json_member(reply, "earlier")), 5);
+    assert_string_equal(print_json(json_at(reply, "earlier[0].failures")),
+                        "[{\"message\":\"exit status 9: boom\",\"count\":1,"
+                        "\"experiments\":[1]}]");
+    assert_string_equal(print_json(json_member(reply, "total")),
+                        "{\"batches\":25,\"failures\":1,\"first\":1,\"last\":25}");
+    assert_string_equal(print_json(json_member(reply, "untold")),
+                        "{\"batches\":0,\"failures\":0,\"first\":0,\"last\":0}");
+    named = report_of("{'batch':[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22]}");
+    assert_int_equal(cJSON_GetArraySize(json_member(named, "earlier")), 2);
+}
+
+/* Long questions fill the message. */
+static void what_is_too_much_to_tell_at_all_is_counted(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    char spec[40000];
+    int n_full, n_brief;
+
+    (void)state;
+    (void)snprintf(spec, sizeof(spec), "{'question':'%0*d','base':{'command':['x']}}", 38000, 0);
+    submit_many(30, spec);
+    reply = report_of("{}");
+    n_full = cJSON_GetArraySize(json_member(reply, "batches"));
+    n_brief = cJSON_GetArraySize(json_member(reply, "earlier"));
+    assert_in_range(n_full, 1, 19);
+    assert_in_range(n_brief, 1, 25);
+    assert_true(strlen(print_json(reply)) < WIRE_FRAME_LIMIT);
+    assert_int_equal(json_integer(json_at(reply, "untold"), "batches", 0), 30 - n_full - n_brief);
+    assert_int_equal(json_integer(json_at(reply, "untold"), "last", 0), 30 - n_full - n_brief);
+    assert_int_equal(json_integer(json_at(reply, "untold"), "failures", 0), 1);
+    assert_int_equal(json_integer(json_at(reply, "total"), "batches", 0), 30);
 }
 
 static void what_runs_remark_and_what_people_note_stand_apart(void **state)
@@ -1427,6 +1483,8 @@ int main(void)
         TEST(finding_between_honest_numbers_names_the_better),
         TEST(finding_between_leaking_numbers_names_none),
         TEST(report_groups_failures_and_counts_what_was_wasted),
+        TEST(what_is_too_much_to_tell_in_full_is_told_in_brief),
+        TEST(what_is_too_much_to_tell_at_all_is_counted),
         TEST(what_runs_remark_and_what_people_note_stand_apart),
         TEST(notes_point_at_what_exists),
         TEST(search_finds_batches_by_all_of_their_words),
