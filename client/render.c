@@ -4,7 +4,6 @@
 #include "common/clock.h"
 #include "common/owner.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -259,93 +258,6 @@ const char *render_mean(const struct render *render, double mean, double deviati
         snprintf(buffer, RENDER_NUMBER_SIZE, "%.*f %s %.*f", decimals, mean, sign, decimals,
                  deviation);
     return buffer;
-}
-
-static bool is_of_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-/* As all of dense1, x_12 and wl_0.55 is. */
-static bool goes_on_in_word(const char *text, const char *at)
-{
-    return at > text &&
-           (is_of_word(at[-1]) || (at[-1] == '.' && at - 1 > text && is_of_word(at[-2])));
-}
-
-/* How many bytes the number has that begins at `at` in `text`; 0: none does. */
-static size_t number_size(const char *text, const char *at)
-{
-    const char *digits = at + (*at == '-' || *at == '+');
-    char *end;
-
-    if (goes_on_in_word(text, at) || (!isdigit((unsigned char)*digits) &&
-                                      !(*digits == '.' && isdigit((unsigned char)digits[1]))))
-        return 0;
-    (void)strtod(at, &end);
-    return (size_t)(end - at) - (end[-1] == '.'); /* the sentence's */
-}
-
-bool render_alike(const char *a, const char *b)
-{
-    const char *first = a, *second = b;
-
-    for (;;) {
-        size_t size_a = number_size(first, a), size_b = number_size(second, b);
-
-        a += size_a;
-        b += size_b;
-        if ((size_a > 0) != (size_b > 0) || *a != *b)
-            return false;
-        if (!*a)
-            return true;
-        a++;
-        b++;
-    }
-}
-
-/* The numbers that begin at `at` in each text, as one or as a range; moves behind them. */
-static bool merge_number(const char *const *texts, const char **at, size_t n, struct buffer *ret,
-                         struct error *error)
-{
-    const char *low = at[0], *high = at[0];
-    size_t low_size = number_size(texts[0], at[0]), high_size = low_size;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t size = number_size(texts[i], at[i]);
-        double value = strtod(at[i], NULL);
-
-        if (value < strtod(low, NULL)) {
-            low = at[i];
-            low_size = size;
-        } else if (value > strtod(high, NULL)) {
-            high = at[i];
-            high_size = size;
-        }
-        at[i] += size;
-    }
-    return buffer_append(ret, low, low_size, error) &&
-           (low == high ||
-            (buffer_append_text(ret, " .. ", error) && buffer_append(ret, high, high_size, error)));
-}
-
-bool render_merged(const char *const *texts, size_t n, struct buffer *ret, struct error *error)
-{
-    scoped(memory_free) const char **at = calloc(n, sizeof(*at));
-
-    if (!at)
-        return error_set(error, ERROR_NO_MEMORY, "merging texts");
-    memcpy(at, texts, n * sizeof(*at));
-    for (;;) {
-        if (number_size(texts[0], at[0]) && !merge_number(texts, at, n, ret, error))
-            return false;
-        if (!*at[0])
-            return true;
-        if (!buffer_append(ret, at[0], 1, error))
-            return false;
-        for (size_t i = 0; i < n; i++)
-            at[i]++;
-    }
 }
 
 const char *render_bytes(double bytes, char buffer[RENDER_NUMBER_SIZE])

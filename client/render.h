@@ -53,13 +53,6 @@ int render_prose_width(const struct render *render);
 bool render_paragraph(const struct render *render, const char *text, int indent,
                       struct error *error);
 
-/* Texts that differ in numbers only are the same to a reader. Digits of a word (dense1) are no
- * number but part of a name. */
-bool render_alike(const char *a, const char *b);
-/* One text for n that are alike, at least one: where a number differs, the range of it, as in
- * "epoch 3 .. 26". */
-bool render_merged(const char *const *texts, size_t n, struct buffer *ret, struct error *error);
-
 #define RENDER_NUMBER_SIZE 64
 /* 12, 0.4737, 1.234e-05: five significant digits, no idle zeros. Returns `buffer`, as all below. */
 const char *render_number(double value, char buffer[RENDER_NUMBER_SIZE]);

@@ -6,7 +6,6 @@
 #include "common/spec/spec.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CONFIGURATIONS_SHOWN 20
@@ -133,42 +132,17 @@ static void print_some_ids(const struct render *render, const cJSON *item, int *
     }
 }
 
-/* A text with everything behind it in the list (of `n_list`) that is like it. */
-static bool print_alike(const struct render *render, const cJSON *first, size_t n_list,
-                        struct error *error)
+static bool print_counted(const struct render *render, const cJSON *item, struct error *error)
 {
-    scoped(memory_free) const char **text = calloc(n_list, sizeof(*text));
-    scoped(buffer_release) struct buffer merged = {0};
-    const cJSON *other;
-    size_t found = 0;
-    long long n = 0;
+    long long n = count_of(item);
     int shown = 0;
 
-    if (!text)
-        return error_set(error, ERROR_NO_MEMORY, "printing a list");
-    for (other = first; other; other = other->next) {
-        if (!render_alike(text_of(first), text_of(other)))
-            continue;
-        n += count_of(other);
-        text[found++] = text_of(other);
-    }
     fprintf(render->out, n > 1 ? "    %lldx " : "    ", n);
-    if (!render_merged(text, found, &merged, error) ||
-        !print_clean(render, merged.data ? merged.data : "", error))
+    if (!print_clean(render, text_of(item), error))
         return false;
-    for (other = first; other; other = other->next)
-        if (render_alike(text_of(first), text_of(other)))
-            print_some_ids(render, other, &shown);
+    print_some_ids(render, item, &shown);
     fputs(shown ? ")\n" : "\n", render->out);
     return true;
-}
-
-static bool told_before(const cJSON *list, const cJSON *item)
-{
-    for (const cJSON *before = list->child; before != item; before = before->next)
-        if (render_alike(text_of(before), text_of(item)))
-            return true;
-    return false;
 }
 
 bool report_append_links(const cJSON *links, struct buffer *text, struct error *error)
@@ -226,27 +200,46 @@ static bool print_each(const struct render *render, const char *title, enum rend
     return true;
 }
 
-/* What goes wrong goes wrong often: alike texts are told once. */
-static bool print_list(const struct render *render, const char *title, enum render_style style,
-                       const cJSON *list, struct error *error)
+/* `n` kinds of a list have been shown, which came `count` times. */
+static void print_others(const struct render *render, const cJSON *list, const cJSON *total, int n,
+                         long long count)
 {
-    const cJSON *item;
+    int listed = cJSON_GetArraySize(list);
+    long long kinds = (long long)json_integer(total, "kinds", listed) - n;
+    long long others = (long long)json_integer(total, "count", 0) - count;
+
+    fprintf(render->out, "    ... and %lld other%s (%lldx): --json has ", kinds,
+            kinds == 1 ? "" : "s", others);
+    if (kinds > listed - n)
+        fprintf(render->out, "the %d most frequent\n", listed);
+    else
+        fputs(kinds == 1 ? "it\n" : "them all\n", render->out);
+}
+
+/* What goes wrong goes wrong often: what is alike comes as one, the most frequent first. */
+static bool print_list(const struct render *render, const char *title, enum render_style style,
+                       const cJSON *batch, struct error *error)
+{
+    const cJSON *list = json_member(batch, title), *item;
+    char total[64];
+    long long count = 0;
     int shown = 0;
 
     if (cJSON_GetArraySize(list) == 0)
         return true;
     fprintf(render->out, "  %s%s%s\n", render_style(render, style), title,
             render_reset(render, style));
+    snprintf(total, sizeof(total), "%s_total", title);
     cJSON_ArrayForEach(item, list)
     {
-        if (told_before(list, item))
-            continue;
-        if (shown++ == TEXTS_SHOWN) {
-            fprintf(render->out, "    ... and others: --json has them all\n");
+        if (shown == TEXTS_SHOWN) {
+            print_others(render, list, json_member(batch, total), shown, count);
             break;
         }
-        if (!print_alike(render, item, (size_t)cJSON_GetArraySize(list), error))
+        if (!print_counted(render, item, error))
             return false;
+        count += count_of(item);
+        shown++;
     }
     return true;
 }
@@ -562,10 +555,10 @@ static bool print_batch(const struct render *render, const cJSON *batch, struct 
     print_time_used(render, batch);
     return print_configurations(render, batch, error) && print_best(render, batch, error) &&
            print_each(render, "findings", STYLE_BOLD, json_member(batch, "findings"), error) &&
-           print_list(render, "dropped", STYLE_YELLOW, json_member(batch, "dropped"), error) &&
-           print_list(render, "failures", STYLE_RED, json_member(batch, "failures"), error) &&
-           print_list(render, "warnings", STYLE_YELLOW, json_member(batch, "warnings"), error) &&
-           print_list(render, "remarks", STYLE_DIM, json_member(batch, "remarks"), error) &&
+           print_list(render, "dropped", STYLE_YELLOW, batch, error) &&
+           print_list(render, "failures", STYLE_RED, batch, error) &&
+           print_list(render, "warnings", STYLE_YELLOW, batch, error) &&
+           print_list(render, "remarks", STYLE_DIM, batch, error) &&
            print_each(render, "notes", STYLE_DIM, json_member(batch, "notes"), error) &&
            print_each(render, "next", STYLE_BOLD, json_member(batch, "next"), error) &&
            print_waiting(render, batch, error);

@@ -5,7 +5,7 @@
 #include "client/spec_check.h"
 
 #include "client/program.h"
-#include "client/render.h"
+#include "common/alike.h"
 #include "common/buffer.h"
 #include "common/hash.h"
 #include "common/owner.h"
@@ -82,7 +82,7 @@ static bool is_same(const struct finding *finding, const char *message, size_t c
     if (configuration == NO_CONFIGURATION || finding->first == NO_CONFIGURATION ||
         finding->last == configuration)
         return strcmp(finding->problem.message, message) == 0;
-    return render_alike(finding->problem.message, message);
+    return alike(finding->problem.message, message);
 }
 
 static void add_finding(struct checking *checking, const char *path, const char *message,

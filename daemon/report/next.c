@@ -262,7 +262,7 @@ static bool look_at_failures(const struct summary *summary, int64_t batch, cJSON
 {
     scoped(buffer_release) struct buffer text = {0};
 
-    if (summary->n_failures == 0)
+    if (summary->failures.n == 0)
         return true;
     return buffer_append_format(
                &text, error,

@@ -10,9 +10,8 @@
 #include <stdlib.h>
 
 #define CONFIGURATIONS_LIMIT 40
-#define FAILURES_LIMIT 20
 #define BRIEF_FAILURES_LIMIT 3
-#define TEXTS_LIMIT 100 /* many are alike but for a number; a reader puts these together */
+#define TEXTS_LIMIT 100
 
 static bool no_memory(struct error *error)
 {
@@ -74,26 +73,6 @@ static bool add_configurations(cJSON *batch, const struct summary *summary, stru
             return false;
     }
     return json_add_integer(batch, "configurations_total", (int64_t)summary->n) || no_memory(error);
-}
-
-static bool add_failures(cJSON *batch, const struct summary *summary, size_t limit,
-                         struct error *error)
-{
-    cJSON *list = json_add_array(batch, "failures");
-
-    if (!list)
-        return no_memory(error);
-    for (size_t i = 0; i < summary->n_failures && i < limit; i++) {
-        const struct summary_failure *failure = &summary->failure[i];
-        cJSON *object = cJSON_CreateObject();
-
-        if (!object || !cJSON_AddItemToArray(list, object) ||
-            !json_add_text(object, "message", failure->message) ||
-            !json_add_integer(object, "count", failure->count) ||
-            !add_copy(object, "experiments", failure->ids))
-            return no_memory(error);
-    }
-    return true;
 }
 
 /* ---- what waits ---- */
@@ -173,24 +152,36 @@ static bool add_unreported(struct store *store, const struct store_batch_head *h
     return reported || cJSON_AddItemToArray(findings, cJSON_CreateString(text)) || no_memory(error);
 }
 
+static bool add_said_by(const char *text, int64_t experiment, void *context, struct error *error)
+{
+    return texts_add(context, text, experiment, error);
+}
+
+static bool add_said(struct store *store, const struct store_batch_head *head, cJSON *batch,
+                     struct error *error)
+{
+    scoped(texts_release) struct texts warnings = {0}, remarks = {0};
+
+    return store_warnings(store, head->first, head->last, add_said_by, &warnings, error) &&
+           store_remarks(store, head->first, head->last, add_said_by, &remarks, error) &&
+           texts_report(&warnings, "warnings", "text", TEXTS_LIMIT, batch, error) &&
+           texts_report(&remarks, "remarks", "text", TEXTS_LIMIT, batch, error);
+}
+
 static bool add_texts(struct store *store, const struct store_batch_head *head,
                       const struct summary *summary, cJSON *batch, struct error *error)
 {
     cJSON *findings = json_add_array(batch, "findings");
     cJSON *dropped = json_add_array(batch, "dropped");
-    cJSON *warnings = json_add_array(batch, "warnings");
-    cJSON *remarks = json_add_array(batch, "remarks");
     cJSON *notes = json_add_array(batch, "notes");
 
-    if (!findings || !dropped || !warnings || !remarks || !notes)
+    if (!findings || !dropped || !notes)
         return no_memory(error);
     return add_unreported(store, head, summary, findings, error) &&
            summary_find(summary, findings, error) &&
            summary_extrapolate(summary, findings, error) &&
            summary_outliers(summary, findings, error) &&
-           store_dropped(store, head->id, dropped, error) &&
-           store_warnings(store, head->first, head->last, TEXTS_LIMIT, warnings, error) &&
-           store_remarks(store, head->first, head->last, TEXTS_LIMIT, remarks, error) &&
+           store_dropped(store, head->id, dropped, error) && add_said(store, head, batch, error) &&
            store_batch_notes(store, head->id, notes, error) &&
            store_notes(store, head->first, head->last, TEXTS_LIMIT, notes, error);
 }
@@ -238,7 +229,7 @@ static bool fill(struct store *store, int64_t id, const cJSON *scale,
     summary_sort(&summary);
     return add_configurations(batch, &summary, error) &&
            outcome_add_best(batch, "best", &summary, OUTCOME_ANY, error) &&
-           add_failures(batch, &summary, FAILURES_LIMIT, error) &&
+           texts_report(&summary.failures, "failures", "message", TEXTS_LIMIT, batch, error) &&
            add_next(store, &head, &summary, batch, error) && add_times(&summary, batch, error) &&
            add_waiting(store, &head, &summary, view, batch, error);
 }
@@ -271,7 +262,7 @@ bool report_batch_in_brief(struct store *store, int64_t id, const cJSON *scale,
         !outcome_add_head(store, &head, &summary, batch, error) ||
         !outcome_add_best(batch, "best", &summary, OUTCOME_UNMARKED, error) ||
         !outcome_add_best(batch, "marked", &summary, OUTCOME_MARKED, error) ||
-        !add_failures(batch, &summary, BRIEF_FAILURES_LIMIT, error))
+        !texts_report(&summary.failures, "failures", "message", BRIEF_FAILURES_LIMIT, batch, error))
         return false;
     *ret_batch = take(&batch);
     return true;

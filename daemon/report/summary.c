@@ -16,8 +16,6 @@
 #include <string.h>
 
 #define GROUP_IDS_LIMIT 100
-#define FAILURES_LIMIT 20
-#define FAILURE_IDS_LIMIT 20
 
 static bool no_memory(struct error *error)
 {
@@ -34,11 +32,9 @@ void summary_release(struct summary *summary)
         json_free(&group->ids);
         free(group->value);
     }
-    for (size_t i = 0; i < summary->n_failures; i++)
-        json_free(&summary->failure[i].ids);
+    texts_release(&summary->failures);
     free(summary->group);
     free(summary->slot);
-    free(summary->failure);
     *summary = (struct summary){0};
 }
 
@@ -280,26 +276,8 @@ static bool add_failure(struct summary *summary, const struct store_outcome *out
 {
     const char *message =
         outcome->message ? outcome->message : experiment_verdict_text(outcome->verdict);
-    struct summary_failure *failure;
-    size_t i = 0;
 
-    while (i < summary->n_failures &&
-           strncmp(summary->failure[i].message, message, sizeof(failure->message) - 1) != 0)
-        i++;
-    if (i == summary->n_failures) {
-        if (i == FAILURES_LIMIT)
-            return true;
-        failure = realloc(summary->failure, (i + 1) * sizeof(*failure));
-        if (!failure)
-            return no_memory(error);
-        summary->failure = failure;
-        failure[i] = (struct summary_failure){.ids = cJSON_CreateArray()};
-        (void)snprintf(failure[i].message, sizeof(failure[i].message), "%s", message);
-        summary->n_failures++;
-    }
-    failure = &summary->failure[i];
-    failure->count++;
-    return add_id(failure->ids, outcome->id, FAILURE_IDS_LIMIT, error);
+    return texts_add(&summary->failures, message, outcome->id, error);
 }
 
 static bool add_outcome(const struct store_outcome *outcome, void *context, struct error *error)

@@ -11,6 +11,7 @@
 #define NIGHTJAR_DAEMON_REPORT_SUMMARY_H
 
 #include "daemon/report/metric.h"
+#include "daemon/report/texts.h"
 
 struct summary_group {
     uint64_t key;       /* hash of configuration and parameters, and of resources that differ */
@@ -29,12 +30,6 @@ struct summary_group {
     double best_value, best_naive; /* naive NaN: none */
 };
 
-struct summary_failure {
-    char message[256];
-    int64_t count;
-    cJSON *ids; /* owned: at most 20 */
-};
-
 struct summary {
     struct report_metric metric;   /* as it is shown, as are all values */
     struct report_metric reported; /* as the store has it */
@@ -44,8 +39,7 @@ struct summary {
     size_t n, capacity;
     size_t *slot; /* owned: index + 1 of the group, by key; 0: free */
     size_t n_slots;
-    struct summary_failure *failure; /* owned */
-    size_t n_failures;
+    struct texts failures;
     double wall_s, cpu_s, wasted_s;
     double done_wall_s;           /* of those that are done */
     int64_t started_ms, ended_ms; /* of the first and the last of its runs; 0: none */

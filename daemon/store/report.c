@@ -249,32 +249,40 @@ static bool add_remark(sqlite3_stmt *row, void *context, struct error *error)
            store_no_memory(error);
 }
 
-/* Texts of experiments ?1 to ?2, at most ?3 of them, each with how often and with the first ?4 ids.
- * `source` has text and experiment. */
-#define REMARKS_FROM(source, order)                                                        \
-    "SELECT text, count(*) AS n, json_group_array(experiment) FILTER (WHERE place <= ?4)"  \
-    " AS ids FROM"                                                                         \
-    " (SELECT text, experiment, row_number() OVER (PARTITION BY text ORDER BY experiment)" \
-    " AS place FROM " source " WHERE experiment BETWEEN ?1 AND ?2 AND text IS NOT NULL)"   \
-    " GROUP BY text ORDER BY " order ", text LIMIT ?3"
-#define EVENTS_OF_A_KIND                                              \
-    "(SELECT DISTINCT json ->> 'text' AS text, experiment FROM event" \
-    " WHERE experiment BETWEEN ?1 AND ?2 AND kind = ?5)"
+struct event_texts {
+    store_text_visit *visit;
+    void *context;
+};
 
-bool store_warnings(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
-                    struct error *error)
+static bool visit_text(sqlite3_stmt *row, void *context, struct error *error)
 {
-    return store_each(
-        store, error, add_remark, list, REMARKS_FROM(EVENTS_OF_A_KIND, "count(*) DESC"),
-        BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT), INT(STORE_EVENT_WARNING)));
+    const struct event_texts *texts = context;
+
+    return texts->visit(column_text(row, 0), column_int(row, 1), texts->context, error);
 }
 
-bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
-                   struct error *error)
+static bool event_texts(struct store *store, int64_t first, int64_t last, int kind,
+                        store_text_visit *visit, void *context, struct error *error)
 {
-    return store_each(
-        store, error, add_remark, list, REMARKS_FROM(EVENTS_OF_A_KIND, "min(experiment)"),
-        BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT), INT(STORE_EVENT_NOTE)));
+    struct event_texts texts = {visit, context};
+
+    return store_each(store, error, visit_text, &texts,
+                      "SELECT DISTINCT json ->> 'text' AS text, experiment FROM event"
+                      " WHERE experiment BETWEEN ?1 AND ?2 AND kind = ?3 AND text IS NOT NULL"
+                      " ORDER BY experiment, text",
+                      BIND(INT(first), INT(last), INT(kind)));
+}
+
+bool store_warnings(struct store *store, int64_t first, int64_t last, store_text_visit *visit,
+                    void *context, struct error *error)
+{
+    return event_texts(store, first, last, STORE_EVENT_WARNING, visit, context, error);
+}
+
+bool store_remarks(struct store *store, int64_t first, int64_t last, store_text_visit *visit,
+                   void *context, struct error *error)
+{
+    return event_texts(store, first, last, STORE_EVENT_NOTE, visit, context, error);
 }
 
 /* A note about several experiments points at what any of its kin does. */
@@ -299,7 +307,10 @@ bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit
         " 'id'), target)), '[]') FROM (SELECT DISTINCT kind, target FROM link JOIN note AS of"
         " ON of.id = link.note WHERE of.experiment BETWEEN ?1 AND ?2 AND of.text = alike.text"
         " ORDER BY kind, target)) FROM"
-        " (" REMARKS_FROM("note", "min(experiment)") ") AS alike",
+        " (SELECT text, count(*) AS n, json_group_array(experiment) FILTER (WHERE place <= ?4)"
+        " AS ids FROM (SELECT text, experiment, row_number() OVER (PARTITION BY text"
+        " ORDER BY experiment) AS place FROM note WHERE experiment BETWEEN ?1 AND ?2"
+        " AND text IS NOT NULL) GROUP BY text ORDER BY min(experiment), text LIMIT ?3) AS alike",
         BIND(INT(first), INT(last), INT(limit), INT(IDS_LIMIT)));
 }
 

@@ -70,13 +70,16 @@ bool store_spec(struct store *store, int64_t experiment, cJSON **ret_spec, struc
 /* {name: value} of all results of one experiment; caller owns. */
 bool store_results(struct store *store, int64_t experiment, cJSON **ret_results,
                    struct error *error);
-/* Warnings of a range, grouped by text, the most frequent first: appends {text, count,
- * experiments} to `list`, at most `limit` of them with at most 20 ids each. */
-bool store_warnings(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
-                    struct error *error);
-/* What runs of a range noted, and what people noted about them, in the same way. */
-bool store_remarks(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
-                   struct error *error);
+/* What runs of a range warned of, and what they noted, in the order of their ids; no text twice of
+ * one. The text is borrowed for the visit. */
+typedef bool store_text_visit(const char *text, int64_t experiment, void *context,
+                              struct error *error);
+bool store_warnings(struct store *store, int64_t first, int64_t last, store_text_visit *visit,
+                    void *context, struct error *error);
+bool store_remarks(struct store *store, int64_t first, int64_t last, store_text_visit *visit,
+                   void *context, struct error *error);
+/* What people noted about experiments of a range, grouped by text: appends {text, count,
+ * experiments, links?} to `list`, at most `limit` of them with at most 20 ids each. */
 bool store_notes(struct store *store, int64_t first, int64_t last, int64_t limit, cJSON *list,
                  struct error *error);
 /* What of a batch was dropped when the time of its sweep was used up, in the same way: one text or

@@ -394,49 +394,9 @@ static void parameters_are_shown_by_their_labels(void **state)
     json_free(&row);
 }
 
-static void numbers_make_no_difference_to_a_reader(void **state)
-{
-    (void)state;
-    assert_true(render_alike("epoch 3: loss -1.5e-05", "epoch 12: loss 0.25"));
-    assert_true(render_alike("expected an integer, not 57.5", "expected an integer, not 4"));
-    assert_false(render_alike("epoch 3: loss 1", "epoch 3: rate 1"));
-    assert_false(render_alike("3 rows", "3 rows more"));
-    assert_true(render_alike("", ""));
-    /* a part of a name makes one */
-    assert_false(render_alike("dense1 has dead units", "dense2 has dead units"));
-    assert_false(render_alike("dense_12 has dead units", "dense_13 has dead units"));
-    assert_false(render_alike("no column wl_0.55", "no column wl_0.56"));
-    assert_false(render_alike("epoch 3", "epoch "));
-}
-
-static void numbers_that_differ_are_shown_as_a_range(void **state)
-{
-    static const struct {
-        const char *text[3], *merged;
-    } cases[] = {
-        {{"the weights of epoch 26 (valid.loss 0.53)", "the weights of epoch 3 (valid.loss 0.53)",
-          "the weights of epoch 22 (valid.loss 0.4)"},
-         "the weights of epoch 3 .. 26 (valid.loss 0.4 .. 0.53)"},
-        {{"ends at 9.", "ends at 10.", "ends at -1e3."}, "ends at -1e3 .. 10."},
-        {{"2", "2.0", "2"}, "2"},
-        {{"layer2 is dead", "layer2 is dead", "layer2 is dead"}, "layer2 is dead"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        scoped(buffer_release) struct buffer merged = {0};
-        struct error error;
-
-        assert_true(render_merged(cases[i].text, 3, &merged, &error));
-        assert_string_equal(merged.data, cases[i].merged);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_make_no_difference_to_a_reader),
-        cmocka_unit_test(numbers_that_differ_are_shown_as_a_range),
         cmocka_unit_test(numbers_have_as_many_digits_as_they_need),
         cmocka_unit_test(mean_is_given_to_the_place_of_its_deviation),
         cmocka_unit_test(sizes_and_durations_are_short),

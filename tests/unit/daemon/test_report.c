@@ -419,6 +419,42 @@ static void report_groups_failures_and_counts_what_was_wasted(void **state)
     assert_true(cJSON_IsNull(json_member(batch, "best")));
 }
 
+static void what_is_frequent_is_told_however_late_it_comes(void **state)
+{
+    scoped(json_free) cJSON *reply = NULL;
+    char spec[4000] = "{'base':{'command':['x'],'queue':{'breaker':0}},'experiments':[{}";
+    const cJSON *batch;
+
+    (void)state;
+    for (int i = 1; i < 240; i++)
+        (void)strcat(spec, ",{}");
+    submit(strcat(spec, "]}"));
+    for (int64_t id = 1; id <= 240; id++) {
+        struct experiment_exit failure = {.status = 1};
+        char warning[96];
+
+        (void)snprintf(failure.message, sizeof(failure.message),
+                       id <= 110 ? "kind%" PRId64 "." : "same", id);
+        (void)snprintf(warning, sizeof(warning), "{'event':'warning','text':'%s %" PRId64 ".5'}",
+                       id == 240 ? "rows were NaN at" : "loss is", id);
+        run_to_running(id);
+        report(id, 0, warning);
+        apply_exit(id, EXPERIMENT_EVENT_EXIT, &failure);
+    }
+    reply = report_of("{}");
+    batch = json_at(reply, "batches[0]");
+    assert_string_equal(json_text(json_at(batch, "failures[0]"), "message", ""),
+                        "exit status 1: same");
+    assert_int_equal(json_integer(json_at(batch, "failures[0]"), "count", 0), 130);
+    assert_string_equal(print_json(json_member(batch, "failures_total")),
+                        "{\"kinds\":111,\"count\":240}");
+    assert_string_equal(json_text(json_at(batch, "warnings[0]"), "text", ""),
+                        "loss is 1.5 .. 239.5");
+    assert_int_equal(json_integer(json_at(batch, "warnings[0]"), "count", 0), 239);
+    assert_string_equal(json_text(json_at(batch, "warnings[1]"), "text", ""),
+                        "rows were NaN at 240.5");
+}
+
 /* The oldest of so many batches of one experiment each failed, the others wait. */
 static void submit_many(int n, const char *spec)
 {
@@ -1483,6 +1519,7 @@ int main(void)
         TEST(finding_between_honest_numbers_names_the_better),
         TEST(finding_between_leaking_numbers_names_none),
         TEST(report_groups_failures_and_counts_what_was_wasted),
+        TEST(what_is_frequent_is_told_however_late_it_comes),
         TEST(what_is_too_much_to_tell_in_full_is_told_in_brief),
         TEST(what_is_too_much_to_tell_at_all_is_counted),
         TEST(what_runs_remark_and_what_people_note_stand_apart),
