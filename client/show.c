@@ -279,6 +279,17 @@ static bool row_is_named(const cJSON *rows)
     return cJSON_IsString(cJSON_GetArrayItem(cJSON_GetArrayItem(rows, 0), 0));
 }
 
+/* A row that older versions kept may be too short or too long. */
+static void add_cells(struct table *table, const cJSON *row, int n)
+{
+    char value[ROW_TEXT_SIZE];
+
+    for (int c = 0; c < n; c++)
+        table_cell(table, STYLE_PLAIN, "%s",
+                   c < cJSON_GetArraySize(row) ? row_value(cJSON_GetArrayItem(row, c), value)
+                                               : "-");
+}
+
 /* {columns:[...], rows:[[...]]}; row labels are the columns' names where the table is square. */
 static bool print_result_table(const struct render *render, const cJSON *content,
                                struct error *error)
@@ -287,7 +298,7 @@ static bool print_result_table(const struct render *render, const cJSON *content
     size_t n = (size_t)cJSON_GetArraySize(names), labels;
     struct table_column columns[TABLE_COLUMNS_SHOWN + 1] = {{.title = ""}};
     scoped(table_free) struct table *table = NULL;
-    const cJSON *row, *cell;
+    const cJSON *row;
     int i = 0;
 
     if (n == 0 || n > TABLE_COLUMNS_SHOWN) {
@@ -305,13 +316,9 @@ static bool print_result_table(const struct render *render, const cJSON *content
         return error_set(error, ERROR_NO_MEMORY, "printing a table");
     cJSON_ArrayForEach(row, rows)
     {
-        char value[ROW_TEXT_SIZE];
-
         if (labels)
             table_cell(table, STYLE_DIM, "%s", columns[1 + i++].title);
-        if ((size_t)cJSON_GetArraySize(row) != n)
-            return error_set(error, ERROR_CORRUPT, "a table whose rows differ in length");
-        cJSON_ArrayForEach(cell, row) table_cell(table, STYLE_PLAIN, "%s", row_value(cell, value));
+        add_cells(table, row, (int)n);
     }
     return table_print(table, render, error);
 }

@@ -203,6 +203,19 @@ static bool take_mark(const struct line *line, struct error *error)
                          BIND(INT(line->experiment), TEXT(mark)));
 }
 
+static bool take_table(const struct line *line, struct error *error)
+{
+    const cJSON *columns = json_member(line->json, "columns"), *row;
+    int n = cJSON_GetArraySize(columns);
+
+    cJSON_ArrayForEach(row, json_member(line->json, "rows"))
+    {
+        if (!cJSON_IsArray(row) || cJSON_GetArraySize(row) != n)
+            return error_set(error, ERROR_INVALID, "a table with a row of another length");
+    }
+    return keep_event(line, STORE_EVENT_TABLE, error);
+}
+
 static bool take_reported(const struct line *line, const char *event, struct error *error)
 {
     static const struct {
@@ -210,8 +223,8 @@ static bool take_reported(const struct line *line, const char *event, struct err
         enum store_event_kind kind;
     } kept[] = {
         {"warning", STORE_EVENT_WARNING},   {"note", STORE_EVENT_NOTE},
-        {"artifact", STORE_EVENT_ARTIFACT}, {"table", STORE_EVENT_TABLE},
-        {"split", STORE_EVENT_SPLIT},       {"error", STORE_EVENT_ERROR},
+        {"artifact", STORE_EVENT_ARTIFACT}, {"split", STORE_EVENT_SPLIT},
+        {"error", STORE_EVENT_ERROR},
     };
 
     if (!event)
@@ -224,6 +237,8 @@ static bool take_reported(const struct line *line, const char *event, struct err
         return take_checkpoint(line, error);
     if (strcmp(event, "mark") == 0)
         return take_mark(line, error);
+    if (strcmp(event, "table") == 0)
+        return take_table(line, error);
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         if (strcmp(event, kept[i].event) == 0)
             return keep_event(line, kept[i].kind, error);

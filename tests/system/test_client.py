@@ -741,6 +741,17 @@ class Events(Case):
         history = self.daemon.call("history", id=shown["id"])["metrics"]
         self.assertEqual(history["loss"], [[0, 0.5], [1, 0.25]])
 
+    def test_ragged_table_hides_nothing(self):
+        shown = self.run_script(
+            """echo '{"event":"table","name":"t","columns":["a","b"],"rows":[[1,2],[3]]}' >> $NIGHTJAR_EVENTS\n"""
+            """echo '{"event":"table","name":"u","columns":["a","b"],"rows":[[1,2],[3,4]]}' >> $NIGHTJAR_EVENTS\n"""
+            "$NJ event --warning important\n"
+        )
+        self.assertEqual(list(shown["result"]["tables"]), ["u"])
+        out = self.nj("show", shown["id"]).out
+        self.assertIn("important", out)
+        self.assertRegex(out, r"1 line.* reported")
+
     def test_bad_events_are_refused_in_one_line(self):
         for arguments, message in (
             (["loss=low"], "loss: expected a number, not 'low'"),
