@@ -10,6 +10,7 @@
 
 #define CONFIGURATIONS_SHOWN 20
 #define TEXTS_SHOWN 6
+#define BEST_LIMIT 1000LL /* the daemon's */
 #define PARAMETER_COLUMNS_LIMIT 6
 
 static double wall_now(void)
@@ -431,6 +432,20 @@ static bool any_value(const cJSON *configurations)
     return false;
 }
 
+/* `nj compare` takes fewer than a sweep may have; `nj best` has a limit, too. */
+static void print_more_configurations(const struct render *render, const cJSON *batch, long long n)
+{
+    long long more =
+        (long long)json_integer(batch, "configurations_total", n) - CONFIGURATIONS_SHOWN;
+    long long experiments =
+        (long long)(json_integer(batch, "last", 0) - json_integer(batch, "first", 0)) + 1;
+
+    if (more > 0)
+        fprintf(render->out, "  ... and %lld more: nj best batch:%lld -n %lld\n", more,
+                (long long)json_integer(batch, "id", 0),
+                experiments < BEST_LIMIT ? experiments : BEST_LIMIT);
+}
+
 static bool print_configurations(const struct render *render, const cJSON *batch,
                                  struct error *error)
 {
@@ -438,7 +453,6 @@ static bool print_configurations(const struct render *render, const cJSON *batch
     const char *names[PARAMETER_COLUMNS_LIMIT];
     struct table_column columns[PARAMETER_COLUMNS_LIMIT + 8];
     size_t n = collect_parameters(configurations, names), rows = 0;
-    long long total;
     scoped(table_free) struct table *table =
         table_new(columns, make_columns(batch, names, n, columns));
 
@@ -455,10 +469,7 @@ static bool print_configurations(const struct render *render, const cJSON *batch
     table_indent(table, 2);
     if (!table_print(table, render, error))
         return false;
-    total = (long long)json_integer(batch, "configurations_total", (int64_t)rows);
-    if (total > CONFIGURATIONS_SHOWN)
-        fprintf(render->out, "  ... and %lld more: nj compare batch:%lld\n",
-                total - CONFIGURATIONS_SHOWN, (long long)json_integer(batch, "id", 0));
+    print_more_configurations(render, batch, (long long)rows);
     fputc('\n', render->out);
     return true;
 }

@@ -220,6 +220,27 @@ static void earlier_batches_have_a_line_each(void **state)
     free(text);
 }
 
+static void rest_of_a_long_table_is_shown_by_best(void **state)
+{
+    char *json = NULL, *text;
+    size_t size;
+    FILE *out = open_memstream(&json, &size);
+
+    (void)state;
+    assert_non_null(out);
+    fputs("{\"id\":4,\"first\":11,\"last\":260,\"metric\":\"m\",\"goal\":\"maximize\","
+          "\"configurations_total\":250,\"configurations\":[",
+          out);
+    for (int i = 0; i < 40; i++)
+        fprintf(out, "%s" CONFIGURATION("a", "1", "0.5", "null", "11", "0.5", ""), i ? "," : "");
+    fputs("]}", out);
+    fclose(out);
+    text = print(json);
+    expect(text, "  ... and 230 more: nj best batch:4 -n 250\n");
+    free(text);
+    free(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +254,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_told_with_its_end),
         cmocka_unit_test(what_is_found_is_told_with_place_and_links),
         cmocka_unit_test(earlier_batches_have_a_line_each),
+        cmocka_unit_test(rest_of_a_long_table_is_shown_by_best),
     };
 
     setenv("TZ", "UTC", 1);
