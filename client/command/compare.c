@@ -6,9 +6,13 @@
 #include "common/owner.h"
 #include "common/spec/spec.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define METRICS_SHOWN 8
+#define PARAMETERS_SHOWN 20
 
 static bool ask(struct client *client, cJSON **ret_result, struct error *error)
 {
@@ -84,6 +88,21 @@ static bool order_metrics(cJSON *result, struct error *error)
         }
     }
     return true;
+}
+
+/* A table has so many columns at most; returns how many more there are. */
+static long long cut(const cJSON *result, const char *name, int limit)
+{
+    cJSON *names = cJSON_GetObjectItemCaseSensitive(result, name);
+    int n = cJSON_GetArraySize(names);
+    char total[32];
+    long long all;
+
+    snprintf(total, sizeof(total), "%s_total", name);
+    all = (long long)json_integer(result, total, n);
+    while (n > limit)
+        cJSON_DeleteItemFromArray(names, --n);
+    return all - n;
 }
 
 static bool all_numbers(const cJSON *result, const char *parameter)
@@ -187,11 +206,10 @@ static bool print_replicates(cJSON *result, struct table_column *columns, size_t
     return table_print(table, &render, error);
 }
 
-static bool print(cJSON *result, bool tabs, struct error *error)
+static bool print_rows(cJSON *result, bool tabs, struct error *error)
 {
     size_t n;
-    bool ordered = order_metrics(result, error);
-    scoped(memory_free) struct table_column *columns = ordered ? make_columns(result, &n) : NULL;
+    scoped(memory_free) struct table_column *columns = make_columns(result, &n);
     scoped(table_free) struct table *table = columns ? table_new(columns, n) : NULL;
     const cJSON *row;
     struct render render;
@@ -205,6 +223,28 @@ static bool print(cJSON *result, bool tabs, struct error *error)
     return table_print(table, &render, error) && print_replicates(result, columns, n, error);
 }
 
+/* Metrics that are asked for are shown, however many there are. */
+static bool print(const struct arguments *arguments, cJSON *result, struct error *error)
+{
+    bool tabs = arguments_flag(arguments, "parsable");
+    int limit = arguments_flag(arguments, "metric") ? INT_MAX : METRICS_SHOWN;
+    long long metrics, parameters;
+
+    if (!order_metrics(result, error))
+        return false;
+    metrics = cut(result, "metrics", limit);
+    parameters = cut(result, "parameters", PARAMETERS_SHOWN);
+    if (!print_rows(result, tabs, error))
+        return false;
+    if (metrics > 0)
+        fprintf(tabs ? stderr : stdout, "... and %lld more metric%s: --metric NAME, or --json\n",
+                metrics, metrics == 1 ? "" : "s");
+    if (parameters > 0)
+        fprintf(tabs ? stderr : stdout, "... and %lld more parameter%s: --json\n", parameters,
+                parameters == 1 ? "" : "s");
+    return true;
+}
+
 static bool run(struct client *client, struct error *error)
 {
     scoped(json_free) cJSON *result = NULL;
@@ -213,7 +253,7 @@ static bool run(struct client *client, struct error *error)
         return false;
     if (arguments_flag(&client->arguments, "json"))
         return client_print_json(result, error);
-    return print(result, arguments_flag(&client->arguments, "parsable"), error);
+    return print(&client->arguments, result, error);
 }
 
 static const struct command_option options[] = {

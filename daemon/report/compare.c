@@ -16,8 +16,9 @@
 #include <string.h>
 
 #define COMPARE_LIMIT 200
-#define METRICS_LIMIT 8
-#define PARAMETERS_LIMIT 20
+/* Values of each kind that a message has room for, and columns that every table has. */
+#define VALUES_LIMIT 5000
+#define COLUMNS_LIMIT 20
 
 static bool no_memory(struct error *error)
 {
@@ -163,8 +164,6 @@ static bool choose_parameters(const cJSON *rows, cJSON *names, struct error *err
     {
         cJSON_ArrayForEach(item, json_member(row, "parameters"))
         {
-            if (cJSON_GetArraySize(names) >= PARAMETERS_LIMIT)
-                return true;
             if (!has_text(names, item->string) && differs(rows, item->string) &&
                 !cJSON_AddItemToArray(names, cJSON_CreateString(item->string)))
                 return no_memory(error);
@@ -186,8 +185,6 @@ static bool add_metrics(const cJSON *rows, const char *split, cJSON *names, stru
             if (strchr(item->string, '[') || has_text(names, item->string) ||
                 (split && strncmp(item->string, split, strlen(split)) != 0))
                 continue;
-            if (cJSON_GetArraySize(names) >= METRICS_LIMIT)
-                return true;
             if (!cJSON_AddItemToArray(names, cJSON_CreateString(item->string)))
                 return no_memory(error);
         }
@@ -195,7 +192,7 @@ static bool add_metrics(const cJSON *rows, const char *split, cJSON *names, stru
     return true;
 }
 
-/* What counts most first: there is not room for all. */
+/* What counts most first: there may not be room for all. */
 static bool choose_metrics(const struct table *table, const cJSON *params, cJSON *names,
                            struct error *error)
 {
@@ -216,6 +213,20 @@ static bool choose_metrics(const struct table *table, const cJSON *params, cJSON
            add_metrics(rows, NULL, names, error);
 }
 
+/* As many as there is room for; `total_name` has how many there were. */
+static bool limit_columns(cJSON *reply, cJSON *names, const char *total_name, int n_rows,
+                          struct error *error)
+{
+    int n = cJSON_GetArraySize(names);
+    int limit = VALUES_LIMIT / n_rows > COLUMNS_LIMIT ? VALUES_LIMIT / n_rows : COLUMNS_LIMIT;
+
+    if (!json_add_integer(reply, total_name, n))
+        return no_memory(error);
+    while (n > limit)
+        cJSON_DeleteItemFromArray(names, --n);
+    return true;
+}
+
 static void keep_only(cJSON *object, const cJSON *names)
 {
     cJSON *item = object->child;
@@ -234,6 +245,7 @@ static bool fill(struct table *table, const cJSON *params, cJSON *reply, struct 
     cJSON *parameters = json_add_array(reply, "parameters");
     cJSON *metrics = json_add_array(reply, "metrics");
     cJSON *replicates = json_add_array(reply, "replicates");
+    bool asked = cJSON_GetArraySize(json_member(params, "metrics")) > 0;
     cJSON *row;
 
     table->rows = json_add_array(reply, "rows");
@@ -247,7 +259,9 @@ static bool fill(struct table *table, const cJSON *params, cJSON *reply, struct 
     }
     if (!replicates_add(table->rows, replicates, error) ||
         !choose_parameters(table->rows, parameters, error) ||
-        !choose_metrics(table, params, metrics, error))
+        !choose_metrics(table, params, metrics, error) ||
+        !limit_columns(reply, parameters, "parameters_total", (int)table->ids->n, error) ||
+        !limit_columns(reply, metrics, "metrics_total", asked ? 1 : (int)table->ids->n, error))
         return false;
     cJSON_ArrayForEach(row, table->rows)
     {

@@ -741,6 +741,16 @@ class Events(Case):
         history = self.daemon.call("history", id=shown["id"])["metrics"]
         self.assertEqual(history["loss"], [[0, 0.5], [1, 0.25]])
 
+    def test_compare_says_what_it_has_no_room_for(self):
+        shown = self.run_script("$NJ event acc=0.5 " + " ".join(f"m{i}={i}" for i in range(1, 10)))
+        out = self.nj("compare", shown["id"]).out
+        self.assertIn("... and 2 more metrics: --metric NAME, or --json\n", out)
+        self.assertIn("m7", out)
+        self.assertNotIn("m8", out)
+        told = self.nj("compare", shown["id"], "--json").json()
+        self.assertEqual((len(told["metrics"]), told["rows"][0]["metrics"]["m9"]), (10, 9))
+        self.assertRegex(self.nj("compare", shown["id"], *(f"-mm{i}" for i in range(1, 10))).out, r"m8 +m9\n")
+
     def test_ragged_table_hides_nothing(self):
         shown = self.run_script(
             """echo '{"event":"table","name":"t","columns":["a","b"],"rows":[[1,2],[3]]}' >> $NIGHTJAR_EVENTS\n"""

@@ -974,7 +974,7 @@ static void intervals_are_those_of_students_distribution(void **state)
     assert_near(interval_half(10, 2), 2.262157 * 2 / sqrt(10), 1e-5);
 }
 
-static void compare_has_room_for_the_test_rows_first(void **state)
+static void compare_has_all_metrics_those_of_test_rows_first(void **state)
 {
     static const char *const split[] = {"train", "valid", "test"};
     scoped(json_free) cJSON *params = parse_json("{'select':{'ids':[[1,1]]}}");
@@ -997,7 +997,9 @@ static void compare_has_room_for_the_test_rows_first(void **state)
     assert_true(report_compare(store, params, &reply, &error));
     assert_string_equal(print_json(json_member(reply, "metrics")),
                         "[\"test.m0\",\"test.m1\",\"test.m2\",\"test.m3\",\"valid.m0\","
-                        "\"valid.m1\",\"valid.m2\",\"valid.m3\"]");
+                        "\"valid.m1\",\"valid.m2\",\"valid.m3\",\"train.m0\",\"train.m1\","
+                        "\"train.m2\",\"train.m3\"]");
+    assert_int_equal(json_integer(reply, "metrics_total", 0), 12);
 }
 
 static const char *why(int64_t id, const struct report_view *view)
@@ -1570,7 +1572,7 @@ int main(void)
         TEST(a_seed_counts_once),
         TEST(compare_leaves_out_of_the_spread_what_is_not_done),
         TEST(intervals_are_those_of_students_distribution),
-        TEST(compare_has_room_for_the_test_rows_first),
+        TEST(compare_has_all_metrics_those_of_test_rows_first),
         TEST(why_explains_every_state),
         TEST(why_tells_how_long_it_ran_and_who_ended_it),
         TEST(why_of_what_fits_tells_who_stands_before_it_and_what_keeps_all),
