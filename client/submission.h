@@ -33,32 +33,32 @@ bool submission_fingerprint(cJSON *params, const char *path, struct error *error
         .name = "priority", .letter = 'p', .type = OPTION_INTEGER, .value = "N", .low = -1000000, \
         .high = 1000000, .help = "Higher starts first; 0 where not said."                         \
     }
-#define SUBMISSION_OPTIONS_RESOURCES                                                     \
-    {.name = "cpus",                                                                     \
-     .letter = 'c',                                                                      \
-     .type = OPTION_REAL,                                                                \
-     .value = "N",                                                                       \
-     .low = 0.1,                                                                         \
-     .high = 1024,                                                                       \
-     .help = "Processors it may use."},                                                  \
-        {.name = "memory",                                                               \
-         .type = OPTION_SIZE,                                                            \
-         .value = "SIZE",                                                                \
-         .help = "Memory it needs, and may use: 4G."},                                   \
-        {.name = "time",                                                                 \
-         .letter = 't',                                                                  \
-         .type = OPTION_DURATION,                                                        \
-         .value = "TIME",                                                                \
-         .help = "The longest it may run: 3h; 0: no limit."},                            \
-        {.name = "gpus",                                                                 \
-         .type = OPTION_INTEGER,                                                         \
-         .value = "N",                                                                   \
-         .low = 0,                                                                       \
-         .high = 64,                                                                     \
-         .help = "Graphics processors it needs."},                                       \
-    {                                                                                    \
-        .name = "retries", .type = OPTION_INTEGER, .value = "N", .low = 0, .high = 1000, \
-        .help = "How often it is run again after a failure; not after a timeout."        \
+#define SUBMISSION_OPTIONS_RESOURCES                                                    \
+    {.name = "cpus",                                                                    \
+     .letter = 'c',                                                                     \
+     .type = OPTION_REAL,                                                               \
+     .value = "N",                                                                      \
+     .low = 0.1,                                                                        \
+     .high = 1024,                                                                      \
+     .help = "Processors it may use."},                                                 \
+        {.name = "memory",                                                              \
+         .type = OPTION_SIZE,                                                           \
+         .value = "SIZE",                                                               \
+         .help = "Memory it needs, and may use: 4G."},                                  \
+        {.name = "time",                                                                \
+         .letter = 't',                                                                 \
+         .type = OPTION_DURATION,                                                       \
+         .value = "TIME",                                                               \
+         .help = "The longest it may run: 3h; 0: no limit."},                           \
+        {.name = "gpus",                                                                \
+         .type = OPTION_INTEGER,                                                        \
+         .value = "N",                                                                  \
+         .low = 0,                                                                      \
+         .high = 64,                                                                    \
+         .help = "Graphics processors it needs."},                                      \
+    {                                                                                   \
+        .name = "retries", .type = OPTION_INTEGER, .value = "N", .low = 0, .high = 100, \
+        .help = "How often it is run again after a failure; not after a timeout."       \
     }
 
 #endif

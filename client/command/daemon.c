@@ -73,6 +73,12 @@ static bool start(struct client *client, struct error *error)
     return true;
 }
 
+/* What has nothing to tell a person. */
+static bool print_answer(const struct client *client, const cJSON *result, struct error *error)
+{
+    return !arguments_flag(&client->arguments, "json") || client_print_json(result, error);
+}
+
 /* Returns when the process is gone, so that the next daemon finds the home free. */
 static bool stop(struct client *client, struct error *error)
 {
@@ -90,7 +96,7 @@ static bool stop(struct client *client, struct error *error)
     if (process >= 0 && poll(&poll_fd, 1, STOP_DEADLINE_MS) == 0)
         return error_set(error, ERROR_BUSY, "the daemon (process %lld) has not ended yet",
                          (long long)json_integer(status, "pid", 0));
-    return true;
+    return print_answer(client, result, error);
 }
 
 static bool backup(struct client *client, struct error *error)
@@ -128,14 +134,15 @@ static bool reload(struct client *client, struct error *error)
         return false;
     if (!json_add_integer(params, "slots", (int64_t)slots->number))
         return error_set(error, ERROR_NO_MEMORY, "preparing the request");
-    return client_call(client, "daemon.reload", &params, &result, error);
+    return client_call(client, "daemon.reload", &params, &result, error) &&
+           print_answer(client, result, error);
 }
 
 static bool ask(struct client *client, const char *method, struct error *error)
 {
     scoped(json_free) cJSON *result = NULL;
 
-    return client_call(client, method, NULL, &result, error);
+    return client_call(client, method, NULL, &result, error) && print_answer(client, result, error);
 }
 
 static bool run(struct client *client, struct error *error)

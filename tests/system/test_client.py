@@ -600,7 +600,7 @@ class Changing(Case):
         self.daemon.start()
         self.assertTrue(self.nj("daemon", "--json").json()["draining"])
         self.assertIn("nj daemon undrain", self.nj("why", waiting).out)
-        self.nj("daemon", "undrain")
+        self.assertEqual(self.nj("daemon", "undrain", "--json").out, "{}\n")
         self.nj("wait", waiting)
         self.assertFalse(self.nj("daemon", "--json").json()["draining"])
 
@@ -819,6 +819,7 @@ class BadCommandLines(Case):
             (["daemon", "reload"], "--slots"),
             (["daemon", "--slots", "3"], "daemon status: --slots belongs to reload"),
             (["daemon", "start", "--slots", "3"], "daemon start: --slots belongs to reload"),
+            (["submit", "--retries", "-1", "--", "true"], "[0, 100]"),
             (["daemon", "drain", "--slots", "3"], "daemon drain: --slots belongs to reload"),
             (["help", "frobnicate"], "unknown command"),
         ):
