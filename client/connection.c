@@ -18,7 +18,7 @@
 #define START_DEADLINE_MS 15000
 #define START_AGAIN_MS 200
 #define ASK_AGAIN_MS 1000 /* who was asked to start one may have failed */
-#define LOOKS 2000 /* for an answer: about a millisecond of them */
+#define LOOKS 2000        /* for an answer: about a millisecond of them */
 
 struct connection {
     int fd;

@@ -155,8 +155,7 @@ static bool print_line(const cJSON *reply, struct error *error)
          !append_number(&line, ": ", reply, "count", error) ||
          !append_number(&line, " experiments, batch ", reply, "batch", error)))
         return false;
-    return buffer_append(&line, "\n", 1, error) &&
-           client_print_line(line.data, line.size, error);
+    return buffer_append(&line, "\n", 1, error) && client_print_line(line.data, line.size, error);
 }
 
 static bool print_reply(const struct arguments *arguments, const cJSON *reply, struct error *error)
