@@ -120,8 +120,8 @@ static bool fingerprint_command(cJSON *params, const cJSON *command, const char 
 
         if (!text || !*text || (i++ == 0 && !strchr(text, '/')) || *text == '-')
             continue;
-        if (*text != '/' && (!buffer_append_text(&path, cwd, error) ||
-                             !buffer_append_text(&path, "/", error)))
+        if (*text != '/' &&
+            (!buffer_append_text(&path, cwd, error) || !buffer_append_text(&path, "/", error)))
             return false;
         if (!buffer_append_text(&path, text, error) ||
             !submission_fingerprint(params, path.data, error))

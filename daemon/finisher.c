@@ -77,9 +77,9 @@ static void drop(struct finish *finish)
 static void tell_failure(const struct finish *finish)
 {
     siginfo_t info = {0};
-    bool ended = waitid(P_PIDFD, (id_t)finish->worker.pidfd, &info,
-                        WEXITED | WNOHANG | WNOWAIT) == 0 &&
-                 info.si_pid != 0;
+    bool ended =
+        waitid(P_PIDFD, (id_t)finish->worker.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0;
 
     if (ended && (info.si_code != CLD_EXITED || info.si_status != 0))
         log_warning("on_finish of batch %" PRId64 " ended with %s %d; see on_finish/%" PRId64

@@ -153,9 +153,9 @@ static bool attempt(struct daemon *daemon, const struct part *part, struct error
     return store_undo(daemon->store, error);
 }
 
-/* What the daemon itself wants done in this turn's transaction, in parts, so that a verdict does not
- * wait for what cannot be started, and neither do the requests of the turn. False: the transaction
- * is of no more use. */
+/* What the daemon itself wants done in this turn's transaction, in parts, so that a verdict does
+ * not wait for what cannot be started, and neither do the requests of the turn. False: the
+ * transaction is of no more use. */
 static bool work(struct daemon *daemon, struct error *error)
 {
     daemon->durable = daemon->starter.wanted || store_in_transaction(daemon->store) ||

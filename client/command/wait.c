@@ -30,7 +30,8 @@ const struct command command_wait = {
     .description =
         "Exit status 0 where all are done, 1 where one failed or was cancelled, 124 after "
         "--timeout. On a terminal it shows how far they are and the time left. It outlives a "
-        "daemon that is replaced, and starts one where its own was killed.\n\n" SELECT_HELP " Without any: the last submission.",
+        "daemon that is replaced, and starts one where its own was killed.\n\n" SELECT_HELP
+        " Without any: the last submission.",
     .options = options,
     .takes = ARGUMENT_IDS,
     .max_arguments = -1,

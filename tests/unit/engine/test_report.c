@@ -58,13 +58,17 @@ static void metrics_are_lines_with_numbers_of_any_kind(void **state)
     (void)state;
     assert_true(report_start(&error));
     assert_true(report_metric("valid.loss", GOAL_MINIMIZE, 0.25, 3, (double)NAN, &error));
-    assert_true(report_metric("test.auc[\"a\"]", GOAL_MAXIMIZE, (double)NAN, REPORT_FINAL, 0.5, &error));
-    assert_true(report_metric("train.rate_factor", GOAL_NONE, -(double)INFINITY, 4, (double)NAN, &error));
+    assert_true(
+        report_metric("test.auc[\"a\"]", GOAL_MAXIMIZE, (double)NAN, REPORT_FINAL, 0.5, &error));
+    assert_true(
+        report_metric("train.rate_factor", GOAL_NONE, -(double)INFINITY, 4, (double)NAN, &error));
     text = reported();
     assert_string_equal(
         text,
-        "{\"event\":\"metric\",\"name\":\"valid.loss\",\"goal\":\"minimize\",\"step\":3,\"value\":0.25}\n"
-        "{\"event\":\"metric\",\"name\":\"test.auc[\\\"a\\\"]\",\"goal\":\"maximize\",\"naive\":0.5,\"value\":NaN}\n"
+        "{\"event\":\"metric\",\"name\":\"valid.loss\",\"goal\":\"minimize\",\"step\":3,\"value\":"
+        "0.25}\n"
+        "{\"event\":\"metric\",\"name\":\"test.auc[\\\"a\\\"]\",\"goal\":\"maximize\",\"naive\":0."
+        "5,\"value\":NaN}\n"
         "{\"event\":\"metric\",\"name\":\"train.rate_factor\",\"step\":4,\"value\":-Infinity}\n");
 }
 
