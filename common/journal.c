@@ -175,7 +175,8 @@ static bool has_other_tail(const struct journal_reader *reader)
     if (reader->tail_size == 0)
         return false;
     got = pread(reader->fd, tail, reader->tail_size, reader->offset - (int64_t)reader->tail_size);
-    return got >= 0 && ((size_t)got < reader->tail_size || memcmp(tail, reader->tail, (size_t)got));
+    return got >= 0 &&
+           ((size_t)got < reader->tail_size || memcmp(tail, reader->tail, (size_t)got) != 0);
 }
 
 bool journal_reader_open(int folder, const char *path, int64_t offset,

@@ -668,8 +668,10 @@ bool preparation_set_inputs(struct preparation *preparation, const struct window
 {
     bool varies = window && window->edges == WINDOW_EDGES_MASK;
 
-    for (int64_t i = 0; i < preparation->n_transforms; i++)
+    for (int64_t i = 0; i < preparation->n_transforms; i++) {
+        assert(preparation->transform[i].kind);
         varies = varies && !preparation->transform[i].kind->makes_steps;
+    }
     preparation->n_inputs = 0;
     if (!place_columns(preparation, false, error) || !place_columns(preparation, true, error))
         return false;
