@@ -48,6 +48,7 @@ const struct transform_kind transform_exp = {
          .config_size = sizeof(struct exp_config),
          .settings = exp_settings},
     .n_state = 1,
+    .grows = true,
     .fit = fit,
     .map = map,
     .unmap = unmap,

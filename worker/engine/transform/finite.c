@@ -37,6 +37,16 @@ static bool rows_will_do(const struct preparation *preparation)
     return true;
 }
 
+/* Kinds that are fitted to the values make no large ones of them, and to look at all that they make
+ * would cost as much as to fit them. */
+static bool may_grow(const struct preparation *preparation)
+{
+    for (int64_t i = 0; i < preparation->n_transforms; i++)
+        if (preparation->transform[i].kind->grows)
+            return true;
+    return false;
+}
+
 static bool all_finite(const double *x, int64_t n)
 {
     bool all = true;
@@ -133,7 +143,7 @@ bool finite_warn(const struct prepared_parts *parts, struct warning_list *warnin
 
     if (!trouble)
         return no_memory(error);
-    if (parts->preparation->n_transforms == 0) /* the source's, which were looked at */
+    if (!may_grow(parts->preparation)) /* the source's own were looked at when they were read */
         return true;
     if (!applier_make(parts->preparation, parts->dataset, parts->stretches, &applier, error))
         return false;

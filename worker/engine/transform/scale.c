@@ -44,6 +44,7 @@ const struct transform_kind transform_scale = {
              .settings = scale_settings,
              .check = check},
     .n_state = AFFINE_STATE,
+    .grows = true,
     .fit = fit,
     .map = affine_map,
     .unmap = affine_unmap,

@@ -28,6 +28,7 @@ const struct transform_kind transform_square = {
              .config_size = sizeof(struct square_config),
              .settings = square_settings},
     .n_state = 0,
+    .grows = true,
     .fit = fit,
     .map = map,
 };

@@ -118,6 +118,7 @@ struct transform_kind {
     bool pooled;     /* along recordings across their gaps: map() takes all rows of one */
     bool needs_values; /* map() takes no missing ones: training rows that have some are refused */
     bool makes_steps;  /* what comes out has steps of its own number */
+    bool grows;        /* map() may make more of a value than a real holds */
     /* Gives the transform its state, and changes the layout where the kind has apply(). NULL: does
      * nothing to values (window). */
     bool (*fit)(struct fitting *fitting, struct error *error);
