@@ -22,7 +22,8 @@ struct prepared_parts { /* all borrowed */
     const struct stretches *stretches;
 };
 
-/* A warning for each column that is not finite throughout all parts, the first few of them. */
+/* A warning for each column that is not finite throughout all parts, the first few of them. Only
+ * behind a transform that `grows` is anything looked at. */
 bool finite_warn(const struct prepared_parts *parts, struct warning_list *warnings,
                  struct error *error);
 
